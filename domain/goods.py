@@ -1,0 +1,24 @@
+"""What is sold, and how many of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints
+
+from domain.errors import QuantityOutOfBounds
+
+MAX_QUANTITY: Final = 1_000_000_000
+"""More than any shelf holds; it keeps every sum within what a database's integer can hold."""
+
+Sku = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+"""The name of an article: a stock-keeping unit."""
+
+Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
+"""A number of pieces."""
+
+
+def check_quantity(sku: str, quantity: int) -> None:
+    """Refuses what is not a number of pieces."""
+    if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
+        raise QuantityOutOfBounds(sku=sku, quantity=quantity, limit=MAX_QUANTITY)

@@ -1,0 +1,195 @@
+"""The money of one order."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import Aggregate, BaseAggregate, CanMutateAggregate, event
+from typing_extensions import override
+
+from domain.errors import PaymentNotCaptured, PaymentNotPending
+from domain.money import Money
+
+Mutated = TypeVar("Mutated", bound=BaseAggregate[Any])
+
+
+class Status(StrEnum):
+    """Where a payment stands."""
+
+    PENDING = "pending"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+
+
+class Outcome(Aggregate.Created):
+    """What became of a payment: said at once, or after it was pending for a while.
+
+    One event class for both, because those who follow the payment do not care how long it took.
+    """
+
+    order_id: UUID
+
+    @override
+    def mutate(self, aggregate: Mutated | None) -> Mutated | None:
+        """Opens the payment, or settles the one that is open."""
+        if aggregate is None:
+            return super().mutate(None)
+        return CanMutateAggregate.mutate(self, aggregate)
+
+
+class Payment(Aggregate):
+    """The money of one order: taken at most once, and given back at most once.
+
+    One for each order, found by `Payment.id_of(order_id)`.
+    """
+
+    order_id: UUID
+    amount: Money | None = field(init=False, default=None)
+    reference: str = field(init=False, default="")
+    status: Status = field(init=False)
+
+    class Pending(Aggregate.Created):
+        """The outcome is not known yet."""
+
+        order_id: UUID
+        amount: Money
+
+        @override
+        def apply(self, payment: Payment) -> None:
+            payment.amount = self.amount
+            payment.status = Status.PENDING
+
+    class Captured(Outcome):
+        """The money was taken."""
+
+        amount: Money
+        reference: str
+
+        @override
+        def apply(self, payment: Payment) -> None:
+            payment.amount = self.amount
+            payment.reference = self.reference
+            payment.status = Status.CAPTURED
+
+    class Declined(Outcome):
+        """The money was not taken: the payer's side refused."""
+
+        reason: str
+
+        @override
+        def apply(self, payment: Payment) -> None:
+            payment.status = Status.DECLINED
+
+    class Voided(Outcome):
+        """The payment was undone, and nothing had ever been taken."""
+
+        reason: str
+
+        @override
+        def apply(self, payment: Payment) -> None:
+            payment.status = Status.VOIDED
+
+    class Refunded(Aggregate.Event):
+        """The money was given back."""
+
+        order_id: UUID
+        amount: Money
+
+    class RefundRefused(Aggregate.Event):
+        """The money could not be given back: it is still here."""
+
+        order_id: UUID
+        reason: str
+
+    @staticmethod
+    @override
+    def create_id(order_id: UUID) -> UUID:
+        """The id of the payment for this order."""
+        return uuid5(order_id, "payment")
+
+    id_of = create_id
+
+    @classmethod
+    def await_answer(cls, order_id: UUID, amount: Money) -> Self:
+        """The outcome is not known yet."""
+        return cls._create(cls.Pending, order_id=order_id, amount=amount)
+
+    @classmethod
+    def capture(cls, order_id: UUID, amount: Money, reference: str) -> Self:
+        """The money was taken; `reference` is what the gateway calls it."""
+        return cls._create(cls.Captured, order_id=order_id, amount=amount, reference=reference)
+
+    @classmethod
+    def decline(cls, order_id: UUID, reason: str) -> Self:
+        """The money was not taken."""
+        return cls._create(cls.Declined, order_id=order_id, reason=reason)
+
+    @classmethod
+    def void(cls, order_id: UUID, reason: str) -> Self:
+        """Nothing was ever taken, and nothing will be."""
+        return cls._create(cls.Voided, order_id=order_id, reason=reason)
+
+    @property
+    def payment_id(self) -> UUID:
+        """How others name this payment."""
+        return self.id
+
+    def settle_captured(self, reference: str) -> None:
+        """The answer came: the money was taken. Raises `PaymentNotPending`."""
+        self._settle(Payment.Captured, amount=self.amount, reference=reference)
+
+    def settle_declined(self, reason: str) -> None:
+        """The answer came: the money was not taken. Raises `PaymentNotPending`."""
+        self._settle(Payment.Declined, reason=reason)
+
+    def settle_void(self, reason: str) -> None:
+        """Nothing was taken, and nothing will be. Raises `PaymentNotPending`.
+
+        Also after a refusal, because a saga that had stopped waiting for it undoes the step, and
+        an undo always has an answer.
+        """
+        self._settle(Payment.Voided, Status.PENDING, Status.DECLINED, reason=reason)
+
+    def refund(self) -> None:
+        """Gives all of it back. Raises `PaymentNotCaptured`."""
+        self._refund(order_id=self.order_id, amount=self._captured())
+
+    def refuse_refund(self, reason: str) -> None:
+        """The money cannot be given back now. Raises `PaymentNotCaptured`.
+
+        The payment stays captured, so that a refund can be tried again.
+        """
+        self._captured()
+        self._refuse_refund(order_id=self.order_id, reason=reason)
+
+    def _settle(self, outcome: type[Outcome], *open_in: Status, **facts: Any) -> None:
+        if self.status not in (open_in or (Status.PENDING,)):
+            raise PaymentNotPending(order_id=self.order_id, status=self.status)
+        topic = f"{type(self).__module__}:{type(self).__qualname__}"
+        self.trigger_event(outcome, originator_topic=topic, order_id=self.order_id, **facts)
+
+    def _captured(self) -> Money:
+        if self.status is not Status.CAPTURED or self.amount is None:
+            raise PaymentNotCaptured(order_id=self.order_id, status=self.status)
+        return self.amount
+
+    @event(Refunded)
+    def _refund(self, order_id: UUID, amount: Money) -> None:
+        self.status = Status.REFUNDED
+
+    @event(RefundRefused)
+    def _refuse_refund(self, order_id: UUID, reason: str) -> None:
+        pass
+
+
+PaymentPending = Payment.Pending
+PaymentCaptured = Payment.Captured
+PaymentDeclined = Payment.Declined
+PaymentVoided = Payment.Voided
+PaymentRefunded = Payment.Refunded
+RefundRefused = Payment.RefundRefused

@@ -1,0 +1,74 @@
+"""The parcel of one order."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from enum import StrEnum
+from typing import Self
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import Aggregate
+from typing_extensions import override
+
+
+class Status(StrEnum):
+    """Where a shipment stands."""
+
+    BOOKED = "booked"
+    REFUSED = "refused"
+
+
+class Shipment(Aggregate):
+    """What the carrier said to one order: it is on its way, or it cannot be delivered.
+
+    One for each order, found by `Shipment.id_of(order_id)`.
+    """
+
+    order_id: UUID
+    tracking_number: str = field(init=False, default="")
+    reason: str = field(init=False, default="")
+    status: Status = field(init=False)
+
+    class Booked(Aggregate.Created):
+        """The carrier takes the parcel."""
+
+        order_id: UUID
+        tracking_number: str
+
+        @override
+        def apply(self, shipment: Shipment) -> None:
+            shipment.tracking_number = self.tracking_number
+            shipment.status = Status.BOOKED
+
+    class Refused(Aggregate.Created):
+        """The carrier does not take the parcel."""
+
+        order_id: UUID
+        reason: str
+
+        @override
+        def apply(self, shipment: Shipment) -> None:
+            shipment.reason = self.reason
+            shipment.status = Status.REFUSED
+
+    @staticmethod
+    @override
+    def create_id(order_id: UUID) -> UUID:
+        """The id of the shipment for this order."""
+        return uuid5(order_id, "shipment")
+
+    id_of = create_id
+
+    @classmethod
+    def book(cls, order_id: UUID, tracking_number: str) -> Self:
+        """The carrier takes the parcel."""
+        return cls._create(cls.Booked, order_id=order_id, tracking_number=tracking_number)
+
+    @classmethod
+    def refuse(cls, order_id: UUID, reason: str) -> Self:
+        """The carrier does not take the parcel."""
+        return cls._create(cls.Refused, order_id=order_id, reason=reason)
+
+
+ShipmentBooked = Shipment.Booked
+ShipmentRefused = Shipment.Refused

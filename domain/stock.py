@@ -1,0 +1,127 @@
+"""What is on the shelf of one article."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from eventsourcing.domain import Aggregate, event
+from typing_extensions import override
+
+from domain.errors import AlreadyReserved, NoReservation, NotEnoughStock, QuantityOutOfBounds
+from domain.goods import MAX_QUANTITY, check_quantity
+
+
+class Stock(Aggregate):
+    """The pieces of one SKU: received, then reserved for an order, then dispatched or released.
+
+    One aggregate for each SKU, found by `Stock.id_of(sku)`. Each operation costs the same however
+    many orders have passed, because only open reservations are kept.
+    """
+
+    sku: str
+    on_hand: int = field(init=False, default=0)
+    reserved: int = field(init=False, default=0)
+    reservations: dict[UUID, int] = field(init=False, default_factory=dict)
+
+    class Listed(Aggregate.Created):
+        """The article is sold here from now on."""
+
+        sku: str
+
+    class Received(Aggregate.Event):
+        """Pieces came in."""
+
+        sku: str
+        quantity: int
+
+    class Reserved(Aggregate.Event):
+        """Pieces are set aside for an order."""
+
+        sku: str
+        order_id: UUID
+        quantity: int
+
+    class Released(Aggregate.Event):
+        """Pieces that were set aside are for sale again."""
+
+        sku: str
+        order_id: UUID
+        quantity: int
+
+    class Dispatched(Aggregate.Event):
+        """Pieces that were set aside have left."""
+
+        sku: str
+        order_id: UUID
+        quantity: int
+
+    @staticmethod
+    @override
+    def create_id(sku: str) -> UUID:
+        """The id of the aggregate that keeps this SKU."""
+        return uuid5(NAMESPACE_URL, f"/stock/{sku}")
+
+    id_of = create_id
+
+    @property
+    def available(self) -> int:
+        """Pieces on hand that no order has reserved."""
+        return self.on_hand - self.reserved
+
+    def receive(self, quantity: int) -> None:
+        """Pieces came in. Raises `QuantityOutOfBounds`."""
+        check_quantity(self.sku, quantity)
+        if self.on_hand + quantity > MAX_QUANTITY:
+            raise QuantityOutOfBounds(
+                sku=self.sku, quantity=self.on_hand + quantity, limit=MAX_QUANTITY
+            )
+        self._receive(sku=self.sku, quantity=quantity)
+
+    def reserve(self, order_id: UUID, quantity: int) -> None:
+        """Sets pieces aside for an order.
+
+        Raises `QuantityOutOfBounds`, `AlreadyReserved` and `NotEnoughStock`.
+        """
+        check_quantity(self.sku, quantity)
+        if order_id in self.reservations:
+            raise AlreadyReserved(sku=self.sku, order_id=order_id)
+        if quantity > self.available:
+            raise NotEnoughStock(sku=self.sku, wanted=quantity, available=self.available)
+        self._reserve(sku=self.sku, order_id=order_id, quantity=quantity)
+
+    def release(self, order_id: UUID) -> None:
+        """Offers again what was set aside for an order. Raises `NoReservation`."""
+        quantity = self._reserved_for(order_id)
+        self._release(sku=self.sku, order_id=order_id, quantity=quantity)
+
+    def dispatch(self, order_id: UUID) -> None:
+        """Sends off what was set aside for an order. Raises `NoReservation`."""
+        quantity = self._reserved_for(order_id)
+        self._dispatch(sku=self.sku, order_id=order_id, quantity=quantity)
+
+    def _reserved_for(self, order_id: UUID) -> int:
+        try:
+            return self.reservations[order_id]
+        except KeyError:
+            raise NoReservation(sku=self.sku, order_id=order_id) from None
+
+    @event(Received)
+    def _receive(self, sku: str, quantity: int) -> None:
+        self.on_hand += quantity
+
+    @event(Reserved)
+    def _reserve(self, sku: str, order_id: UUID, quantity: int) -> None:
+        self.reservations[order_id] = quantity
+        self.reserved += quantity
+
+    @event(Released)
+    def _release(self, sku: str, order_id: UUID, quantity: int) -> None:
+        del self.reservations[order_id]
+        self.reserved -= quantity
+
+    @event(Dispatched)
+    def _dispatch(self, sku: str, order_id: UUID, quantity: int) -> None:
+        del self.reservations[order_id]
+        self.reserved -= quantity
+        self.on_hand -= quantity
