@@ -1,0 +1,53 @@
+# Sets up `.venv` once, and again when the dependencies change; every other target needs it.
+
+PYTHON ?= python3
+EXTRAS ?= postgres,demo,dev
+WORKERS ?= 2
+
+RUN := .venv/bin/python -m
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench lint types format
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## create .venv with the project and all its extras (PYTHON=python3.12 to choose one)
+
+demo: $(READY) ## run real baskets through the shop, and rebuild its read tables
+	@$(RUN) benchmarks.demo
+
+test: $(READY) ## run every test, on SQLite and on a PostgreSQL server that the tests start
+	@$(RUN) pytest -n $(WORKERS)
+
+check: lint types ## all that a change must pass: format, lint, types, tests, coverage
+	@$(RUN) pytest -n $(WORKERS) --cov
+
+bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s bench)
+	@$(RUN) benchmarks
+
+lint: $(READY) ## check the format and the rules
+	@$(RUN) ruff format --check
+	@$(RUN) ruff check
+
+types: $(READY) ## check the types
+	@$(RUN) mypy
+
+format: $(READY) ## rewrite the source in the one format
+	@$(RUN) ruff check --select I --fix
+	@$(RUN) ruff format
+
+# What set-up says goes to stderr: stdout belongs to the target that asked for it.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >&2 || { \
+	    echo "Sagaline needs Python 3.11, 3.12 or 3.13; $(PYTHON) is not one." >&2; \
+	    echo "Name one that is: make setup PYTHON=python3.12" >&2; exit 1; }
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv >&2 || { \
+	    echo "$(PYTHON) cannot make a virtual environment: install its venv module" >&2; \
+	    echo "(Debian and Ubuntu: apt install python3-venv), then run make again." >&2; exit 1; }
+	@echo "Setting up .venv: about a minute, once." >&2
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[$(EXTRAS)]' >&2
+	@touch $@
