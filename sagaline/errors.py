@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, InterfaceError, ProgrammingError
 
 
 class SagalineError(Exception):
@@ -85,3 +85,70 @@ class AnotherTransaction(SagalineError):
 
     url: str
     other: str
+
+
+class UnfitValue(SagalineError, ValueError):
+    """{value!r} is not a {kind}: {reason}."""
+
+    value: object
+    kind: str
+    reason: str
+
+
+class UnknownColumn(SagalineError):
+    """The table {table} has no column {column!r} to set. It has {columns}."""
+
+    table: str
+    column: str
+    columns: str
+
+
+class RowIncomplete(SagalineError):
+    """The row {key} of {table} needs a value for {columns}."""
+
+    table: str
+    key: object
+    columns: str
+
+
+class RowMissing(SagalineError, KeyError):
+    """The table {table} has no row {key}."""
+
+    table: str
+    key: object
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
+class RowUnfit(SagalineError, ValueError):
+    """The row {key} of {table} cannot be written: {column}: {reason}"""
+
+    table: str
+    key: object
+    column: str
+    reason: str
+
+
+class RowsNotListed(SagalineError, TypeError):
+    """The rows of {table} are asked for by key; they are not listed or counted here. Query it."""
+
+    table: str
+
+
+class StoreClosed(SagalineError, InterfaceError):
+    """The store {url} was closed in this process; open it again to use it."""
+
+    url: str
+
+
+class TransactionNotShared(SagalineError, ProgrammingError):
+    """A transaction of {url} belongs to the task or thread that began it; begin another one here."""
+
+    url: str
+
+
+class TransactionFailed(SagalineError, ProgrammingError):
+    """A write inside this transaction of {url} had failed, so nothing of it was recorded."""
+
+    url: str

@@ -1,12 +1,20 @@
 """One event of one notification log, with what its envelope says."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def position(application: str, notification_id: int) -> str:
     """Writes a place in a log as people and causes name it: ``orders:12``."""
     return f"{application.lower()}:{notification_id}"
+
+
+class Trace(NamedTuple):
+    """What ties an event to its business transaction, on its way into a log."""
+
+    key: str | None
+    cause: str | None
+    hop: int
 
 
 class Message:

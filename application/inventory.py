@@ -1,0 +1,84 @@
+"""Inventory: what is on the shelves, and what is set aside for whom."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from application.commands import DispatchStock, ReceiveStock, ReleaseStock, ReserveStock
+from domain.reservation import Reservation, ReservedLine
+from domain.reservation import Status as ReservationStatus
+from domain.stock import Stock
+from sagaline import Application, handles
+
+
+def _wanted(command: ReserveStock) -> Iterable[UUID]:
+    yield Reservation.id_of(command.order_id)
+    for line in command.lines:
+        yield Stock.id_of(line.sku)
+
+
+class Inventory(Application, aggregates=[Stock, Reservation]):
+    """Reserves all lines of an order or none, in one transaction."""
+
+    @handles(ReceiveStock, loads=lambda command: [Stock.id_of(command.sku)])
+    def receive(self, command: ReceiveStock) -> Stock:
+        """Takes pieces into stock; an article that was not known is known from now on."""
+        (known,) = self.repository.find(Stock, [Stock.id_of(command.sku)])
+        stock = known or Stock(sku=command.sku)
+        stock.receive(command.quantity)
+        return stock
+
+    @handles(ReserveStock, loads=_wanted)
+    def reserve(self, command: ReserveStock) -> Sequence[Stock | Reservation]:
+        """Sets aside what an order needs, or refuses with the first reason not to."""
+        if self._reservation(command.order_id) is not None:
+            return ()
+        ids = [Stock.id_of(line.sku) for line in command.lines]
+        shelves = list(zip(self.repository.find(Stock, ids), command.lines, strict=True))
+        for stock, line in shelves:
+            reason = _shortage(stock, line)
+            if reason is not None:
+                return (Reservation.refuse(command.order_id, reason),)
+        stocks = [stock for stock, _ in shelves if stock is not None]
+        for stock, line in zip(stocks, command.lines, strict=True):
+            stock.reserve(command.order_id, line.quantity)
+        return (*stocks, Reservation.make(command.order_id, command.lines))
+
+    @handles(ReleaseStock, loads=lambda command: [Reservation.id_of(command.order_id)])
+    def release(self, command: ReleaseStock) -> Sequence[Stock | Reservation]:
+        """Gives back what is set aside; what was never set aside is given back too, as nothing."""
+        reservation = self._reservation(command.order_id)
+        if reservation is None:
+            reservation = Reservation.refuse(command.order_id, "given back before it was made")
+        stocks = self._stocks(reservation)
+        for stock in stocks:
+            stock.release(command.order_id)
+        reservation.release()
+        return (*stocks, reservation)
+
+    @handles(DispatchStock, loads=lambda command: [Reservation.id_of(command.order_id)])
+    def dispatch(self, command: DispatchStock) -> Sequence[Stock | Reservation]:
+        """Sends off what is set aside."""
+        reservation: Reservation = self.repository.get(Reservation.id_of(command.order_id))
+        stocks = self._stocks(reservation)
+        for stock in stocks:
+            stock.dispatch(command.order_id)
+        reservation.dispatch()
+        return (*stocks, reservation)
+
+    def _reservation(self, order_id: UUID) -> Reservation | None:
+        (found,) = self.repository.find(Reservation, [Reservation.id_of(order_id)])
+        return found
+
+    def _stocks(self, reservation: Reservation) -> list[Stock]:
+        if reservation.status is not ReservationStatus.MADE:
+            return []
+        ids = [Stock.id_of(line.sku) for line in reservation.lines]
+        return [each for each in self.repository.find(Stock, ids) if each is not None]
+
+
+def _shortage(stock: Stock | None, line: ReservedLine) -> str | None:
+    if stock is None:
+        return f"unknown SKU {line.sku}"
+    if stock.available < line.quantity:
+        return f"not enough {line.sku}: {line.quantity} wanted, {stock.available} available"
+    return None

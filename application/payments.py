@@ -1,0 +1,151 @@
+"""Payments: takes money and gives it back, through a gateway."""
+
+from uuid import UUID
+
+from eventsourcing.utils import EnvType
+
+from application.commands import RefundPayment, SettlePayment, TakePayment
+from application.gateway import SimulatedGateway
+from application.ports import (
+    Captured,
+    Declined,
+    NeverTaken,
+    NothingTaken,
+    PaymentGateway,
+    Pending,
+    RefundDeclined,
+    Refunded,
+)
+from application.settings import Settings
+from domain.payment import Payment, Status
+from sagaline import Application, SetTimer, handles
+
+Taken = Captured | Declined | Pending
+Returned = tuple[Captured | Declined | NeverTaken | Pending, Refunded | RefundDeclined | NothingTaken]
+
+
+def _payment(command: TakePayment | SettlePayment | RefundPayment) -> list[UUID]:
+    return [Payment.id_of(command.order_id)]
+
+
+class Payments(Application, aggregates=[Payment]):
+    """Takes the money for an order at most once, and gives it back at most once.
+
+    The payment's id is the gateway's idempotency key: one order is one payment, however often,
+    and in whatever order, it is asked for.
+    """
+
+    def __init__(self, env: EnvType | None = None, gateway: PaymentGateway | None = None) -> None:
+        super().__init__(env)
+        self.gateway: PaymentGateway = gateway or SimulatedGateway(
+            self.datastore.url, Settings().payment_timeout, lambda: self.now()
+        )
+
+    @handles(TakePayment, loads=_payment)
+    def take(self, command: TakePayment, answer: Taken) -> Payment | None:
+        """Records what the gateway said; where it says nothing yet, asks again later."""
+        (payment,) = self.repository.find(Payment, _payment(command))
+        if isinstance(answer, Pending):
+            return self._wait(command, payment, answer)
+        if payment is None:
+            return _opened(command, answer)
+        return _settled(payment, answer)
+
+    @take.asks
+    def ask_gateway(self, command: TakePayment) -> Taken:
+        """Asks the gateway for the money."""
+        return self._capture(command)
+
+    @handles(SettlePayment, loads=_payment)
+    def settle(self, command: SettlePayment, answer: Taken) -> Payment | None:
+        """Records the answer that the gateway owed."""
+        payment: Payment = self.repository.get(Payment.id_of(command.order_id))
+        if isinstance(answer, Pending):
+            return self._wait(command, payment, answer)
+        return _settled(payment, answer)
+
+    @settle.asks
+    def ask_gateway_again(self, command: SettlePayment) -> Taken:
+        """Asks the gateway what it was asked before."""
+        return self._capture(command)
+
+    @handles(RefundPayment, loads=_payment)
+    def refund(self, command: RefundPayment, answer: Returned) -> Payment | None:
+        """Records that the money is back, or that none was ever taken, or that it is stuck.
+
+        What became of the payment may not be known yet: then it is recorded with the refund.
+        """
+        self.cancel_timer(_timer(command.order_id))
+        (payment,) = self.repository.find(Payment, _payment(command))
+        outcome, returned = answer
+        if isinstance(returned, NothingTaken):
+            return _voided(command.order_id, payment)
+        payment = _captured(command, payment, outcome)
+        if payment.status is Status.REFUNDED:
+            return None
+        if isinstance(returned, Refunded):
+            payment.refund()
+        else:
+            payment.refuse_refund(returned.reason)
+        return payment
+
+    @refund.asks
+    def ask_for_the_money_back(self, command: RefundPayment) -> Returned:
+        """Settles what became of the payment, and refunds it where money was taken."""
+        key = str(Payment.id_of(command.order_id))
+        return self.gateway.settle(key), self.gateway.refund(str(command.id), key)
+
+    def _capture(self, command: TakePayment | SettlePayment) -> Taken:
+        key = str(Payment.id_of(command.order_id))
+        return self.gateway.capture(key, command.order_id, command.amount, command.payment_method)
+
+    def _wait(
+        self, command: TakePayment | SettlePayment, payment: Payment | None, answer: Pending
+    ) -> Payment | None:
+        if payment is not None and payment.status is not Status.PENDING:
+            return None
+        again = SettlePayment(
+            order_id=command.order_id,
+            amount=command.amount,
+            payment_method=command.payment_method,
+        )
+        self.set_timer(SetTimer(_timer(command.order_id), answer.until - self.now(), again))
+        return payment or Payment.await_answer(command.order_id, command.amount)
+
+
+def _timer(order_id: UUID) -> str:
+    return f"settle:{order_id}"
+
+
+def _opened(command: TakePayment, answer: Captured | Declined) -> Payment:
+    if isinstance(answer, Captured):
+        return Payment.capture(command.order_id, command.amount, answer.reference)
+    return Payment.decline(command.order_id, answer.reason)
+
+
+def _settled(payment: Payment, answer: Captured | Declined) -> Payment | None:
+    """What was pending is known now; what was known already stays as it is."""
+    if payment.status is not Status.PENDING:
+        return None
+    if isinstance(answer, Captured):
+        payment.settle_captured(answer.reference)
+    else:
+        payment.settle_declined(answer.reason)
+    return payment
+
+
+def _voided(order_id: UUID, payment: Payment | None) -> Payment:
+    reason = "nothing was taken"
+    if payment is None:
+        return Payment.void(order_id, reason)
+    payment.settle_void(reason)
+    return payment
+
+
+def _captured(command: RefundPayment, payment: Payment | None, outcome: object) -> Payment:
+    reference = outcome.reference if isinstance(outcome, Captured) else ""
+    if payment is None:
+        return Payment.capture(command.order_id, command.amount, reference)
+    if payment.status is Status.PENDING:
+        payment.settle_captured(reference)
+    return payment

@@ -1,0 +1,319 @@
+"""Applications: one bounded context each, with its aggregates and its log."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, ClassVar, TypeVar, cast
+from uuid import UUID
+
+from eventsourcing.application import Repository
+from eventsourcing.persistence import EventStore, IntegrityError, Mapper
+from eventsourcing.system import ProcessApplication, RecordingEvent
+from eventsourcing.utils import EnvType
+
+from sagaline.asking import Asking, Fault
+from sagaline.codec import TypedMapper
+from sagaline.commands import Command
+from sagaline.errors import CommandConflict, DefinitionError
+from sagaline.faults import CommandFaulted
+from sagaline.handlers import Handler
+from sagaline.journal import Journal
+from sagaline.message import Message, Trace, position
+from sagaline.storage import Datastore, ProcessRecorder
+from sagaline.storage.commands import KnownCommand, known_commands, remember_commands
+from sagaline.timers import CancelTimer, SetTimer
+from sagaline.unit import Unit
+
+A = TypeVar("A")
+
+CONFLICTS = 20
+"""How often a person's command is tried again when another writer was first."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a command.
+
+    `position` is the place in the log of the last event that it wrote (``orders:12``), for a
+    reader to wait for; None where it wrote nothing. `duplicate`: the same command had been given
+    before, and this is its position. `error`: it was refused and wrote nothing.
+    """
+
+    position: str | None
+    duplicate: bool = False
+    error: Exception | None = None
+
+
+class UnitRepository(Repository[UUID]):
+    """Upstream's repository, which looks into the current unit of work first."""
+
+    def __init__(self, event_store: EventStore[UUID], unit: Callable[[], Unit | None]) -> None:
+        super().__init__(event_store)
+        self._unit = unit
+
+    def get(self, aggregate_id: UUID, **kwargs: Any) -> Any:
+        """The aggregate, the same object for every handler of a batch.
+
+        Raises AggregateNotFoundError where there is none.
+        """
+        unit = self._unit()
+        if unit is None or kwargs.get("version") is not None:
+            return super().get(aggregate_id, **kwargs)
+        return unit.get(aggregate_id)
+
+    def find(self, aggregate: type[A], ids: Sequence[UUID]) -> list[A | None]:
+        """Several aggregates in one read, in the order of their ids; None where there is none."""
+        unit = self._unit()
+        if unit is None:
+            return [self.get(each) if each in self else None for each in ids]
+        return unit.find(ids)
+
+
+class Application(ProcessApplication[UUID]):
+    """An event-sourced application that handles commands, in batches.
+
+    Subclass it with the aggregates that it owns, and mark its methods with `@handles`. It is an
+    upstream `ProcessApplication`: it follows the logs of the sagas that give it commands, and
+    records what follows from them together with its position.
+    """
+
+    aggregates: ClassVar[Sequence[type]] = ()
+    handlers: ClassVar[Mapping[type, Handler[Any]]] = {}
+    answers_faults: ClassVar[bool] = False
+
+    recorder: ProcessRecorder
+
+    def __init_subclass__(cls, *, aggregates: Sequence[type] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if aggregates is not None:
+            cls.aggregates = tuple(aggregates)
+        cls.handlers = {**cls.handlers, **_handlers(cls)}
+        cls.answers_faults = any(each.asking for each in cls.handlers.values())
+
+    def __init__(self, env: EnvType | None = None) -> None:
+        self._unit: ContextVar[Unit | None] = ContextVar(f"unit of {self.name}", default=None)
+        self.asking = Asking(self.name)
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        super().__init__(env)
+
+    @property
+    def datastore(self) -> Datastore:
+        """Where the log is."""
+        return cast("Datastore", self.recorder.datastore)
+
+    @property
+    def repository(self) -> UnitRepository:
+        """The aggregates, read through the current unit of work."""
+        return cast("UnitRepository", self._repository)
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Plain typed JSON: see `TypedMapper`."""
+        return self.factory.mapper(
+            transcoder=self.construct_transcoder(), mapper_class=TypedMapper
+        )
+
+    def construct_repository(self) -> Repository[UUID]:
+        """One that looks into the current unit of work first."""
+        return UnitRepository(self.events, self._unit.get)
+
+    def unit(self) -> Unit:
+        """A new, empty unit of work on this application's log."""
+        return Unit(self.name, self.recorder, self.mapper, lambda: self.now())
+
+    def set_timer(self, timer: SetTimer) -> None:
+        """Inside a handler: gives a command to this application later, surviving crashes."""
+        self._current().change_timer(timer)
+
+    def cancel_timer(self, timer_id: str) -> None:
+        """Inside a handler: takes a timer back; one that is not there is no error."""
+        self._current().change_timer(CancelTimer(timer_id))
+
+    def execute_one(self, command: Command) -> Receipt:
+        """Executes one command and returns its receipt.
+
+        Raises what the handler raises, having written nothing; `CommandConflict` where the id was
+        used before for another content.
+        """
+        (receipt,) = self.execute([command])
+        if receipt.error is not None:
+            raise receipt.error
+        return receipt
+
+    def execute(self, commands: Sequence[Command]) -> list[Receipt]:
+        """Executes commands in one transaction, each with its own receipt.
+
+        A command that is refused writes nothing and does not stop the others. The same command id
+        is one effect however often it is given.
+        """
+        failed: dict[int, Exception] = {}
+        for _ in range(CONFLICTS + len(commands)):
+            try:
+                return self._execute(commands, failed)
+            except IntegrityError as error:
+                conflict = error
+            except _Refused as refused:
+                failed[refused.index] = refused.error
+        raise conflict
+
+    def key_of(self, message: Message) -> str | None:
+        """The business transaction that a message belongs to."""
+        return command_of(message).key or message.key
+
+    def prefetch(self, messages: Iterable[Message]) -> list[UUID]:
+        """The aggregates that the handlers of these messages will want, as declared."""
+        return [each for message in messages for each in self._loads(command_of(message))]
+
+    def ask(self, messages: Iterable[Message]) -> dict[int, Any]:
+        """Asks the ports that the handlers of these messages need; answers by message."""
+        calls: dict[int, Callable[[], Any]] = {}
+        for message in messages:
+            command = command_of(message)
+            handler = self.handlers[type(command)]
+            if handler.asking is not None:
+                calls[id(message)] = partial(handler.asking, self, command)
+        return dict(zip(calls, self.asking.ask(list(calls.values())), strict=True))
+
+    def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
+        """Handles one message in the current unit: what is to be saved."""
+        command = command_of(message)
+        handler = self.handlers[type(command)]
+        if handler.asking is None:
+            return _many(handler.function(self, command))
+        answer = answers[id(message)]
+        if isinstance(answer, Fault):
+            attempt = message.event.attempt if isinstance(message.event, Journal.Requested) else 0
+            return [CommandFaulted.of(command, attempt, answer.reason)]
+        return _many(handler.function(self, command, answer))
+
+    @contextmanager
+    def working(self, unit: Unit) -> Iterator[None]:
+        """Makes a unit the current one: what the repository reads is in it."""
+        token = self._unit.set(unit)
+        try:
+            yield
+        finally:
+            self._unit.reset(token)
+
+    def close(self) -> None:
+        """Lets threads and connections go."""
+        self.asking.close()
+        super().close()
+
+    def _current(self) -> Unit:
+        unit = self._unit.get()
+        if unit is None:
+            raise LookupError("Timers are set and cancelled inside a handler.")
+        return unit
+
+    def _execute(
+        self, commands: Sequence[Command], failed: Mapping[int, Exception]
+    ) -> list[Receipt]:
+        with self.datastore.read() as connection:
+            known = known_commands(connection, self.name, [each.id for each in commands])
+        unit = self.unit()
+        digests = [_digest(each) for each in commands]
+        sizes: dict[UUID, tuple[str, int]] = {}
+        with self.working(unit):
+            unit.prefetch([each for command in commands for each in self._loads(command)])
+            for index, command in enumerate(commands):
+                if command.id not in known and command.id not in sizes and index not in failed:
+                    before = unit.size
+                    self._execute_in(unit, index, command)
+                    sizes[command.id] = (digests[index], unit.size if unit.size > before else 0)
+        fresh = self._write(unit, sizes)
+        known.update(fresh)
+        return [
+            self._receipt(command, digests[index], known, failed.get(index), fresh)
+            for index, command in enumerate(commands)
+        ]
+
+    def _write(
+        self, unit: Unit, sizes: Mapping[UUID, tuple[str, int]]
+    ) -> dict[UUID, KnownCommand]:
+        with self.datastore.write() as connection:
+            ids = unit.write(connection)
+            fresh = {
+                each: KnownCommand(digest, ids[size - 1] if size else None)
+                for each, (digest, size) in sizes.items()
+            }
+            remember_commands(connection, self.name, fresh)
+        for follower in self.followers:
+            follower.receive_recording_event(RecordingEvent(self.name, [], None))
+        return fresh
+
+    def _loads(self, command: Command) -> Iterable[UUID]:
+        loads = self.handlers[type(command)].loads
+        return () if loads is None else loads(command)
+
+    def _execute_in(self, unit: Unit, index: int, command: Command) -> None:
+        handler = self.handlers[type(command)]
+        unit.trace = Trace(command.key, f"command:{command.id}", 0)
+        try:
+            if handler.asking is None:
+                results = handler.function(self, command)
+            else:
+                results = handler.function(self, command, handler.asking(self, command))
+            unit.record(_many(results))
+        except Exception as error:
+            raise _Refused(index, error) from error
+
+    def _receipt(
+        self,
+        command: Command,
+        digest: str,
+        known: Mapping[UUID, KnownCommand],
+        error: Exception | None,
+        fresh: dict[UUID, KnownCommand],
+    ) -> Receipt:
+        if error is not None:
+            return Receipt(None, error=error)
+        first = known[command.id]
+        place = None if first.position is None else position(self.name, first.position)
+        if first.digest != digest:
+            return Receipt(place, error=CommandConflict(command_id=str(command.id)))
+        return Receipt(place, duplicate=fresh.pop(command.id, None) is None)
+
+
+class _Refused(Exception):
+    """A handler raised: the commands are executed again without that one."""
+
+    def __init__(self, index: int, error: Exception) -> None:
+        super().__init__(index)
+        self.index = index
+        self.error = error
+
+
+def command_of(message: Message) -> Command:
+    """The command in a message: a saga's request, or a timer's."""
+    event = message.event
+    command: Command = event.command if isinstance(event, Journal.Requested) else event
+    return command
+
+
+def _many(results: Any) -> Iterable[Any]:
+    if results is None:
+        return ()
+    return results if isinstance(results, list | tuple) else (results,)
+
+
+def _digest(command: Command) -> str:
+    content = f"{type(command).__qualname__} {command.model_dump_json(exclude={'id'})}"
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _handlers(cls: type) -> dict[type, Handler[Any]]:
+    found: dict[type, Handler[Any]] = {}
+    for each in vars(cls).values():
+        if isinstance(each, Handler):
+            if each.command in found:
+                raise DefinitionError(
+                    where=f"{cls.__name__}.{each.__name__}",
+                    problem=f"a second handler of {each.command.__name__}",
+                    cure="Keep one.",
+                )
+            found[each.command] = each
+    return found

@@ -1,0 +1,315 @@
+"""The follower: takes events of other logs in batches, each batch in one fenced transaction."""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
+from sqlalchemy import Connection
+
+from sagaline.errors import FencedOut, VersionConflict
+from sagaline.message import Message
+from sagaline.storage import Datastore
+from sagaline.storage.dead_letters import Letter, add_letters, parked_keys
+from sagaline.storage.followers import advance, register, standing
+from sagaline.storage.timers import delete_timers, due_timers
+from sagaline.tail import Tail
+from sagaline.timers import timer_message
+
+BATCH = 500
+"""Events taken at once: a larger batch gains little, a smaller one pays a commit for fewer."""
+
+ATTEMPTS = 3
+"""How often an event that fails is tried alone before it is parked."""
+
+CONFLICTS = 10
+"""How often a batch is run again because another writer was first, before it is split."""
+
+STORAGE_FAULTS = (OperationalError, InterfaceError, InternalError)
+"""The store is out of reach, locked or full: nothing is skipped, the same batch comes again."""
+
+log = logging.getLogger(__name__)
+
+
+class Processor(Protocol):
+    """What a follower does with messages; the follower owns reading, transaction and positions."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def topics(self) -> frozenset[str] | None:
+        """The event types that it wants; None for all."""
+
+    def begin(self, messages: Sequence[Message]) -> None:
+        """A batch is coming: read what it will need."""
+
+    def process(self, message: Message) -> None:
+        """Takes one message, in memory. Raising means a bug in a handler."""
+
+    def write(self, connection: Connection) -> None:
+        """Writes what has changed, in the transaction of the follower."""
+
+    def committed(self) -> None:
+        """What was written is on disk."""
+
+    def discard(self) -> None:
+        """The batch was rolled back: forget it, and whatever may be stale."""
+
+
+class _Failed(Exception):
+    """A message could not be processed; None where it is not known which."""
+
+    def __init__(self, message: Message | None) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Follower:
+    """Leads one processor along the logs that it follows, each event exactly once.
+
+    Handlers run in memory; then one transaction writes what they changed together with the new
+    position. Its first statement moves the follower's fence: a runner that does not hold the
+    newest fence writes nothing, drops what it had in memory, and reads again. So two runners on
+    one follower may waste work, and never double an effect.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        datastore: Datastore,
+        leaders: Mapping[str, Tail],
+        limit: int = BATCH,
+    ) -> None:
+        self.name = processor.name
+        self.leaders = leaders
+        self.datastore = datastore
+        self._processor = processor
+        self._limit = limit
+        self._fence: int | None = None
+        self._positions: dict[str, int] = {}
+        self._saved: dict[str, int] = {}
+        self._parked: set[str] = set()
+
+    def register(self) -> Mapping[str, int]:
+        """Makes the follower known to its store; returns the positions that it goes on from."""
+        with self.datastore.write() as connection:
+            register(connection, self.name, list(self.leaders))
+        self._stand()
+        return self._positions
+
+    def step(self) -> bool:
+        """Takes the next batch of each log; says whether it came any further.
+
+        Raises one of `STORAGE_FAULTS` with nothing skipped: call it again later.
+        """
+        try:
+            if self._fence is None:
+                self._stand()
+            moved = [self._follow(leader, tail) for leader, tail in self.leaders.items()]
+            return any(moved)
+        except FencedOut:
+            self._forget()
+            return True
+        except STORAGE_FAULTS:
+            self._forget()
+            raise
+
+    def fire(self, now: float) -> bool:
+        """Fires the timers due by `now` (seconds since 1970); says whether there were any.
+
+        To be called when every log has been read to its head, so that an answer that is already
+        in a log comes before the timeout that it beats.
+        """
+        try:
+            with self.datastore.read() as connection:
+                timers = due_timers(connection, self.name, now, self._limit)
+            messages = [timer_message(self.name, each) for each in timers]
+            if messages:
+                self._run(None, messages, 0)
+            return bool(messages)
+        except FencedOut:
+            self._forget()
+            return True
+        except STORAGE_FAULTS:
+            self._forget()
+            raise
+
+    def save(self) -> None:
+        """Records how far it has come through events that it does not want."""
+        if self._fence is None or self._positions == self._saved:
+            return
+        try:
+            self._commit(self._positions, lambda _: None)
+        except FencedOut:
+            self._forget()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether it has come to the end of what is known of each log."""
+        return self._fence is not None and all(
+            self._positions[leader] >= tail.head for leader, tail in self.leaders.items()
+        )
+
+    @property
+    def unsaved(self) -> int:
+        """By how many events it is further than its store says."""
+        return sum(self._positions[each] - self._saved[each] for each in self._positions)
+
+    def _stand(self) -> None:
+        with self.datastore.read() as connection:
+            found = standing(connection, self.name)
+            self._parked = parked_keys(connection, self.name)
+        self._fence = found.fence
+        self._positions = {each: found.positions.get(each, 0) for each in self.leaders}
+        self._saved = dict(self._positions)
+
+    def _forget(self) -> None:
+        self._processor.discard()
+        self._fence = None
+
+    def _follow(self, leader: str, tail: Tail) -> bool:
+        after = self._positions[leader]
+        batch = tail.read(after, self._limit, self._processor.topics)
+        if batch.upto == after:
+            return False
+        if batch.messages:
+            self._run(leader, batch.messages, batch.upto)
+        else:
+            self._positions[leader] = batch.upto
+        return True
+
+    def _run(self, leader: str | None, messages: Sequence[Message], upto: int) -> None:
+        """Takes a batch; if it fails, the part before the failure, then the failing event alone."""
+        try:
+            self._attempt(leader, messages, upto)
+        except _Failed as failed:
+            if len(messages) == 1:
+                self._take_alone(leader, messages[0])
+            elif failed.message is None:
+                for message in messages:
+                    self._run(leader, [message], message.id)
+            else:
+                before = messages[: messages.index(failed.message)]
+                if before:
+                    self._run(leader, before, before[-1].id)
+                self._take_alone(leader, failed.message)
+
+    def _take_alone(self, leader: str | None, message: Message) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._attempt(leader, [message], message.id)
+                return
+            except _Failed as failed:
+                error = failed.__cause__
+                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, error)
+        self._park(leader, message, error)
+
+    def _park(self, leader: str | None, message: Message, error: BaseException | None) -> None:
+        letter = self._letter(leader, message, error, ATTEMPTS)
+        positions = {} if leader is None else {leader: message.id}
+
+        def write(connection: Connection) -> None:
+            add_letters(connection, [letter])
+            if leader is None:
+                delete_timers(connection, self.name, [_timer_id(message)])
+
+        self._commit(positions, write)
+        if message.key is not None:
+            self._parked.add(message.key)
+        log.error("%s: parked %s: %s", self.name, message, error)
+
+    def _attempt(self, leader: str | None, messages: Sequence[Message], upto: int) -> None:
+        """Runs a batch until no other writer interferes; raises _Failed where a handler fails."""
+        free, letters = self._sort(leader, messages)
+        for _ in range(CONFLICTS):
+            try:
+                self._process(free)
+                self._commit({} if leader is None else {leader: upto}, self._writing(leader, free, letters))
+            except VersionConflict as conflict:
+                self._processor.discard()
+                error: Exception = conflict
+            except (_Failed, FencedOut, *STORAGE_FAULTS):
+                self._processor.discard()
+                raise
+            except Exception as bug:
+                self._processor.discard()
+                raise _Failed(None) from bug
+            else:
+                self._processor.committed()
+                return
+        raise _Failed(None) from error
+
+    def _process(self, messages: Sequence[Message]) -> None:
+        message: Message | None = None
+        try:
+            for message in messages:
+                _ = message.event
+            message = None
+            if messages:
+                self._processor.begin(messages)
+            for message in messages:
+                self._processor.process(message)
+        except STORAGE_FAULTS:
+            raise
+        except Exception as bug:
+            raise _Failed(message) from bug
+
+    def _sort(
+        self, leader: str | None, messages: Sequence[Message]
+    ) -> tuple[Sequence[Message], list[Letter]]:
+        """What waits behind a parked event of its key is parked too, in order."""
+        if not self._parked:
+            return messages, []
+        free = [each for each in messages if each.key not in self._parked]
+        behind = [each for each in messages if each.key in self._parked]
+        return free, [self._letter(leader, each, None, 0) for each in behind]
+
+    def _writing(
+        self, leader: str | None, messages: Sequence[Message], letters: Sequence[Letter]
+    ) -> Callable[[Connection], None]:
+        def write(connection: Connection) -> None:
+            if leader is None:
+                # First, since a handler may set a timer of the same id again.
+                delete_timers(connection, self.name, [_timer_id(each) for each in messages])
+            self._processor.write(connection)
+            if letters:
+                add_letters(connection, letters)
+
+        return write
+
+    def _commit(
+        self, positions: Mapping[str, int], write: Callable[[Connection], None]
+    ) -> None:
+        fence = self._fence
+        assert fence is not None
+        ahead = {k: v for k, v in self._positions.items() if v != self._saved[k]}
+        moved = {**ahead, **positions}
+        with self.datastore.write() as connection:
+            advance(connection, self.name, fence, moved)
+            write(connection)
+        self._fence = fence + 1
+        self._positions.update(moved)
+        self._saved.update(moved)
+
+    def _letter(
+        self, leader: str | None, message: Message, error: BaseException | None, attempts: int
+    ) -> Letter:
+        said = f"{type(error).__name__}: {error}" if error else "waits behind an earlier event"
+        return Letter(
+            self.name,
+            leader or message.cause or "",
+            message.id,
+            message.key,
+            message.topic,
+            said,
+            "".join(traceback.format_exception(error)) if error else "",
+            attempts,
+            datetime.now(UTC),
+        )
+
+
+def _timer_id(message: Message) -> str:
+    return (message.cause or "").removeprefix("timer:")

@@ -1,0 +1,72 @@
+"""How an application says which method handles which command."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from uuid import UUID
+
+from sagaline.commands import Command
+
+if TYPE_CHECKING:
+    from sagaline.application import Application, Receipt
+
+C = TypeVar("C", bound=Command)
+
+
+class Handler(Generic[C]):
+    """One method of an application, and the command that it handles.
+
+    The method returns what is to be saved: an aggregate, several, an event, or nothing; whatever
+    it read through the repository and changed is saved too. Called by a person, the method
+    executes the command and returns its `Receipt`; a follower calls it as part of a batch.
+    """
+
+    def __init__(
+        self,
+        command: type[C],
+        function: Callable[..., Any],
+        loads: Callable[[C], Iterable[UUID]] | None,
+    ) -> None:
+        self.command = command
+        self.function = function
+        self.loads = loads
+        self.asking: Callable[[Any, C], Any] | None = None
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+
+    def asks(self, function: Callable[[Any, C], Any]) -> Callable[[Any, C], Any]:
+        """Declares the method that asks a port; its answer is the handler's second argument.
+
+        It runs outside any transaction, concurrently with the others of its batch, so it may only
+        read its command. It may be called twice for one command: give the port the command's id.
+        """
+        self.asking = function
+        return function
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Handler[C]": ...
+    @overload
+    def __get__(self, instance: "Application", owner: type) -> Callable[[C], "Receipt"]: ...
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+
+        def execute(command: C) -> "Receipt":
+            receipt: Receipt = instance.execute_one(command)
+            return receipt
+
+        return execute
+
+
+def handles(
+    command: type[C], *, loads: Callable[[C], Iterable[UUID]] | None = None
+) -> Callable[[Callable[..., Any]], Handler[C]]:
+    """Declares that a method of an application handles a command.
+
+    `loads` names the aggregates that it will want, so that a batch reads them all at once; it is
+    a hint, and may be incomplete.
+    """
+
+    def declare(function: Callable[..., Any]) -> Handler[C]:
+        return Handler(command, function, loads)
+
+    return declare

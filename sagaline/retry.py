@@ -1,0 +1,42 @@
+"""How often, and how soon, something that failed is tried again."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+def seconds(count: float) -> timedelta:
+    """A duration, as a declaration reads best: ``within=seconds(30)``."""
+    return timedelta(seconds=count)
+
+
+def minutes(count: float) -> timedelta:
+    """A duration, as a declaration reads best: ``within=minutes(5)``."""
+    return timedelta(minutes=count)
+
+
+def hours(count: float) -> timedelta:
+    """A duration, as a declaration reads best: ``within=hours(2)``."""
+    return timedelta(hours=count)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Up to `attempts` attempts in all, with a pause that grows by `factor` up to `longest`."""
+
+    attempts: int = 3
+    first: timedelta = timedelta(seconds=1)
+    factor: float = 2.0
+    longest: timedelta = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError("attempts must be at least 1")
+        if self.first < timedelta(0) or self.factor < 1:
+            raise ValueError("a pause cannot be negative, nor shrink")
+
+    def pause(self, attempt: int) -> timedelta | None:
+        """How long to wait after the failed attempt number `attempt` (from 1); None: give up."""
+        if attempt >= self.attempts:
+            return None
+        seconds_ = self.first.total_seconds() * self.factor ** min(attempt - 1, 64)
+        return min(timedelta(seconds=min(seconds_, 1e9)), self.longest)

@@ -1,0 +1,289 @@
+"""The runner: one thread that leads all followers of a system along their logs."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+from eventsourcing import system as upstream
+from eventsourcing.application import TApplication
+from eventsourcing.utils import EnvType
+
+from sagaline.application import Application
+from sagaline.errors import DefinitionError, UnknownEvents
+from sagaline.follower import STORAGE_FAULTS, Follower
+from sagaline.participant import Participant
+from sagaline.projector import Projector
+from sagaline.status import Place, places, timers_pending
+from sagaline.storage import Datastore, claim
+from sagaline.storage.timers import first_dues
+from sagaline.storage.watch import Watch
+from sagaline.system import System, topics_of
+from sagaline.tail import Tail
+
+POLL = 0.005
+"""Seconds between two looks for what other processes have written, while there is nothing to do."""
+
+UNSAVED = 5_000
+"""Events that a follower may skip before it records its position, while there is work."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts on a store that is out of reach."""
+
+log = logging.getLogger(__name__)
+
+
+class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
+    """Runs a system in this process: `with Runner(system) as runner: runner.get(Orders).place(...)`.
+
+    It catches up at start, without a prompt, from the recorded positions; it sees what other
+    processes write; it goes on after faults of the store. Several runners on one store harm
+    nothing. `env` is upstream's environment (SQLALCHEMY_URL, ORDERS_SQLALCHEMY_URL, ...); the read
+    tables are in SAGALINE_VIEWS, or with the logs. `only` names the followers to lead; `now` is the
+    clock that timers go by.
+
+    Raises a `StoreUnusable` where the store cannot be opened, was made for another system or by a
+    newer version, or holds events that the loaded code does not know; nothing is changed then.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        env: EnvType | None = None,
+        *,
+        only: Collection[str] = (),
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        super().__init__(system, environment(env))
+        self._definition = system
+        self._only = _checked(system, only)
+        self._now = now or (lambda: datetime.now(UTC))
+        self.apps: dict[str, Application] = {}
+        self.followers: list[Follower] = []
+        self.tails: dict[str, Tail] = {}
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._stopping = threading.Event()
+        self._pauses: dict[str, tuple[float, float]] = {}
+        self._claim()
+        self._construct()
+
+    @property
+    def datastores(self) -> list[Datastore]:
+        """The stores of the system, each once: those of the logs, and that of the read tables."""
+        found = [each.datastore for each in self.apps.values()] + [self.views]
+        return list(dict.fromkeys(found))
+
+    def start(self) -> None:
+        """Starts to lead the followers, in a thread of its own."""
+        super().start()
+        self._check_events()
+        self._thread = threading.Thread(target=self._work, name=self._definition.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops after the transaction under way, and lets all connections go."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        for each in self.apps.values():
+            each.close()
+        self.views.close()
+        for watch in self._watches:
+            watch.close()
+
+    def get(self, cls: type[TApplication]) -> TApplication:
+        """The application of that class."""
+        return cast("TApplication", self.apps[cls.name])
+
+    def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
+        """Something was recorded in this process: there is work."""
+        self._wake.set()
+
+    def places(self) -> list[Place]:
+        """Where each follower of the system is, judged from the stores."""
+        logs = {name: each.recorder for name, each in self.apps.items()}
+        return places(self.datastores, logs, self._definition.leaders_of)
+
+    def settled(self, horizon: float | None = None) -> bool:
+        """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
+        until = None if horizon is None else self._now().timestamp() + horizon
+        behind = any(each.lag for each in self.places())
+        return not behind and timers_pending(self.datastores, until) == 0
+
+    def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
+        """Waits until the system is settled. Raises TimeoutError when it takes longer."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self._idle.clear()
+            self._wake.set()
+            self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
+            if self._idle.is_set() and self.settled(horizon):
+                return
+            if time.monotonic() > deadline:
+                behind = ", ".join(
+                    f"{each.follower} is {each.lag} behind {each.leader}"
+                    for each in self.places()
+                    if each.lag
+                )
+                raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
+
+    def _claim(self) -> None:
+        """Each store, before anything is created in it."""
+        names = [each.name for each in self._definition.members]
+        urls = {name: url_of(self.env or {}, name) for name in names}
+        urls["views"] = views_url(self.env or {})
+        for url in dict.fromkeys(urls.values()):
+            datastore = Datastore.open(url)
+            try:
+                claim(datastore, self._definition.name, names)
+            finally:
+                datastore.close()
+
+    def _construct(self) -> None:
+        self.views = Datastore.open(views_url(self.env or {}))
+        self.views.prepare()
+        for cls in self._definition.members:
+            self.apps[cls.name] = cls(env=self.env)
+            self.apps[cls.name].now = self._now
+            self.apps[cls.name].lead(self)
+            self.tails[cls.name] = Tail(
+                cls.name, self.apps[cls.name].recorder, self.apps[cls.name].mapper
+            )
+        self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
+        starts: dict[str, int] = dict.fromkeys(self.tails, 0)
+        for follower in self.followers:
+            for leader, position in follower.register().items():
+                starts[leader] = max(starts[leader], position)
+        for name, position in starts.items():
+            self.tails[name].start_at(position)
+        self._watches = [Watch(each) for each in self.datastores]
+
+    def _all_followers(self) -> Iterator[Follower]:
+        for cls in self._definition.members:
+            application = self.apps[cls.name]
+            topics = topics_of(self._definition, cls)
+            if topics:
+                participant = Participant(application, topics, self.tails[cls.name])
+                yield Follower(participant, application.datastore, self._leaders(cls.name))
+        for model in self._definition.read_models:
+            projector = Projector(model, self.views)
+            with self.views.write() as connection:
+                projector.create_table(connection)
+            yield Follower(projector, self.views, self._leaders(projector.name))
+
+    def _leaders(self, follower: str) -> dict[str, Tail]:
+        return {each: self.tails[each] for each in self._definition.leaders_of[follower]}
+
+    def _wanted(self, name: str) -> bool:
+        return not self._only or name in self._only
+
+    def _check_events(self) -> None:
+        """What is still to be processed must be known to the code."""
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            if not self._cycle():
+                self._rest()
+        for follower in self.followers:
+            self._guarded(follower, follower.save)
+
+    def _cycle(self) -> bool:
+        """One round over all logs and followers; says whether anything moved."""
+        moved = False
+        for tail in self.tails.values():
+            moved |= self._guarded(tail, tail.refresh)
+        for follower in self.followers:
+            if self._stopping.is_set():
+                return True
+            moved |= self._guarded(follower, follower.step)
+            if follower.unsaved > UNSAVED:
+                self._guarded(follower, follower.save)
+        return self._fire() or moved
+
+    def _fire(self) -> bool:
+        now = self._now().timestamp()
+        dues = self._dues()
+        fired = False
+        for follower in self.followers:
+            due = dues.get(follower.name)
+            if due is not None and due <= now and self._at_head(follower):
+                fired |= self._guarded(follower, lambda each=follower: each.fire(now))
+        return fired
+
+    def _at_head(self, follower: Follower) -> bool:
+        return follower.caught_up and all(each.complete for each in follower.leaders.values())
+
+    def _dues(self) -> dict[str, float]:
+        dues: dict[str, float] = {}
+        for datastore in self.datastores:
+            with datastore.read() as connection:
+                dues.update(first_dues(connection))
+        return dues
+
+    def _rest(self) -> None:
+        for follower in self.followers:
+            self._guarded(follower, follower.save)
+        self._idle.set()
+        due = min(self._dues().values(), default=float("inf"))
+        while not self._wake.wait(POLL):
+            changed = [each.changed() for each in self._watches]
+            if any(changed) or self._now().timestamp() >= due:
+                break
+        self._wake.clear()
+
+    def _guarded(self, part: Follower | Tail, action: Callable[[], Any]) -> bool:
+        """Runs one part; a fault of its store makes it pause, and stops no other."""
+        name = part.name if isinstance(part, Follower) else part.application
+        until, pause = self._pauses.get(name, (0.0, 0.05))
+        if time.monotonic() < until:
+            return False
+        try:
+            moved = bool(action())
+        except STORAGE_FAULTS as fault:
+            pause = min(pause * 2, LONGEST_PAUSE)
+            self._pauses[name] = (time.monotonic() + pause, pause)
+            log.warning("%s: the store does not answer, trying again in %.1f s: %s", name, pause, fault)
+            return False
+        self._pauses.pop(name, None)
+        return moved
+
+
+def environment(env: EnvType | None) -> dict[str, str]:
+    """The environment of a system: the process's own, what is given, and this storage."""
+    return {
+        "SQLALCHEMY_URL": "sqlite:///:memory:",
+        **os.environ,
+        "PERSISTENCE_MODULE": "sagaline.storage",
+        **(env or {}),
+    }
+
+
+def url_of(env: Mapping[str, str], application: str) -> str:
+    """Where the log of an application is: upstream's way of naming it."""
+    return env.get(f"{application.upper()}_SQLALCHEMY_URL") or env["SQLALCHEMY_URL"]
+
+
+def views_url(env: Mapping[str, str]) -> str:
+    """Where the read tables are: with the logs, if nothing else is said."""
+    return env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
+
+
+def _checked(system: System, only: Collection[str]) -> frozenset[str]:
+    unknown = [each for each in only if each not in system.leaders_of]
+    if unknown:
+        raise DefinitionError(
+            where=system.name,
+            problem=f"it has no follower {', '.join(unknown)}",
+            cure=f"Choose among {', '.join(system.leaders_of)}.",
+        )
+    return frozenset(only)
+
+
+_ = UnknownEvents

@@ -1,0 +1,49 @@
+"""How far each follower is, judged from the stores alone, whoever runs them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sagaline.storage import ApplicationRecorder, Datastore
+from sagaline.storage.followers import all_positions
+from sagaline.storage.timers import pending_timers
+
+
+class Place(NamedTuple):
+    """Where one follower is in the log of one leader. `lag` counts ids, gaps included."""
+
+    follower: str
+    leader: str
+    position: int
+    head: int
+
+    @property
+    def lag(self) -> int:
+        """How many ids of the log the follower has still to pass."""
+        return max(0, self.head - self.position)
+
+
+def places(
+    datastores: Iterable[Datastore],
+    logs: Mapping[str, ApplicationRecorder],
+    followed: Mapping[str, Sequence[str]],
+) -> list[Place]:
+    """Where every follower of a system is; `followed` names the leaders of each."""
+    stored: dict[tuple[str, str], int] = {}
+    for datastore in datastores:
+        with datastore.read() as connection:
+            stored.update(all_positions(connection))
+    heads = {name: recorder.head() for name, recorder in logs.items()}
+    return [
+        Place(follower, leader, stored.get((follower, leader), 0), heads[leader])
+        for follower, leaders in followed.items()
+        for leader in leaders
+    ]
+
+
+def timers_pending(datastores: Iterable[Datastore], until: float | None) -> int:
+    """How many timers are pending in these stores, up to a moment where one is given."""
+    count = 0
+    for datastore in datastores:
+        with datastore.read() as connection:
+            count += pending_timers(connection, until)
+    return count

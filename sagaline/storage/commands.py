@@ -1,0 +1,50 @@
+"""The ids of the commands that an application was given by people, so that twice is one effect."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from sagaline.storage.tables import commands
+
+CHUNK = 500
+"""Ids in one SELECT: below every database's limit of parameters."""
+
+
+class KnownCommand(NamedTuple):
+    """What a command id was used for, and the id of the last event that it wrote."""
+
+    digest: str
+    position: int | None
+
+
+def known_commands(
+    connection: Connection, application: str, ids: Sequence[UUID]
+) -> dict[UUID, KnownCommand]:
+    """Those of the ids that were used before."""
+    known: dict[UUID, KnownCommand] = {}
+    for chunk in _chunks([str(each) for each in ids]):
+        query = select(commands.c.id, commands.c.digest, commands.c.position).where(
+            commands.c.application == application, commands.c.id.in_(chunk)
+        )
+        for row in connection.execute(query):
+            known[UUID(row.id)] = KnownCommand(row.digest, row.position)
+    return known
+
+
+def remember_commands(
+    connection: Connection, application: str, given: Mapping[UUID, KnownCommand]
+) -> None:
+    """Adds ids. Raises upstream's IntegrityError where another writer was first."""
+    rows = [
+        {"id": str(id_), "application": application, **each._asdict()}
+        for id_, each in given.items()
+    ]
+    if rows:
+        connection.execute(insert(commands), rows)
+
+
+def _chunks(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

@@ -1,0 +1,277 @@
+"""A database that holds logs, positions and what else the framework stores."""
+
+import os
+from collections.abc import Sequence
+from contextvars import ContextVar
+from threading import Lock, RLock, Semaphore
+from typing import Any, ClassVar, Self, cast
+
+import sqlalchemy.exc
+from eventsourcing_sqlalchemy.datastore import SQLAlchemyDatastore
+from sqlalchemy import URL, Connection, Engine, Table, event, make_url
+from sqlalchemy.orm import scoped_session, sessionmaker
+from typing_extensions import override
+
+from sagaline.errors import StoreClosed, StoreUnusable
+from sagaline.storage import postgres, reasons, sqlite
+from sagaline.storage.creation import create_missing
+from sagaline.storage.models import EventRecord, SnapshotRecord, StoredEventRecord, record_class
+from sagaline.storage.tables import metadata
+from sagaline.storage.transaction import (
+    Connected,
+    ScopedTransaction,
+    Transaction,
+    joined,
+    refuse_inside_another,
+)
+
+_WRITE = "sagaline_write"
+
+_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+
+
+class Datastore(SQLAlchemyDatastore):
+    """Upstream's datastore, safe to share between applications, threads and processes.
+
+    `schema` (PostgreSQL only) is where all its tables are. A transaction of it is known to the
+    context that began it and to no other datastore. Raises StoreUnusable for a database that it
+    does not know.
+    """
+
+    base_snapshot_record_cls = SnapshotRecord
+    base_stored_event_record_cls = StoredEventRecord
+    engine: Engine  # type: ignore[assignment]  # upstream's is optional
+
+    _shared: ClassVar[dict[tuple[int, str, str | None], "Datastore"]] = {}
+    _sharing: ClassVar[Lock] = Lock()
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        schema: str | None = None,
+        session: "scoped_session[Any] | None" = None,
+        session_maker: "sessionmaker[Any] | None" = None,
+        autoflush: bool = True,
+        lock_timeout: float = postgres.LOCK_TIMEOUT,
+        **engine_kwargs: Any,
+    ) -> None:
+        self._url = _known(url) if url else None
+        if self._url is not None:
+            engine_kwargs = _engine_kwargs(self._url, schema) | engine_kwargs
+        try:
+            super().__init__(
+                session=session,
+                session_maker=session_maker,
+                url=self._url and self._url.render_as_string(hide_password=False),
+                autoflush=autoflush,
+                **engine_kwargs,
+            )
+        except ImportError as error:
+            raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
+        self.lock_timeout = lock_timeout
+        self.schema = schema if self._url is None or self.dialect == "postgresql" else None
+        self.patience = sqlite.patience(self._url) if self._url else sqlite.PATIENCE
+        self.current: ContextVar[Transaction | None] = ContextVar("sagaline_current", default=None)
+        self._references = 1
+        self._key: tuple[int, str, str | None] | None = None
+        self._existing: set[str] = set()
+        self._creating = RLock()
+        if self._url is not None:
+            self._listen()
+
+    @classmethod
+    def open(cls, url: str, schema: str | None = None, **options: Any) -> Self:
+        """The datastore of a URL, shared by all that open it in this process, and counted.
+
+        One engine per store keeps connections few, and lets writers of one process queue on a lock
+        instead of failing on SQLite's. An in-memory database is never shared.
+        """
+        known = _known(url)
+        if options or (known.get_backend_name() == "sqlite" and sqlite.is_in_memory(known)):
+            return cls(url=url, schema=schema, **options)
+        # The process is part of the key: connections do not survive a fork.
+        key = (os.getpid(), _absolute(known).render_as_string(hide_password=False), schema)
+        with cls._sharing:
+            found = cls._shared.get(key)
+            if found is None:
+                found = cls._shared[key] = cls(url=url, schema=schema)
+                found._key = key
+            else:
+                found._references += 1
+        return cast("Self", found)
+
+    def close(self) -> None:
+        """Gives one reference back; the last one closes the connections."""
+        with self._sharing:
+            self._references -= 1
+            if self._references != 0:
+                return
+            if self._key is not None:
+                self._shared.pop(self._key, None)
+        if self._url is not None:
+            self.engine.dispose()
+
+    @property
+    def url(self) -> str:
+        """The URL as it was given, with its password: not for messages."""
+        return "" if self._url is None else self._url.render_as_string(hide_password=False)
+
+    @property
+    def address(self) -> str:
+        """The URL as it may be shown, without a password."""
+        return "the user's session" if self._url is None else reasons.address(self._url)
+
+    @property
+    def dialect(self) -> str:
+        """Which database it is: ``sqlite`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    @override
+    def transaction(self, commit: bool) -> Transaction:
+        """A transaction, as a context manager that gives an ORM session.
+
+        Inside another one of this datastore it joins it. Raises AnotherTransaction where this
+        context is writing to another datastore, TransactionNotShared where the transaction around
+        belongs to another task or thread, and upstream's ProgrammingError for a write in a read.
+        """
+        if self.scoped_session is not None:
+            return ScopedTransaction(self, commit)
+        if self._references <= 0:
+            raise StoreClosed(url=self.address)
+        outer = self.current.get()
+        if outer is not None and outer.is_open:
+            return joined(outer, commit)
+        refuse_inside_another(self)
+        return Transaction(self, commit)
+
+    def write(self) -> Connected:
+        """A transaction that commits, as a context manager that gives a Core connection."""
+        return Connected(self.transaction(commit=True))
+
+    def read(self) -> Connected:
+        """A transaction that only reads, as a context manager that gives a Core connection."""
+        return Connected(self.transaction(commit=False))
+
+    def connected(self, commit: bool) -> Connection:
+        """A connection whose transactions begin as reads or as writes."""
+        if self._url is None:
+            return self.engine.connect()
+        return (self._writer if commit else self.engine).connect()
+
+    def lock_for(self, commit: bool) -> Semaphore | None:
+        """What the transactions of this process queue on, where SQLite would spin."""
+        return self.access_lock or (self.write_lock if commit else None)
+
+    def prepare(self) -> None:
+        """Creates the framework's tables where they are missing; see `create`."""
+        self.create(())
+
+    def create(self, tables: Sequence[Table]) -> None:
+        """Creates these tables, and the framework's, where they are missing.
+
+        Many processes may do so at once. Raises StoreTooNew before anything is created, and
+        StoreUnusable where the store is out of reach.
+        """
+        with self._creating:
+            wanted = [
+                table
+                for table in (*metadata.sorted_tables, *tables)
+                if table.fullname not in self._existing
+            ]
+            if not wanted:
+                return
+            try:
+                create_missing(self, wanted)
+            except Exception as error:
+                self.refuse_unusable(error)
+                raise
+            self._existing.update(table.fullname for table in wanted)
+
+    def refuse_unusable(self, error: Exception) -> None:
+        """Raises StoreUnusable, with a reason that a person understands, for a database error."""
+        if isinstance(error, _UNUSABLE) and self._url is not None:
+            why = reasons.reason(self._url, error)
+            raise StoreUnusable(url=self.address, reason=why) from error
+
+    @classmethod
+    @override
+    def define_record_class(  # type: ignore[override]  # upstream's is generic in its own base
+        cls, cls_name: str, table_name: str, schema_name: str | None, base_cls: type[EventRecord]
+    ) -> type[EventRecord]:
+        """The record class of a table, on a declarative base of our own."""
+        return record_class(table_name, schema_name, base_cls)
+
+    @override
+    def init_sqlite_wal_mode(self) -> None:
+        """Nothing to do: every connection sets and checks its journal mode."""
+
+    def _listen(self) -> None:
+        self._writer = self.engine.execution_options(**{_WRITE: True})
+        event.listen(self.engine, "begin", self._begun)
+        if self.dialect == "sqlite":
+            event.listen(self.engine, "connect", self._configure)
+            event.listen(self.engine, "checkin", _checked_in)
+
+    def _begun(self, connection: Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITE, False)
+        if self.dialect == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        elif writing:
+            postgres.limit_waiting(connection, self.lock_timeout)
+
+    def _configure(self, raw: Any, _: Any) -> None:
+        try:
+            mode = sqlite.configure(raw, self.patience, self.is_sqlite_in_memory_db)
+            if mode not in ("wal", "memory"):
+                why = f"write-ahead logging is refused there (its journal mode stays {mode!r})"
+                raise StoreUnusable(url=self.address, reason=why)
+        except BaseException:
+            raw.close()
+            raise
+
+
+_UNUSABLE = (sqlalchemy.exc.SQLAlchemyError, *reasons.DATABASE_ERRORS)
+
+
+def _checked_in(raw: Any, _: Any) -> None:
+    if raw is not None:
+        sqlite.roll_back_leftovers(raw)
+
+
+def _known(url: str) -> URL:
+    """The URL, if it is of a database and a driver that this storage knows."""
+    try:
+        parsed = make_url(url)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise StoreUnusable(url="that was given", reason="it is not a SQLAlchemy URL") from error
+    backend, _, driver = parsed.drivername.replace("postgres:", "postgresql:").partition("+")
+    wanted = _DRIVERS.get(backend)
+    if wanted is None or driver not in ("", wanted):
+        why = "only sqlite:/// and postgresql+psycopg:// are supported"
+        raise StoreUnusable(url=reasons.address(parsed), reason=why)
+    if backend == "sqlite" and not parsed.database:
+        parsed = parsed.set(database=":memory:")
+    return parsed.set(drivername=backend if backend == "sqlite" else f"{backend}+{wanted}")
+
+
+def _absolute(url: URL) -> URL:
+    """The URL with the full path of a SQLite file, as two spellings are one store."""
+    database = url.database or ""
+    if url.get_backend_name() != "sqlite" or database.startswith("file:"):
+        return url
+    return url.set(database=os.path.realpath(database))
+
+
+def _engine_kwargs(url: URL, schema: str | None) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {}
+    options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    if schema is not None:
+        # The framework's tables name no schema, so that one definition serves every store.
+        options["execution_options"] = {"schema_translate_map": {None: schema}}
+    return options
+
+
+def _missing_driver(error: ImportError) -> str:
+    return f"its driver is not installed ({error.name}): install sagaline[postgres]"

@@ -1,0 +1,53 @@
+"""Dead letters: events that a follower could not take, and those that wait behind them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, insert, select
+
+from sagaline.storage.tables import dead_letters
+
+
+class Letter(NamedTuple):
+    """One event parked for one follower. `leader` and `position` say where the event stands."""
+
+    follower: str
+    leader: str
+    position: int
+    key: str | None
+    topic: str
+    error: str
+    traceback: str
+    attempts: int
+    parked_at: datetime
+
+
+def add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
+    """Parks events, in the transaction that moves the follower past them."""
+    if letters:
+        connection.execute(insert(dead_letters), [each._asdict() for each in letters])
+
+
+def parked_keys(connection: Connection, follower: str) -> set[str]:
+    """The business transactions whose events a follower parks until a person has looked."""
+    query = (
+        select(dead_letters.c.key)
+        .where(dead_letters.c.follower == follower, dead_letters.c.key.is_not(None))
+        .distinct()
+    )
+    return {key for (key,) in connection.execute(query)}
+
+
+def all_letters(connection: Connection) -> list[Letter]:
+    """All dead letters, oldest first."""
+    columns = [dead_letters.c[name] for name in Letter._fields]
+    order = (dead_letters.c.parked_at, dead_letters.c.follower, dead_letters.c.position)
+    return [Letter(*row) for row in connection.execute(select(*columns).order_by(*order))]
+
+
+def count_letters(connection: Connection) -> dict[str, int]:
+    """How many events each follower has parked."""
+    query = select(dead_letters.c.follower, func.count()).group_by(dead_letters.c.follower)
+    rows: Any = connection.execute(query)
+    return dict(rows.tuples().all())

@@ -1,0 +1,122 @@
+"""Followers and how far each has come along the logs that it follows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sagaline.errors import FencedOut
+from sagaline.storage.tables import followers, positions
+
+
+class Standing(NamedTuple):
+    """Where a follower stands: who holds `fence` may write next."""
+
+    fence: int
+    positions: dict[str, int]
+
+
+_pass_fence = (
+    update(followers)
+    .where(followers.c.name == bindparam("follower"), followers.c.fence == bindparam("mine"))
+    .values(fence=followers.c.fence + 1)
+)
+_bump_fence = (
+    update(followers)
+    .where(followers.c.name == bindparam("follower"))
+    .values(fence=followers.c.fence + 1)
+)
+_read_fence = select(followers.c.fence).where(followers.c.name == bindparam("follower"))
+_read_position = select(positions.c.position).where(
+    positions.c.follower == bindparam("follower"), positions.c.leader == bindparam("leader")
+)
+_read_positions = select(positions.c.leader, positions.c.position).where(
+    positions.c.follower == bindparam("follower")
+)
+
+_Insert = sqlite.Insert | postgresql.Insert
+
+
+def _placing(statement: _Insert) -> _Insert:
+    new = statement.excluded.position
+    return statement.on_conflict_do_update(
+        index_elements=[positions.c.follower, positions.c.leader], set_={"position": new}
+    )
+
+
+def _placing_forward(statement: _Insert) -> _Insert:
+    new = statement.excluded.position
+    return statement.on_conflict_do_update(
+        index_elements=[positions.c.follower, positions.c.leader],
+        set_={"position": new},
+        where=positions.c.position < new,
+    )
+
+
+class _Statements:
+    """Statements that each dialect has a class of its own for."""
+
+    def __init__(self, insert: Callable[[Table], _Insert]) -> None:
+        self.add_follower = insert(followers).on_conflict_do_nothing()
+        self.add_position = insert(positions).on_conflict_do_nothing()
+        self.place = _placing(insert(positions))
+        self.place_forward = _placing_forward(insert(positions))
+
+
+_statements = {
+    "sqlite": _Statements(sqlite.insert),
+    "postgresql": _Statements(postgresql.insert),
+}
+
+
+def register(connection: Connection, name: str, leaders: Iterable[str]) -> None:
+    """Makes a follower known, at the start of each of the logs that it does not follow yet."""
+    statements = _statements[connection.dialect.name]
+    connection.execute(statements.add_follower, {"name": name, "fence": 0})
+    for leader in leaders:
+        row = {"follower": name, "leader": leader, "position": 0}
+        connection.execute(statements.add_position, row)
+
+
+def standing(connection: Connection, name: str) -> Standing:
+    """Where a follower stands; fence 0 and no positions where it is not registered."""
+    fence = connection.execute(_read_fence, {"follower": name}).scalar()
+    rows = connection.execute(_read_positions, {"follower": name})
+    return Standing(fence or 0, {leader: position for leader, position in rows})
+
+
+def advance(connection: Connection, name: str, fence: int, positions: Mapping[str, int]) -> int:
+    """Takes the fence and moves the positions; returns the next fence.
+
+    To be called first in the transaction: from there on every other runner of this follower waits
+    at the fence, and then finds that it has moved. Raises FencedOut where it has.
+    """
+    if connection.execute(_pass_fence, {"follower": name, "mine": fence}).rowcount != 1:
+        raise FencedOut(follower=name)
+    place = _statements[connection.dialect.name].place
+    for leader, reached in positions.items():
+        row = {"follower": name, "leader": leader, "position": reached}
+        connection.execute(place, row)
+    return fence + 1
+
+
+def position(connection: Connection, name: str, leader: str) -> int:
+    """How far a follower has come along one log; 0 where it has not begun."""
+    place = {"follower": name, "leader": leader}
+    return connection.execute(_read_position, place).scalar() or 0
+
+
+def move_forward(connection: Connection, name: str, leader: str, new: int) -> None:
+    """Moves one position, by upstream's rule: each event once, and never back.
+
+    Raises upstream's IntegrityError where the position is already there or further. The condition
+    is part of the write: a check before it would let two runners through.
+    """
+    # A runner that leads this follower by batches must not build on what it read before.
+    connection.execute(_bump_fence, {"follower": name})
+    place_forward = _statements[connection.dialect.name].place_forward
+    row = {"follower": name, "leader": leader, "position": new}
+    if connection.execute(place_forward, row).rowcount == 0:
+        raise IntegrityError(f"{name} has already processed event {new} of {leader}")

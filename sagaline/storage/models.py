@@ -1,0 +1,116 @@
+"""The record classes of events tables: upstream's columns, and the envelope beside them."""
+
+import hashlib
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy_utils.types.uuid import UUIDType  # type: ignore[import-untyped]
+
+IDENTIFIER_LENGTH = 63  # of PostgreSQL; what is longer is cut off there without a word
+
+ENVELOPE = ("key", "cause", "hop")
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """A base of our own: upstream's registry may hold classes of the same names."""
+
+
+class EventRecord(Base):
+    """What upstream stores of one event."""
+
+    __abstract__ = True
+
+    originator_id: Column[UUID]
+    originator_version: Column[int]
+    topic: Column[str]
+    state: Column[bytes]
+
+    @staticmethod
+    def indexes(table_name: str) -> list[Index]:
+        """The indexes of a table of this kind."""
+        return []
+
+
+class StoredEventRecord(EventRecord):
+    """A row of an events table."""
+
+    __abstract__ = True
+    __allow_unmapped__ = True
+
+    id: Column[int] = Column(BigId, primary_key=True, autoincrement=True)
+    originator_id: Column[UUID] = Column(UUIDType(), nullable=False)
+    originator_version: Column[int] = Column(BigId, nullable=False)
+    topic: Column[str] = Column(Text(), nullable=False)
+    state: Column[bytes] = Column(LargeBinary(), nullable=False)
+    key: Column[str | None] = Column(Text())
+    cause: Column[str | None] = Column(Text())
+    hop: Column[int | None] = Column(Integer())
+
+    @staticmethod
+    def indexes(table_name: str) -> list[Index]:
+        """One that keeps versions unique, under upstream's name, and one to find a key."""
+        aggregate = shortened(f"{table_name}_aggregate_idx")
+        return [
+            Index(aggregate, "originator_id", "originator_version", unique=True),
+            Index(shortened(f"{table_name}_key_idx"), "key"),
+        ]
+
+
+class SnapshotRecord(EventRecord):
+    """A row of a snapshots table."""
+
+    __abstract__ = True
+    __allow_unmapped__ = True
+
+    originator_id: Column[UUID] = Column(UUIDType(), primary_key=True)
+    originator_version: Column[int] = Column(BigId, primary_key=True, autoincrement=False)
+    topic: Column[str] = Column(Text(), nullable=False)
+    state: Column[bytes] = Column(LargeBinary(), nullable=False)
+
+
+def shortened(name: str) -> str:
+    """Makes a name fit PostgreSQL, and keeps it unique."""
+    if len(name) <= IDENTIFIER_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: IDENTIFIER_LENGTH - 9]}_{digest}"
+
+
+_record_classes: dict[tuple[str | None, str], type[EventRecord]] = {}
+_defining = Lock()
+
+
+def record_class(
+    table_name: str, schema: str | None, base: type[EventRecord]
+) -> type[EventRecord]:
+    """The record class of a table, defined when first asked for."""
+    with _defining:
+        known = _record_classes.get((schema, table_name))
+        if known is None:
+            known = _define(table_name, schema, base)
+            _record_classes[schema, table_name] = known
+    if not issubclass(known, base):
+        raise ValueError(f"The table {table_name} already holds records of another kind")
+    return known
+
+
+def _define(table_name: str, schema: str | None, base: type[EventRecord]) -> type[EventRecord]:
+    options: dict[str, Any] = {"schema": schema}
+    body = {
+        "__tablename__": table_name,
+        "__table_args__": (*base.indexes(table_name), options),
+    }
+    # The whole table name makes the class name: two tables must not share one in the registry.
+    return type(f"{schema or ''}.{table_name}", (base,), body)
+
+
+def table_of(record: type[EventRecord]) -> Table:
+    """The table behind a record class."""
+    table = record.__table__
+    assert isinstance(table, Table)
+    return table

@@ -1,0 +1,22 @@
+"""What is particular to PostgreSQL outside the log: locks of a transaction and of creation."""
+
+from sqlalchemy import Connection
+
+LOCK_TIMEOUT = 5.0
+"""Seconds that a write waits for a lock; then it is a storage fault, and tried again."""
+
+_CREATION = 0x5A6A_11E5
+"""The advisory lock that those who create tables queue for."""
+
+
+def limit_waiting(connection: Connection, seconds: float) -> None:
+    """Bounds the waiting for locks in this transaction.
+
+    A process that was stopped in its transaction would otherwise hold up everybody else forever.
+    """
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+
+
+def lock_creation(connection: Connection) -> None:
+    """Lets one process at a time create tables: IF NOT EXISTS is no help in a race."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATION})")

@@ -1,0 +1,62 @@
+"""What a SQLite connection needs before it can be trusted."""
+
+import sqlite3
+from random import random
+from time import monotonic, sleep
+
+from sqlalchemy import URL
+
+PATIENCE = 30.0
+"""Seconds to wait for another process's lock, where the URL has no `timeout`."""
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether the database lives and dies with its connection."""
+    database = url.database or ""
+    return (
+        not database
+        or ":memory:" in database
+        or "mode=memory" in database
+        or url.query.get("mode") == "memory"
+    )
+
+
+def patience(url: URL) -> float:
+    """Seconds to wait for a lock."""
+    asked = url.query.get("timeout")
+    return float(asked) if isinstance(asked, str) else PATIENCE
+
+
+def configure(raw: sqlite3.Connection, wait: float, in_memory: bool) -> str:
+    """Sets up a new connection and returns the journal mode that it really has.
+
+    The driver must not begin transactions: it would do so late, after the first reads.
+    """
+    raw.isolation_level = None
+    raw.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+    raw.execute("PRAGMA synchronous = FULL")
+    raw.execute("PRAGMA foreign_keys = OFF")
+    return "memory" if in_memory else _journal_mode(raw, wait)
+
+
+def _journal_mode(raw: sqlite3.Connection, wait: float) -> str:
+    mode: str = raw.execute("PRAGMA journal_mode").fetchone()[0]
+    return mode if mode == "wal" else _write_ahead(raw, monotonic() + wait)
+
+
+def _write_ahead(raw: sqlite3.Connection, deadline: float) -> str:
+    # SQLite gives up at once, whatever the busy timeout, when two connections change the mode.
+    while True:
+        try:
+            mode: str = raw.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            return mode
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(0.005 + 0.01 * random())
+
+
+def roll_back_leftovers(raw: sqlite3.Connection) -> None:
+    """Ends what a failed COMMIT left open, before the next user of the connection commits it."""
+    if raw.in_transaction:
+        raw.rollback()

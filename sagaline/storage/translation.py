@@ -1,0 +1,45 @@
+"""Errors of SQLAlchemy and of the drivers, as upstream's error classes."""
+
+import sqlalchemy.exc
+from eventsourcing import persistence
+
+_CLASSES: dict[str, type[persistence.PersistenceError]] = {
+    each.__name__: each
+    for each in (
+        persistence.InterfaceError,
+        persistence.DataError,
+        persistence.OperationalError,
+        persistence.IntegrityError,
+        persistence.InternalError,
+        persistence.ProgrammingError,
+        persistence.NotSupportedError,
+        persistence.DatabaseError,
+    )
+}
+
+_MODULES = ("sqlalchemy", "sqlite3", "psycopg")
+
+
+def translated(error: BaseException) -> BaseException:
+    """Gives upstream's error for one of SQLAlchemy or of a driver, and any other as it is.
+
+    Drivers share these names by agreement (PEP 249), so the name of the class, or of the nearest
+    base class, tells.
+    """
+    if isinstance(error, persistence.PersistenceError):
+        return error
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return persistence.OperationalError(str(error))
+    for each in type(error).__mro__:
+        if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
+            return _CLASSES[each.__name__](str(error))
+    if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+        return persistence.PersistenceError(str(error))
+    return error
+
+
+def raise_translated(error: BaseException) -> None:
+    """Raises upstream's error in place of this one; returns if it needs no translation."""
+    known = translated(error)
+    if known is not error:
+        raise known from error

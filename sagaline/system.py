@@ -1,0 +1,153 @@
+"""Systems: which applications, sagas and read models belong together, and who follows whom."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from eventsourcing import system as upstream
+from eventsourcing.domain import DomainEvent
+from eventsourcing.utils import get_topic
+
+from sagaline.application import Application
+from sagaline.course import Timing
+from sagaline.errors import DefinitionError
+from sagaline.faults import CommandFaulted
+from sagaline.journal import Journal, requested
+from sagaline.process import SagaProcess, process_of
+from sagaline.read_model import ReadModel
+from sagaline.saga import Saga
+from sagaline.saga_list import SagaList
+
+
+class System(upstream.System):
+    """A system, with its pipes derived from what each part handles.
+
+    A saga follows the applications that record the events it hears; an application follows the
+    sagas that give it commands; a read model follows whatever records the events it projects.
+    `name` is what a store remembers, so that another system's store is refused. `timings` overrides
+    the declared `within` and `retry` of a saga's steps, by saga and name of the step.
+
+    Raises `DefinitionError` where a command has no handler, or an event no application.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        applications: Sequence[type[Application]],
+        sagas: Sequence[type[Saga]] = (),
+        read_models: Sequence[type[ReadModel]] = (),
+        timings: Mapping[type[Saga], Mapping[str, Timing]] | None = None,
+    ) -> None:
+        self.name = name
+        self.applications = tuple(applications)
+        self.sagas = tuple(sagas)
+        self.processes = tuple(process_of(each, (timings or {}).get(each, {})) for each in sagas)
+        self.read_models = (*read_models, *((SagaList,) if sagas else ()))
+        self._owners = _owners(self.applications)
+        self._handlers = _handlers(self.applications)
+        self.topics: dict[str, set[str]] = {each.name: set() for each in self.members}
+        self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
+        for process in self.processes:
+            self._connect(process)
+        super().__init__(self._pipes())
+        for model in self.read_models:
+            self.leaders_of[model.table.name] = self._sources(model)
+
+    @property
+    def members(self) -> tuple[type[Application], ...]:
+        """The applications, and the process applications of the sagas."""
+        return (*self.applications, *self.processes)
+
+    def get_app_cls(self, name: str) -> type[Any]:
+        """The class of a member, by its name."""
+        found = {each.name: each for each in self.members}
+        return found[name]
+
+    def _connect(self, process: type[SagaProcess]) -> None:
+        saga = process.saga
+        for event in (saga.starts_on, *saga.answers):
+            self._pipe(self._owner(saga, event), process, get_topic(event))
+        for command in saga.commands().values():
+            handler = self._handlers.get(command)
+            if handler is None:
+                raise DefinitionError(
+                    where=saga.__name__,
+                    problem=f"no application of the system {self.name} handles {command.__name__}",
+                    cure=f"Add a method marked @handles({command.__name__}) to one of them.",
+                )
+            self._pipe(process, handler, get_topic(requested(command)))
+            if handler.answers_faults:
+                self._pipe(handler, process, get_topic(CommandFaulted))
+
+    def _pipe(self, leader: type[Application], follower: type[Application], topic: str) -> None:
+        self.topics[follower.name].add(topic)
+        if leader.name not in self.leaders_of[follower.name]:
+            self.leaders_of[follower.name].append(leader.name)
+
+    def _owner(self, saga: type[Saga], event: type) -> type[Application]:
+        if event not in self._owners:
+            raise DefinitionError(
+                where=saga.__name__,
+                problem=f"no application of the system {self.name} records {event.__qualname__}",
+                cure="Name the aggregate in one: class Orders(Application, aggregates=[Order]).",
+            )
+        return self._owners[event]
+
+    def _sources(self, model: type[ReadModel]) -> list[str]:
+        """The logs that a read model follows, in the order of the system's members."""
+        events = model.events()
+        if not events:
+            return [each.name for each in self.members]
+        wanted: set[str] = set()
+        for event in events:
+            if issubclass(event, Journal.Event | Journal.Created):
+                wanted.update(each.name for each in self.processes)
+            elif event in self._owners:
+                wanted.add(self._owners[event].name)
+            else:
+                raise DefinitionError(
+                    where=model.__name__,
+                    problem=f"no application of the system {self.name} records "
+                    f"{event.__qualname__}",
+                    cure="Name the aggregate in one: class Orders(Application, aggregates=[Order]).",
+                )
+        return [each.name for each in self.members if each.name in wanted]
+
+    def _pipes(self) -> Iterable[list[type[Application]]]:
+        classes = {each.name: each for each in self.members}
+        for follower, leaders in self.leaders_of.items():
+            for leader in leaders:
+                yield [classes[leader], classes[follower]]
+        for each in self.members:
+            yield [each]
+
+
+def topics_of(system: System, application: type[Application]) -> frozenset[str]:
+    """The event types that an application's follower wants."""
+    return frozenset(system.topics[application.name])
+
+
+def _owners(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
+    return {
+        event: application
+        for application in applications
+        for aggregate in application.aggregates
+        for event in vars(aggregate).values()
+        if isinstance(event, type) and issubclass(event, DomainEvent)
+    }
+
+
+def _handlers(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
+    found: dict[type, type[Application]] = {}
+    for application in applications:
+        for command in application.handlers:
+            if command in found:
+                raise DefinitionError(
+                    where=application.__name__,
+                    problem=f"{command.__name__} is handled by {found[command].__name__} too",
+                    cure="Give each command one handler in a system.",
+                )
+            found[command] = application
+    return found
+
+

@@ -1,0 +1,94 @@
+"""The end of one log in memory, shared by all followers of it in this process."""
+
+from bisect import bisect_right
+from collections.abc import Collection
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from sagaline.message import Message
+from sagaline.storage import ApplicationRecorder, LogRow
+
+PAGE = 1_000
+"""Rows read at once."""
+
+WINDOW = 20_000
+"""Messages kept; about 1 KB each."""
+
+_id = attrgetter("id")
+
+
+class Batch(NamedTuple):
+    """Messages that a follower wants, and the position that it has reached with them."""
+
+    messages: list[Message]
+    upto: int
+
+
+class Tail:
+    """A window without gaps over the newest part of a log.
+
+    What this process writes is added after its commit, if it joins: ids have gaps of their own, so
+    each addition says which id was the last before it. What others write is read from the store.
+    The log is the only source; a follower that is not within the window reads the store itself.
+    """
+
+    def __init__(self, application: str, recorder: ApplicationRecorder, mapper: Any) -> None:
+        self.application = application
+        self._recorder = recorder
+        self._mapper = mapper
+        self._messages: list[Message] = []
+        self._start = 0
+        self.head = 0
+        self.complete = False
+        """Whether the last look at the store reached the end of the log."""
+
+    def start_at(self, position: int) -> None:
+        """Begins the window at a position, that of the follower that is furthest ahead."""
+        self._messages.clear()
+        self._start = self.head = position
+
+    def extend(self, before: int, messages: list[Message]) -> None:
+        """Adds what this process has just written; ignored where others wrote in between."""
+        if messages and before <= self.head < messages[0].id:
+            self._add(messages, messages[-1].id)
+
+    def refresh(self) -> bool:
+        """Reads what others have written; says whether there was something."""
+        page = self._recorder.page(self.head, PAGE)
+        self.complete = len(page.rows) < PAGE
+        if page.head <= self.head:
+            return False
+        self._add([self._message(row) for row in page.rows], page.head)
+        return True
+
+    def read(self, after: int, limit: int, topics: Collection[str] | None) -> Batch:
+        """Up to `limit` messages behind `after`, of these topics, and how far that reaches."""
+        if after < self._start:
+            page = self._recorder.page(after, limit, topics, upto=self._start)
+            return Batch([self._message(row) for row in page.rows], page.head)
+        first = bisect_right(self._messages, after, key=_id)
+        taken = self._messages[first : first + limit]
+        upto = self.head if first + limit >= len(self._messages) else taken[-1].id
+        if topics is not None:
+            taken = [each for each in taken if each.topic in topics]
+        return Batch(taken, max(upto, after))
+
+    def _add(self, messages: list[Message], head: int) -> None:
+        self._messages.extend(messages)
+        self.head = head
+        if len(self._messages) > WINDOW:
+            dropped = self._messages[: -WINDOW // 2]
+            self._messages = self._messages[-WINDOW // 2 :]
+            self._start = dropped[-1].id
+
+    def _message(self, row: LogRow) -> Message:
+        return Message(
+            self.application,
+            row.id,
+            row.topic,
+            key=row.key,
+            cause=row.cause,
+            hop=row.hop or 0,
+            decode=partial(self._mapper.to_domain_event, row),
+        )

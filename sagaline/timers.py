@@ -1,0 +1,95 @@
+"""Timers: commands that a follower gives to itself later.
+
+They are written, and deleted, in the transaction of the transition that sets them, so a crash
+neither loses one nor fires one twice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from eventsourcing.utils import construct_topic
+
+from sagaline.commands import Command
+from sagaline.errors import UnknownTopic
+from sagaline.message import Message, Trace
+from sagaline.storage.timers import TimerRow
+
+
+@dataclass(frozen=True)
+class SetTimer:
+    """Give `command` to me after `after`; setting the same `id` again replaces it."""
+
+    id: str
+    after: timedelta
+    command: Command
+
+
+@dataclass(frozen=True)
+class CancelTimer:
+    """Do not; a timer that is not there is no error."""
+
+    id: str
+
+
+TimerChange = SetTimer | CancelTimer
+
+
+class StepTimedOut(Command, key="saga_key"):
+    """The time of a step has run out."""
+
+    saga_key: str
+    step: str
+
+
+class StepDue(Command, key="saga_key"):
+    """The pause before a step's, or an undo's, next attempt is over."""
+
+    saga_key: str
+    step: str
+
+
+def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
+    """A timer as it is stored."""
+    command = timer.command
+    return TimerRow(
+        timer.id,
+        (now + timer.after).timestamp(),
+        construct_topic(type(command)),
+        command.model_dump_json().encode(),
+        *trace,
+    )
+
+
+def timer_message(application: str, row: TimerRow) -> Message:
+    """A timer as the message that its owner handles when it is due."""
+    return Message(
+        application,
+        0,
+        row.topic,
+        key=row.key,
+        cause=f"timer:{row.id}",
+        hop=row.hop or 0,
+        decode=lambda: command_class(row.topic).model_validate_json(row.state),
+    )
+
+
+def command_class(topic: str) -> type[Command]:
+    """The loaded command class of a topic; nothing is imported for it.
+
+    Raises UnknownTopic where there is none.
+    """
+    if topic not in _classes:
+        _classes.update((construct_topic(each), each) for each in _subclasses(Command))
+    if topic not in _classes:
+        raise UnknownTopic(topic=topic)
+    return _classes[topic]
+
+
+_classes: dict[str, type[Command]] = {}
+
+
+def _subclasses(cls: type[Command]) -> Iterator[type[Command]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from _subclasses(each)

@@ -1,0 +1,201 @@
+"""A unit of work: what a batch of an application has read and changed, before it is on disk."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, project_aggregate
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper
+from sqlalchemy import Connection
+
+from sagaline.message import Message, Trace
+from sagaline.storage import ApplicationRecorder, EventRow
+from sagaline.storage.timers import delete_timers, set_timers
+from sagaline.timers import SetTimer, TimerChange, timer_row
+
+KEPT = 20_000
+"""Aggregates kept in memory between batches; about 2 KB each."""
+
+
+class Unit:
+    """An identity map over aggregates, and the events that wait for one transaction.
+
+    Aggregates stay in the map after their batch is on disk, and are evicted when it is rolled back
+    or another writer was first; so the map never holds what the log does not.
+    """
+
+    def __init__(
+        self,
+        application: str,
+        recorder: ApplicationRecorder,
+        mapper: Mapper[UUID],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.trace = Trace(None, None, 0)
+        """What the events that are recorded next will carry."""
+        self._application = application
+        self._recorder = recorder
+        self._mapper = mapper
+        self._now = now
+        self._aggregates: dict[UUID, Any] = {}
+        self._absent: list[UUID] = []
+        self._touched: dict[UUID, Any] = {}
+        self._changed: dict[UUID, None] = {}
+        self._events: list[tuple[Any, Trace]] = []
+        self._rows: list[EventRow] = []
+        self._timers: list[tuple[TimerChange, Trace, datetime]] = []
+        self._messages: list[Message] = []
+        self._before = 0
+        self._seen = 0
+
+    def refresh(self) -> None:
+        """Evicts what other writers of this log have changed since the last batch.
+
+        Without it a refusal could be decided on stale state: it writes nothing to the aggregate
+        that it looked at, so no version conflict would tell.
+        """
+        changed, self._seen = self._recorder.changed_since(self._seen)
+        if changed is None:
+            self._aggregates.clear()
+        else:
+            for each in changed:
+                self._aggregates.pop(each, None)
+
+    def prefetch(self, ids: Collection[UUID]) -> None:
+        """Reads in one go the aggregates that will be wanted; those that are not there too."""
+        missing = [each for each in ids if each not in self._aggregates]
+        if not missing:
+            return
+        streams = self._recorder.streams(missing)
+        for each in missing:
+            events = streams.get(each)
+            self._aggregates[each] = self._rebuilt(events) if events else None
+            if not events:
+                self._absent.append(each)
+
+    def get(self, aggregate_id: UUID) -> Any:
+        """The aggregate, the same object whoever asks in this batch.
+
+        Raises AggregateNotFoundError where no event of it is recorded.
+        """
+        if aggregate_id not in self._aggregates:
+            self.prefetch([aggregate_id])
+        aggregate = self._aggregates[aggregate_id]
+        if aggregate is None:
+            raise AggregateNotFoundError(f"There is no aggregate {aggregate_id}.")
+        self._touched[aggregate_id] = aggregate
+        return aggregate
+
+    def find(self, ids: Sequence[UUID]) -> list[Any]:
+        """The aggregates in the order of their ids, None where there is none."""
+        self.prefetch(ids)
+        found = [self._aggregates[each] for each in ids]
+        self._touched.update((each.id, each) for each in found if each is not None)
+        return found
+
+    def record(self, results: Iterable[Any]) -> None:
+        """Takes the new events of the given aggregates, and of all that were read and changed.
+
+        Raises NotStorable, at once, where an event would not come back as it is.
+        """
+        for each in results:
+            if isinstance(each, DomainEventProtocol) and not hasattr(each, "collect_events"):
+                self._take(each)
+            else:
+                self._touched.pop(each.id, None)
+                self._collect(each)
+        for each in self._touched.values():
+            self._collect(each)
+        self._touched.clear()
+
+    def change_timer(self, change: TimerChange) -> None:
+        """Sets or cancels a timer, in the transaction of this unit."""
+        self._timers.append((change, self.trace, self._now()))
+
+    def write(self, connection: Connection) -> Sequence[int]:
+        """Writes all events and timers; returns the ids of the events, in order."""
+        ids: Sequence[int] = ()
+        if self._rows:
+            appended = self._recorder.append(connection, self._rows)
+            ids, self._before = appended.ids, appended.before
+            self._messages = self._numbered(ids)
+        self._write_timers(connection)
+        return ids
+
+    def committed(self) -> tuple[int, list[Message]]:
+        """What was written is on disk: hands over the log's head before it, and the messages."""
+        before, messages = self._before, self._messages
+        if messages and before == self._seen:
+            self._seen = messages[-1].id
+        for each in self._changed:
+            self._aggregates[each] = self._aggregates.pop(each)
+        self._trim()
+        self._forget_changes()
+        return before, messages
+
+    def discard(self) -> None:
+        """What was not written is void, and so may be all that was read."""
+        self._aggregates.clear()
+        self._forget_changes()
+
+    @property
+    def size(self) -> int:
+        """How many events wait to be written."""
+        return len(self._rows)
+
+    def _collect(self, aggregate: Any) -> None:
+        events = aggregate.collect_events()
+        if events:
+            self._aggregates[aggregate.id] = aggregate
+            self._changed[aggregate.id] = None
+        for each in events:
+            self._take(each)
+
+    def _take(self, event: Any) -> None:
+        stored = self._mapper.to_stored_event(event)
+        self._rows.append(
+            EventRow(
+                event.originator_id, event.originator_version, stored.topic, stored.state, *self.trace
+            )
+        )
+        self._events.append((event, self.trace))
+
+    def _numbered(self, ids: Sequence[int]) -> list[Message]:
+        return [
+            Message(
+                self._application,
+                id_,
+                row.topic,
+                key=trace.key,
+                cause=trace.cause,
+                hop=trace.hop,
+                event=event,
+            )
+            for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
+        ]
+
+    def _write_timers(self, connection: Connection) -> None:
+        last = {change.id: (change, now, trace) for change, trace, now in self._timers}
+        delete_timers(connection, self._application, list(last))
+        rows = [timer_row(*each) for each in last.values() if isinstance(each[0], SetTimer)]
+        set_timers(connection, self._application, rows)
+
+    def _rebuilt(self, rows: Iterable[Any]) -> Any:
+        return project_aggregate(None, map(self._mapper.to_domain_event, rows))
+
+    def _trim(self) -> None:
+        excess = len(self._aggregates) - KEPT
+        if excess > 0:
+            for each in list(self._aggregates)[:excess]:
+                del self._aggregates[each]
+
+    def _forget_changes(self) -> None:
+        for each in self._absent:
+            if self._aggregates.get(each, self) is None:
+                del self._aggregates[each]
+        self._absent.clear()
+        self._touched.clear()
+        self._changed.clear()
+        self._events, self._rows, self._timers, self._messages = [], [], [], []
