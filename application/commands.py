@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from pydantic import model_validator
+from typing_extensions import override
 
 from domain.goods import Quantity, Sku
 from domain.money import Money
@@ -28,23 +28,11 @@ class PlaceOrder(Command, key="order_id"):
     payment_method: str
     ship_to: ShipTo
 
-    @model_validator(mode="before")
-    @classmethod
-    def _is_known_by_its_order(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and "id" not in fields and "order_id" in fields:
-            return {**fields, "id": cls.id_for(fields["order_id"])}
-        return fields
-
-    @staticmethod
-    def id_for(order_id: object) -> UUID:
-        """The id of the command that places this order, however the order id is written."""
-        text = str(order_id)
-        try:
-            text = str(UUID(text))
-        except ValueError:
-            # What is not an order id is refused as one, by its own field.
-            pass
-        return uuid5(PLACING, text)
+    @override
+    def model_post_init(self, context: Any) -> None:
+        """Derives the command's id where none was given."""
+        if "id" not in self.model_fields_set:
+            self.__dict__["id"] = uuid5(PLACING, str(self.order_id))
 
 
 class CompleteOrder(Command, key="order_id"):

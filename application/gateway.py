@@ -15,8 +15,18 @@ from hashlib import sha256
 from typing import ClassVar, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from typing_extensions import override
 
 from application.outside import Desk, Question
@@ -57,7 +67,6 @@ payments = Table(
     Column("reason", Text),
     Column("due_at", Text),
     Column("refund_key", Text),
-    sqlite_with_rowid=False,
 )
 """One row for each capture key; its money was given back where there is a refund key."""
 
@@ -65,16 +74,12 @@ permits = Table("outside_refund_permits", _metadata, Column("order_id", Text, pr
 """The orders whose refund is granted after all."""
 
 _READ = select(payments).where(payments.c.key.in_(bindparam("keys", expanding=True)))
+_ADD = insert(payments)
 _CHANGE = (
     update(payments)
     .where(payments.c.key == bindparam("of"))
     .values({column.name: bindparam(column.name) for column in payments.c if column.name != "key"})
 )
-
-
-def is_known(method: str) -> bool:
-    """Whether the gateway knows this payment method."""
-    return method in CAPTURED or method in DECLINED or FLAKY.fullmatch(method) is not None
 
 
 class _Payment(NamedTuple):
@@ -292,7 +297,7 @@ class _Books:
             elif payment != self._stored[key]:
                 changed.append({"of": key, **payment._asdict()})
         if new:
-            self._connection.execute(insert(payments), new)
+            self._connection.execute(_ADD, new)
         if changed:
             self._connection.execute(_CHANGE, changed)
         self._stored = dict(self._payments)

@@ -5,14 +5,15 @@ PostgreSQL it is tables of its own, written in transactions of its own. It share
 shop's storage, because the shop is judged by what is written here.
 """
 
+import sqlite3
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import PurePath
 from threading import Lock
-from time import monotonic
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast
+from time import monotonic, sleep
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, StaticPool, Table, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -32,6 +33,10 @@ STORE_PATIENCE: Final = 5
 
 RECHECK: Final = 0.1
 """Seconds after which a waiting question looks whether somebody writes."""
+
+MOMENT: Final = 0.0001
+MOMENTS: Final = 3
+"""Seconds, and how often, that a transaction waits for as many questions as the last one had."""
 
 RIGHT_TO_WRITE: Final = 7_305_804_402_134_914_912
 """The advisory lock on PostgreSQL: any number that nobody else uses."""
@@ -122,6 +127,7 @@ class Outside:
         self._users = 0
         self._prepared: set[type[Desk]] = set()
         self._queue: list[_Asked] = []
+        self._usual = 1
         self._queue_lock = Lock()
         self._writing = Lock()
 
@@ -187,8 +193,14 @@ class Outside:
                 asked.tell(answer)
 
     def _take(self) -> list[_Asked]:
+        # Those who were answered together mostly ask again together: a moment saves a commit.
+        for _ in range(MOMENTS):
+            if len(self._queue) >= self._usual:
+                break
+            sleep(MOMENT)
         with self._queue_lock:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+        self._usual = len(group)
         return group
 
     def _answers(self, connection: Connection, group: Sequence[_Asked]) -> list[object]:
@@ -243,7 +255,9 @@ def _engine(url: URL) -> Engine:
     """An engine whose transactions exclude each other, over all processes, from their start on."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
-    engine = create_engine(url, pool_size=1, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    engine = create_engine(
+        url, pool_size=1, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+    )
     event.listen(engine, "connect", _set_limits)
     event.listen(engine, "begin", _take_advisory_lock)
     return engine
@@ -260,17 +274,30 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _set_pragmas(connection: Any, record: object) -> None:
+def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # SQLite itself does not wait for another process that switches at the same time.
+    deadline = monotonic() + STORE_PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+        sleep(RECHECK / 10)
 
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _set_limits(connection: Any, record: object) -> None:
+def _set_limits(connection: Any, _: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = '{STORE_PATIENCE}s'")
         cursor.execute(f"SET statement_timeout = '{2 * STORE_PATIENCE}s'")
@@ -284,4 +311,4 @@ def _take_advisory_lock(connection: Connection) -> None:
 
 def _cause(error: BaseException) -> str:
     told = getattr(error, "orig", None) or error
-    return f"{type(told).__name__}: {told}"
+    return " ".join(f"{type(told).__name__}: {told}".split())

@@ -28,12 +28,6 @@ class UnknownCurrency(DomainError, ValueError):
     known: str
 
 
-class AmountNotDecimal(DomainError, ValueError):
-    """{amount!r} is not exact: an amount is a decimal number or its text."""
-
-    amount: object
-
-
 class AmountNotExact(DomainError, ValueError):
     """{amount} {currency} is more exact than the currency, which has {places} decimal places."""
 
@@ -42,12 +36,12 @@ class AmountNotExact(DomainError, ValueError):
     places: int
 
 
-class AmountTooLarge(DomainError, ValueError):
-    """{amount} {currency} is too large: an amount has at most {digits} digits before the point."""
+class AmountOutOfBounds(DomainError):
+    """{amount} {currency} is not an amount: it is from 0 to below {limit:f}."""
 
     amount: object
     currency: str
-    digits: int
+    limit: object
 
 
 class QuantityOutOfBounds(DomainError):
@@ -56,12 +50,6 @@ class QuantityOutOfBounds(DomainError):
     sku: str
     quantity: int
     limit: int
-
-
-class NegativePrice(DomainError, ValueError):
-    """{price} is below zero, which no price is."""
-
-    price: object
 
 
 class EmptyOrder(DomainError):

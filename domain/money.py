@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, GetPydanticSchema
+from pydantic_core import core_schema
 from typing_extensions import override
 
 from domain.errors import (
-    AmountNotDecimal,
     AmountNotExact,
-    AmountTooLarge,
+    AmountOutOfBounds,
     CurrencyMismatch,
     UnknownCurrency,
 )
@@ -37,8 +37,27 @@ _COIN: Final = {currency: Decimal(1).scaleb(-places) for currency, places in PLA
 _EXACT: Final = Context(prec=DIGITS * 4, traps=[Inexact, InvalidOperation])
 
 
+def _amount(_source: object, _handler: object) -> core_schema.CoreSchema:
+    # Checked by pydantic's core, without a call back here: an order has a price on every line.
+    decimal = core_schema.decimal_schema(ge=Decimal(0), lt=_LIMIT)
+    text = core_schema.chain_schema([core_schema.str_schema(strict=True), decimal])
+    whole = core_schema.chain_schema([core_schema.int_schema(strict=True), decimal])
+    exact = core_schema.decimal_schema(strict=True, ge=Decimal(0), lt=_LIMIT)
+    return core_schema.custom_error_schema(
+        core_schema.json_or_python_schema(
+            json_schema=core_schema.union_schema([text, whole], mode="left_to_right"),
+            python_schema=core_schema.union_schema([exact, text, whole], mode="left_to_right"),
+        ),
+        custom_error_type="amount",
+        custom_error_message=f"An amount is an exact decimal number, or its text, from 0 to below"
+        f" {_LIMIT:f}; never a float",
+    )
+
+
 class Money(BaseModel):
     """An exact amount in one currency: never a float, never finer than the smallest coin.
+
+    Never below zero either: what is given back is an event of its own.
 
     The amount is kept with all places of its currency, so that equal amounts are written alike.
 
@@ -48,20 +67,17 @@ class Money(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    amount: Decimal
+    amount: Annotated[Decimal, GetPydanticSchema(_amount)]
     currency: str
-
-    @field_validator("amount", mode="before")
-    @classmethod
-    def _is_exact(cls, amount: Any) -> Any:
-        if isinstance(amount, float | bool):
-            raise AmountNotDecimal(amount=amount)
-        return amount
 
     @override
     def model_post_init(self, context: Any) -> None:
         """Checks the amount against its currency."""
-        self.__dict__["amount"] = _in_coins(self.amount, self.currency)
+        amount, coin = self.amount, _COIN.get(self.currency)
+        if coin is None:
+            raise UnknownCurrency(currency=self.currency, known=", ".join(sorted(PLACES)))
+        if not amount or not amount.same_quantum(coin):
+            self.__dict__["amount"] = _in_coins(amount, self.currency)
 
     @classmethod
     def zero(cls, currency: str) -> Self:
@@ -78,7 +94,7 @@ class Money(BaseModel):
         try:
             return self._with(_EXACT.multiply(self.amount, times))
         except Inexact:
-            raise _too_large(f"{self.amount} * {times}", self.currency) from None
+            raise self._out_of_bounds(f"{self.amount} * {times}") from None
 
     __rmul__ = __mul__
 
@@ -100,8 +116,8 @@ class Money(BaseModel):
 
     def _with(self, amount: Decimal) -> Money:
         # Not validated anew, because sums and multiples of whole coins are whole coins.
-        if not -_LIMIT < amount < _LIMIT:
-            raise _too_large(amount, self.currency)
+        if not 0 <= amount < _LIMIT:
+            raise self._out_of_bounds(amount)
         money = self.__new__(type(self))
         object.__setattr__(money, "__dict__", {"amount": amount, "currency": self.currency})
         object.__setattr__(money, "__pydantic_fields_set__", {"amount", "currency"})
@@ -109,19 +125,11 @@ class Money(BaseModel):
         object.__setattr__(money, "__pydantic_private__", None)
         return money
 
+    def _out_of_bounds(self, amount: object) -> AmountOutOfBounds:
+        return AmountOutOfBounds(amount=amount, currency=self.currency, limit=_LIMIT)
+
 
 def _in_coins(amount: Decimal, currency: str) -> Decimal:
-    coin = _COIN.get(currency)
-    if coin is None:
-        raise UnknownCurrency(currency=currency, known=", ".join(sorted(PLACES)))
-    if not -_LIMIT < amount < _LIMIT:
-        raise _too_large(amount, currency)
-    if not amount.same_quantum(coin):
-        if int(amount.as_tuple().exponent) < -PLACES[currency]:
-            raise AmountNotExact(amount=amount, currency=currency, places=PLACES[currency])
-        amount = amount.quantize(coin, context=_EXACT)
-    return _EXACT.plus(amount)  # so that there is no zero below zero
-
-
-def _too_large(amount: object, currency: str) -> AmountTooLarge:
-    return AmountTooLarge(amount=amount, currency=currency, digits=DIGITS)
+    if int(amount.as_tuple().exponent) < -PLACES[currency]:
+        raise AmountNotExact(amount=amount, currency=currency, places=PLACES[currency])
+    return abs(amount.quantize(_COIN[currency], context=_EXACT))

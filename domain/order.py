@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
@@ -12,10 +11,10 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate, CanInitAggregate, event
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from typing_extensions import override
 
-from domain.errors import EmptyOrder, NegativePrice, OrderClosed, SkuAtTwoPrices, TooManyLines
+from domain.errors import EmptyOrder, OrderClosed, SkuAtTwoPrices, TooManyLines
 from domain.goods import Quantity, Sku, check_quantity
 from domain.money import Money
 
@@ -31,13 +30,6 @@ class OrderLine(BaseModel):
     sku: Sku
     quantity: Quantity
     unit_price: Money
-
-    @field_validator("unit_price")
-    @classmethod
-    def _is_a_price(cls, price: Money) -> Money:
-        if price.amount < 0:
-            raise NegativePrice(price=price)
-        return price
 
     @property
     def total(self) -> Money:
@@ -69,14 +61,7 @@ class Order(Aggregate):
     can be made from the end alone.
     """
 
-    id: UUID
-    customer_id: str
-    lines: tuple[OrderLine, ...]
-    payment_method: str
-    ship_to: ShipTo
-    total: Money = field(init=False)
-    status: Status = field(init=False, default=Status.PLACED)
-    reason: str = field(init=False, default="")
+    total: Money
 
     class Placed(Aggregate.Created):
         """A customer has ordered."""
@@ -103,6 +88,22 @@ class Order(Aggregate):
         reason: str
         placed_at: datetime
         total: Money
+
+    @event(Placed)
+    def __init__(
+        self,
+        id: UUID,
+        customer_id: str,
+        lines: tuple[OrderLine, ...],
+        payment_method: str,
+        ship_to: ShipTo,
+    ) -> None:
+        self.customer_id = customer_id
+        self.lines = lines
+        self.payment_method = payment_method
+        self.ship_to = ship_to
+        self.status = Status.PLACED
+        self.reason = ""
 
     @classmethod
     @override

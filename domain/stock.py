@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import Aggregate, event
@@ -18,11 +17,6 @@ class Stock(Aggregate):
     One aggregate for each SKU, found by `Stock.id_of(sku)`. Each operation costs the same however
     many orders have passed, because only open reservations are kept.
     """
-
-    sku: str
-    on_hand: int = field(init=False, default=0)
-    reserved: int = field(init=False, default=0)
-    reservations: dict[UUID, int] = field(init=False, default_factory=dict)
 
     class Listed(Aggregate.Created):
         """The article is sold here from now on."""
@@ -55,6 +49,13 @@ class Stock(Aggregate):
         sku: str
         order_id: UUID
         quantity: int
+
+    @event(Listed)
+    def __init__(self, sku: str) -> None:
+        self.sku = sku
+        self.on_hand = 0
+        self.reserved = 0
+        self.reservations: dict[UUID, int] = {}
 
     @staticmethod
     @override

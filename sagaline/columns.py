@@ -5,7 +5,7 @@ any SQL client shows as a person would write it, and that sorts and compares as 
 where that is possible.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -14,86 +14,101 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
 from sagaline.errors import UnfitValue
 
-Processor = Callable[[Any], Any]
+Convert = Callable[[Any], Any]
 
 _SAME_VALUE_AGAIN = 16_384
 """One order's id and one event's time are written to several tables in a row."""
 
+_MOMENT = len("2026-01-01T12:00:00.000000+00:00")
+
 
 @lru_cache(_SAME_VALUE_AGAIN)
-def _uuid_text(value: object) -> str:
-    if isinstance(value, UUID):
-        return str(value)
-    return str(_uuid(value))
+def uuid_of_text(text: str) -> UUID:
+    """The UUID; a batch meets each order's several times. Raises ValueError."""
+    return UUID(text)
 
 
-def _uuid(value: object) -> UUID:
-    if isinstance(value, UUID):
+def _uuid(value: Any) -> UUID | None:
+    if value is None or isinstance(value, UUID):
         return value
     try:
-        return UUID(value)  # type: ignore[arg-type]
+        return uuid_of_text(value)
     except (AttributeError, TypeError, ValueError) as error:
-        raise UnfitValue(value=value, kind="UUID", reason="36 characters are wanted") from error
-
-
-_uuid_of_text = lru_cache(_SAME_VALUE_AGAIN)(UUID)
+        why = "36 characters are wanted"
+        raise UnfitValue(value=value, kind="a UUID", reason=why) from error
 
 
 @lru_cache(_SAME_VALUE_AGAIN)
-def _moment_text(value: datetime) -> str:
-    text = _utc(value).isoformat()
-    return text if len(text) == 32 else _utc(value).isoformat(timespec="microseconds")
+def _uuid_text(value: Any) -> str | None:
+    return None if value is None else str(_uuid(value))
 
 
-def _utc(value: datetime) -> datetime:
-    if not isinstance(value, datetime):
-        raise UnfitValue(value=value, kind="moment", reason="a datetime is wanted")
-    if value.tzinfo is UTC:
+def _uuid_read(text: str | None) -> UUID | None:
+    return None if text is None else uuid_of_text(text)
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None or (isinstance(value, datetime) and value.tzinfo is UTC):
         return value
+    if not isinstance(value, datetime):
+        raise UnfitValue(value=value, kind="a moment", reason="a datetime is wanted")
     if value.utcoffset() is None:
-        raise UnfitValue(value=value, kind="moment", reason="it has no time zone")
+        raise UnfitValue(value=value, kind="a moment", reason="it has no time zone")
     return value.astimezone(UTC)
 
 
-def _amount(value: Decimal | int) -> Decimal:
-    if isinstance(value, Decimal) and value.is_finite():
+@lru_cache(_SAME_VALUE_AGAIN)
+def _moment_text(value: Any) -> str | None:
+    moment = _moment(value)
+    if moment is None:
+        return None
+    text = moment.isoformat()
+    return text if len(text) == _MOMENT else moment.isoformat(timespec="microseconds")
+
+
+def _moment_read(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _amount(value: Any) -> Decimal | None:
+    if value is None or (isinstance(value, Decimal) and value.is_finite()):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    raise UnfitValue(value=value, kind="amount", reason="a finite Decimal is wanted")
+    raise UnfitValue(value=value, kind="an amount", reason="a finite Decimal is wanted")
 
 
-def _amount_text(value: Decimal | int) -> str:
-    text = str(_amount(value))
-    return format(_amount(value), "f") if "E" in text else text
+def _amount_text(value: Any) -> str | None:
+    amount = _amount(value)
+    if amount is None:
+        return None
+    text = str(amount)
+    return format(amount, "f") if "E" in text else text
 
 
-def _or_none(process: Processor) -> Processor:
-    def processor(value: Any) -> Any:
-        return None if value is None else process(value)
-
-    return processor
+def _amount_read(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 class _Portable(TypeDecorator[Any]):
     """A type that PostgreSQL has and that SQLite keeps as text.
 
-    The processors are handed to SQLAlchemy whole, rather than through `process_bind_param`, which
-    would cost one more call a value.
+    The conversions are handed over as they are, rather than through `process_bind_param`, which
+    would cost one more call a value. Each takes and gives None too.
     """
 
-    cache_ok = True
     native: TypeEngine[Any]
     text: TypeEngine[Any]
-    to_native: Processor
-    to_text: Processor
-    from_native: Processor | None = None
-    from_text: Processor
+    to_native: Convert
+    to_text: Convert
+    from_native: Convert | None = None
+    from_text: Convert
 
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -101,19 +116,16 @@ class _Portable(TypeDecorator[Any]):
         return dialect.type_descriptor(kept)
 
     @override
-    def bind_processor(self, dialect: Dialect) -> Processor | None:
-        own = type(self)
-        return _or_none(own.to_native if dialect.name == "postgresql" else own.to_text)
+    def bind_processor(self, dialect: Dialect) -> Convert | None:
+        return self.to_native if dialect.name == "postgresql" else self.to_text
 
     @override
-    def result_processor(self, dialect: Dialect, coltype: object) -> Processor | None:
-        own = type(self)
-        process = own.from_native if dialect.name == "postgresql" else own.from_text
-        return None if process is None else _or_none(process)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Convert | None:
+        return self.from_native if dialect.name == "postgresql" else self.from_text
 
     @override
     def process_literal_param(self, value: Any, dialect: Dialect) -> str:
-        return str(value if value is None else type(self).to_text(value))
+        return str(self.to_text(value))
 
     @property
     @override
@@ -128,11 +140,12 @@ class Uuid(_Portable):
     """
 
     impl = sa.Uuid
+    cache_ok = True
     native = sa.Uuid()
     text = sa.String(36)
     to_native = staticmethod(_uuid)
     to_text = staticmethod(_uuid_text)
-    from_text = staticmethod(_uuid_of_text)
+    from_text = staticmethod(_uuid_read)
 
 
 class Amount(_Portable):
@@ -144,11 +157,12 @@ class Amount(_Portable):
     """
 
     impl = sa.Numeric
+    cache_ok = True
     native = sa.Numeric()
     text = sa.Text()
     to_native = staticmethod(_amount)
     to_text = staticmethod(_amount_text)
-    from_text = Decimal
+    from_text = staticmethod(_amount_read)
 
 
 class Moment(_Portable):
@@ -159,9 +173,80 @@ class Moment(_Portable):
     """
 
     impl = sa.DateTime
+    cache_ok = True
     native = sa.DateTime(timezone=True)
-    text = sa.String(32)
-    to_native = staticmethod(_utc)
+    text = sa.String(_MOMENT)
+    to_native = staticmethod(_moment)
     to_text = staticmethod(_moment_text)
-    from_native = staticmethod(_utc)
-    from_text = datetime.fromisoformat
+    from_native = staticmethod(_moment)
+    from_text = staticmethod(_moment_read)
+
+
+class ColumnValues:
+    """The values of one column, on their way into statements and out of results."""
+
+    def __init__(self, column: sa.Column[Any], dialect: Dialect) -> None:
+        self._column = column
+        self._dialect = dialect
+        self._type = column.type.dialect_impl(dialect)
+        self._bind: Convert | None = self._type.bind_processor(dialect)
+        self._kinds: set[type] = set()
+        """Types of values that are known to fit."""
+
+    def bound(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The values as the driver takes them. Raises UnfitAt with the index of one that is not."""
+        if not self._kinds.issuperset(map(type, values)):
+            for index, value in enumerate(values):
+                self._check(index, value)
+        if self._bind is None:
+            return values
+        try:
+            return list(map(self._bind, values))
+        except Exception:
+            for index, value in enumerate(values):
+                self._try(index, value)
+            raise
+
+    def reader(self, driver_type: object) -> Convert | None:
+        """What turns a value of a result into the column's own."""
+        return self._type.result_processor(self._dialect, driver_type)
+
+    def _check(self, index: int, value: Any) -> None:
+        if value is None:
+            if not self._column.nullable:
+                raise UnfitAt(index, self._column.name, "it needs a value")
+        elif self._bind is None and not isinstance(value, kind_of(self._column)):
+            kind = kind_of(self._column).__name__
+            raise UnfitAt(index, self._column.name, f"{value!r} is not of the type {kind}")
+        self._kinds.add(type(value))
+
+    def _try(self, index: int, value: Any) -> None:
+        assert self._bind is not None
+        try:
+            self._bind(value)
+        except Exception as error:
+            raise UnfitAt(index, self._column.name, str(error)) from error
+
+
+class UnfitAt(Exception):
+    """The value at this index does not fit its column."""
+
+    def __init__(self, index: int, column: str, reason: str) -> None:
+        super().__init__(index, column, reason)
+        self.index = index
+        self.column = column
+        self.reason = reason
+
+
+def kind_of(column: sa.Column[Any]) -> type:
+    """The Python type of a column's values."""
+    try:
+        return column.type.python_type
+    except NotImplementedError:
+        return object
+
+
+def default_of(column: sa.Column[Any]) -> Any:
+    """The value of a column that a whole row was assigned without."""
+    default = column.default
+    return default.arg if isinstance(default, ScalarElementColumnDefault) else None

@@ -27,6 +27,7 @@ class Timing:
 
 
 _NO_TIMING = Timing()
+_ASKED = {False: Status.ASKED, True: Status.UNDOING}
 _WAITS = {False: (Status.ASKED, Status.STUCK), True: (Status.UNDOING, Status.UNDO_STUCK)}
 
 
@@ -54,17 +55,18 @@ class Course:
             return
         step, undo, done = self._definition.answers[type(event)]
         outcome = Outcome.DONE if done else Outcome.REFUSED
-        self._take(step, Answer(step.name, undo, outcome, _reason(event, done), event))
+        self._take(Answer(step.name, undo, outcome, _reason(event, done), event))
 
     def time_out(self, step_name: str) -> None:
         """Takes the end of a step's time: its outcome is unknown, which is not a refusal."""
-        step = self._definition.steps[step_name]
         progress = self._journal.steps.get(step_name)
-        if progress is None or progress.status is not Status.ASKED:
+        if self._journal.state.ended or progress is None or progress.status is not Status.ASKED:
             return
+        step = self._definition.steps[step_name]
         reason = f"{step_name}: no answer within {self._within(step)}"
         again = self._retry(step).pause(progress.attempts)
         if step.kind in (PIVOT, RETRIABLE) and again is not None:
+            self._stop_pause(step)
             self._ask(step, Role.DO, progress.attempts + 1)
             self._limit(step)
         else:
@@ -72,34 +74,44 @@ class Course:
 
     def ask_again(self, step_name: str) -> None:
         """Takes the end of the pause after a fault, or after an undo that was refused."""
-        step = self._definition.steps[step_name]
-        progress = self._journal.steps[step_name]
-        if progress.status is Status.ASKED:
-            self._ask(step, Role.DO, progress.attempts + 1)
-        elif progress.status is Status.UNDOING:
-            self._ask(step, Role.UNDO, progress.attempts + 1)
+        progress = self._journal.steps.get(step_name)
+        if self._journal.state.ended or progress is None or not progress.pausing:
+            return
+        role = Role.UNDO if progress.status is Status.UNDOING else Role.DO
+        self._ask(self._definition.steps[step_name], role, progress.attempts + 1)
 
     def _hear_fault(self, event: CommandFaulted) -> None:
         name, role = self._journal.asked[event.command_id]
-        if role is not Role.CLOSE:
-            step, undo = self._definition.steps[name], role is Role.UNDO
-            self._take(step, Answer(name, undo, Outcome.FAULTED, event.reason, event))
+        undo = role is Role.UNDO
+        self._take(Answer(name, undo, Outcome.FAULTED, event.reason, event))
 
-    def _take(self, step: Step, answer: Answer) -> None:
-        progress = self._journal.steps.get(step.name)
-        if progress is None or progress.status not in _WAITS[answer.undo]:
+    def _take(self, answer: Answer) -> None:
+        if not self._is_wanted(answer):
             self._journal.trigger_event(Journal.Noted, answer=answer, heeded=False)
-        elif answer.outcome is Outcome.DONE:
-            self._heed(step, answer)
-            (self._back if answer.undo else self._forward)()
-        elif answer.outcome is Outcome.REFUSED and not answer.undo:
-            self._heed(step, answer)
-            self._back()
+            return
+        step = self._definition.steps[answer.step]
+        if _is_failure(answer):
+            self._try_again(step, answer)
+            return
+        self._heed(step, answer)
+        if answer.outcome is Outcome.DONE and not answer.undo:
+            self._forward()
         else:
-            self._try_again(step, answer, progress.attempts)
+            self._back()
 
-    def _try_again(self, step: Step, answer: Answer, attempts: int) -> None:
-        pause = self._retry(step).pause(attempts)
+    def _is_wanted(self, answer: Answer) -> bool:
+        """Whether the answer changes anything; one that comes twice, late or early does not."""
+        progress = self._journal.steps.get(answer.step)
+        if self._journal.state.ended or progress is None:
+            return False
+        if not _is_failure(answer):
+            return progress.status in _WAITS[answer.undo]
+        event = answer.event
+        of_now = not isinstance(event, CommandFaulted) or event.attempt == progress.attempts
+        return progress.status is _ASKED[answer.undo] and of_now and not progress.pausing
+
+    def _try_again(self, step: Step, answer: Answer) -> None:
+        pause = self._retry(step).pause(self._journal.steps[step.name].attempts)
         if pause is None:
             self._give_up(step, answer)
             return
@@ -121,22 +133,34 @@ class Course:
     def _heed(self, step: Step, answer: Answer) -> None:
         """The answer counts at once; it is recorded with the transition that it leads to."""
         self._answer = answer
-        if self._journal.steps[step.name].pausing:
-            self.timers.append(CancelTimer(self._timer(step, "due")))
+        self._stop_pause(step)
         if self._within(step) is not None and not answer.undo:
             self.timers.append(CancelTimer(self._timer(step, "timeout")))
         self._journal.heed(answer)
 
     def _forward(self) -> None:
+        """Asks for the next step, unless its answer was heard before it was asked for."""
         for step in self._definition.steps.values():
-            if step.name not in self._journal.steps:
+            if step.name in self._journal.steps:
+                continue
+            early = self._journal.early.get(step.name)
+            if early is None:
                 self._ask(step, Role.DO)
                 self._limit(step)
+                return
+            self._note()
+            self._answer = early
+            self._journal.heed(early)
+            if early.outcome is Outcome.REFUSED:
+                self._back()
                 return
         self._record(Journal.Ended, state=State.COMPLETED, reason="")
 
     def _back(self) -> None:
-        """Undoes in reverse order of start; an undo that is stuck does not stop the others."""
+        """Undoes in reverse order of start, one at a time; one that is stuck stops no other."""
+        if any(each.status is Status.UNDOING for each in self._journal.steps.values()):
+            self._note()
+            return
         for name in reversed(self._journal.steps):
             step = self._definition.steps[name]
             status = self._journal.steps[name].status
@@ -148,8 +172,7 @@ class Course:
     def _close(self) -> None:
         for name, progress in self._journal.steps.items():
             if progress.status is Status.UNDO_STUCK:
-                reason = self._answer.reason if self._answer else "its effect could not be undone"
-                self._record(Journal.Parked, step=name, reason=reason)
+                self._record(Journal.Parked, step=name, reason=progress.reason)
                 return
         closing = self._definition.closing
         if closing is not None:
@@ -176,18 +199,35 @@ class Course:
         """The same request has the same id however often it is made: the idempotency key."""
         return command.model_copy(update={"id": uuid5(self._journal.id, what)})
 
+    def _note(self) -> None:
+        """Records the answer at hand, if any, which led to nothing by itself."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            self._journal.trigger_event(Journal.Noted, answer=answer, heeded=True)
+
     def _record(self, event_class: type[Any], **facts: Any) -> None:
         answer, self._answer = self._answer, None
         self._journal.trigger_event(event_class, answer=answer, **facts)
+
+    def _stop_pause(self, step: Step) -> None:
+        if self._journal.steps[step.name].pausing:
+            self.timers.append(CancelTimer(self._timer(step, "due")))
 
     def _timer(self, step: Step, what: str) -> str:
         return f"{self._journal.key}:{step.name}:{what}"
 
     def _within(self, step: Step) -> timedelta | None:
-        return self._timings.get(step.name, _NO_TIMING).within or step.within
+        within = self._timings.get(step.name, _NO_TIMING).within
+        return step.within if within is None else within
 
     def _retry(self, step: Step) -> Retry:
         return self._timings.get(step.name, _NO_TIMING).retry or step.retry
+
+
+def _is_failure(answer: Answer) -> bool:
+    """Whether it tells of an attempt that failed: by a fault, or by the refusal of an undo."""
+    refused_undo = answer.undo and answer.outcome is Outcome.REFUSED
+    return refused_undo or answer.outcome is Outcome.FAULTED
 
 
 def _reason(event: Any, done: bool) -> str:

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from eventsourcing.persistence import IntegrityError, InterfaceError, ProgrammingError
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    MapperDeserialisationError,
+    ProgrammingError,
+)
+from typing_extensions import override
 
 
 class SagalineError(Exception):
@@ -88,7 +94,7 @@ class AnotherTransaction(SagalineError):
 
 
 class UnfitValue(SagalineError, ValueError):
-    """{value!r} is not a {kind}: {reason}."""
+    """{value!r} is not {kind}: {reason}."""
 
     value: object
     kind: str
@@ -103,20 +109,13 @@ class UnknownColumn(SagalineError):
     columns: str
 
 
-class RowIncomplete(SagalineError):
-    """The row {key} of {table} needs a value for {columns}."""
-
-    table: str
-    key: object
-    columns: str
-
-
 class RowMissing(SagalineError, KeyError):
     """The table {table} has no row {key}."""
 
     table: str
     key: object
 
+    @override
     def __str__(self) -> str:
         return Exception.__str__(self)
 
@@ -152,3 +151,56 @@ class TransactionFailed(SagalineError, ProgrammingError):
     """A write inside this transaction of {url} had failed, so nothing of it was recorded."""
 
     url: str
+
+
+class RowWhole(SagalineError, TypeError):
+    """A row of {table} has every column of its table: set a column to None to empty it."""
+
+    table: str
+
+
+class RowsLost(SagalineError):
+    """{count} rows of {table} that were read are gone: somebody else writes there. Rebuild it."""
+
+    table: str
+    count: int
+
+
+class SettingMissing(SagalineError):
+    """No {what} is given: use {option}, {variable}, or `{name}` in [tool.sagaline]."""
+
+    what: str
+    option: str
+    variable: str
+    name: str
+
+
+class SettingsUnreadable(SagalineError):
+    """The settings in {file} cannot be read: {reason}."""
+
+    file: object
+    reason: str
+
+
+class SystemNotLoaded(SagalineError):
+    """The system {app} cannot be loaded: {reason}."""
+
+    app: str
+    reason: str
+
+
+class NameUnknown(SagalineError):
+    """There is no {kind} {name!r}: choose among {known}."""
+
+    kind: str
+    name: str
+    known: str
+
+
+class Unreadable(SagalineError, MapperDeserialisationError):
+    """The event {topic} ({originator_id}, version {originator_version}) is unreadable: {reason}."""
+
+    topic: str
+    originator_id: object
+    originator_version: int
+    reason: str

@@ -1,5 +1,6 @@
 """Failures of the outside world, told as answers."""
 
+from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import DomainEvent
@@ -7,6 +8,7 @@ from eventsourcing.domain import DomainEvent
 from sagaline.commands import Command
 
 
+@dataclass(frozen=True)
 class CommandFaulted(DomainEvent):
     """A participant could not carry out a command, because a port failed.
 
@@ -32,4 +34,4 @@ class CommandFaulted(DomainEvent):
         )
 
 
-__all__ = ["CanMutateAggregate", "CommandFaulted"]
+__all__ = ["CommandFaulted"]

@@ -111,10 +111,10 @@ class Follower:
             moved = [self._follow(leader, tail) for leader, tail in self.leaders.items()]
             return any(moved)
         except FencedOut:
-            self._forget()
+            self.forget()
             return True
         except STORAGE_FAULTS:
-            self._forget()
+            self.forget()
             raise
 
     def fire(self, now: float) -> bool:
@@ -131,10 +131,10 @@ class Follower:
                 self._run(None, messages, 0)
             return bool(messages)
         except FencedOut:
-            self._forget()
+            self.forget()
             return True
         except STORAGE_FAULTS:
-            self._forget()
+            self.forget()
             raise
 
     def save(self) -> None:
@@ -144,7 +144,12 @@ class Follower:
         try:
             self._commit(self._positions, lambda _: None)
         except FencedOut:
-            self._forget()
+            self.forget()
+
+    def forget(self) -> None:
+        """Drops all that is in memory: the store may have moved on without this runner."""
+        self._processor.discard()
+        self._fence = None
 
     @property
     def caught_up(self) -> bool:
@@ -165,10 +170,6 @@ class Follower:
         self._fence = found.fence
         self._positions = {each: found.positions.get(each, 0) for each in self.leaders}
         self._saved = dict(self._positions)
-
-    def _forget(self) -> None:
-        self._processor.discard()
-        self._fence = None
 
     def _follow(self, leader: str, tail: Tail) -> bool:
         after = self._positions[leader]
@@ -227,7 +228,9 @@ class Follower:
         for _ in range(CONFLICTS):
             try:
                 self._process(free)
-                self._commit({} if leader is None else {leader: upto}, self._writing(leader, free, letters))
+                self._commit(
+                    {} if leader is None else {leader: upto}, self._writing(leader, free, letters)
+                )
             except VersionConflict as conflict:
                 self._processor.discard()
                 error: Exception = conflict
@@ -280,9 +283,7 @@ class Follower:
 
         return write
 
-    def _commit(
-        self, positions: Mapping[str, int], write: Callable[[Connection], None]
-    ) -> None:
+    def _commit(self, positions: Mapping[str, int], write: Callable[[Connection], None]) -> None:
         fence = self._fence
         assert fence is not None
         ahead = {k: v for k, v in self._positions.items() if v != self._saved[k]}

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 from eventsourcing.utils import construct_topic, get_topic
+from typing_extensions import override
 
 from sagaline.codec import Heard
 from sagaline.commands import Command
@@ -88,6 +89,8 @@ class Progress:
     attempts: int = 1
     pausing: bool = False
     """It faulted, and is asked for again when its pause is over."""
+    reason: str = ""
+    """What the last answer gave as its reason, if it was not the one that was wanted."""
 
 
 _AFTER = {
@@ -124,19 +127,26 @@ class Journal(Aggregate):
         command: Command
         answer: Answer | None
 
+        @override
         def apply(self, journal: "Journal") -> None:
             journal.heed(self.answer)
             journal.ask(self)
 
     class Noted(Aggregate.Event):
-        """An answer was heard that asks for nothing now; unheeded where it came twice or late."""
+        """An answer was heard that asks for nothing now.
+
+        Unheeded where it came twice or late; where it came early, it is kept until it is wanted.
+        """
 
         answer: Answer
         heeded: bool
 
+        @override
         def apply(self, journal: "Journal") -> None:
             if self.heeded:
                 journal.heed(self.answer)
+            else:
+                journal.keep(self.answer)
 
     class Parked(Aggregate.Event):
         """The instance cannot go on by itself: it waits for a person."""
@@ -145,6 +155,7 @@ class Journal(Aggregate):
         reason: str
         answer: Answer | None
 
+        @override
         def apply(self, journal: "Journal") -> None:
             journal.heed(self.answer)
             journal.state = State.PARKED
@@ -156,6 +167,7 @@ class Journal(Aggregate):
         reason: str
         answer: Answer | None
 
+        @override
         def apply(self, journal: "Journal") -> None:
             journal.heed(self.answer)
             journal.state = self.state
@@ -171,6 +183,7 @@ class Journal(Aggregate):
         self.reason = ""
         self.heard: dict[type, Any] = {type(event): event}
         self.steps: dict[str, Progress] = {}
+        self.early: dict[str, Answer] = {}
         self.asked: dict[UUID, tuple[str, Role]] = {}
 
     @classmethod
@@ -192,13 +205,20 @@ class Journal(Aggregate):
             return
         if answer.event is not None:
             self.heard[type(answer.event)] = answer.event
-        progress = self.steps[answer.step]
+        progress = self.steps.setdefault(answer.step, Progress(Status.ASKED))
         progress.pausing = answer.outcome is Outcome.FAULTED
+        progress.reason = answer.reason
         after = _AFTER.get((answer.undo, answer.outcome))
         if after is not None:
             progress.status = after
         if not answer.undo and after in (Status.REFUSED, Status.UNKNOWN):
             self.reason = answer.reason
+
+    def keep(self, answer: Answer) -> None:
+        """Keeps the first answer to a step that has not been asked for yet, until it is."""
+        tells = answer.outcome in (Outcome.DONE, Outcome.REFUSED)
+        if tells and not answer.undo and answer.step not in self.steps:
+            self.early.setdefault(answer.step, answer)
 
     def ask(self, request: "Journal.Requested") -> None:
         """Takes a command that was given into the state."""

@@ -31,12 +31,15 @@ class Retry:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError("attempts must be at least 1")
-        if self.first < timedelta(0) or self.factor < 1:
+        if self.first < timedelta(0) or self.longest < timedelta(0) or self.factor < 1:
             raise ValueError("a pause cannot be negative, nor shrink")
 
     def pause(self, attempt: int) -> timedelta | None:
         """How long to wait after the failed attempt number `attempt` (from 1); None: give up."""
         if attempt >= self.attempts:
             return None
-        seconds_ = self.first.total_seconds() * self.factor ** min(attempt - 1, 64)
-        return min(timedelta(seconds=min(seconds_, 1e9)), self.longest)
+        pause, longest = self.first.total_seconds(), self.longest.total_seconds()
+        for _ in range(attempt - 1):
+            # Step by step, because a power of the factor may be more than a float can hold.
+            pause = min(pause * self.factor, longest)
+        return timedelta(seconds=min(pause, longest))

@@ -16,6 +16,7 @@ from eventsourcing.utils import EnvType
 from sagaline.application import Application
 from sagaline.errors import DefinitionError, UnknownEvents
 from sagaline.follower import STORAGE_FAULTS, Follower
+from sagaline.lease import Leases
 from sagaline.participant import Participant
 from sagaline.projector import Projector
 from sagaline.status import Place, places, timers_pending
@@ -30,6 +31,9 @@ POLL = 0.005
 
 UNSAVED = 5_000
 """Events that a follower may skip before it records its position, while there is work."""
+
+LONGEST_REST = 0.5
+"""Seconds without a look at the leases."""
 
 LONGEST_PAUSE = 5.0
 """Seconds between two attempts on a store that is out of reach."""
@@ -164,6 +168,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         for name, position in starts.items():
             self.tails[name].start_at(position)
         self._watches = [Watch(each) for each in self.datastores]
+        held: dict[Datastore, list[str]] = {}
+        for follower in self.followers:
+            held.setdefault(follower.datastore, []).append(follower.name)
+        self._leases = Leases(held)
 
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self._definition.members:
@@ -191,30 +199,42 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         while not self._stopping.is_set():
             if not self._cycle():
                 self._rest()
-        for follower in self.followers:
-            self._guarded(follower, follower.save)
+        for follower in self._held():
+            self._guarded(follower.name, follower.save)
+        self._guarded("leases", self._leases.release)
 
     def _cycle(self) -> bool:
         """One round over all logs and followers; says whether anything moved."""
+        self._guarded("leases", self._take_leases)
+        held = self._held()
         moved = False
-        for tail in self.tails.values():
-            moved |= self._guarded(tail, tail.refresh)
-        for follower in self.followers:
+        for tail in {name: t for each in held for name, t in each.leaders.items()}.values():
+            moved |= self._guarded(tail.application, tail.refresh)
+        for follower in held:
             if self._stopping.is_set():
                 return True
-            moved |= self._guarded(follower, follower.step)
+            moved |= self._guarded(follower.name, follower.step)
             if follower.unsaved > UNSAVED:
-                self._guarded(follower, follower.save)
-        return self._fire() or moved
+                self._guarded(follower.name, follower.save)
+        return self._guarded("timers", lambda: self._fire(held)) or moved
 
-    def _fire(self) -> bool:
+    def _take_leases(self) -> None:
+        gained = self._leases.renew()
+        for follower in self.followers:
+            if follower.name in gained:
+                follower.forget()
+
+    def _held(self) -> list[Follower]:
+        return [each for each in self.followers if each.name in self._leases.held]
+
+    def _fire(self, held: list[Follower]) -> bool:
         now = self._now().timestamp()
         dues = self._dues()
         fired = False
-        for follower in self.followers:
+        for follower in held:
             due = dues.get(follower.name)
             if due is not None and due <= now and self._at_head(follower):
-                fired |= self._guarded(follower, lambda each=follower: each.fire(now))
+                fired |= follower.fire(now)
         return fired
 
     def _at_head(self, follower: Follower) -> bool:
@@ -228,19 +248,19 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         return dues
 
     def _rest(self) -> None:
-        for follower in self.followers:
-            self._guarded(follower, follower.save)
+        for follower in self._held():
+            self._guarded(follower.name, follower.save)
         self._idle.set()
-        due = min(self._dues().values(), default=float("inf"))
-        while not self._wake.wait(POLL):
+        due = min([each for each in self._dues().values()], default=float("inf"))
+        resting = time.monotonic() + LONGEST_REST
+        while not self._wake.wait(POLL) and time.monotonic() < resting:
             changed = [each.changed() for each in self._watches]
             if any(changed) or self._now().timestamp() >= due:
                 break
         self._wake.clear()
 
-    def _guarded(self, part: Follower | Tail, action: Callable[[], Any]) -> bool:
+    def _guarded(self, name: str, action: Callable[[], Any]) -> bool:
         """Runs one part; a fault of its store makes it pause, and stops no other."""
-        name = part.name if isinstance(part, Follower) else part.application
         until, pause = self._pauses.get(name, (0.0, 0.05))
         if time.monotonic() < until:
             return False
@@ -249,7 +269,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         except STORAGE_FAULTS as fault:
             pause = min(pause * 2, LONGEST_PAUSE)
             self._pauses[name] = (time.monotonic() + pause, pause)
-            log.warning("%s: the store does not answer, trying again in %.1f s: %s", name, pause, fault)
+            log.warning("%s: the store does not answer, again in %.1f s: %s", name, pause, fault)
             return False
         self._pauses.pop(name, None)
         return moved

@@ -118,14 +118,15 @@ def on_compensated(ask: Ask) -> Closing:
 
 
 class Heard(Protocol):
-    """What a saga instance knows: its key, the events it has heard, and why it turned round."""
+    """What a saga instance knows: the events it has heard, and why it turned round."""
 
     @property
-    def key(self) -> Any: ...
+    def heard(self) -> Mapping[type, Any]:
+        """The last event of each class."""
+
     @property
-    def heard(self) -> Mapping[type, Any]: ...
-    @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """Empty while it goes forward."""
 
 
 class Saga:
@@ -164,7 +165,7 @@ class Saga:
     @property
     def key(self) -> Any:
         """The key of the business transaction, as the key function gave it."""
-        return self._instance.key
+        return type(self).key_of(self._instance.heard[self.starts_on])
 
     @property
     def reason(self) -> str:
@@ -184,7 +185,7 @@ class Saga:
 
     @classmethod
     def fingerprint(cls) -> str:
-        """Names the shape of the definition; timeouts and retries may change without changing it."""
+        """Names the shape of the definition, of which timeouts and retries are no part."""
         lines = [f"{construct_topic(cls)} starts on {construct_topic(cls.starts_on)}"]
         for each in cls.steps.values():
             lines.append(f"{each.name} {each.kind.value} {_topics(each.done, each.refused)}")
@@ -252,6 +253,7 @@ def _answers(cls: type[Saga]) -> dict[type, tuple[Step, bool, bool]]:
 
 def _check(cls: type[Saga], closings: list[Closing]) -> None:
     steps = list(cls.steps.values())
+    _check_names(cls, steps, closings)
     if not steps:
         raise DefinitionError(
             where=cls.__name__, problem="it has no steps", cure="Declare one with @step(done=...)."
@@ -287,7 +289,10 @@ def _check_order(cls: type[Saga], steps: Iterable[Step]) -> None:
 
 
 def _check_step(cls: type[Saga], each: Step) -> None:
-    if each.kind is COMPENSATABLE and each.undoing is None:
+    if not each.done or (each.undoing is not None and not each.undoing.done):
+        problem = "no event says that it is done, so nothing behind it could be reached"
+        cure = "Name one with done=..., for the step and for its undo."
+    elif each.kind is COMPENSATABLE and each.undoing is None:
         problem = "a compensatable step without an undo"
         cure = f"Declare one under it with @{each.name}.undo(done=...), or say kind=NO_EFFECT."
     elif each.kind is not COMPENSATABLE and each.undoing is not None:
@@ -299,3 +304,25 @@ def _check_step(cls: type[Saga], each: Step) -> None:
     else:
         return
     raise DefinitionError(where=f"{cls.__name__}.{each.name}", problem=problem, cure=cure)
+
+
+def _check_names(cls: type[Saga], steps: Iterable[Step], closings: Iterable[Closing]) -> None:
+    """A method that was declared twice, or replaced by a later one, would be lost unnoticed."""
+    undoing = [each.undoing for each in steps if each.undoing is not None]
+    for each in vars(cls).values():
+        if isinstance(each, Undo) and each not in undoing:
+            raise DefinitionError(
+                where=f"{cls.__name__}.{each.name}",
+                problem="an undo of a step that has another one, or that is not in this class",
+                cure="Declare one undo for each step, under it, with a name of its own.",
+            )
+    names: set[str] = set()
+    declarations: Iterable[Step | Undo | Closing] = (*steps, *undoing, *closings)
+    for declared in declarations:
+        if declared.name in names:
+            raise DefinitionError(
+                where=f"{cls.__name__}.{declared.name}",
+                problem="a second method of this name",
+                cure="Give each step, undo and closing command a name of its own.",
+            )
+        names.add(declared.name)

@@ -1,14 +1,85 @@
-"""Creating the tables of a store, when many processes start at once."""
+"""Creating the tables of a store, when many processes may start at once."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Table, inspect, select
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import AddConstraint, CreateSchema  # noqa: F401
+from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy.schema import CreateSchema
 
+from sagaline.errors import StoreTooNew
 from sagaline.storage import postgres
+from sagaline.storage.models import ENVELOPE
 from sagaline.storage.tables import store
 
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
+
+VERSION = 1
+"""The version of the framework's tables, which a store records."""
+
+
+def create_missing(datastore: "Datastore", tables: Sequence[Table]) -> None:
+    """Creates those tables that are not there, and the columns that upstream's lack.
+
+    Looks first, as on most starts there is nothing to do. Raises StoreTooNew, having changed
+    nothing, for a store of a newer version.
+    """
+    with datastore.read() as connection:
+        refuse_newer(datastore, connection)
+        if not any(_is_missing(connection, datastore, table) for table in tables):
+            return
+    with datastore.write() as connection:
+        _lock(datastore, connection)
+        refuse_newer(datastore, connection)
+        for table in tables:
+            _complete(connection, datastore, table)
+        if store in tables and connection.execute(select(store)).first() is None:
+            row = {"version": VERSION, "applications": json.dumps([])}
+            connection.execute(insert(store), row)
+
+
+def refuse_newer(datastore: "Datastore", connection: Connection) -> None:
+    """Raises StoreTooNew if the store was made by a version that this code does not know."""
+    if not inspect(connection).has_table(store.name, datastore.schema):
+        return
+    found = connection.execute(select(store.c.version)).scalar()
+    if found is not None and found > VERSION:
+        raise StoreTooNew(url=datastore.address, reason="", found=found, known=VERSION)
+
+
+def _is_missing(connection: Connection, datastore: "Datastore", table: Table) -> bool:
+    schema = table.schema or datastore.schema
+    if not inspect(connection).has_table(table.name, schema):
+        return True
+    return bool(_lacking(connection, table, schema))
+
+
+def _lacking(connection: Connection, table: Table, schema: str | None) -> list[str]:
+    """The columns of the envelope, where upstream created the events table."""
+    wanted = [name for name in ENVELOPE if name in table.c and "originator_id" in table.c]
+    if not wanted:
+        return []
+    there = {column["name"] for column in inspect(connection).get_columns(table.name, schema)}
+    return [name for name in wanted if name not in there]
+
+
+def _lock(datastore: "Datastore", connection: Connection) -> None:
+    if datastore.dialect != "postgresql":
+        return  # a write transaction of SQLite is the lock
+    postgres.lock_creation(connection)
+    if datastore.schema and not inspect(connection).has_schema(datastore.schema):
+        connection.execute(CreateSchema(datastore.schema))
+
+
+def _complete(connection: Connection, datastore: "Datastore", table: Table) -> None:
+    schema = table.schema or datastore.schema
+    table.create(connection, checkfirst=True)
+    quote = connection.dialect.identifier_preparer
+    for name in _lacking(connection, table, schema):
+        kind = table.c[name].type.compile(connection.dialect)
+        connection.exec_driver_sql(
+            f"ALTER TABLE {quote.format_table(table)} ADD COLUMN {quote.quote(name)} {kind}"
+        )
+    for index in table.indexes:
+        index.create(connection, checkfirst=True)

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from threading import Lock, RLock, Semaphore
 from typing import Any, ClassVar, Self, cast
 
 import sqlalchemy.exc
+from eventsourcing.persistence import PersistenceError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import SQLAlchemyDatastore
 from sqlalchemy import URL, Connection, Engine, Table, event, make_url
 from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
-from sagaline.errors import StoreClosed, StoreUnusable
+from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
 from sagaline.storage import postgres, reasons, sqlite
 from sagaline.storage.creation import create_missing
 from sagaline.storage.models import EventRecord, SnapshotRecord, StoredEventRecord, record_class
@@ -22,7 +24,6 @@ from sagaline.storage.transaction import (
     ScopedTransaction,
     Transaction,
     joined,
-    refuse_inside_another,
 )
 
 _WRITE = "sagaline_write"
@@ -40,7 +41,7 @@ class Datastore(SQLAlchemyDatastore):
 
     base_snapshot_record_cls = SnapshotRecord
     base_stored_event_record_cls = StoredEventRecord
-    engine: Engine  # type: ignore[assignment]  # upstream's is optional
+    engine: Engine
 
     _shared: ClassVar[dict[tuple[int, str, str | None], "Datastore"]] = {}
     _sharing: ClassVar[Lock] = Lock()
@@ -76,6 +77,7 @@ class Datastore(SQLAlchemyDatastore):
         self._references = 1
         self._key: tuple[int, str, str | None] | None = None
         self._existing: set[str] = set()
+        self._logs: dict[str, str] = {}
         self._creating = RLock()
         if self._url is not None:
             self._listen()
@@ -102,7 +104,10 @@ class Datastore(SQLAlchemyDatastore):
         return cast("Self", found)
 
     def close(self) -> None:
-        """Gives one reference back; the last one closes the connections."""
+        """Gives one reference back; the last one closes the connections.
+
+        A transaction that is under way in another thread still ends as it would have.
+        """
         with self._sharing:
             self._references -= 1
             if self._references != 0:
@@ -110,7 +115,14 @@ class Datastore(SQLAlchemyDatastore):
             if self._key is not None:
                 self._shared.pop(self._key, None)
         if self._url is not None:
-            self.engine.dispose()
+            # An in-memory database has one connection, which must not be closed under its user.
+            with self.access_lock or nullcontext():
+                self.engine.dispose()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last reference was given back."""
+        return self._references <= 0
 
     @property
     def url(self) -> str:
@@ -137,12 +149,10 @@ class Datastore(SQLAlchemyDatastore):
         """
         if self.scoped_session is not None:
             return ScopedTransaction(self, commit)
-        if self._references <= 0:
-            raise StoreClosed(url=self.address)
+        self.refuse_closed()
         outer = self.current.get()
         if outer is not None and outer.is_open:
             return joined(outer, commit)
-        refuse_inside_another(self)
         return Transaction(self, commit)
 
     def write(self) -> Connected:
@@ -152,6 +162,11 @@ class Datastore(SQLAlchemyDatastore):
     def read(self) -> Connected:
         """A transaction that only reads, as a context manager that gives a Core connection."""
         return Connected(self.transaction(commit=False))
+
+    def refuse_closed(self) -> None:
+        """Raises StoreClosed where nobody holds the datastore open any more."""
+        if self.is_closed:
+            raise StoreClosed(url=self.address)
 
     def connected(self, commit: bool) -> Connection:
         """A connection whose transactions begin as reads or as writes."""
@@ -190,9 +205,24 @@ class Datastore(SQLAlchemyDatastore):
 
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable, with a reason that a person understands, for a database error."""
-        if isinstance(error, _UNUSABLE) and self._url is not None:
+        if isinstance(error, PersistenceError) and not isinstance(error, SagalineError):
             why = reasons.reason(self._url, error)
             raise StoreUnusable(url=self.address, reason=why) from error
+
+    def forbid_commit(self, error: BaseException) -> None:
+        """Makes sure that half of a failed write is not committed by who catches its error."""
+        transaction = self.current.get()
+        if transaction is not None and transaction.is_open:
+            transaction.failure = transaction.failure or error
+
+    def name_log(self, application: str) -> None:
+        """Notes whose log is in a table. Raises ProgrammingError for two names that share it.
+
+        Tables are named in lower case, so ``Orders`` and ``orders`` would write into one log.
+        """
+        first = self._logs.setdefault(application.lower(), application)
+        if first != application:
+            raise ProgrammingError(f"The applications {first} and {application} would share a log")
 
     @classmethod
     @override
@@ -209,9 +239,9 @@ class Datastore(SQLAlchemyDatastore):
     def _listen(self) -> None:
         self._writer = self.engine.execution_options(**{_WRITE: True})
         event.listen(self.engine, "begin", self._begun)
+        event.listen(self.engine, "checkin", self._returned)
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", self._configure)
-            event.listen(self.engine, "checkin", _checked_in)
 
     def _begun(self, connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITE, False)
@@ -219,6 +249,12 @@ class Datastore(SQLAlchemyDatastore):
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
         elif writing:
             postgres.limit_waiting(connection, self.lock_timeout)
+
+    def _returned(self, raw: Any, record: Any) -> None:
+        if raw is not None and self.dialect == "sqlite":
+            sqlite.roll_back_leftovers(raw)
+        if self.is_closed:
+            record.close()
 
     def _configure(self, raw: Any, _: Any) -> None:
         try:
@@ -231,21 +267,14 @@ class Datastore(SQLAlchemyDatastore):
             raise
 
 
-_UNUSABLE = (sqlalchemy.exc.SQLAlchemyError, *reasons.DATABASE_ERRORS)
-
-
-def _checked_in(raw: Any, _: Any) -> None:
-    if raw is not None:
-        sqlite.roll_back_leftovers(raw)
-
-
 def _known(url: str) -> URL:
     """The URL, if it is of a database and a driver that this storage knows."""
     try:
         parsed = make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
         raise StoreUnusable(url="that was given", reason="it is not a SQLAlchemy URL") from error
-    backend, _, driver = parsed.drivername.replace("postgres:", "postgresql:").partition("+")
+    backend, _, driver = parsed.drivername.partition("+")
+    backend = "postgresql" if backend == "postgres" else backend
     wanted = _DRIVERS.get(backend)
     if wanted is None or driver not in ("", wanted):
         why = "only sqlite:/// and postgresql+psycopg:// are supported"
@@ -267,6 +296,8 @@ def _engine_kwargs(url: URL, schema: str | None) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {}
     options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    if "connect_timeout" not in url.query:
+        options["connect_args"] = {"connect_timeout": postgres.CONNECT_TIMEOUT}
     if schema is not None:
         # The framework's tables name no schema, so that one definition serves every store.
         options["execution_options"] = {"schema_translate_map": {None: schema}}

@@ -62,7 +62,9 @@ class _Statements:
         self.add_follower = insert(followers).on_conflict_do_nothing()
         self.add_position = insert(positions).on_conflict_do_nothing()
         self.place = _placing(insert(positions))
-        self.place_forward = _placing_forward(insert(positions))
+        self.place_forward = _placing_forward(insert(positions)).execution_options(
+            preserve_rowcount=True
+        )
 
 
 _statements = {
@@ -73,18 +75,24 @@ _statements = {
 
 def register(connection: Connection, name: str, leaders: Iterable[str]) -> None:
     """Makes a follower known, at the start of each of the logs that it does not follow yet."""
-    statements = _statements[connection.dialect.name]
-    connection.execute(statements.add_follower, {"name": name, "fence": 0})
-    for leader in leaders:
-        row = {"follower": name, "leader": leader, "position": 0}
-        connection.execute(statements.add_position, row)
+    add_follower = _statements[connection.dialect.name].add_follower
+    connection.execute(add_follower, {"name": name, "fence": 0})
+    adopt(connection, name, dict.fromkeys(leaders, 0))
+
+
+def adopt(connection: Connection, name: str, positions: Mapping[str, int]) -> None:
+    """Starts a follower at positions that were recorded elsewhere; those it has stay."""
+    add_position = _statements[connection.dialect.name].add_position
+    for leader, reached in positions.items():
+        row = {"follower": name, "leader": leader, "position": reached}
+        connection.execute(add_position, row)
 
 
 def standing(connection: Connection, name: str) -> Standing:
     """Where a follower stands; fence 0 and no positions where it is not registered."""
     fence = connection.execute(_read_fence, {"follower": name}).scalar()
     rows = connection.execute(_read_positions, {"follower": name})
-    return Standing(fence or 0, {leader: position for leader, position in rows})
+    return Standing(fence or 0, dict(rows.tuples().all()))
 
 
 def advance(connection: Connection, name: str, fence: int, positions: Mapping[str, int]) -> int:
@@ -120,3 +128,9 @@ def move_forward(connection: Connection, name: str, leader: str, new: int) -> No
     row = {"follower": name, "leader": leader, "position": new}
     if connection.execute(place_forward, row).rowcount == 0:
         raise IntegrityError(f"{name} has already processed event {new} of {leader}")
+
+
+def all_positions(connection: Connection) -> dict[tuple[str, str], int]:
+    """How far every follower has come, by follower and leader."""
+    rows = connection.execute(select(positions))
+    return {(row.follower, row.leader): row.position for row in rows}

@@ -5,9 +5,9 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy_utils.types.uuid import UUIDType  # type: ignore[import-untyped]
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy_utils.types.uuid import UUIDType
 
 IDENTIFIER_LENGTH = 63  # of PostgreSQL; what is longer is cut off there without a word
 
@@ -25,10 +25,10 @@ class EventRecord(Base):
 
     __abstract__ = True
 
-    originator_id: Column[UUID]
-    originator_version: Column[int]
-    topic: Column[str]
-    state: Column[bytes]
+    originator_id: Mapped[UUID]
+    originator_version: Mapped[int]
+    topic: Mapped[str]
+    state: Mapped[bytes]
 
     @staticmethod
     def indexes(table_name: str) -> list[Index]:
@@ -40,16 +40,15 @@ class StoredEventRecord(EventRecord):
     """A row of an events table."""
 
     __abstract__ = True
-    __allow_unmapped__ = True
 
-    id: Column[int] = Column(BigId, primary_key=True, autoincrement=True)
-    originator_id: Column[UUID] = Column(UUIDType(), nullable=False)
-    originator_version: Column[int] = Column(BigId, nullable=False)
-    topic: Column[str] = Column(Text(), nullable=False)
-    state: Column[bytes] = Column(LargeBinary(), nullable=False)
-    key: Column[str | None] = Column(Text())
-    cause: Column[str | None] = Column(Text())
-    hop: Column[int | None] = Column(Integer())
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    originator_id: Mapped[UUID] = mapped_column(UUIDType(), nullable=False)
+    originator_version: Mapped[int] = mapped_column(BigId, nullable=False)
+    topic: Mapped[str] = mapped_column(Text(), nullable=False)
+    state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
+    key: Mapped[str | None] = mapped_column(Text())
+    cause: Mapped[str | None] = mapped_column(Text())
+    hop: Mapped[int | None] = mapped_column(Integer())
 
     @staticmethod
     def indexes(table_name: str) -> list[Index]:
@@ -65,12 +64,11 @@ class SnapshotRecord(EventRecord):
     """A row of a snapshots table."""
 
     __abstract__ = True
-    __allow_unmapped__ = True
 
-    originator_id: Column[UUID] = Column(UUIDType(), primary_key=True)
-    originator_version: Column[int] = Column(BigId, primary_key=True, autoincrement=False)
-    topic: Column[str] = Column(Text(), nullable=False)
-    state: Column[bytes] = Column(LargeBinary(), nullable=False)
+    originator_id: Mapped[UUID] = mapped_column(UUIDType(), primary_key=True)
+    originator_version: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    topic: Mapped[str] = mapped_column(Text(), nullable=False)
+    state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
 
 
 def shortened(name: str) -> str:
@@ -85,9 +83,7 @@ _record_classes: dict[tuple[str | None, str], type[EventRecord]] = {}
 _defining = Lock()
 
 
-def record_class(
-    table_name: str, schema: str | None, base: type[EventRecord]
-) -> type[EventRecord]:
+def record_class(table_name: str, schema: str | None, base: type[EventRecord]) -> type[EventRecord]:
     """The record class of a table, defined when first asked for."""
     with _defining:
         known = _record_classes.get((schema, table_name))

@@ -5,6 +5,9 @@ from sqlalchemy import Connection
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock; then it is a storage fault, and tried again."""
 
+CONNECT_TIMEOUT = 10
+"""Seconds for a server to answer, where the URL has no `connect_timeout`."""
+
 _CREATION = 0x5A6A_11E5
 """The advisory lock that those who create tables queue for."""
 

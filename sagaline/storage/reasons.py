@@ -16,11 +16,13 @@ def address(url: URL) -> str:
     return shown.render_as_string(hide_password=True)
 
 
-def reason(url: URL, error: BaseException) -> str:
+def reason(url: URL | None, error: BaseException) -> str:
     """What went wrong when the store was first looked at."""
     text = _innermost(error)
+    if url is None:
+        return text
     if url.get_backend_name() == "sqlite" and not sqlite.is_in_memory(url):
-        text = _of_file(Path(url.database or ""), text)
+        text = _of_file(sqlite.path(url), text)
     return _without_secrets(url, text)
 
 
@@ -32,9 +34,10 @@ def _innermost(error: BaseException) -> str:
 
 
 def _of_file(path: Path, text: str) -> str:
-    if path.is_dir():
+    # Not by methods of the path: those raise in a directory that may not be looked into.
+    if os.path.isdir(path):
         return f"{path} is a directory"
-    if not path.parent.is_dir():
+    if not _allowed(path.parent, os.F_OK):
         return f"the directory {path.parent} does not exist"
     if "not a database" in text:
         return f"{path} is not a SQLite database"
@@ -44,11 +47,15 @@ def _of_file(path: Path, text: str) -> str:
 
 
 def _of_permissions(path: Path, text: str) -> str:
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        return f"there is no permission to read and write {path}"
-    if not os.access(path.parent, os.W_OK):
+    if not _allowed(path.parent, os.W_OK | os.X_OK):
         return f"there is no permission to write in the directory {path.parent}"
+    if _allowed(path, os.F_OK) and not _allowed(path, os.R_OK | os.W_OK):
+        return f"there is no permission to read and write {path}"
     return f"{path} can only be read" if "readonly" in text else text
+
+
+def _allowed(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _without_secrets(url: URL, text: str) -> str:

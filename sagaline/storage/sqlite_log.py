@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, SafeUUID
 
 from sqlalchemy import Connection, Dialect, Table
 from typing_extensions import override
 
 from sagaline.errors import VersionConflict
-from sagaline.storage.log import Log, Row
+from sagaline.storage.log import Log, Row, numbered
 from sagaline.storage.rows import Appended, EventRow, LogRow
 from sagaline.storage.translation import raise_translated
 
@@ -36,10 +36,8 @@ class SQLiteLog(Log):
             raw.execute(self._lock)
             before = raw.execute(self._head).fetchone()[0] or 0
             ids = range(before + 1, before + 1 + len(rows))
-            raw.executemany(
-                self._insert,
-                [(i, _bound(o), v, t, s, k, c, h) for i, (o, v, t, s, k, c, h) in zip(ids, rows)],
-            )
+            values = [(i, _bound(o), *row) for i, o, *row in numbered(ids, rows)]
+            raw.executemany(self._insert, values)
         except sqlite3.Error as error:
             if _is_taken(error):
                 raise VersionConflict(stream=self._conflicting(raw, before, rows)) from error
@@ -80,9 +78,7 @@ class SQLiteLog(Log):
 
 
 def _raw(connection: Connection) -> sqlite3.Connection:
-    raw = connection.connection.dbapi_connection
-    assert isinstance(raw, sqlite3.Connection)
-    return raw
+    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
 def _bound(originator_id: UUID | str) -> bytes:

@@ -1,7 +1,7 @@
 """Timers in their table, written in the transaction of the follower that owns them."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
@@ -60,4 +60,5 @@ def pending_timers(connection: Connection, until: float | None = None) -> int:
 def first_dues(connection: Connection) -> dict[str, float]:
     """When the next timer of each follower is due; those that have none are left out."""
     query = select(timers.c.follower, func.min(timers.c.due_at)).group_by(timers.c.follower)
-    return {follower: due for follower, due in connection.execute(query)}
+    rows: Any = connection.execute(query)
+    return dict(rows.tuples().all())

@@ -5,11 +5,12 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from threading import Semaphore, get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.persistence import OperationalError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import Transaction as SQLAlchemyTransaction
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
@@ -73,9 +74,12 @@ class Transaction(SQLAlchemyTransaction):
 
     def begin(self) -> Connection:
         """Takes the lock where there is one, and a connection, and begins."""
+        if self.is_open:
+            raise ProgrammingError("The transaction is already open")
         refuse_inside_another(self.datastore)
         self._acquire()
         try:
+            self.datastore.refuse_closed()  # it may have been, while waiting for the lock
             self._connection = self.datastore.connected(self.commit)
             self._connection.begin()
         except BaseException as error:
@@ -132,7 +136,7 @@ class Transaction(SQLAlchemyTransaction):
             if self._session is not None:
                 self._session.close()
             if self._connection is not None:
-                self._connection.close()
+                _give_back(self._connection)
         finally:
             self._session = self._connection = None
             if self._lock is not None:
@@ -149,6 +153,15 @@ class Transaction(SQLAlchemyTransaction):
             # A generator may be closed in another context; there the ended transaction is ignored.
             with suppress(ValueError):
                 variable.reset(token)
+
+
+def _give_back(connection: Connection) -> None:
+    try:
+        connection.close()
+    except SQLAlchemyError:
+        # It could not even roll back. The server does that, and the error that led here says more.
+        connection.invalidate()
+        connection.close()
 
 
 class JoinedTransaction(Transaction):
@@ -187,7 +200,7 @@ class ScopedTransaction(Transaction):
     def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
         """The user's session of this thread."""
         assert self.datastore.scoped_session is not None
-        return self.datastore.scoped_session()
+        return cast("Session", self.datastore.scoped_session())
 
     @override
     def begin(self) -> Connection:

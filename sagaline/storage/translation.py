@@ -32,10 +32,15 @@ def translated(error: BaseException) -> BaseException:
         return persistence.OperationalError(str(error))
     for each in type(error).__mro__:
         if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
-            return _CLASSES[each.__name__](str(error))
+            return _CLASSES[each.__name__](_said(error))
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return persistence.PersistenceError(str(error))
     return error
+
+
+def _said(error: BaseException) -> str:
+    # Without the statement and the link that SQLAlchemy adds; the cause has them.
+    return str(getattr(error, "orig", None) or error)
 
 
 def raise_translated(error: BaseException) -> None:

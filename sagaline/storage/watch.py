@@ -29,7 +29,7 @@ class Watch:
         if self._datastore.dialect != "sqlite":
             return self._due()
         version = self._data_version()
-        changed = version != self._version
+        changed: bool = version != self._version
         self._version = version
         return changed
 

@@ -1,0 +1,55 @@
+"""`gateway`: steers the simulated payment gateway."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from application.cli_options import environment_of
+from application.gateway import SimulatedGateway
+from application.payments import Payments
+from application.ports import PortFault
+from application.settings import Settings
+from sagaline.cli.stores import refuse_missing
+from sagaline.cli.terminal import AsJson, print_json, show
+from sagaline.errors import StoreUnusable
+from sagaline.runner import environment, url_of
+from sagaline.storage import Datastore, check
+
+program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
+
+OrderId = Annotated[UUID, typer.Argument(metavar="ORDER_ID", help="The order's id.")]
+
+
+@program.callback()
+def _gateway() -> None:
+    """Steer the simulated payment gateway."""
+
+
+@program.command("allow-refunds")
+def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -> None:
+    """Let the gateway grant the refund of an order, which it refused."""
+    datastore = Datastore.open(url_of(environment(environment_of(ctx)), Payments.name))
+    try:
+        refuse_missing(datastore)
+        check(datastore, Payments.name)
+        known = _allow_refunds(datastore, order_id)
+    finally:
+        datastore.close()
+    if json:
+        print_json({"order_id": order_id, "allowed": True, "payment_known": known})
+    else:
+        rest = "." if known else ", though the gateway knows of no payment yet."
+        show(f"The refund of {order_id} will be granted{rest}")
+
+
+def _allow_refunds(datastore: Datastore, order_id: UUID) -> bool:
+    timeout = Settings().payment_timeout
+    gateway = SimulatedGateway(datastore.url, timeout, lambda: datetime.now(UTC))
+    try:
+        return gateway.allow_refunds(order_id)
+    except PortFault as fault:
+        raise StoreUnusable(url=datastore.address, reason=str(fault)) from fault
+    finally:
+        gateway.close()

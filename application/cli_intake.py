@@ -1,0 +1,131 @@
+"""Taking in orders and stock: batches of commands, each with an answer that is on disk."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from eventsourcing.persistence import PersistenceError
+
+from application.cli_input import LiveInput
+from application.intake import Accepted, Rejected
+from domain.errors import DomainError
+from sagaline import Application, Receipt
+from sagaline.cli.program import needs_attention
+from sagaline.cli.signals import undivided
+from sagaline.cli.terminal import as_json, counted, say
+from sagaline.errors import CommandConflict
+from sagaline.runner import environment, url_of
+from sagaline.storage import Datastore, check
+
+BATCH = 500
+"""Lines taken in by one transaction: more gain little, and make the first wait for the last."""
+
+REJECTED = "rejected"
+
+Line = Accepted[Any] | Rejected
+Answer = dict[str, Any]
+
+
+@contextmanager
+def writing(application: type[Application], env: Mapping[str, str]) -> Iterator[Application]:
+    """An application to give commands to, which nobody follows in this process.
+
+    Raises StoreUnusable, before anything is created, for a store that is not for it.
+    """
+    env = environment(dict(env))
+    datastore = Datastore.open(url_of(env, application.name))
+    try:
+        check(datastore, application.name)
+        opened = application(env=env)
+    finally:
+        datastore.close()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+class Intake:
+    """Lines on their way into an application, in order, some hundreds at a time.
+
+    `describe` says what a line was about, and `tell` is given each answer when it is on disk.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        done: str,
+        describe: Callable[[Line], Answer],
+        tell: Callable[[Answer], None],
+    ) -> None:
+        self._application = application
+        self._done = done
+        self._describe = describe
+        self._tell = tell
+        self._batch: list[Line] = []
+        self.counts: Counter[str] = Counter()
+        """How many lines there were of each status."""
+
+    def take(self, lines: LiveInput, read: Callable[[BinaryIO], Iterator[Line]]) -> None:
+        """Takes in all lines of a file."""
+        lines.before_waiting = self._flush
+        for line in read(cast("BinaryIO", lines)):
+            self._batch.append(line)
+            if len(self._batch) >= BATCH:
+                self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Writes what has come in, then says so."""
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        with undivided():
+            receipts = iter(self._execute(batch))
+            for line in batch:
+                receipt = next(receipts) if isinstance(line, Accepted) else None
+                self._answer(line, receipt)
+            sys.stdout.flush()
+
+    def _execute(self, batch: Sequence[Line]) -> list[Receipt]:
+        commands = [line.command for line in batch if isinstance(line, Accepted)]
+        receipts = self._application.execute(commands) if commands else []
+        for each in receipts:
+            if isinstance(each.error, PersistenceError):
+                raise each.error  # the store's fault, not the line's
+        return receipts
+
+    def _answer(self, line: Line, receipt: Receipt | None) -> None:
+        status, position = self._done, None
+        error = line.reason if isinstance(line, Rejected) else None
+        if receipt is not None and receipt.error is not None:
+            error = _reason(receipt.error)
+        elif receipt is not None:
+            status = "duplicate" if receipt.duplicate else self._done
+            position = receipt.position
+        status = status if error is None else REJECTED
+        self.counts[status] += 1
+        answer = {"status": status, "position": position, "error": error}
+        self._tell({"line": line.line_number, **self._describe(line), **answer})
+
+
+def _reason(error: Exception) -> str:
+    """Why a command was refused, in words for whoever sent it."""
+    if isinstance(error, CommandConflict):
+        return "its id was used before, with other content"
+    said = str(error).rstrip(".")
+    return said if isinstance(error, DomainError) else f"{type(error).__name__}: {said}"
+
+
+def tell_json(answer: Answer) -> None:
+    """One answer, as a line of JSON."""
+    sys.stdout.write(f"{as_json(answer)}\n")
+
+
+def sum_up(counts: Counter[str]) -> None:
+    """Says beside the output what became of all lines; some rejected are status 1."""
+    said = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    say(f"{counted(counts.total(), 'line')}: {said or 'nothing to do'}")
+    needs_attention(when=bool(counts[REJECTED]))

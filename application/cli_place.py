@@ -1,0 +1,31 @@
+"""`place`: takes in orders."""
+
+from typing import Annotated
+
+import typer
+
+from application.cli_input import lines_of
+from application.cli_intake import Answer, Intake, Line, sum_up, tell_json, writing
+from application.cli_options import environment_of
+from application.intake import Rejected, read_orders
+from application.orders import Orders
+from sagaline.cli.terminal import AsJson
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; - is the standard input.")]
+
+
+def place(ctx: typer.Context, file: File, json: AsJson = False) -> None:  # noqa: ARG001  # it always is
+    """Place orders; print one JSON line for each, once it is on disk.
+
+    The same order id again is a duplicate. A line that is rejected stops no other; the status is 1
+    then.
+    """
+    with lines_of(file) as lines, writing(Orders, environment_of(ctx)) as orders:
+        intake = Intake(orders, "placed", _describe, tell_json)
+        intake.take(lines, read_orders)
+    sum_up(intake.counts)
+
+
+def _describe(line: Line) -> Answer:
+    order_id = line.order_id if isinstance(line, Rejected) else line.command.order_id
+    return {"order_id": order_id}

@@ -1,0 +1,49 @@
+"""The shop's settings, from the environment: ``SHOP_PAYMENT_TIMEOUT=30``."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sagaline.errors import SagalineError
+
+PREFIX: Final = "SHOP_"
+YEAR: Final = 366 * 24 * 60 * 60
+
+Seconds = Annotated[float, Field(gt=0, le=YEAR, allow_inf_nan=False)]
+"""A length of time: positive, and short enough to be added to any date."""
+
+
+class SettingRefused(SagalineError, ValueError):
+    """{name} must be a number of seconds, more than 0 and at most {limit}, not {value}."""
+
+    name: str
+    limit: int
+    value: str
+
+
+class Settings(BaseSettings):
+    """What a shop may want otherwise. Raises `SettingRefused`, which names the variable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    payment_timeout: Seconds = 900
+    """How long the payment step waits before its outcome counts as unknown."""
+
+    stock_timeout: Seconds = 300
+    """How long the reservation of stock may take."""
+
+    retry_base: Seconds = 1
+    """How long to wait before the first retry."""
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise _refused(error) from None
+
+
+def _refused(error: ValidationError) -> SettingRefused:
+    first = error.errors()[0]
+    name = f"{PREFIX}{first['loc'][0]}".upper()
+    return SettingRefused(name=name, limit=YEAR, value=f"{first['input']!r:.40}")

@@ -1,0 +1,33 @@
+"""The shop by orchestration: its applications, its saga, and what can be asked of it."""
+
+from datetime import timedelta
+
+from application.inventory import Inventory
+from application.orders import Orders
+from application.payments import Payments
+from application.settings import Settings
+from application.shipping import Shipping
+from projections import READ_MODELS
+from sagaline import Retry, System, Timing
+from sagas.order_fulfilment import OrderFulfilment
+
+APPLICATIONS = (Orders, Inventory, Payments, Shipping)
+
+
+def timings(settings: Settings) -> dict[str, Timing]:
+    """How long the steps wait, as the environment says (SHOP_...)."""
+    retry = Retry(first=timedelta(seconds=settings.retry_base))
+    steps = {name: Timing(retry=retry) for name in OrderFulfilment.steps}
+    return steps | {
+        "reserve_stock": Timing(timedelta(seconds=settings.stock_timeout), retry),
+        "take_payment": Timing(timedelta(seconds=settings.payment_timeout), retry),
+    }
+
+
+system = System(
+    "shop",
+    applications=APPLICATIONS,
+    sagas=[OrderFulfilment],
+    read_models=READ_MODELS,
+    timings={OrderFulfilment: timings(Settings())},
+)

@@ -1,0 +1,216 @@
+"""The demo: real baskets through the whole system, on SQLite, in a folder to look into afterwards.
+
+python -m benchmarks.demo [BASKETS]
+"""
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy import func, select
+
+from application.commands import ReceiveStock
+from application.intake import Accepted, read_orders
+from application.inventory import Inventory
+from application.orders import Orders
+from application.system import system
+from benchmarks.baskets import Baskets, json_lines, load
+from projections.tables import order_list, payment_ledger, stock_level
+from sagaline import Command, Runner
+from sagaline.rebuild import rebuild
+from sagaline.timeline import timeline
+
+FOLDER = Path(".demo")
+COUNT = 3_000
+BATCH = 500
+LIMIT = 300.0
+"""Seconds that the demo may take before it says that something is wrong."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the system came to."""
+
+    orders: int
+    events: int
+    seconds: float
+
+
+def main(count: int = COUNT) -> int:
+    """Runs the demo and returns the exit status."""
+    console = Console()
+    logging.basicConfig(level=logging.ERROR)
+    baskets = load(count)
+    url = _fresh_store()
+    _introduce(console, baskets)
+    with Runner(system, {"SQLALCHEMY_URL": url}) as runner:
+        ran = _run(console, runner, baskets)
+        _show_ends(console, runner)
+        _show_money_and_stock(console, runner)
+        _show_compensated(console, runner)
+        same = _show_rebuild(console, runner, url)
+    console.print(
+        f"\n[bold]{ran.orders:,} orders[/] and {ran.events:,} events in {ran.seconds:.1f} s: "
+        f"[bold]{ran.orders / ran.seconds:,.0f} orders/s, {ran.events / ran.seconds:,.0f} events/s"
+    )
+    _invite(console, url)
+    return 0 if same else 1
+
+
+def _fresh_store() -> str:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    return f"sqlite:///{FOLDER / 'shop.db'}"
+
+
+def _introduce(console: Console, baskets: Baskets) -> None:
+    lines = sum(len(each.lines) for each in baskets.baskets)
+    declined = sum(each.payment_method != "pm_card_visa" for each in baskets.baskets)
+    undeliverable = sum(each.country == "ZZ" for each in baskets.baskets)
+    console.print(
+        f"[bold]{len(baskets.baskets):,} real baskets[/] with {lines:,} lines of "
+        f"{len(baskets.stock()):,} products ({baskets.dropped:,} lines without a quantity or a "
+        f"price were left out).\n{declined:,} cards will be declined, {undeliverable:,} addresses "
+        "cannot be reached."
+    )
+
+
+def _run(console: Console, runner: Runner, baskets: Baskets) -> Ran:
+    stock = [ReceiveStock(sku=sku, quantity=count) for sku, count in baskets.stock().items()]
+    orders = list(_orders(baskets))
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        receive = progress.add_task("stock received", total=len(stock))
+        place = progress.add_task("orders placed", total=len(orders))
+        finish = progress.add_task("orders finished", total=len(orders))
+        with _execution(progress, receive) as done:
+            _execute(runner.get(Inventory).execute, stock, done)
+            runner.settle(LIMIT)
+        events, started = _events(runner), time.monotonic()
+        with _execution(progress, place) as done:
+            _execute(runner.get(Orders).execute, orders, done)
+        _await_ends(runner, len(orders), lambda n: progress.update(finish, completed=n))
+        runner.settle(LIMIT)
+    return Ran(len(orders), _events(runner) - events, time.monotonic() - started)
+
+
+def _orders(baskets: Baskets) -> Iterator[Command]:
+    """The baskets by the way that any order takes: as lines of JSON."""
+    lines = (each.encode() for each in json_lines(each.order() for each in baskets.baskets))
+    for taken in read_orders(lines):
+        if not isinstance(taken, Accepted):
+            raise SystemExit(f"line {taken.line_number}: {taken.reason}")
+        yield taken.command
+
+
+@contextmanager
+def _execution(progress: Progress, task: TaskID) -> Iterator[Callable[[int], None]]:
+    yield lambda count: progress.advance(task, count)
+
+
+def _execute(
+    execute: Callable[[Sequence[Any]], Any],
+    commands: Sequence[Command],
+    done: Callable[[int], None],
+) -> None:
+    for start in range(0, len(commands), BATCH):
+        batch = commands[start : start + BATCH]
+        execute(batch)
+        done(len(batch))
+
+
+def _await_ends(runner: Runner, count: int, show: Callable[[int], None]) -> None:
+    query = select(func.count()).where(order_list.c.status != "placed")
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        with runner.views.read() as connection:
+            finished = connection.execute(query).scalar_one()
+        show(finished)
+        if finished >= count:
+            return
+        time.sleep(0.1)
+
+
+def _events(runner: Runner) -> int:
+    return sum(each.recorder.head() for each in runner.apps.values())
+
+
+def _show_ends(console: Console, runner: Runner) -> None:
+    table = Table("how the orders ended", "orders", title_justify="left")
+    table.columns[1].justify = "right"
+    query = (
+        select(order_list.c.status, order_list.c.reason, func.count())
+        .group_by(order_list.c.status, order_list.c.reason)
+        .order_by(func.count().desc())
+    )
+    with runner.views.read() as connection:
+        for status, reason, count in connection.execute(query):
+            table.add_row(f"{status}: {reason}" if reason else status, f"{count:,}")
+    console.print(table)
+
+
+def _show_money_and_stock(console: Console, runner: Runner) -> None:
+    with runner.views.read() as connection:
+        captured, refunded = (
+            sum(
+                connection.execute(
+                    select(payment_ledger.c.amount).where(payment_ledger.c.kind == kind)
+                ).scalars(),
+                Decimal(0),
+            )
+            for kind in ("captured", "refunded")
+        )
+        on_hand, reserved = connection.execute(
+            select(func.sum(stock_level.c.on_hand), func.sum(stock_level.c.reserved))
+        ).one()
+    console.print(
+        f"money: {captured:,} USD captured, {refunded:,} refunded, {captured - refunded:,} earned\n"
+        f"stock: {on_hand:,} pieces on hand, {reserved:,} reserved"
+    )
+
+
+def _show_compensated(console: Console, runner: Runner) -> None:
+    query = select(order_list.c.order_id).where(order_list.c.reason == "undeliverable address")
+    with runner.views.read() as connection:
+        order_id = connection.execute(query.limit(1)).scalar()
+    if order_id is None:
+        return
+    table = Table("#", "application", "event", title=f"one compensated order: {order_id}")
+    for each in timeline(runner.apps, str(order_id)):
+        table.add_row(str(each.hop), each.application, each.name)
+    console.print(table)
+
+
+def _show_rebuild(console: Console, runner: Runner, url: str) -> bool:
+    console.print("rebuild of every read table from the logs, compared with the live one:")
+    same = True
+    for each in rebuild(system, {"SQLALCHEMY_URL": url}, verify=True):
+        same = same and not each.differences
+        verdict = "[green]the same[/]" if not each.differences else "[red]different[/]"
+        console.print(f"  {each.view:<16} {each.rows:>8,} rows  {verdict}")
+    return same
+
+
+def _invite(console: Console, url: str) -> None:
+    console.print(
+        f"\nLook into it: [cyan].venv/bin/sagaline --store {url} status[/]\n"
+        f"              [cyan].venv/bin/python -m application --store {url} orders --limit 5[/]"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(*(int(each) for each in sys.argv[1:])))

@@ -1,0 +1,98 @@
+"""Which orders are there, and how does each stand?"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, select
+
+from domain.order import Order
+from projections.results import rows_of
+from projections.tables import order_list
+from sagaline.columns import uuid_of_text
+from sagaline.journal import Journal
+from sagaline.message import Message
+from sagaline.read_model import ReadModel, project
+from sagaline.rows import Row
+
+PLACED = "placed"
+COMPLETED = "completed"
+CANCELLED = "cancelled"
+ATTENTION = "attention"
+
+
+class OrderList(ReadModel):
+    """One row per order, newest first: the order page.
+
+    It follows the orders and their sagas, which it may hear in any order of the two logs. So the
+    end of an order, of which only its own log tells, wins over a saga that waits for a person.
+    """
+
+    table = order_list
+
+    @project(Order.Placed)
+    def placed(self, event: Order.Placed) -> None:
+        row = {
+            "customer_id": event.customer_id,
+            "status": PLACED,
+            "total": event.total.amount,
+            "currency": event.total.currency,
+            "item_count": sum(line.quantity for line in event.lines),
+            "placed_at": event.timestamp,
+            "updated_at": event.timestamp,
+        }
+        heard: Row | None = self.rows.get(event.originator_id)
+        if heard is not None:
+            row["status"] = heard["status"]
+            row["reason"] = heard["reason"]
+            row["updated_at"] = max(event.timestamp, heard["updated_at"])
+        self.rows[event.originator_id] = row
+
+    @project(Order.Completed)
+    def completed(self, event: Order.Completed) -> None:
+        self._close(event.originator_id, COMPLETED, None, event.timestamp)
+
+    @project(Order.Cancelled)
+    def cancelled(self, event: Order.Cancelled) -> None:
+        self._close(event.originator_id, CANCELLED, event.reason, event.timestamp)
+
+    @project(Journal.Parked)
+    def parked(self, event: Journal.Parked, message: Message) -> None:
+        waiting = {"status": ATTENTION, "reason": f"{event.step}: {event.reason}"}
+        order_id = uuid_of_text(message.key or "")
+        row = self.rows.setdefault(order_id, {**waiting, "updated_at": event.timestamp})
+        if row["status"] in (PLACED, ATTENTION):
+            row.update(waiting)
+        _touch(row, event.timestamp)
+
+    def _close(self, order_id: UUID, status: str, reason: str | None, at: datetime) -> None:
+        row = self.rows[order_id]
+        row["status"] = status
+        row["reason"] = reason
+        _touch(row, at)
+
+
+def _touch(row: Row, at: datetime) -> None:
+    row["updated_at"] = max(at, row["updated_at"])
+
+
+def orders(
+    connection: Connection,
+    *,
+    status: str | None = None,
+    customer: str | None = None,
+    limit: int | None = 50,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """The orders of this status and this customer, newest first."""
+    return rows_of(connection, _chosen(status, customer).limit(limit).offset(offset))
+
+
+def _chosen(status: str | None, customer: str | None) -> Select[Any]:
+    table = order_list.c
+    query = select(order_list).where(table.placed_at.is_not(None))
+    if status is not None:
+        query = query.where(table.status == status)
+    if customer is not None:
+        query = query.where(table.customer_id == customer)
+    return query.order_by(table.placed_at.desc(), table.order_id.desc())

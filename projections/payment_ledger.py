@@ -1,0 +1,49 @@
+"""Which money has moved, and which way?"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from domain.payment import PaymentCaptured, PaymentRefunded
+from projections.results import rows_of
+from projections.tables import payment_ledger
+from sagaline.message import Message
+from sagaline.read_model import ReadModel, project
+
+CAPTURED = "captured"
+REFUNDED = "refunded"
+
+
+class PaymentLedger(ReadModel):
+    """One row per movement of money, whichever order it is for.
+
+    A row is named after its event's place in the log, not after the order and the kind: if money
+    ever moved twice for one order, a ledger is where that must be seen.
+    """
+
+    table = payment_ledger
+    cached_rows = 0
+
+    @project(PaymentCaptured)
+    def captured(self, event: PaymentCaptured, message: Message) -> None:
+        self._move(CAPTURED, event, message)
+
+    @project(PaymentRefunded)
+    def refunded(self, event: PaymentRefunded, message: Message) -> None:
+        self._move(REFUNDED, event, message)
+
+    def _move(self, kind: str, event: PaymentCaptured | PaymentRefunded, message: Message) -> None:
+        self.rows[event.order_id, message.id] = {
+            "kind": kind,
+            "amount": event.amount.amount,
+            "currency": event.amount.currency,
+            "happened_at": event.timestamp,
+        }
+
+
+def payments(connection: Connection, order_id: UUID) -> list[dict[str, Any]]:
+    """The movements of an order's money, in the order in which they came."""
+    table = payment_ledger.c
+    query = select(payment_ledger).where(table.order_id == order_id).order_by(table.id)
+    return rows_of(connection, query)

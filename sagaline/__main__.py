@@ -1,0 +1,5 @@
+"""`python -m sagaline` is `sagaline`."""
+
+from sagaline.cli import main
+
+main()

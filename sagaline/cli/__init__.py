@@ -1,0 +1,31 @@
+"""The command line: `sagaline [--app MODULE:SYSTEM] [--store URL] COMMAND`."""
+
+import typer
+
+from sagaline.cli import dead_letters, sagas, timers
+from sagaline.cli.diagram import diagram
+from sagaline.cli.events import events
+from sagaline.cli.options import options
+from sagaline.cli.program import Program, launch
+from sagaline.cli.run import run
+from sagaline.cli.status import status
+from sagaline.cli.timeline import timeline
+
+program = typer.Typer(
+    cls=Program,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+program.callback()(options)
+for _command in (run, status, events, timeline, diagram):
+    program.command()(_command)
+program.add_typer(sagas.program, name="sagas")
+program.add_typer(timers.program, name="timers")
+program.add_typer(dead_letters.program, name="dead-letters")
+
+
+def main() -> None:
+    """Runs the command line as the whole of a process."""
+    launch(program, "sagaline")

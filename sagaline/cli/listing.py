@@ -1,0 +1,81 @@
+"""Tables for people, which fit their terminal without cutting off what matters."""
+
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from sagaline.cli.terminal import cell, screen, show
+
+GAP = 2
+"""Columns between two columns."""
+
+LEAST = 10
+"""Columns that the rest of the line needs to be worth showing."""
+
+
+class Listing:
+    """Rows under headings, with at most one column that is cut off where the terminal ends.
+
+    A heading that begins with ``#`` is of numbers, with ``>`` of the column that takes the rest,
+    and with ``?`` of one that is left out where there is no room for it, the last one first.
+    """
+
+    def __init__(self, *headings: str, title: str = "") -> None:
+        self._kinds = [each[:1] if each[:1] in ("#", ">", "?") else "" for each in headings]
+        self._headings = [
+            each.removeprefix(k) for each, k in zip(headings, self._kinds, strict=True)
+        ]
+        self._title = title
+        self._rows: list[tuple[list[str], str]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, *values: Any, style: str = "") -> None:
+        """Adds a row of plain values: nothing in them is taken for markup, or moves the cursor."""
+        self._rows.append(([cell(each) for each in values], style))
+
+    def show(self, empty: str = "There are none.") -> None:
+        """Prints the table, or what is said where it is empty."""
+        show(self._drawn(screen().width) if self._rows else empty)
+
+    def _drawn(self, room: int) -> Table:
+        drawn = Table(
+            box=box.SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False,
+            title=self._title or None, title_justify="left", title_style="bold",
+        )  # fmt: skip
+        widths = self._fitting(room)
+        for index, width in widths.items():
+            number = self._kinds[index] == "#"
+            drawn.add_column(
+                self._headings[index],
+                justify="right" if number else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                width=width,
+            )
+        for cells, style in self._rows:
+            drawn.add_row(*(Text(cells[index]) for index in widths), style=style)
+        return drawn
+
+    def _fitting(self, room: int) -> dict[int, int]:
+        """The columns to show, and their widths."""
+        widths = {index: self._width(index) for index in range(len(self._headings))}
+        rest = {index: widths[index] for index in widths if self._kinds[index] == ">"}
+        least = widths | {index: min(width, LEAST) for index, width in rest.items()}
+        optional = [index for index in widths if self._kinds[index] == "?"]
+        for index in [*reversed(optional), *rest]:
+            if sum(least.values()) + GAP * (len(least) - 1) > room:
+                del least[index]
+        spare = room - sum(least.values()) - GAP * (len(least) - 1)
+        for index in rest:
+            if index in least:
+                least[index] = min(widths[index], least[index] + max(spare, 0))
+        return least
+
+    def _width(self, index: int) -> int:
+        cells = [self._headings[index], *(cells[index] for cells, _ in self._rows)]
+        return max(map(cell_len, cells))

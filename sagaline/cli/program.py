@@ -1,0 +1,68 @@
+"""The frame of a command line: what goes wrong becomes one line and an exit status."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+from eventsourcing.persistence import PersistenceError
+from typer.core import TyperGroup
+from typing_extensions import override
+
+from sagaline.cli.signals import ending
+from sagaline.cli.terminal import say
+from sagaline.errors import SagalineError
+
+ATTENTION = 1
+"""The exit status of a command that was done, where something needs attention."""
+
+UNUSABLE = 2
+"""The exit status of wrong usage, of bad configuration, and of a store that cannot be used."""
+
+
+class Program(TyperGroup):
+    """A group of commands whose errors are one line each, and which a broken pipe ends quietly."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        try:
+            return self._flushed(ctx)
+        except BrokenPipeError:
+            _drop_output()
+            raise typer.Exit(0) from None
+        except (SagalineError, PersistenceError) as error:
+            say(f"{_name(ctx)}: {error}")
+            raise typer.Exit(UNUSABLE) from error
+
+    def _flushed(self, ctx: Any) -> Any:
+        """Runs the command and writes what is buffered, while an error can still be caught."""
+        try:
+            result = super().invoke(ctx)
+        except typer.Exit:
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+        return result
+
+
+def launch(program: typer.Typer, name: str) -> None:
+    """Runs a command line as the whole of a process."""
+    with ending():
+        program(prog_name=name)
+
+
+def needs_attention(*, when: bool = True) -> None:
+    """Ends the command with the status that says so."""
+    if when:
+        raise typer.Exit(ATTENTION)
+
+
+def _name(ctx: Any) -> str:
+    return str(ctx.info_name).split()[-1]
+
+
+def _drop_output() -> None:
+    """What is still buffered goes nowhere, rather than into the pipe at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

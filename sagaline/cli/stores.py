@@ -1,0 +1,165 @@
+"""The stores of a system, to look into: nothing is run, created, claimed or changed."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+from uuid import UUID
+
+from eventsourcing.persistence import Mapper
+from eventsourcing.utils import Environment
+from sqlalchemy import Connection, Table, inspect
+
+from sagaline.application import Application
+from sagaline.errors import NameUnknown, StoreOfAnotherSystem, StoreUnusable
+from sagaline.runner import environment, views_url
+from sagaline.storage import ApplicationRecorder, Datastore, Factory
+from sagaline.storage.sqlite import is_in_memory
+from sagaline.storage.store import Claim, check
+from sagaline.storage.tables import store
+from sagaline.system import System
+
+
+class Log:
+    """The log of one application, read without running the application."""
+
+    def __init__(self, application: type[Application], env: Mapping[str, str]) -> None:
+        merged = {**application.env, **env, "CREATE_TABLE": "no"}
+        self._factory = Factory(Environment(application.name, merged))
+        self.recorder: ApplicationRecorder = self._factory.application_recorder()
+        self.mapper: Mapper[UUID] = self._factory.mapper(self._factory.transcoder())
+        self._exists = False
+
+    def exists(self) -> bool:
+        """Whether its table is there, which whoever first writes to it creates."""
+        if not self._exists:
+            with self.recorder.datastore.read() as connection:
+                table = self.recorder.log.table
+                self._exists = _has_table(connection, table, self.recorder.datastore)
+        return self._exists
+
+    def close(self) -> None:
+        """Lets its connections go."""
+        self._factory.close()
+
+
+class Stores:
+    """What the stores of a system hold.
+
+    Raises StoreUnusable where one of them does not exist, or is of another system: to look at a
+    store must not make one.
+    """
+
+    def __init__(self, system: System, env: Mapping[str, str], opened: ExitStack) -> None:
+        self.system = system
+        env = environment(dict(env))
+        self.logs: dict[str, Log] = {}
+        """The logs of all members by name, those that nobody has written to among them."""
+        for each in system.members:
+            self.logs[each.name] = Log(each, env)
+            opened.callback(self.logs[each.name].close)
+        self.views = Datastore.open(views_url(env))
+        opened.callback(self.views.close)
+        for datastore in self.datastores:
+            refuse_missing(datastore)
+            _refuse_another(datastore, system)
+
+    @property
+    def datastores(self) -> list[Datastore]:
+        """Every store once, that of the read tables last."""
+        found = [each.recorder.datastore for each in self.logs.values()]
+        return list(dict.fromkeys([*found, self.views]))
+
+    @property
+    def written(self) -> dict[str, Log]:
+        """The logs that there are."""
+        return {name: each for name, each in self.logs.items() if each.exists()}
+
+    def log(self, name: str) -> dict[str, Log]:
+        """The log of one application, however its case is written.
+
+        Raises NameUnknown where the system has no such application.
+        """
+        for each, log in self.logs.items():
+            if each.lower() == name.lower():
+                return {each: log}
+        raise NameUnknown(kind="application", name=name, known=", ".join(self.logs))
+
+    def has_view(self, table: Table) -> bool:
+        """Whether a read table is there."""
+        with self.views.read() as connection:
+            return _has_table(connection, table, self.views)
+
+
+@contextmanager
+def stores(system: System, env: Mapping[str, str]) -> Iterator[Stores]:
+    """The stores of a system, for as long as they are looked into."""
+    with ExitStack() as opened:
+        yield Stores(system, env, opened)
+
+
+@contextmanager
+def views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
+    """The store of a system's read tables alone, for as long as it is looked into."""
+    datastore = Datastore.open(views_url(environment(dict(env))))
+    try:
+        refuse_missing(datastore)
+        _refuse_another(datastore, system)
+        yield datastore
+    finally:
+        datastore.close()
+
+
+def refuse_missing(datastore: Datastore) -> None:
+    """Raises StoreUnusable for a store that is not there yet: connecting would make its file."""
+    if datastore.dialect != "sqlite":
+        return
+    url = datastore.engine.url
+    if is_in_memory(url):
+        _refuse(datastore, "it is in memory, where no other process can see it")
+    path = Path((url.database or "").removeprefix("file:").partition("?")[0])
+    if not path.exists():
+        _refuse(datastore, "it does not exist")
+    # Connecting makes any database write ahead, so look first whether it is one of ours.
+    if path.is_file() and not _writes_ahead(path) and not _holds_a_store(path):
+        _refuse(datastore, _NOT_OURS)
+
+
+def _refuse_another(datastore: Datastore, system: System) -> None:
+    for each in system.members:
+        check(datastore, each.name)
+    with datastore.read() as connection:
+        if not _has_table(connection, store, datastore):
+            _refuse(datastore, _NOT_OURS)
+        found = Claim.read(connection)
+    if found.system not in (None, system.name):
+        raise StoreOfAnotherSystem(
+            url=datastore.address, reason="", found=found.system, wanted=system.name
+        )
+
+
+_NOT_OURS = "it has no tables of Sagaline"
+
+
+def _refuse(datastore: Datastore, reason: str) -> NoReturn:
+    raise StoreUnusable(url=datastore.address, reason=reason)
+
+
+def _has_table(connection: Connection, table: Table, datastore: Datastore) -> bool:
+    return inspect(connection).has_table(table.name, table.schema or datastore.schema)
+
+
+def _writes_ahead(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
+
+
+def _holds_a_store(path: Path) -> bool:
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        try:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [store.name])
+            return found.fetchone() is not None
+        except sqlite3.DatabaseError:
+            return True  # what is wrong with it is told by whoever connects

@@ -1,0 +1,172 @@
+"""Mermaid flowcharts of a system and of a saga, drawn from their declarations."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from eventsourcing.domain import DomainEvent
+from eventsourcing.utils import get_topic
+
+from sagaline.application import Application
+from sagaline.faults import CommandFaulted
+from sagaline.journal import Journal, requested
+from sagaline.process import SagaProcess
+from sagaline.read_model import ReadModel
+from sagaline.saga import PIVOT, RETRIABLE, Saga, Step, Undo
+from sagaline.system import System
+
+_RESERVED = {"call", "class", "click", "default", "end", "flowchart", "graph", "style", "subgraph"}
+
+
+def system_diagram(system: System) -> str:
+    """Who follows whom, and for what: commands go from sagas to applications, events elsewhere."""
+    members = {each.name: each for each in system.members}
+    lines = [_node(each.name, "[{}]") for each in system.applications]
+    lines += [_node(each.name, "{{{{{}}}}}") for each in system.processes]
+    lines += [_node(each.table.name, "[({})]") for each in system.read_models]
+    for follower in system.members:
+        for leader in system.leaders_of[follower.name]:
+            names = _carried(members[leader], system.topics[follower.name])
+            lines.append(_arrow(leader, follower.name, names))
+    for model in system.read_models:
+        for leader in system.leaders_of[model.table.name]:
+            names = _projected(members[leader], model)
+            lines.append(_arrow(leader, model.table.name, names, dotted=True))
+    return _flowchart("LR", lines)
+
+
+def saga_diagram(saga: type[Saga]) -> str:
+    """The steps of a saga, its way back, and its ends."""
+    return _flowchart("TD", _Drawing(saga).lines())
+
+
+class _Drawing:
+    """One saga's chart: forward down the middle, back up at the side."""
+
+    def __init__(self, saga: type[Saga]) -> None:
+        self._saga = saga
+        self._steps = list(saga.steps.values())
+        self._commands = saga.commands()
+
+    def lines(self) -> list[str]:
+        """The nodes, then the arrows."""
+        return [*self._nodes(), *self._forward(), *self._back()]
+
+    def _nodes(self) -> Iterator[str]:
+        yield _node("start", "([{}])", self._saga.starts_on.__qualname__)
+        for each in self._steps:
+            yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else "[{}]")
+        for each in self._steps:
+            if each.undoing is not None:
+                yield self._command(each.undoing.name, "[/{}/]")
+        if self._saga.closing is not None:
+            yield self._command(self._saga.closing.name, "[{}]")
+        ends = ["completed", *(["compensated"] if self._turns_round else [])]
+        ends += ["parked"] if self._can_park else []
+        for end in ends:
+            yield _node(f"{end}_", "([{}])", end)
+
+    def _forward(self) -> Iterator[str]:
+        names = ["start", *(each.name for each in self._steps), "completed_"]
+        yield _arrow(names[0], names[1], [])
+        for each, after in zip(self._steps, names[2:], strict=True):
+            yield _arrow(each.name, after, _names(each.done))
+
+    def _back(self) -> Iterator[str]:
+        before: list[Undo] = []
+        for each in self._steps:
+            back = self._way_back(before)
+            if each.refused:
+                yield _arrow(each.name, back, _names(each.refused), dotted=True)
+            own = [each.undoing] if each.undoing is not None else []
+            yield self._without_answer(each, self._way_back([*before, *own]))
+            if each.undoing is not None:
+                yield from self._undone(each.undoing, back)
+            before += own
+        if self._saga.closing is not None and self._turns_round:
+            yield _arrow(self._saga.closing.name, "compensated_", [])
+
+    def _undone(self, undo: Undo, back: str) -> Iterator[str]:
+        yield _arrow(undo.name, back, _names(undo.done))
+        given_up = [*_names(undo.refused), "no answer"]
+        yield _arrow(undo.name, "parked_", given_up, dotted=True)
+
+    def _without_answer(self, step: Step, back: str) -> str:
+        """Where the saga goes when it does not know what became of a step."""
+        limit = "" if step.within is None else f" in {_length(step.within)}"
+        to = "parked_" if step.kind in (PIVOT, RETRIABLE) else back
+        return _arrow(step.name, to, [f"no answer{limit}"], dotted=True)
+
+    def _way_back(self, undos: Sequence[Undo]) -> str:
+        if undos:
+            return undos[-1].name
+        return self._saga.closing.name if self._saga.closing is not None else "compensated_"
+
+    @property
+    def _turns_round(self) -> bool:
+        return any(each.refused or each.kind not in (PIVOT, RETRIABLE) for each in self._steps)
+
+    @property
+    def _can_park(self) -> bool:
+        return any(each.undoing or each.kind in (PIVOT, RETRIABLE) for each in self._steps)
+
+    def _command(self, name: str, shape: str) -> str:
+        return _node(name, shape, f"{name}<br/>{self._commands[name].__name__}")
+
+
+def _flowchart(direction: str, lines: Iterable[str]) -> str:
+    return "\n    ".join([f"flowchart {direction}", *lines])
+
+
+def _node(name: str, shape: str, label: str = "") -> str:
+    return _id(name) + shape.format(_quoted(label or name))
+
+
+def _arrow(start: str, end: str, names: Iterable[str], *, dotted: bool = False) -> str:
+    arrow = "-.->" if dotted else "-->"
+    label = "<br/>".join(names)
+    middle = f"{arrow}|{_quoted(label)}|" if label else arrow
+    return f"{_id(start)} {middle} {_id(end)}"
+
+
+def _id(name: str) -> str:
+    written = "".join(each if each.isascii() and each.isalnum() else "_" for each in name)
+    return f"{written}_" if written in _RESERVED else written
+
+
+def _quoted(label: str) -> str:
+    return '"' + label.replace('"', "#quot;") + '"'
+
+
+def _names(events: Iterable[type]) -> list[str]:
+    return [each.__qualname__ for each in events]
+
+
+def _carried(leader: type[Application], topics: set[str]) -> list[str]:
+    """What a follower takes from this leader, by the names that people know."""
+    if issubclass(leader, SagaProcess):
+        commands = dict.fromkeys(leader.saga.commands().values())
+        return [each.__name__ for each in commands if get_topic(requested(each)) in topics]
+    events = list(_recorded(leader))
+    events += [CommandFaulted] if leader.answers_faults else []
+    return [each.__qualname__ for each in events if get_topic(each) in topics]
+
+
+def _projected(leader: type[Application], model: type[ReadModel]) -> list[str]:
+    events = model.events()
+    if not events:
+        return ["every event"]
+    if issubclass(leader, SagaProcess):
+        return _names(each for each in events if issubclass(each, Journal.Event | Journal.Created))
+    return _names(each for each in _recorded(leader) if issubclass(each, events))
+
+
+def _recorded(application: type[Application]) -> Iterator[type[DomainEvent]]:
+    for aggregate in application.aggregates:
+        for event in vars(aggregate).values():
+            if isinstance(event, type) and issubclass(event, DomainEvent):
+                yield event
+
+
+def _length(time: timedelta) -> str:
+    seconds = time.total_seconds()
+    return f"{seconds / 60:g} min" if seconds % 60 == 0 else f"{seconds:g} s"

@@ -1,0 +1,64 @@
+"""Leases: several runners share a store, and each follower has one of them at a time.
+
+A lease saves work; it is not what keeps effects single. That is the fence: a runner that was paused
+past its lease and goes on writes nothing.
+"""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Collection, Mapping
+
+from sagaline.storage import Datastore
+from sagaline.storage.leases import known_owners, release_leases, take_leases
+
+SECONDS = 4.0
+"""How long a lease lasts: a dead owner is followed within that time, and a renewal."""
+
+RENEWAL = 1.0
+"""Seconds between two renewals."""
+
+
+class Leases:
+    """The leases that this runner holds on the followers of some stores."""
+
+    def __init__(self, followers: Mapping[Datastore, Collection[str]]) -> None:
+        self._followers = followers
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._renewed = float("-inf")
+        self.held: set[str] = set()
+
+    def renew(self) -> set[str]:
+        """Takes what is free, once in a while; returns the followers that are new to this runner."""
+        now = time.monotonic()
+        if now - self._renewed < RENEWAL:
+            return set()
+        held: set[str] = set()
+        for datastore, names in self._followers.items():
+            with datastore.write() as connection:
+                dead = {each for each in known_owners(connection) if self._is_dead(each)}
+                held |= take_leases(connection, names, self._owner, SECONDS, dead)
+        self._renewed = now
+        gained, self.held = held - self.held, held
+        return gained
+
+    def release(self) -> None:
+        """Gives all of them back."""
+        for datastore in self._followers:
+            with datastore.write() as connection:
+                release_leases(connection, self._owner)
+        self.held = set()
+
+    def _is_dead(self, owner: str) -> bool:
+        """Whether it was a process of this machine that is no more: no need to wait for its lease."""
+        host, pid, _ = owner.rsplit(":", 2)
+        if host != socket.gethostname() or owner == self._owner:
+            return False
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False

@@ -1,0 +1,130 @@
+"""Runs one read model: folds a batch of events into its rows, and writes each row once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eventsourcing.utils import get_topic
+from sqlalchemy import Connection, Constraint, Index, MetaData, Table
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from sagaline.message import Message
+from sagaline.read_model import ReadModel
+from sagaline.rows import Rows
+from sagaline.storage import Datastore
+from sagaline.storage.postgres import lock_creation
+
+Fold = Callable[[Any, Message], None]
+
+
+class Projector:
+    """What a follower does with messages to keep one read model's table.
+
+    `table` is where the rows go, if not into the model's own table: a copy of it, in a rebuild,
+    which also makes the handlers with effects on the outside stay silent (`rebuilding`).
+    """
+
+    def __init__(
+        self,
+        model: type[ReadModel],
+        datastore: Datastore,
+        table: Table | None = None,
+        rebuilding: bool = False,
+    ) -> None:
+        self.name = model.table.name
+        self.topics = topics_of(model)
+        self.table = model.table if table is None else table
+        self.model = model()
+        self.model.rebuilding = rebuilding
+        self.model.rows = Rows(self.table, datastore.read, model.cached_rows)
+        self._datastore = datastore
+        self._folds: dict[type, Fold] = {}
+
+    def begin(self, messages: Sequence[Message]) -> None:
+        """Reads the rows that the batch will need, with one SELECT."""
+        if not self.model.cached_rows or self.model.rows.complete:
+            return
+        keys_of = self.model.keys_of
+        keys = [key for each in messages for key in keys_of(each.event, each)]
+        if keys:
+            with self._datastore.read() as connection:
+                self.model.rows.prefetch(connection, keys)
+
+    def process(self, message: Message) -> None:
+        """Folds one event into the rows, in memory."""
+        event = message.event
+        fold = self._folds.get(type(event))
+        if fold is None:
+            fold = self._folds[type(event)] = self._fold_of(type(event))
+        fold(event, message)
+
+    def write(self, connection: Connection) -> None:
+        """Writes each changed row once."""
+        self.model.rows.write(connection)
+
+    def committed(self) -> None:
+        """The rows are on disk: they may stay in memory."""
+        self.model.rows.committed()
+
+    def discard(self) -> None:
+        """The batch was rolled back: no row in memory is to be believed."""
+        self.model.rows.discard()
+
+    def create_table(self, connection: Connection, indexed: bool = True) -> None:
+        """Creates the table where it is missing, however many do so at once.
+
+        Filling a large table is faster without its indexes; `create_indexes` adds them later.
+        """
+        if connection.dialect.name == "postgresql":
+            lock_creation(connection)
+        connection.execute(CreateTable(self.table, if_not_exists=True))
+        if indexed:
+            self.create_indexes(connection)
+
+    def create_indexes(self, connection: Connection) -> None:
+        """Creates the table's indexes where they are missing."""
+        for index in sorted(self.table.indexes, key=lambda each: str(each.name)):
+            connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def _fold_of(self, event: type) -> Fold:
+        projection = self.model.projection_of(event)
+        if projection is None:
+            return _leave
+        handler = getattr(self.model, projection.name)
+        fold: Fold = handler if projection.takes_message else lambda event, _: handler(event)
+        return fold if projection.events else _with_key(fold)
+
+
+def topics_of(model: type[ReadModel]) -> frozenset[str] | None:
+    """The topics of the events that a read model folds; None for all.
+
+    Subclasses that are loaded are among them, because a log is asked for topics, not classes.
+    """
+    classes = [*model.events()]
+    for each in classes:
+        classes += each.__subclasses__()
+    return frozenset(map(get_topic, classes)) or None
+
+
+def copy_of(table: Table, name: str) -> Table:
+    """The same table under another name, with indexes and constraints named after it.
+
+    Index names are unique in a database, so each generation of a read table has its own.
+    """
+    copy = table.to_metadata(MetaData(), name=name)
+    named: list[Index | Constraint] = [*copy.indexes, *copy.constraints]
+    for each in named:
+        if isinstance(each.name, str):
+            each.name = f"{name}_{each.name.removeprefix(f'{table.name}_')}"
+    return copy
+
+
+def _leave(event: Any, message: Message) -> None:
+    """An event that the model has no handler for."""
+
+
+def _with_key(fold: Fold) -> Fold:
+    def fold_with_key(event: Any, message: Message) -> None:
+        if message.key is not None:
+            fold(event, message)
+
+    return fold_with_key

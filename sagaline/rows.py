@@ -1,0 +1,463 @@
+"""A table seen as a mutable mapping from key to row, read and written in batches."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from itertools import chain, islice
+from typing import Any, Final, NoReturn
+
+from sqlalchemy import ARRAY, Column, Connection, Dialect, String, Table
+from typing_extensions import override
+
+from sagaline.columns import ColumnValues, Convert, UnfitAt, default_of, kind_of
+from sagaline.errors import (
+    DefinitionError,
+    RowMissing,
+    RowsLost,
+    RowsNotListed,
+    RowUnfit,
+    RowWhole,
+    UnknownColumn,
+)
+
+KEPT: Final = 50_000
+"""Rows kept in memory between batches; about 1 KB each."""
+
+PARAMETERS: Final = 900
+"""Of one SELECT: some builds of SQLite take 999."""
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+
+_CLEAN: Final[frozenset[str]] = frozenset()
+_WHOLE: Final[frozenset[str]] = frozenset({"*"})
+_UNKNOWN: Final[Any] = object()
+
+
+class Row(dict[str, Any]):
+    """One row, by column name. Setting a value is all it takes to have it written.
+
+    It is good for the event that it was asked for: ask again for the next one. A value that is
+    changed inside itself (a list in a JSON column) is not seen: set it anew.
+    """
+
+    __slots__ = ("_key", "_rows", "_set")
+
+    _rows: "Rows"
+    _key: Any
+    _set: set[str] | frozenset[str]
+    """The columns set since the row was read or written; or `_CLEAN`, or `_WHOLE`."""
+
+    @override
+    def __setitem__(self, column: str, value: Any) -> None:
+        if column not in self._rows.settable:
+            self._rows.refuse(column)
+        super().__setitem__(column, value)
+        if self._set is _CLEAN:
+            self._set = {column}
+            self._rows.changed[self._key] = self
+        elif isinstance(self._set, set):
+            self._set.add(column)
+
+    @override
+    def update(self, *values: Any, **more: Any) -> None:
+        """Sets several columns."""
+        for column, value in dict(*values, **more).items():
+            self[column] = value
+
+    def __ior__(self, values: Any) -> "Row":  # type: ignore[misc, override]
+        self.update(values)
+        return self
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise RowWhole(table=self._rows.table.name)
+
+    __delitem__ = pop = popitem = clear = setdefault = _refuse
+
+
+class Rows(MutableMapping[Any, Row]):
+    """The rows of a table by their key: a value, or a tuple where the primary key has several.
+
+    A batch's rows are read at once by `prefetch`; one that was not foreseen is read singly, through
+    `connect`. Changes stay in memory until `write`, which writes each changed row once. Rows stay
+    in memory between batches, up to `kept` of them, those used last; give 0 for a table whose rows
+    are never asked for again. After a failed transaction, `discard` forgets everything.
+    """
+
+    def __init__(self, table: Table, connect: Connect, kept: int = KEPT) -> None:
+        self.table = table
+        self.settable = {each.name for each in table.columns if not each.primary_key}
+        self.changed: dict[Any, Row | None] = {}
+        """The rows to be written; None where one is to be deleted."""
+        self._connect = connect
+        self._limit = kept
+        self._key = [each.name for each in table.primary_key.columns]
+        self._kinds = [kind_of(each) for each in table.primary_key.columns]
+        self._blank = {each.name: default_of(each) for each in table.columns}
+        self._batch: dict[Any, Row | None] = {}
+        """What this batch has asked for; None where there is no such row."""
+        self._kept: dict[Any, Row] = {}
+        self._complete: bool | None = None
+        """Whether the table has no rows but those in memory; None where nobody has looked."""
+        self._store: _Store | None = None
+
+    @override
+    def __getitem__(self, key: Any) -> Row:
+        row: Row | None = self.get(key)
+        if row is None:
+            raise RowMissing(table=self.table.name, key=key)
+        return row
+
+    @override
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The row, or `default` where there is none."""
+        row = self._batch.get(key, _UNKNOWN)
+        if row is _UNKNOWN:
+            row = self._batch[key] = self._found(key)
+        return default if row is None else row
+
+    @override
+    def __contains__(self, key: object) -> bool:
+        return self.get(key) is not None
+
+    @override
+    def __setitem__(self, key: Any, values: Mapping[str, Any]) -> None:
+        row = Row(self._blank)
+        dict.update(row, values)
+        if len(row) != len(self._blank):
+            self.refuse(*(values.keys() - self._blank.keys()))
+        for name, part in zip(self._key, self._parts(key), strict=True):
+            if name in values and values[name] != part:
+                raise RowUnfit(table=self.table.name, key=key, column=name, reason="not the key")
+            dict.__setitem__(row, name, part)
+        self._batch[key] = self.changed[key] = self._adopt(row, key, _WHOLE)
+
+    @override
+    def setdefault(self, key: Any, default: Any = None) -> Row:
+        """The row; where there is none, one with these values, and the columns' defaults."""
+        row: Row | None = self.get(key)
+        if row is None:
+            self[key] = default or {}
+            row = self[key]
+        return row
+
+    @override
+    def __delitem__(self, key: Any) -> None:
+        if self.get(key) is None:
+            raise RowMissing(table=self.table.name, key=key)
+        self._batch[key] = self.changed[key] = None
+
+    @override
+    def __iter__(self) -> NoReturn:
+        raise RowsNotListed(table=self.table.name)
+
+    @override
+    def __len__(self) -> NoReturn:
+        raise RowsNotListed(table=self.table.name)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row of the table is in memory, so that nothing needs to be read.
+
+        So it is from the beginning of a table for as long as its rows have room.
+        """
+        return self._complete is True
+
+    def prefetch(self, connection: Connection, keys: Iterable[Any]) -> None:
+        """Reads the rows of these keys that are not in memory; remembers which there are not."""
+        wanted = [k for k in dict.fromkeys(keys) if k not in self._batch and k not in self._kept]
+        if not wanted or self._is_complete(connection):
+            return
+        columns = list(zip(*map(self._parts, wanted), strict=True))
+        found: dict[Any, Row | None] = dict.fromkeys(wanted)
+        for values in self._of(connection).select(connection, columns):
+            row = Row(zip(self._blank, values, strict=True))
+            key = tuple(row[each] for each in self._key)
+            key = key if len(key) > 1 else key[0]
+            found[key] = self._adopt(row, key, _CLEAN)
+        self._batch.update(found)
+
+    def write(self, connection: Connection) -> None:
+        """Writes each changed row once. Raises `RowUnfit` for a value that does not fit."""
+        whole: list[Row] = []
+        parts: dict[frozenset[str], list[Row]] = defaultdict(list)
+        for row in self.changed.values():
+            if row is not None:
+                (whole if row._set is _WHOLE else parts[frozenset(row._set)]).append(row)
+        gone = [self._parts(key) for key, row in self.changed.items() if row is None]
+        store = self._of(connection)
+        if gone:
+            store.delete(connection, list(zip(*gone, strict=True)))
+        if whole:
+            store.upsert(connection, list(zip(*(row.values() for row in whole), strict=True)))
+        for names, rows in parts.items():
+            store.update(connection, [each for each in self._blank if each in names], rows)
+
+    def committed(self) -> None:
+        """What was written is on disk."""
+        for row in self.changed.values():
+            if row is not None:
+                row._set = _CLEAN
+        self.changed.clear()
+        if self._limit:
+            self._kept.update((key, row) for key, row in self._batch.items() if row is not None)
+            for key in list(islice(self._kept, max(0, len(self._kept) - self._limit))):
+                del self._kept[key]
+                self._complete = False
+        else:
+            self._complete = False
+        self._batch.clear()
+
+    def discard(self) -> None:
+        """Forgets every row: what was changed is not on disk, and what was read may be stale."""
+        self.changed.clear()
+        self._batch.clear()
+        self._kept.clear()
+        self._complete = None
+
+    def refuse(self, *columns: str) -> NoReturn:
+        """Raises the error for columns that a handler cannot set."""
+        raise UnknownColumn(
+            table=self.table.name,
+            column=", ".join(sorted(columns)),
+            columns=", ".join(each for each in self._blank if each in self.settable),
+        )
+
+    def _found(self, key: Any) -> Row | None:
+        row = self._kept.pop(key, None)
+        if row is None:
+            self._parts(key)
+            if not self.complete:
+                with self._connect() as connection:
+                    self.prefetch(connection, [key])
+                row = self._batch.get(key)
+        return row
+
+    def _is_complete(self, connection: Connection) -> bool:
+        if self._complete is None:
+            in_memory = bool(self._batch or self._kept)
+            self._complete = not in_memory and self._of(connection).is_empty(connection)
+        return self._complete
+
+    def _adopt(self, row: Row, key: Any, columns: frozenset[str]) -> Row:
+        row._rows = self
+        row._key = key
+        row._set = columns
+        return row
+
+    def _parts(self, key: Any) -> tuple[Any, ...]:
+        """A key's values, one for each column of the primary key."""
+        parts = key if isinstance(key, tuple) else (key,)
+        if len(parts) == len(self._kinds) and all(map(isinstance, parts, self._kinds)):
+            return parts
+        kinds = ", ".join(
+            f"{name}: {kind.__name__}" for name, kind in zip(self._key, self._kinds, strict=True)
+        )
+        raise RowUnfit(
+            table=self.table.name, key=repr(key), column="the key", reason=f"it is ({kinds})"
+        )
+
+    def _of(self, connection: Connection) -> "_Store":
+        if self._store is None:
+            kind = _Postgres if connection.dialect.name == "postgresql" else _SQLite
+            schemas = connection.get_execution_options().get("schema_translate_map", {})
+            schema = schemas.get(self.table.schema, self.table.schema)
+            self._store = kind(self.table, schema, connection.dialect)
+        return self._store
+
+
+class _Store:
+    """The statements that read and write many rows at once.
+
+    They go to the driver column by column, past SQLAlchemy's work for each row, which costs more
+    than the database does.
+    """
+
+    def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
+        quoted = dialect.identifier_preparer
+        path = [table.name] if schema is None else [schema, table.name]
+        self.name = ".".join(map(quoted.quote, path))
+        self.title = table.name
+        self.quoted = {each.name: quoted.quote(each.name) for each in table.columns}
+        self.key = [each.name for each in table.primary_key.columns]
+        self.values = {each.name: ColumnValues(each, dialect) for each in table.columns}
+        self.all = list(self.values)
+        self.every = ", ".join(self.quoted.values())
+        rest = [self.quoted[each] for each in self.all if each not in self.key]
+        self.on_conflict = f"ON CONFLICT ({self.listed(self.key)}) DO " + (
+            f"UPDATE SET {', '.join(f'{each} = excluded.{each}' for each in rest)}"
+            if rest
+            else "NOTHING"
+        )
+        self._readers: list[Convert | None] | None = None
+
+    def is_empty(self, connection: Connection) -> bool:
+        """Whether the table has no rows."""
+        return connection.exec_driver_sql(f"SELECT 1 FROM {self.name} LIMIT 1").first() is None
+
+    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of these keys, given and returned in the order of the columns."""
+        raise NotImplementedError
+
+    def upsert(self, connection: Connection, columns: list[Any]) -> None:
+        """Writes whole rows, whether they are there already or not."""
+        raise NotImplementedError
+
+    def update(self, connection: Connection, names: list[str], rows: list[Row]) -> None:
+        """Writes some columns of rows that are there: the others' indexes are not touched."""
+        columns = [[row[name] for row in rows] for name in (*names, *self.key)]
+        count = self.set_columns(connection, names, self.bound([*names, *self.key], columns))
+        if count != len(rows):
+            raise RowsLost(table=self.title, count=len(rows) - count)
+
+    def set_columns(self, connection: Connection, names: list[str], bound: list[Any]) -> int:
+        """Runs the UPDATE; returns how many rows there were."""
+        raise NotImplementedError
+
+    def delete(self, connection: Connection, keys: list[Any]) -> None:
+        """Deletes the rows of these keys."""
+        raise NotImplementedError
+
+    def listed(self, names: Iterable[str]) -> str:
+        """The columns' names, as a list in a statement."""
+        return ", ".join(self.quoted[each] for each in names)
+
+    def bound(self, names: list[str], columns: list[Any]) -> list[Any]:
+        """The columns as the driver takes them. Raises `RowUnfit`."""
+        try:
+            return [
+                self.values[name].bound(values) for name, values in zip(names, columns, strict=True)
+            ]
+        except UnfitAt as unfit:
+            of_key = [columns[names.index(each)][unfit.index] for each in self.key]
+            raise RowUnfit(
+                table=self.title,
+                key=", ".join(map(str, of_key)),
+                column=unfit.column,
+                reason=unfit.reason,
+            ) from unfit.__cause__
+
+    def read(self, connection: Connection, statement: str, parameters: Any) -> Iterator[Any]:
+        """Runs a SELECT of all columns and converts the values."""
+        result = connection.exec_driver_sql(statement, parameters)
+        if self._readers is None:
+            assert result.cursor is not None
+            types = [each[1] for each in result.cursor.description]
+            self._readers = [
+                each.reader(type_) for each, type_ in zip(self.values.values(), types, strict=True)
+            ]
+        columns = zip(*result.all(), strict=True)
+        return zip(
+            *(
+                values if read is None else map(read, values)
+                for read, values in zip(self._readers, columns, strict=False)
+            ),
+            strict=True,
+        )
+
+
+class _SQLite(_Store):
+    """One row at a time inside the driver, which keeps the statement prepared."""
+
+    @override
+    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        rows = list(zip(*self.bound(self.key, keys), strict=True))
+        width = len(self.key)
+        size = PARAMETERS // width
+        head = f"SELECT {self.every} FROM {self.name} WHERE "
+        each = "(" + ", ".join("?" * width) + ")" if width > 1 else "?"
+        left = f"({self.listed(self.key)})" if width > 1 else self.listed(self.key)
+        for start in range(0, len(rows), size):
+            chunk = rows[start : start + size]
+            marks = ", ".join([each] * len(chunk))
+            among = f"(VALUES {marks})" if width > 1 else f"({marks})"
+            yield from self.read(
+                connection, f"{head}{left} IN {among}", tuple(chain.from_iterable(chunk))
+            )
+
+    @override
+    def upsert(self, connection: Connection, columns: list[Any]) -> None:
+        marks = ", ".join("?" * len(self.all))
+        statement = f"INSERT INTO {self.name} ({self.every}) VALUES ({marks}) {self.on_conflict}"
+        self._run(connection, statement, self.bound(self.all, columns))
+
+    @override
+    def set_columns(self, connection: Connection, names: list[str], bound: list[Any]) -> int:
+        what = ", ".join(f"{self.quoted[each]} = ?" for each in names)
+        return self._run(connection, f"UPDATE {self.name} SET {what} WHERE {self._where}", bound)
+
+    @override
+    def delete(self, connection: Connection, keys: list[Any]) -> None:
+        statement = f"DELETE FROM {self.name} WHERE {self._where}"
+        self._run(connection, statement, self.bound(self.key, keys))
+
+    @property
+    def _where(self) -> str:
+        return " AND ".join(f"{self.quoted[each]} = ?" for each in self.key)
+
+    def _run(self, connection: Connection, statement: str, bound: list[Any]) -> int:
+        return connection.exec_driver_sql(statement, list(zip(*bound, strict=True))).rowcount
+
+
+class _Postgres(_Store):
+    """One array for each column, so that a batch of any size is one prepared statement."""
+
+    def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
+        super().__init__(table, schema, dialect)
+        self.types = {each.name: _array_type(each, dialect) for each in table.columns}
+        self.same = " AND ".join(
+            f"t.{self.quoted[each]} = u.{self.quoted[each]}" for each in self.key
+        )
+
+    @override
+    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        every = ", ".join(f"t.{each}" for each in self.quoted.values())
+        statement = (
+            f"SELECT {every} FROM {self.name} AS t JOIN {self._given(self.key)} ON {self.same}"
+        )
+        return self.read(connection, statement, self._arrays(self.bound(self.key, keys)))
+
+    @override
+    def upsert(self, connection: Connection, columns: list[Any]) -> None:
+        statement = (
+            f"INSERT INTO {self.name} ({self.every}) "
+            f"SELECT {self.every} FROM {self._given(self.all)} {self.on_conflict}"
+        )
+        self._run(connection, statement, self.bound(self.all, columns))
+
+    @override
+    def set_columns(self, connection: Connection, names: list[str], bound: list[Any]) -> int:
+        what = ", ".join(f"{self.quoted[each]} = u.{self.quoted[each]}" for each in names)
+        given = self._given([*names, *self.key])
+        statement = f"UPDATE {self.name} AS t SET {what} FROM {given} WHERE {self.same}"
+        return self._run(connection, statement, bound)
+
+    @override
+    def delete(self, connection: Connection, keys: list[Any]) -> None:
+        statement = f"DELETE FROM {self.name} AS t USING {self._given(self.key)} WHERE {self.same}"
+        self._run(connection, statement, self.bound(self.key, keys))
+
+    def _given(self, names: list[str]) -> str:
+        arrays = ", ".join(f"%s::{self.types[each]}[]" for each in names)
+        return f"unnest({arrays}) AS u({self.listed(names)})"
+
+    def _arrays(self, bound: list[Any]) -> tuple[list[Any], ...]:
+        return tuple(map(list, bound))
+
+    def _run(self, connection: Connection, statement: str, bound: list[Any]) -> int:
+        return connection.exec_driver_sql(statement, self._arrays(bound)).rowcount
+
+
+def _array_type(column: Column[Any], dialect: Dialect) -> str:
+    if isinstance(column.type, ARRAY):
+        raise DefinitionError(
+            where=f"{column.table.name}.{column.name}",
+            problem="arrays of rows with arrays inside are not written",
+            cure="Make it a JSON column, or a table of its own.",
+        )
+    if isinstance(column.type, String):
+        # A cast to VARCHAR(3) would cut a longer text without a word; an assignment refuses it.
+        return "TEXT"
+    return str(dialect.type_compiler_instance.process(column.type))

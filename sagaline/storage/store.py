@@ -1,0 +1,78 @@
+"""Whom a store was made for."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import Connection, inspect, select, update
+
+from sagaline.errors import StoreOfAnotherSystem
+from sagaline.storage.creation import refuse_newer
+from sagaline.storage.tables import store
+
+if TYPE_CHECKING:
+    from sagaline.storage.datastore import Datastore
+
+
+class Claim(NamedTuple):
+    """The system that a store was made for, and its applications; no system before the first."""
+
+    system: str | None
+    applications: tuple[str, ...]
+
+    @classmethod
+    def read(cls, connection: Connection) -> "Claim":
+        """What the store says."""
+        row = connection.execute(select(store.c.system, store.c.applications)).first()
+        return cls(None, ()) if row is None else cls(row[0], tuple(json.loads(row[1])))
+
+
+def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> None:
+    """Makes a new store one of this system; later, lets only this system in.
+
+    A system may grow: applications that are new to the store are added. Raises
+    StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
+    """
+    found = _look(datastore)
+    _refuse_another(datastore, found, system)
+    datastore.prepare()
+    if found.system == system and set(applications) <= set(found.applications):
+        return
+    with datastore.write() as connection:
+        # Of those that claim it at once, the row lets one be the first.
+        connection.execute(update(store).values(version=store.c.version))
+        found = Claim.read(connection)
+        _refuse_another(datastore, found, system)
+        names = json.dumps(list(dict.fromkeys([*found.applications, *applications])))
+        connection.execute(update(store).values(system=system, applications=names))
+
+
+def check(datastore: "Datastore", application: str) -> None:
+    """Lets an application use the store, if nobody has claimed it or it is one of the system's.
+
+    Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
+    """
+    found = _look(datastore)
+    if found.system is not None and application not in found.applications:
+        raise StoreOfAnotherSystem(
+            url=datastore.address, reason="", found=found.system, wanted=application
+        )
+
+
+def _look(datastore: "Datastore") -> Claim:
+    try:
+        with datastore.read() as connection:
+            refuse_newer(datastore, connection)
+            if not inspect(connection).has_table(store.name, datastore.schema):
+                return Claim(None, ())
+            return Claim.read(connection)
+    except Exception as error:
+        datastore.refuse_unusable(error)
+        raise
+
+
+def _refuse_another(datastore: "Datastore", found: Claim, system: str) -> None:
+    if found.system not in (None, system):
+        raise StoreOfAnotherSystem(
+            url=datastore.address, reason="", found=found.system, wanted=system
+        )

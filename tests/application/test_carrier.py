@@ -1,0 +1,41 @@
+"""How the simulated carrier is steered, and what it keeps."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from application.carrier import SimulatedCarrier
+from application.ports import Booked, Undeliverable
+from domain.order import ShipTo
+
+ORDER = uuid4()
+
+
+@pytest.fixture
+def carrier(tmp_path: Path) -> Iterator[SimulatedCarrier]:
+    carrier = SimulatedCarrier(f"sqlite:///{tmp_path / 'shop.db'}")
+    yield carrier
+    carrier.close()
+
+
+def test_nobody_delivers_to_zz(carrier: SimulatedCarrier) -> None:
+    told = carrier.book("a", ORDER, ShipTo(country="ZZ", postcode="1"))
+    assert told == Undeliverable("undeliverable address")
+
+
+def test_the_books_lie_beside_the_shop_and_can_be_read(
+    carrier: SimulatedCarrier, tmp_path: Path
+) -> None:
+    booked = carrier.book("a", ORDER, ShipTo(country="US", postcode="45202"))
+    carrier.book("b", ORDER, ShipTo(country="ZZ", postcode=""))
+    assert isinstance(booked, Booked)
+    books = sqlite3.connect(tmp_path / "shop.outside.db")
+    rows = books.execute("SELECT * FROM outside_shipments ORDER BY key").fetchall()
+    books.close()
+    assert rows == [
+        ("a", str(ORDER), "US", "45202", booked.tracking_number),
+        ("b", str(ORDER), "ZZ", "", None),
+    ]

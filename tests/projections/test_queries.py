@@ -1,0 +1,127 @@
+"""What a reader is told, from the read tables alone."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection
+
+from projections.order_detail import order
+from projections.order_list import orders
+from projections.sales_by_day import sales
+from projections.stock_level import stock_levels
+from sagaline.storage import Datastore
+from tests.projections.history import (
+    MONDAY,
+    Ending,
+    Shop,
+    Views,
+    line,
+    one_log_after_the_other,
+)
+
+DONE, GONE, STUCK, NEW = (UUID(int=n * 1_000) for n in range(1, 5))
+TUESDAY = MONDAY + timedelta(days=1)
+
+
+@pytest.fixture
+def connection(store_url: str) -> Iterator[Connection]:
+    """A reader's connection to a shop with four orders."""
+    store = Datastore.open(store_url)
+    store.prepare()
+    shop = Shop()
+    shop.run(DONE, Ending.COMPLETED, MONDAY, customer="ann")
+    shop.run(GONE, Ending.REFUNDED, MONDAY + timedelta(hours=1), customer="bob")
+    shop.run(STUCK, Ending.PARKED, TUESDAY, customer="ann", lines=[line("A1", 5)])
+    shop.run(NEW, Ending.OPEN, TUESDAY + timedelta(hours=1), customer="cat")
+    Views(store).fold(list(one_log_after_the_other(shop.logs)))
+    with store.read() as connection:
+        yield connection
+    store.close()
+
+
+def ids(rows: list[dict[str, Any]]) -> list[UUID]:
+    return [row["order_id"] for row in rows]
+
+
+def test_orders_are_listed_newest_first(connection: Connection) -> None:
+    assert ids(orders(connection)) == [NEW, STUCK, GONE, DONE]
+    assert ids(orders(connection, limit=2, offset=1)) == [STUCK, GONE]
+
+
+def test_orders_are_found_by_status_and_by_customer(connection: Connection) -> None:
+    statuses = {status: ids(orders(connection, status=status)) for status in STATUSES}
+    assert list(statuses.values()) == [[NEW], [DONE], [GONE], [STUCK]]
+    assert ids(orders(connection, customer="ann")) == [STUCK, DONE]
+    assert ids(orders(connection, customer="ann", status="completed")) == [DONE]
+    assert orders(connection, customer="nobody") == []
+
+
+STATUSES = ("placed", "completed", "cancelled", "attention")
+
+
+def test_an_order_is_told_with_its_lines_its_history_and_its_payments(
+    connection: Connection,
+) -> None:
+    told = order(connection, GONE)
+    assert told is not None
+    assert (told["status"], told["reason"]) == ("cancelled", "undeliverable")
+    assert [(each["sku"], each["line_total"]) for each in told["lines"]] == [
+        ("A1", Decimal("19.98")),
+        ("B2", Decimal("5.00")),
+    ]
+    assert [(each["kind"], each["amount"]) for each in told["payments"]] == [
+        ("captured", Decimal("24.98")),
+        ("refunded", Decimal("24.98")),
+    ]
+    assert [f"{each['hop']} {each['event']}: {each['summary']}" for each in told["timeline"]] == [
+        "0 Order.Placed: 3 pieces of 2 SKUs for 24.98 USD",
+        "1 Stock.Reserved: 2 of A1",
+        "1 Stock.Reserved: 1 of B2",
+        "1 Reservation.Made: 3 pieces of 2 SKUs",
+        "2 TakePayment: do take_payment",
+        "3 Payment.Captured: captured 24.98 USD",
+        "4 Payment.Refunded: refunded 24.98 USD",
+        "5 Stock.Released: 2 of A1",
+        "5 Stock.Released: 1 of B2",
+        "5 Reservation.Released: 3 pieces of 2 SKUs",
+        "6 Order.Cancelled: undeliverable",
+    ]
+    assert {each["application"] for each in told["timeline"]} == {
+        "Orders",
+        "Inventory",
+        "Payments",
+        "OrderFulfilment",
+    }
+    assert told["timeline"][0]["happened_at"] == told["placed_at"]
+
+
+def test_an_order_that_is_not_there_is_none(connection: Connection) -> None:
+    assert order(connection, UUID(int=404)) is None
+
+
+def test_sales_are_told_by_day(connection: Connection) -> None:
+    monday, tuesday = sales(connection)
+    assert monday == {
+        "day": date(2026, 1, 5),
+        "currency": "USD",
+        "orders_placed": 2,
+        "orders_completed": 1,
+        "orders_cancelled": 1,
+        "revenue": Decimal("24.98"),
+    }
+    assert (tuesday["orders_placed"], tuesday["revenue"]) == (2, Decimal(0))
+    assert sales(connection, first=TUESDAY.date()) == [tuesday]
+    assert sales(connection, last=MONDAY.date()) == [monday]
+
+
+def test_stock_levels_are_told_by_sku(connection: Connection) -> None:
+    assert stock_levels(connection) == [
+        {"sku": "A1", "on_hand": 998, "reserved": 7, "available": 991},
+        {"sku": "B2", "on_hand": 999, "reserved": 1, "available": 998},
+    ]
+    assert [row["sku"] for row in stock_levels(connection, sku="B2")] == ["B2"]
+    assert [row["sku"] for row in stock_levels(connection, limit=1, offset=1)] == ["B2"]

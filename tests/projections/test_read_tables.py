@@ -1,0 +1,187 @@
+"""What each read table says of the course of an order."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from domain.order import Order
+from domain.payment import PaymentCaptured, PaymentRefunded
+from domain.stock import Stock
+from projections.order_detail import OrderDetail
+from projections.order_list import OrderList
+from projections.payment_ledger import PaymentLedger
+from projections.sales_by_day import SalesByDay
+from projections.stock_level import StockLevel
+from sagaline.errors import RowMissing
+from sagaline.journal import Journal
+from sagaline.testing.aggregates import LONG_AGO, SOMEONE, Happened, happened
+from sagaline.testing.read_models import given_read_model, told
+from tests.projections.history import SHIP_TO, line, usd
+
+ORDER = SOMEONE
+PAYMENT = UUID(int=7)
+LATER = LONG_AGO + timedelta(days=1)
+
+
+def placed(*lines: object) -> Happened:
+    return happened(
+        Order.Placed,
+        customer_id="900",
+        lines=lines or (line("A1", 2), line("B2", 1, "0.01")),
+        total=usd("19.99"),
+        payment_method="pm_card_visa",
+        ship_to=SHIP_TO,
+    )
+
+
+def completed() -> Happened:
+    return happened(Order.Completed, placed_at=LONG_AGO, total=usd("19.99"))
+
+
+def cancelled(reason: str) -> Happened:
+    return happened(Order.Cancelled, placed_at=LONG_AGO, total=usd("19.99"), reason=reason)
+
+
+def parked() -> object:
+    journal = happened(
+        Journal.Parked,
+        originator_id=UUID(int=3),
+        timestamp=LATER,
+        step="refund_payment",
+        reason="refused",
+        answer=None,
+    )
+    return told(journal, key=ORDER)
+
+
+def test_a_placed_order_is_listed_with_what_it_is_worth() -> None:
+    (
+        given_read_model(OrderList)
+        .when(placed())
+        .then_row(
+            ORDER,
+            customer_id="900",
+            status="placed",
+            reason=None,
+            total=Decimal("19.99"),
+            currency="USD",
+            item_count=3,
+            placed_at=LONG_AGO,
+            updated_at=LONG_AGO,
+        )
+    )
+
+
+def test_a_completed_order_is_listed_as_completed() -> None:
+    (
+        given_read_model(OrderList, placed())
+        .when(completed())
+        .then_row(ORDER, status="completed", updated_at=LONG_AGO + timedelta(seconds=1))
+    )
+
+
+def test_a_cancelled_order_is_listed_with_the_reason() -> None:
+    (
+        given_read_model(OrderList, placed())
+        .when(cancelled("card declined"))
+        .then_row(ORDER, status="cancelled", reason="card declined", total=Decimal("19.99"))
+    )
+
+
+def test_an_order_whose_saga_is_parked_wants_attention() -> None:
+    (
+        given_read_model(OrderList, placed())
+        .when(parked())
+        .then_row(ORDER, status="attention", reason="refund_payment: refused", updated_at=LATER)
+    )
+
+
+def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() -> None:
+    for history in ([placed(), parked()], [parked(), placed()]):
+        (
+            given_read_model(OrderList, *history)
+            .when(cancelled("undeliverable"))
+            .then_row(ORDER, status="cancelled", reason="undeliverable", updated_at=LATER)
+        )
+    (
+        given_read_model(OrderList, placed(), completed())
+        .when(parked())
+        .then_row(ORDER, status="completed", reason=None, updated_at=LATER)
+    )
+
+
+def test_an_order_that_ends_without_having_been_placed_is_a_fault() -> None:
+    with pytest.raises(RowMissing, match="order_list"):
+        given_read_model(OrderList).when(completed())
+
+
+def test_an_order_has_one_row_for_each_line() -> None:
+    (
+        given_read_model(OrderDetail)
+        .when(placed(line("A1", 2, "9.99"), line("B2", 1, "0.01")))
+        .then_row(
+            (ORDER, "A1"), quantity=2, unit_price=Decimal("9.99"), line_total=Decimal("19.98")
+        )
+        .then_row((ORDER, "B2"), quantity=1, line_total=Decimal("0.01"), currency="USD")
+        .then_rows(2)
+    )
+
+
+def test_each_movement_of_money_is_a_row_even_one_too_many() -> None:
+    captured = happened(
+        PaymentCaptured, originator_id=PAYMENT, order_id=ORDER, amount=usd("5"), reference="ch_1"
+    )
+    refunded = happened(PaymentRefunded, originator_id=PAYMENT, order_id=ORDER, amount=usd("5"))
+    (
+        given_read_model(PaymentLedger, captured)
+        .when(refunded, captured)
+        .then_row((ORDER, 1), kind="captured", amount=Decimal("5.00"), currency="USD")
+        .then_row((ORDER, 2), kind="refunded", amount=Decimal("5.00"))
+        .then_row((ORDER, 3), kind="captured")
+        .then_rows(3)
+    )
+
+
+def test_stock_is_on_hand_reserved_and_available() -> None:
+    def moved(kind: type, quantity: int) -> Happened:
+        return happened(kind, sku="A1", order_id=ORDER, quantity=quantity)
+
+    history = [happened(Stock.Listed, sku="A1"), happened(Stock.Received, sku="A1", quantity=10)]
+    (
+        given_read_model(StockLevel, *history)
+        .when(moved(Stock.Reserved, 4))
+        .then_row("A1", on_hand=10, reserved=4, available=6)
+    )
+    (
+        given_read_model(StockLevel, *history, moved(Stock.Reserved, 4))
+        .when(moved(Stock.Released, 4), moved(Stock.Reserved, 3), moved(Stock.Dispatched, 3))
+        .then_row("A1", on_hand=7, reserved=0, available=7)
+    )
+    given_read_model(StockLevel).when(history[0]).then_row("A1", on_hand=0, available=0)
+
+
+def test_sales_are_counted_on_the_day_of_placing() -> None:
+    day = (date(2026, 1, 1), "USD")
+    (
+        given_read_model(SalesByDay, placed(), placed(), placed())
+        .when(completed(), cancelled("card declined"))
+        .then_row(
+            day,
+            orders_placed=3,
+            orders_completed=1,
+            orders_cancelled=1,
+            revenue=Decimal("19.99"),
+        )
+        .then_rows(1)
+    )
+
+
+def test_the_day_is_that_of_utc() -> None:
+    late = LONG_AGO.replace(hour=23).astimezone(tz=None) + timedelta(hours=2)
+    (
+        given_read_model(SalesByDay)
+        .when(happened(Order.Placed, **(placed().fields | {"timestamp": late})))
+        .then_row((date(2026, 1, 2), "USD"), orders_placed=1)
+    )

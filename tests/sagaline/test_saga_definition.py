@@ -1,0 +1,351 @@
+"""A saga that could not end well is refused where it is written, with the step and the cure."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from types import new_class
+from typing import Any, cast
+
+import pytest
+from eventsourcing.domain import Aggregate
+
+from sagaline.commands import Command
+from sagaline.errors import DefinitionError
+from sagaline.journal import Journal
+from sagaline.retry import Retry, minutes
+from sagaline.saga import (
+    COMPENSATABLE,
+    NO_EFFECT,
+    PIVOT,
+    RETRIABLE,
+    Kind,
+    Saga,
+    on_compensated,
+    step,
+)
+from sagaline.testing.aggregates import SOMEONE, happened
+from tests.sagas.trip import BookTrip
+
+
+class Started(Aggregate.Created):
+    number: int
+
+
+class Made(Aggregate.Event):
+    pass
+
+
+class NotMade(Aggregate.Event):
+    reason: str
+
+
+class Unmade(Aggregate.Event):
+    pass
+
+
+class Sent(Aggregate.Event):
+    pass
+
+
+class NotSent(Aggregate.Event):
+    reason: str
+
+
+class Unsent(Aggregate.Event):
+    pass
+
+
+class Make(Command, key="number"):
+    number: int
+
+
+class Unmake(Command, key="number"):
+    number: int
+
+
+class Send(Command, key="number"):
+    number: int
+
+
+def number_of(event: Started) -> int:
+    return event.number
+
+
+Declare = Callable[[], type[Saga]]
+
+
+def problem_of(declare: Callable[[], object]) -> str:
+    with pytest.raises(DefinitionError) as refused:
+        declare()
+    return str(refused.value)
+
+
+def ask_make(name: str = "make") -> Callable[[Any], Make]:
+    def ask(saga: Any) -> Make:
+        return Make(number=saga.key)
+
+    ask.__name__ = name
+    return ask
+
+
+def saga(**members: Any) -> type[Saga]:
+    about = {"starts_on": Started, "key": number_of}
+    return cast("type[Saga]", new_class("Work", (Saga,), about, lambda body: body.update(members)))
+
+
+def test_a_good_definition_says_what_it_listens_for_and_what_it_asks_for() -> None:
+    assert list(BookTrip.steps) == [
+        "check_visa",
+        "book_flight",
+        "book_hotel",
+        "rent_car",
+        "pay_trip",
+        "send_tickets",
+    ]
+    assert [each.kind for each in BookTrip.steps.values()] == [
+        NO_EFFECT,
+        *[COMPENSATABLE] * 3,
+        PIVOT,
+        RETRIABLE,
+    ]
+    names = {name: command.__name__ for name, command in BookTrip.commands().items()}
+    assert names["book_hotel"] == "BookHotel"
+    assert names["cancel_hotel"] == "CancelHotel"
+    assert names["tell_traveller"] == "TellTraveller"
+    assert len(BookTrip.answers) == 15
+
+
+def test_a_compensatable_step_needs_an_undo() -> None:
+    told = problem_of(lambda: saga(make=step(done=Made)(ask_make())))
+    assert told == (
+        "Work.make: a compensatable step without an undo. "
+        "Declare one under it with @make.undo(done=...), or say kind=NO_EFFECT."
+    )
+
+
+@pytest.mark.parametrize("kind", [NO_EFFECT, PIVOT])
+def test_a_step_that_is_never_undone_has_no_undo(kind: Kind) -> None:
+    def declare() -> type[Saga]:
+        make = step(done=Made, kind=kind)(ask_make())
+        return saga(make=make, unmake=make.undo(done=Unmade)(ask_make("unmake")))
+
+    told = problem_of(declare)
+    assert told.startswith(f"Work.make: a {kind.value} step with an undo, which would never run.")
+    assert "or make the step compensatable" in told
+
+
+def test_there_is_one_point_of_no_return() -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=PIVOT)(ask_make()),
+            send=step(done=Sent, kind=PIVOT)(ask_make("send")),
+        )
+    )
+    assert told.startswith("Work.send: a second pivot, after make.")
+    assert "RETRIABLE" in told
+
+
+@pytest.mark.parametrize("kind", [COMPENSATABLE, NO_EFFECT])
+def test_behind_the_pivot_there_is_no_way_back(kind: Kind) -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=PIVOT)(ask_make()),
+            send=step(done=Sent, kind=kind)(ask_make("send")),
+        )
+    )
+    assert told.startswith(f"Work.send: a {kind.value} step behind the pivot make.")
+    assert "Make it RETRIABLE, or declare it before the pivot." in told
+
+
+def test_without_a_pivot_nothing_goes_forward_only() -> None:
+    told = problem_of(lambda: saga(make=step(done=Made, kind=RETRIABLE)(ask_make())))
+    assert told.startswith("Work.make: a RETRIABLE step with no pivot before it.")
+    assert "give this an undo" in told
+
+
+def test_behind_the_pivot_nothing_is_refused() -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=PIVOT)(ask_make()),
+            send=step(done=Sent, refused=NotSent, kind=RETRIABLE)(ask_make("send")),
+        )
+    )
+    assert told.startswith("Work.send: a step behind the pivot that can be refused.")
+    assert "Move it before the pivot" in told
+
+
+def test_a_step_that_nothing_completes_would_leave_the_next_ones_out_of_reach() -> None:
+    told = problem_of(lambda: saga(make=step(done=(), kind=NO_EFFECT)(ask_make())))
+    assert told.startswith("Work.make: no event says that it is done")
+    assert "done=..." in told
+
+
+def test_an_undo_that_nothing_completes_would_never_end() -> None:
+    def declare() -> type[Saga]:
+        make = step(done=Made)(ask_make())
+        return saga(make=make, unmake=make.undo(done=())(ask_make("unmake")))
+
+    assert problem_of(declare).startswith("Work.make: no event says that it is done")
+
+
+def test_an_event_answers_one_thing() -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
+            send=step(done=Made, kind=NO_EFFECT)(ask_make("send")),
+        )
+    )
+    assert told.startswith("Work.send: the event Made already means something else.")
+    assert problem_of(lambda: saga(make=step(done=Started, kind=NO_EFFECT)(ask_make()))).startswith(
+        "Work.make: the event Started already means something else."
+    )
+
+
+def test_a_saga_has_steps() -> None:
+    assert problem_of(saga).startswith("Work: it has no steps.")
+
+
+def test_a_saga_closes_with_one_command() -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
+            tell=on_compensated(ask_make("tell")),
+            tell_again=on_compensated(ask_make("tell_again")),
+        )
+    )
+    assert told.startswith("Work.tell_again: a second @on_compensated.")
+
+
+def test_a_step_has_one_undo() -> None:
+    def declare() -> type[Saga]:
+        make = step(done=Made)(ask_make())
+        return saga(
+            make=make,
+            unmake=make.undo(done=Unmade)(ask_make("unmake")),
+            unmake_again=make.undo(done=Unsent)(ask_make("unmake_again")),
+        )
+
+    told = problem_of(declare)
+    assert told.startswith("Work.unmake: an undo of a step that has another one")
+    assert "one undo for each step" in told
+
+
+def test_an_undo_does_not_take_the_name_of_its_step() -> None:
+    """As a property's setter does: the step itself would be gone from the class."""
+
+    def declare() -> type[Saga]:
+        make = step(done=Made)(ask_make())
+        return saga(make=make.undo(done=Unmade)(ask_make()))
+
+    assert "not in this class" in problem_of(declare)
+
+
+def test_each_method_of_a_saga_has_a_name_of_its_own() -> None:
+    def declare() -> type[Saga]:
+        make = step(done=Made)(ask_make())
+        make.undo(done=Unmade)(ask_make("send"))
+        send = step(done=Sent, kind=NO_EFFECT)(ask_make("send"))
+        return saga(make=make, send=send)
+
+    assert problem_of(declare).startswith("Work.send: a second method of this name.")
+
+
+def test_a_step_says_which_command_it_gives() -> None:
+    def make(saga: Any):  # type: ignore[no-untyped-def]  # the missing annotation is the point
+        return Make(number=1)
+
+    told = problem_of(lambda: saga(make=step(done=Made, kind=NO_EFFECT)(make)))
+    assert told.startswith("Work.make: its return annotation names no command.")
+
+    def ask(saga: Any) -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821
+        return Make(number=1)
+
+    told = problem_of(lambda: saga(ask=step(done=Made, kind=NO_EFFECT)(ask)))
+    assert "cannot be read (name 'Nowhere' is not defined)" in told
+    assert "Import the command's class" in told
+
+
+# The fingerprint.
+
+
+def declared(
+    *,
+    within: timedelta | None = None,
+    retry: Retry | None = None,
+    refused: type | tuple[type, ...] = NotMade,
+    kind: Kind = COMPENSATABLE,
+    undone: type = Unmade,
+    sends: bool = True,
+    closes: bool = False,
+) -> type[Saga]:
+    make = step(done=Made, refused=refused, within=within, retry=retry, kind=kind)(ask_make())
+    members: dict[str, Any] = {"make": make}
+    if kind is COMPENSATABLE:
+        members["unmake"] = make.undo(done=undone)(ask_make("unmake"))
+    if sends:
+        members["send"] = step(done=Sent, kind=NO_EFFECT)(ask_make("send"))
+    if closes:
+        members["tell"] = on_compensated(ask_make("tell"))
+    return saga(**members)
+
+
+def test_the_same_definition_has_the_same_fingerprint_in_every_process() -> None:
+    told = "from tests.sagas.trip import BookTrip; print(BookTrip.fingerprint())"
+    found = {
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", told],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert found == {BookTrip.fingerprint()}
+
+
+def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None:
+    changed = declared(within=minutes(3), retry=Retry(9))
+    assert changed.fingerprint() == declared().fingerprint()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda: declared(sends=False),
+        lambda: declared(kind=NO_EFFECT),
+        lambda: declared(refused=()),
+        lambda: declared(refused=(NotMade, NotSent)),
+        lambda: declared(undone=Unsent),
+        lambda: declared(closes=True),
+        lambda: saga(
+            send=step(done=Sent, kind=NO_EFFECT)(ask_make("send")),
+            **{
+                name: each
+                for name, each in vars(declared(sends=False)).items()
+                if name in ("make", "unmake")
+            },
+        ),
+    ],
+    ids=["a step less", "kind", "no refusal", "one more", "undo", "closing", "order"],
+)
+def test_what_the_steps_are_changes_the_fingerprint(changed: Declare) -> None:
+    assert changed().fingerprint() != declared().fingerprint()
+
+
+# What a step sees.
+
+
+def test_a_step_sees_the_key_as_the_key_function_gave_it() -> None:
+    work = declared()
+    event = happened(Started, number=7).sealed(Journal, SOMEONE, 1)
+    journal = Journal.start("Work", "7", event, work.fingerprint(), work.steps)
+    seen = work(journal)
+    assert seen.key == 7
+    assert seen[Started] is event
+    assert Started in seen
+    assert Made not in seen
+    assert seen.reason == ""
+    with pytest.raises(KeyError):
+        seen[Made]

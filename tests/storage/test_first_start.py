@@ -1,0 +1,79 @@
+"""Creating tables, when many processes start at once."""
+
+import multiprocessing
+from multiprocessing.synchronize import Barrier
+
+import pytest
+from eventsourcing_sqlalchemy.recorders import SQLAlchemyProcessRecorder
+from sqlalchemy import inspect
+
+from sagaline.errors import StoreTooNew
+from tests.storage.stores import bare, opened, outside, placed, recorded, recorder_of, stored
+
+PROCESSES = 8
+
+
+def start(url: str, barrier: Barrier) -> None:
+    with opened(url) as datastore:
+        barrier.wait(60)
+        recorded(recorder_of(datastore), placed())
+
+
+def test_many_first_starts_at_once_succeed(store_url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(PROCESSES)
+    starts = [context.Process(target=start, args=(store_url, barrier)) for _ in range(PROCESSES)]
+    for each in starts:
+        each.start()
+    for each in starts:
+        each.join(120)
+    assert [each.exitcode for each in starts] == [0] * PROCESSES
+    with opened(store_url) as datastore:
+        assert recorder_of(datastore).head() == PROCESSES
+
+
+def test_all_tables_are_in_the_schema(postgres_store: str) -> None:
+    with opened(postgres_store, "my-shop") as datastore:
+        recorded(recorder_of(datastore), placed())
+        datastore.prepare()
+    with outside(postgres_store) as connection:
+        found = inspect(connection)
+        assert found.get_table_names("public") == []
+        assert set(found.get_table_names("my-shop")) == {
+            "commands", "dead_letters", "followers", "orders_events", "positions", "store",
+            "timers",
+        }  # fmt: skip
+
+
+def test_a_store_of_upstream_is_taken_over_with_its_events(store_url: str) -> None:
+    with bare(store_url) as library:
+        theirs = SQLAlchemyProcessRecorder(
+            library, events_table_name="orders_events", tracking_table_name="orders_tracking"
+        )
+        theirs.create_table()
+        theirs.insert_events([stored()])
+    with opened(store_url) as datastore:
+        orders = recorder_of(datastore)
+        recorded(orders, placed(key="k"))
+        first, second = orders.page(0, 10).rows
+        assert (first.id, first.key, first.hop) == (1, None, None)
+        assert (second.id, second.key, second.hop) == (2, "k", 2)
+    with outside(store_url) as connection:
+        names = {each["name"] for each in inspect(connection).get_indexes("orders_events")}
+        assert {"orders_events_aggregate_idx", "orders_events_key_idx"} <= names
+
+
+def test_nothing_is_created_in_a_store_of_a_newer_version(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        datastore.prepare()
+    with outside(store_url) as connection:
+        connection.exec_driver_sql("UPDATE store SET version = 2")
+        connection.exec_driver_sql("DROP TABLE timers")
+    with opened(store_url) as datastore:
+        with pytest.raises(StoreTooNew) as newer:
+            recorder_of(datastore)
+        assert (newer.value.found, newer.value.known) == (2, 1)
+    with outside(store_url) as connection:
+        tables = inspect(connection).get_table_names()
+    assert "timers" not in tables
+    assert "orders_events" not in tables

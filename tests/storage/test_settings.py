@@ -1,0 +1,64 @@
+"""What a new connection is set to."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from sagaline.storage import Datastore
+from tests.storage.stores import bare, opened, outside, recorder_of
+
+
+def _pragma(datastore: Datastore, name: str) -> Any:
+    with datastore.read() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_a_commit_on_sqlite_is_on_disk(sqlite_store: str) -> None:
+    with opened(f"{sqlite_store}?synchronous=OFF") as datastore:
+        assert _pragma(datastore, "journal_mode") == "wal"
+        assert _pragma(datastore, "synchronous") == 2
+        assert _pragma(datastore, "foreign_keys") == 0
+        assert _pragma(datastore, "busy_timeout") == 30_000
+
+
+def test_the_library_waits_five_seconds_for_a_lock(sqlite_store: str) -> None:
+    with bare(sqlite_store) as library, library.engine.connect() as connection:  # type: ignore[union-attr]
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5_000
+
+
+def test_the_timeout_of_the_url_wins(sqlite_store: str) -> None:
+    with opened(f"{sqlite_store}?timeout=1.5") as datastore:
+        assert _pragma(datastore, "busy_timeout") == 1_500
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_store_in_memory_needs_no_log_of_writes(url: str) -> None:
+    with opened(url) as datastore:
+        assert _pragma(datastore, "journal_mode") == "memory"
+        assert recorder_of(datastore).head() == 0
+
+
+def test_a_write_has_the_lock_before_it_reads(sqlite_store: str) -> None:
+    with opened(sqlite_store) as datastore:
+        recorder_of(datastore)
+        with (
+            datastore.write(),
+            outside(f"{sqlite_store}?timeout=0") as other,
+            pytest.raises(OperationalError, match="locked"),
+        ):
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+        with datastore.read(), outside(f"{sqlite_store}?timeout=0") as other:
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+            other.exec_driver_sql("ROLLBACK")
+
+
+def test_only_writes_have_a_limit_for_locks(postgres_store: str) -> None:
+    with opened(postgres_store) as datastore:
+        with datastore.write() as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+        with datastore.read() as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "0"
+            level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+            assert level == "read committed"
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
