@@ -55,14 +55,17 @@ class Desk(ABC):
 
     def __init__(self, store_url: str) -> None:
         self._outside = Outside.open(outside_url(store_url))
+        self._closed = False
 
     def ask(self, question: Question[Answer]) -> Answer:
         """The answer, which is on disk. Raises PortFault where there is none."""
         return cast(Answer, self._outside.ask(self, question))
 
     def close(self) -> None:
-        """Lets go of the store."""
-        self._outside.close()
+        """Lets go of the store; once is enough, and twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            self._outside.close()
 
     @abstractmethod
     def answer(self, connection: Connection, questions: Sequence[Any]) -> Sequence[object]:

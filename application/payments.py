@@ -37,9 +37,15 @@ class Payments(Application, aggregates=[Payment]):
 
     def __init__(self, env: EnvType | None = None, gateway: PaymentGateway | None = None) -> None:
         super().__init__(env)
-        self.gateway: PaymentGateway = gateway or SimulatedGateway(
+        self._simulated = SimulatedGateway(
             self.datastore.url, Settings().payment_timeout, lambda: self.now()
         )
+        self.gateway: PaymentGateway = gateway or self._simulated
+
+    def close(self) -> None:
+        """Lets the gateway's store go too."""
+        self._simulated.close()
+        super().close()
 
     @handles(TakePayment, loads=_payment)
     def take(self, command: TakePayment, answer: Taken) -> Payment | None:

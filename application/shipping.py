@@ -14,7 +14,13 @@ class Shipping(Application, aggregates=[Shipment]):
 
     def __init__(self, env: EnvType | None = None, carrier: Carrier | None = None) -> None:
         super().__init__(env)
-        self.carrier: Carrier = carrier or SimulatedCarrier(self.datastore.url)
+        self._simulated = SimulatedCarrier(self.datastore.url)
+        self.carrier: Carrier = carrier or self._simulated
+
+    def close(self) -> None:
+        """Lets the carrier's store go too."""
+        self._simulated.close()
+        super().close()
 
     @handles(BookShipment, loads=lambda command: [Shipment.id_of(command.order_id)])
     def book(self, command: BookShipment, answer: Booked | Undeliverable) -> Shipment | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid5
 
@@ -12,6 +13,7 @@ from typing_extensions import override
 
 from domain.errors import PaymentNotCaptured, PaymentNotPending
 from domain.money import Money
+from domain.names import REMEMBERED_IDS
 
 Mutated = TypeVar("Mutated", bound=BaseAggregate[Any])
 
@@ -108,6 +110,7 @@ class Payment(Aggregate):
 
     @staticmethod
     @override
+    @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
         """The id of the payment for this order."""
         return uuid5(order_id, "payment")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 from uuid import UUID, uuid5
 
@@ -14,6 +15,7 @@ from typing_extensions import override
 
 from domain.errors import EmptyReservation, ReservationClosed
 from domain.goods import Quantity, Sku
+from domain.names import REMEMBERED_IDS
 
 
 class ReservedLine(BaseModel):
@@ -80,6 +82,7 @@ class Reservation(Aggregate):
 
     @staticmethod
     @override
+    @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
         """The id of the reservation for this order."""
         return uuid5(order_id, "reservation")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 from typing_extensions import override
+
+from domain.names import REMEMBERED_IDS
 
 
 class Status(StrEnum):
@@ -53,6 +56,7 @@ class Shipment(Aggregate):
 
     @staticmethod
     @override
+    @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
         """The id of the shipment for this order."""
         return uuid5(order_id, "shipment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import Aggregate, event
@@ -9,6 +10,7 @@ from typing_extensions import override
 
 from domain.errors import AlreadyReserved, NoReservation, NotEnoughStock, QuantityOutOfBounds
 from domain.goods import MAX_QUANTITY, check_quantity
+from domain.names import REMEMBERED_IDS
 
 
 class Stock(Aggregate):
@@ -59,6 +61,7 @@ class Stock(Aggregate):
 
     @staticmethod
     @override
+    @lru_cache(REMEMBERED_IDS)
     def create_id(sku: str) -> UUID:
         """The id of the aggregate that keeps this SKU."""
         return uuid5(NAMESPACE_URL, f"/stock/{sku}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
@@ -25,10 +25,13 @@ from sagaline.journal import Journal
 from sagaline.message import Message, Trace, position
 from sagaline.storage import Datastore, ProcessRecorder
 from sagaline.storage.commands import KnownCommand, known_commands, remember_commands
-from sagaline.timers import CancelTimer, SetTimer
+from sagaline.timers import CancelTimer, SetTimer, timer_of
 from sagaline.unit import Unit
 
 A = TypeVar("A")
+
+PORT_PAUSE = timedelta(seconds=5)
+"""How long a timer's command waits when the port that it asks has failed."""
 
 CONFLICTS = 20
 """How often a person's command is tried again when another writer was first."""
@@ -185,9 +188,15 @@ class Application(ProcessApplication[UUID]):
             return _many(handler.function(self, command))
         answer = answers[id(message)]
         if isinstance(answer, Fault):
-            attempt = message.event.attempt if isinstance(message.event, Journal.Requested) else 0
-            return [CommandFaulted.of(command, attempt, answer.reason)]
+            return self._faulted(message, command, answer)
         return _many(handler.function(self, command, answer))
+
+    def _faulted(self, message: Message, command: Command, fault: Fault) -> Iterable[Any]:
+        """A saga hears of a fault and tries again; nobody hears of a timer's, so it is set anew."""
+        if isinstance(message.event, Journal.Requested):
+            return [CommandFaulted.of(command, message.event.attempt, fault.reason)]
+        self.set_timer(SetTimer(timer_of(message), PORT_PAUSE, command))
+        return ()
 
     @contextmanager
     def working(self, unit: Unit) -> Iterator[None]:

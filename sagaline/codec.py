@@ -151,8 +151,8 @@ class Codec:
         self._validator = SchemaValidator(cast("core_schema.CoreSchema", schema))
         self._to_json = partial(self._serializer.to_json, by_alias=True)
         self._to_tree = partial(self._serializer.to_python, by_alias=True, mode="json")
-        self._is_sure = _proof(schema)
-        self._is_tried = False
+        self._proof = _proof(schema)
+        self._is_sure: Sure = _never  # until a first event has come back
 
     def id_of(self, originator_id: UUID | str) -> UUID | str:
         """The id as this class has it: some databases keep it as text."""
@@ -190,7 +190,7 @@ class Codec:
     def _surely(self, write: Callable[[Any], Any], event: Any) -> Any:
         """Writes the event if it is sure to come back, else returns None."""
         try:
-            if self._is_tried and self._is_sure(event):
+            if self._is_sure(event):
                 return write(event)
         except (PydanticSerializationError, NotStorable, AttributeError):
             pass  # What no type tells, such as half a character; the trial says where.
@@ -210,7 +210,7 @@ class Codec:
         difference = _difference(event, back)
         if difference is not None:
             raise self._refusal(difference)
-        self._is_tried = True
+        self._is_sure = self._proof
         return state
 
     def _culprit(self, event: Any) -> str:
@@ -548,17 +548,24 @@ class _Prover:
     def _fields(
         self, schema: Schema, fields: Mapping[str, Schema], value: str, is_plain: bool
     ) -> str:
-        cls, checked = schema["cls"], _is_checked(schema)
-        if not schema.get("config", {}).keys() <= _HARMLESS_CONFIG or not (checked or is_plain):
+        if not schema.get("config", {}).keys() <= _HARMLESS_CONFIG:
             raise _Unproven
-        tests = [
+        is_cls = self._is(schema["cls"], None, value)
+        try:
+            if is_plain:
+                return " and ".join([is_cls, *self._each(fields, value, checked=False)])
+        except _Unproven:
+            pass  # As it stands; it may be trusted to have been checked.
+        if not _is_checked(schema):
+            raise _Unproven
+        trial = f"{self._name(_tried_once(schema['cls']))}({value})"
+        return " and ".join([is_cls, *self._each(fields, value, checked=True), trial])
+
+    def _each(self, fields: Mapping[str, Schema], value: str, *, checked: bool) -> list[str]:
+        return [
             self.test(_of_field(name, each), f"{value}.{name}", checked)
             for name, each in fields.items()
         ]
-        is_cls = self._is(cls, None, value)
-        if not is_plain:
-            tests.append(f"{self._name(_tried_once(cls))}({value})")
-        return " and ".join([is_cls, *tests])
 
 
 def _allow(schema: Schema, checked: bool, *own: str) -> None:

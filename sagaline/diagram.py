@@ -52,7 +52,7 @@ class _Drawing:
         return [*self._nodes(), *self._forward(), *self._back()]
 
     def _nodes(self) -> Iterator[str]:
-        yield _node("start", "([{}])", self._saga.starts_on.__qualname__)
+        yield _node("start_", "([{}])", self._saga.starts_on.__qualname__)
         for each in self._steps:
             yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else "[{}]")
         for each in self._steps:
@@ -66,7 +66,7 @@ class _Drawing:
             yield _node(f"{end}_", "([{}])", end)
 
     def _forward(self) -> Iterator[str]:
-        names = ["start", *(each.name for each in self._steps), "completed_"]
+        names = ["start_", *(each.name for each in self._steps), "completed_"]
         yield _arrow(names[0], names[1], [])
         for each, after in zip(self._steps, names[2:], strict=True):
             yield _arrow(each.name, after, _names(each.done))

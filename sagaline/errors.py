@@ -204,3 +204,24 @@ class Unreadable(SagalineError, MapperDeserialisationError):
     originator_id: object
     originator_version: int
     reason: str
+
+
+class RebuildFailed(SagalineError):
+    """The rebuild of {view} stopped at {position} ({topic}): {reason}. The live table is as it was."""
+
+    view: str
+    position: str
+    topic: str
+    reason: str
+
+
+class RebuildBusy(SagalineError):
+    """The rebuild of {view} could not catch up with the running system; try again later."""
+
+    view: str
+
+
+class NothingToRollBack(SagalineError):
+    """{view} has no earlier table to go back to."""
+
+    view: str

@@ -16,7 +16,7 @@ from sagaline.storage.dead_letters import Letter, add_letters, parked_keys
 from sagaline.storage.followers import advance, register, standing
 from sagaline.storage.timers import delete_timers, due_timers
 from sagaline.tail import Tail
-from sagaline.timers import timer_message
+from sagaline.timers import timer_message, timer_of
 
 BATCH = 500
 """Events taken at once: a larger batch gains little, a smaller one pays a commit for fewer."""
@@ -215,7 +215,7 @@ class Follower:
         def write(connection: Connection) -> None:
             add_letters(connection, [letter])
             if leader is None:
-                delete_timers(connection, self.name, [_timer_id(message)])
+                delete_timers(connection, self.name, [timer_of(message)])
 
         self._commit(positions, write)
         if message.key is not None:
@@ -276,7 +276,7 @@ class Follower:
         def write(connection: Connection) -> None:
             if leader is None:
                 # First, since a handler may set a timer of the same id again.
-                delete_timers(connection, self.name, [_timer_id(each) for each in messages])
+                delete_timers(connection, self.name, [timer_of(each) for each in messages])
             self._processor.write(connection)
             if letters:
                 add_letters(connection, letters)
@@ -311,6 +311,3 @@ class Follower:
             datetime.now(UTC),
         )
 
-
-def _timer_id(message: Message) -> str:
-    return (message.cause or "").removeprefix("timer:")

@@ -8,7 +8,7 @@ under the command's own topic: the participants that follow the log find it ther
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -103,6 +103,7 @@ _AFTER = {
 }
 
 
+@lru_cache(65_536)
 def journal_id(saga: str, key: str) -> UUID:
     """The stream of the instance of `saga` for one business transaction."""
     return uuid5(NAMESPACE_URL, f"saga:{saga}:{key}")

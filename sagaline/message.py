@@ -61,5 +61,10 @@ class Message:
         """Where the event stands: ``orders:12``."""
         return position(self.application, self.id)
 
+    @property
+    def origin(self) -> str | None:
+        """What causes that which follows from it: its position; for a timer, the timer."""
+        return self.position if self.id else self.cause
+
     def __repr__(self) -> str:
         return f"Message({self.position}, {self.topic}, key={self.key}, hop={self.hop})"

@@ -30,7 +30,7 @@ class Participant:
     def process(self, message: Message) -> None:
         """Handles one message in memory."""
         unit = self._unit
-        unit.trace = Trace(self._application.key_of(message), message.position, message.hop + 1)
+        unit.trace = Trace(self._application.key_of(message), message.origin, message.hop + 1)
         with self._application.working(unit):
             unit.record(self._application.handle(message, self._answers))
 

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Constraint, Index, MetaData, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sagaline.message import Message
-from sagaline.read_model import ReadModel
+from sagaline.read_model import ReadModel, fingerprint
 from sagaline.rows import Rows
 from sagaline.storage import Datastore
 from sagaline.storage.postgres import lock_creation
+from sagaline.storage.read_tables import has_table, record_fingerprint
 
 Fold = Callable[[Any, Message], None]
 
@@ -76,9 +77,13 @@ class Projector:
         """
         if connection.dialect.name == "postgresql":
             lock_creation(connection)
-        connection.execute(CreateTable(self.table, if_not_exists=True))
+        if has_table(connection, self.table.name):
+            return
+        connection.execute(CreateTable(self.table))
         if indexed:
             self.create_indexes(connection)
+        if self.table.name == self.name:
+            record_fingerprint(connection, self.name, fingerprint(type(self.model)))
 
     def create_indexes(self, connection: Connection) -> None:
         """Creates the table's indexes where they are missing."""

@@ -129,7 +129,10 @@ class Rows(MutableMapping[Any, Row]):
             if name in values and values[name] != part:
                 raise RowUnfit(table=self.table.name, key=key, column=name, reason="not the key")
             dict.__setitem__(row, name, part)
-        self._batch[key] = self.changed[key] = self._adopt(row, key, _WHOLE)
+        row._rows = self
+        row._key = key
+        row._set = _WHOLE
+        self._batch[key] = self.changed[key] = row
 
     @override
     def setdefault(self, key: Any, default: Any = None) -> Row:
@@ -176,7 +179,10 @@ class Rows(MutableMapping[Any, Row]):
             row = Row(zip(self._blank, values, strict=True))
             key = tuple(row[each] for each in self._key)
             key = key if len(key) > 1 else key[0]
-            found[key] = self._adopt(row, key, _CLEAN)
+            row._rows = self
+            row._key = key
+            row._set = _CLEAN
+            found[key] = row
         self._batch.update(found)
 
     def write(self, connection: Connection) -> None:
@@ -240,12 +246,6 @@ class Rows(MutableMapping[Any, Row]):
             in_memory = bool(self._batch or self._kept)
             self._complete = not in_memory and self._of(connection).is_empty(connection)
         return self._complete
-
-    def _adopt(self, row: Row, key: Any, columns: frozenset[str]) -> Row:
-        row._rows = self
-        row._key = key
-        row._set = columns
-        return row
 
     def _parts(self, key: Any) -> tuple[Any, ...]:
         """A key's values, one for each column of the primary key."""

@@ -12,15 +12,18 @@ from uuid import UUID
 from eventsourcing import system as upstream
 from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
+from sqlalchemy import Connection
 
 from sagaline.application import Application
-from sagaline.errors import DefinitionError, UnknownEvents
+from sagaline.codec import loaded_class
+from sagaline.errors import DefinitionError, StoreUnusable, UnknownEvents, UnknownTopic
 from sagaline.follower import STORAGE_FAULTS, Follower
 from sagaline.lease import Leases
 from sagaline.participant import Participant
 from sagaline.projector import Projector
 from sagaline.status import Place, places, timers_pending
 from sagaline.storage import Datastore, claim
+from sagaline.storage.read_tables import columns_of
 from sagaline.storage.timers import first_dues
 from sagaline.storage.watch import Watch
 from sagaline.system import System, topics_of
@@ -85,8 +88,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     def start(self) -> None:
         """Starts to lead the followers, in a thread of its own."""
-        super().start()
         self._check_events()
+        super().start()
         self._thread = threading.Thread(target=self._work, name=self._definition.name, daemon=True)
         self._thread.start()
 
@@ -184,7 +187,14 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             projector = Projector(model, self.views)
             with self.views.write() as connection:
                 projector.create_table(connection)
+                self._check_columns(connection, projector)
             yield Follower(projector, self.views, self._leaders(projector.name))
+
+    def _check_columns(self, connection: Connection, projector: Projector) -> None:
+        wanted = {each.name for each in projector.table.columns}
+        if wanted != set(columns_of(connection, projector.name)):
+            reason = f"{projector.name} has other columns than its read model: rebuild it"
+            raise StoreUnusable(url=self.views.address, reason=reason)
 
     def _leaders(self, follower: str) -> dict[str, Tail]:
         return {each: self.tails[each] for each in self._definition.leaders_of[follower]}
@@ -193,7 +203,16 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         return not self._only or name in self._only
 
     def _check_events(self) -> None:
-        """What is still to be processed must be known to the code."""
+        """What no follower has passed yet must be known to the code."""
+        passed: dict[str, int] = {}
+        for each in self.places():
+            passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
+        for name, app in self.apps.items():
+            unknown = [t for t in app.recorder.topics_since(passed.get(name, 0)) if not _known(t)]
+            if unknown:
+                raise UnknownEvents(
+                    url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
+                )
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -306,4 +325,9 @@ def _checked(system: System, only: Collection[str]) -> frozenset[str]:
     return frozenset(only)
 
 
-_ = UnknownEvents
+def _known(topic: str) -> bool:
+    try:
+        loaded_class(topic)
+    except UnknownTopic:
+        return False
+    return True

@@ -59,6 +59,7 @@ class SagaList(ReadModel):
         plan = row["plan"].split(", ")
         if event.role is Role.DO:
             row["state"] = State.RUNNING.value
+            row["reason"] = ""
             row["remaining"] = ", ".join(plan[plan.index(event.step) + 1 :])
         elif event.role is Role.UNDO:
             row["state"] = State.COMPENSATING.value

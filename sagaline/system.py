@@ -41,6 +41,7 @@ class System(upstream.System):
         self.name = name
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
+        _check_timings(name, self.sagas, timings or {})
         self.processes = tuple(process_of(each, (timings or {}).get(each, {})) for each in sagas)
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
         self._owners = _owners(self.applications)
@@ -120,6 +121,21 @@ class System(upstream.System):
                 yield [classes[leader], classes[follower]]
         for each in self.members:
             yield [each]
+
+
+def _check_timings(
+    name: str,
+    sagas: Sequence[type[Saga]],
+    timings: Mapping[type[Saga], Mapping[str, Timing]],
+) -> None:
+    for saga, steps in timings.items():
+        unknown = [each for each in steps if saga not in sagas or each not in saga.steps]
+        if unknown:
+            raise DefinitionError(
+                where=f"the timings of {name}",
+                problem=f"{saga.__name__} has no step {', '.join(unknown)} here",
+                cure="Name a saga of the system, and its steps as they are declared.",
+            )
 
 
 def topics_of(system: System, application: type[Application]) -> frozenset[str]:

@@ -16,6 +16,9 @@ from sagaline.message import Message, Trace
 from sagaline.storage.timers import TimerRow
 
 
+_FROM = "timer:"
+
+
 @dataclass(frozen=True)
 class SetTimer:
     """Give `command` to me after `after`; setting the same `id` again replaces it."""
@@ -68,10 +71,15 @@ def timer_message(application: str, row: TimerRow) -> Message:
         0,
         row.topic,
         key=row.key,
-        cause=f"timer:{row.id}",
+        cause=f"{_FROM}{row.id}",
         hop=row.hop or 0,
         decode=lambda: command_class(row.topic).model_validate_json(row.state),
     )
+
+
+def timer_of(message: Message) -> str:
+    """The id of the timer that a message came from."""
+    return (message.cause or "").removeprefix(_FROM)
 
 
 def command_class(topic: str) -> type[Command]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, project_aggregate
-from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.domain import DomainEvent
 from eventsourcing.persistence import Mapper
 from sqlalchemy import Connection
 
@@ -101,7 +101,7 @@ class Unit:
         Raises NotStorable, at once, where an event would not come back as it is.
         """
         for each in results:
-            if isinstance(each, DomainEventProtocol) and not hasattr(each, "collect_events"):
+            if isinstance(each, DomainEvent):
                 self._take(each)
             else:
                 self._touched.pop(each.id, None)

@@ -7,6 +7,7 @@ from sagaline.cli.diagram import diagram
 from sagaline.cli.events import events
 from sagaline.cli.options import options
 from sagaline.cli.program import Program, launch
+from sagaline.cli.rebuild import rebuild
 from sagaline.cli.run import run
 from sagaline.cli.status import status
 from sagaline.cli.timeline import timeline
@@ -19,7 +20,7 @@ program = typer.Typer(
     rich_markup_mode="markdown",
 )
 program.callback()(options)
-for _command in (run, status, events, timeline, diagram):
+for _command in (run, status, rebuild, events, timeline, diagram):
     program.command()(_command)
 program.add_typer(sagas.program, name="sagas")
 program.add_typer(timers.program, name="timers")

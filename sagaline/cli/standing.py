@@ -7,8 +7,11 @@ from sqlalchemy import func, select
 
 from sagaline.cli.stores import Stores
 from sagaline.journal import State
+from sagaline.read_model import fingerprint
 from sagaline.saga_list import saga_list
 from sagaline.storage.dead_letters import Letter, all_letters, count_letters
+from sagaline.storage.read_tables import fingerprints
+from sagaline.storage.tables import read_tables
 
 
 def sagas_by_state(stores: Stores, states: Iterable[State] = State) -> dict[str, int]:
@@ -35,6 +38,20 @@ def sagas(stores: Stores, state: State | None, limit: int | None) -> Iterator[di
     with stores.views.read() as connection:
         result = connection.execution_options(yield_per=1_000).execute(query.limit(limit))
         yield from map(dict, result.mappings())
+
+
+def out_of_date(stores: Stores) -> list[str]:
+    """The read tables that other code has made than the one that is loaded."""
+    if not stores.has_view(read_tables):
+        return []
+    with stores.views.read() as connection:
+        made_by = fingerprints(connection)
+    models = {each.table.name: each for each in stores.system.read_models}
+    return [
+        name
+        for name, model in models.items()
+        if name in made_by and made_by[name] != fingerprint(model)
+    ]
 
 
 def letters(stores: Stores) -> list[Letter]:

@@ -9,7 +9,7 @@ import typer
 from sagaline.cli.listing import Listing
 from sagaline.cli.options import looking_into
 from sagaline.cli.program import needs_attention
-from sagaline.cli.standing import letters_by_follower, sagas_by_state
+from sagaline.cli.standing import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, duration, facts, print_json, show
 from sagaline.journal import State
@@ -53,7 +53,7 @@ class Status(NamedTuple):
             stores.system.name,
             [each.address for each in stores.datastores],
             _followers(stores, letters),
-            [],
+            out_of_date(stores),
             sagas_by_state(stores, OPEN),
             sum(letters.values()),
             timers_pending(stores.datastores, None),

@@ -118,6 +118,11 @@ class Log(ABC):
         )
         return {self.loaded(each) for (each,) in self.fetch(connection, sql, (after, head))}, head
 
+    def topics(self, connection: Connection, after: int) -> list[str]:
+        """The topics of the events behind `after`."""
+        sql = f"SELECT DISTINCT topic FROM {self.name} WHERE id > {self.placeholder}"
+        return sorted(topic for (topic,) in self.fetch(connection, sql, (after,)))
+
     def stream(
         self,
         connection: Connection,

@@ -141,6 +141,11 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         with self.datastore.read() as connection:
             return self.log.changed(connection, after, EVICTIONS)
 
+    def topics_since(self, after: int) -> list[str]:
+        """The topics of the events behind `after`."""
+        with self.datastore.read() as connection:
+            return self.log.topics(connection, after)
+
     def head(self) -> int:
         """The id of the newest event; 0 in an empty log."""
         with self.datastore.read() as connection:

@@ -114,3 +114,10 @@ store = Table(
     Column("system", Text),
     Column("applications", Text, nullable=False),  # a JSON list of names
 )
+
+read_tables = Table(
+    "read_tables",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+)

@@ -3,20 +3,29 @@
 One module for each kind of `X`; `given` finds it by the type.
 """
 
-from typing import Any
+from typing import Any, overload
 
 from eventsourcing.domain import BaseAggregate
 
+from sagaline.saga import Saga
 from sagaline.testing.aggregates import GivenAggregate, Happened, happened
+from sagaline.testing.sagas import GivenSaga, given_saga
 
-__all__ = ["GivenAggregate", "Happened", "given", "happened"]
+__all__ = ["GivenAggregate", "GivenSaga", "Happened", "given", "happened"]
 
 
-def given(subject: type[Any], *history: Any) -> GivenAggregate:
+@overload
+def given(subject: type[Saga], *history: Any) -> GivenSaga: ...
+@overload
+def given(subject: type[Any], *history: Any) -> GivenAggregate: ...
+def given(subject: type[Any], *history: Any) -> GivenAggregate | GivenSaga:
     """Starts a test of `subject`, to which `history` has happened.
 
-    An aggregate class takes events, `happened(...)` and functions of the aggregate as history.
+    An aggregate class takes events, `happened(...)` and functions of the aggregate as history; a
+    saga takes events and `happened(...)`, of which the first is the event that starts it.
     """
     if issubclass(subject, BaseAggregate):
         return GivenAggregate(subject, history)
-    raise TypeError(f"there is no test kit for {subject.__name__}: it is no aggregate")
+    if issubclass(subject, Saga):
+        return given_saga(subject, *history)
+    raise TypeError(f"there is no test kit for {subject.__name__}: it is no aggregate and no saga")

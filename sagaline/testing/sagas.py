@@ -42,10 +42,14 @@ class Chapter:
         """The commands that were given, in order."""
         return [each.command for each in self.events if isinstance(each, Journal.Requested)]
 
+    @property
+    def said(self) -> list[str]:
+        """The commands and the end that it led to, as a failure tells them."""
+        return [_said(each) for each in self.events if not isinstance(each, _QUIET)]
+
     @override
     def __str__(self) -> str:
-        said = [_said(each) for each in self.events if not isinstance(each, _QUIET)]
-        return f"{self.told} -> {', '.join(said) or 'nothing'}"
+        return f"{self.told} -> {', '.join(self.said) or 'nothing'}"
 
 
 class GivenSaga:
@@ -116,16 +120,16 @@ class GivenSaga:
 
         Ids are not compared: they follow from the saga instance and the step.
         """
-        came = self._chapters[-1].commands if self._chapters else []
+        came = [each for chapter in self._chapters[-1:] for each in chapter.commands]
         if [_content(each) for each in came] != [_content(each) for each in commands]:
             raise self._failure(map(_written, commands), map(_written, came))
         return self
 
     def then_nothing(self) -> Self:
         """Expects that what was heard last led to no command, and to no end."""
-        came = [each for each in self._chapters[-1].events if not isinstance(each, _QUIET)]
+        came = [said for chapter in self._chapters[-1:] for said in chapter.said]
         if came:
-            raise self._failure([], map(_said, came))
+            raise self._failure([], came)
         return self
 
     def then_ends(self, state: State, reason: str | None = None) -> Self:
@@ -293,8 +297,8 @@ def _content(command: Command) -> tuple[type[Command], dict[str, Any]]:
 
 
 def _written(command: Command) -> str:
-    fields = ", ".join(f"{name}={value!r}" for name, value in command if name != "id")
-    return f"{type(command).__name__}({fields})"
+    told = ", ".join(f"{name}={value!r}" for name, value in command if name != "id")
+    return f"{type(command).__name__}({told})"
 
 
 def _said(event: Any) -> str:

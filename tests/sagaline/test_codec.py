@@ -9,10 +9,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
-from fractions import Fraction
 from pathlib import Path
-from reprlib import Repr
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, cast
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -65,8 +63,6 @@ ORDER = UUID("11111111-1111-4111-8111-111111111111")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 FAR = 10**5000
 
-short = Repr()
-
 mapper = TypedMapper(JSONTranscoder())
 
 
@@ -80,14 +76,14 @@ def again(event: Any) -> Any:
     return mapper.to_domain_event(mapper.to_stored_event(event))
 
 
-def shape(value: Any) -> Any:
+def shape(value: Any) -> Any:  # noqa: C901  one case for each kind
     """A value with the types of all its parts, to compare with another."""
     kind = type(value)
     match value:
         case Enum():
             return kind, value.name
         case BaseModel():
-            return kind, shape(value.__dict__)
+            return kind, {name: shape(part) for name, part in vars(value).items()}
         case dict():
             return kind, [(shape(key), shape(part)) for key, part in value.items()]
         case list() | tuple() | deque():
@@ -101,10 +97,6 @@ def shape(value: Any) -> Any:
     if is_dataclass(value):
         return kind, [shape(getattr(value, each.name)) for each in fields(value)]
     return kind, value
-
-
-def named(value: object) -> str:
-    return f"{type(value).__name__} {short.repr(value)}" if value != FAR else "a far number"
 
 
 # Round trips
@@ -215,8 +207,8 @@ everything = st.fixed_dictionaries(
         "amount": decimals,
         "id": ids,
         "day": st.dates(),
-        "clock": st.times(timezones=zones),
-        "moment": st.datetimes(timezones=zones),
+        "clock": st.times(timezones=zones).map(lambda clock: clock.replace(fold=0)),
+        "moment": st.datetimes(timezones=zones).map(lambda moment: moment.replace(fold=0)),
         "length": st.timedeltas(),
         "colour": st.sampled_from(Colour),
         "size": st.sampled_from(Size),
@@ -341,32 +333,33 @@ def one_field(annotation: Any) -> Any:
     return globals().setdefault(name, sent)
 
 
-@pytest.mark.parametrize(
-    ("annotation", "value"),
-    [
-        (Any, {"a": [1, "x", None, True, 1.5, {}]}),
-        (dict[str, Any], {"a": 1}),
-        (list, [1, [2]]),
-        (Pair, Pair(1, "x")),
-        (Address, {"street": "Elm", "number": 1}),
-        (Right, Right.READ | Right.WRITE),
-        (Bag, Bag([1, 2])),
-        (Cat | Dog, Dog(tricks=3)),
-        (Annotated[Cat | Dog, Field(discriminator="kind")], Cat(lives=9)),
-        (Aliased, Aliased.model_validate({"Name": "Ann"})),
-        (Path, Path("a") / "b"),
-        (Fraction, Fraction(1, 3)),
-        (deque[int], deque([1, 2])),
-        (Sequence[int], [1, 2]),
-        (str | UUID, ORDER),
-        (int | float, 1.0),
-        (Annotated[int, Field(gt=0)], 5),
-        (dict[float, int], {1.5: 1}),
-        (tuple[int, *tuple[str, ...]], (1, "a", "b")),
-        (Label | None, Label(text="x")),
-    ],
-    ids=str,
-)
+TRIED: dict[str, tuple[Any, Any]] = {
+    "plain JSON": (Any, {"a": [1, "x", None, True, 1.5, {}]}),
+    "a dict of anything": (dict[str, Any], {"a": 1}),
+    "a list of anything": (list, [1, [2]]),
+    "a named tuple": (Pair, Pair(1, "x")),
+    "a typed dict": (Address, {"street": "Elm", "number": 1}),
+    "flags": (Right, Right.READ | Right.WRITE),
+    "a root model": (Bag, Bag([1, 2])),
+    "one of two models": (Cat | Dog, Dog(tricks=3)),
+    "one of two models, by its kind": (
+        Annotated[Cat | Dog, Field(discriminator="kind")],
+        Cat(lives=9),
+    ),
+    "a model with an alias": (Aliased, Aliased.model_validate({"Name": "Ann"})),
+    "a path": (Path, Path("a") / "b"),
+    "a complex number": (complex, 1 + 2j),
+    "a deque": (deque[int], deque([1, 2])),
+    "a sequence": (Sequence[int], [1, 2]),
+    "a UUID or a str": (str | UUID, ORDER),
+    "an int or a float": (int | float, 1.0),
+    "an int within bounds": (Annotated[int, Field(gt=0)], 5),
+    "float keys": (dict[float, int], {1.5: 1}),
+    "a model or nothing": (Label | None, Label(text="x")),
+}
+
+
+@pytest.mark.parametrize(("annotation", "value"), TRIED.values(), ids=TRIED)
 def test_what_is_not_sure_is_tried_and_stored_when_it_comes_back(
     annotation: Any, value: Any
 ) -> None:
@@ -452,94 +445,110 @@ def changed(note: Note, text: Any) -> Note:
     return note
 
 
+def unchecked(**values: Any) -> Any:
+    construct: Any = Label.model_construct
+    return construct(**values)
+
+
 BERLIN = ZoneInfo("Europe/Berlin")
 HALF_A_MINUTE = timezone(timedelta(seconds=30))
 
 
-@pytest.mark.parametrize(
-    ("annotation", "good", "bad"),
-    [
-        (tuple[int, ...], (1,), [1]),
-        (tuple[int, str], (1, "a"), (1, 2)),
-        (tuple[int, str], (1, "a"), (1,)),
-        (list[int], [1], (1,)),
-        (list[int], [1], [True]),
-        (set[int], {1}, frozenset({1})),
-        (frozenset[int], frozenset({1}), {1}),
-        (set[int], {5}, {True}),
-        (str, "a", Mood.GOOD),
-        (str, "a", Text("a")),
-        (str, "a", "\ud800"),
-        (str, "a", None),
-        (Mood, Mood.GOOD, "good"),
-        (Odd, Odd.ONE, Odd.PAIR),
-        (Colour, Colour.RED, Mood.GOOD),
-        (Literal[1, 2], 1, True),
-        (Literal["a", "b"], "a", "c"),
-        (int, 1, True),
-        (int, 1, Size.LARGE),
-        (int, 1, 1.0),
-        (int, 1, FAR),
-        (bool, True, 1),
-        (float, 1.5, 1),
-        (float, 1.5, Decimal("1.5")),
-        (float, 1.5, float("nan")),
-        (float, 1.5, float("inf")),
-        (Decimal, Decimal(1), 1),
-        (Decimal, Decimal(1), Cents(1)),
-        (Decimal, Decimal(1), Decimal("NaN")),
-        (Decimal, Decimal(1), Decimal("-Infinity")),
-        (date, date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)),
-        (datetime, LONG_AGO, date(2026, 1, 1)),
-        (datetime, LONG_AGO, Deadline(2026, 1, 1, tzinfo=UTC)),
-        (datetime, LONG_AGO, LONG_AGO.replace(tzinfo=BERLIN)),
-        (datetime, LONG_AGO, LONG_AGO.replace(tzinfo=HALF_A_MINUTE)),
-        (datetime, LONG_AGO, LONG_AGO.replace(fold=1)),
-        (datetime, LONG_AGO, "2026-01-01T00:00:00Z"),
-        (time, time(1), time(1, tzinfo=BERLIN)),
-        (time, time(1), time(1, fold=1)),
-        (UUID, ORDER, str(ORDER)),
-        (UUID | str, ORDER, str(ORDER)),
-        (str | Decimal, "a", Decimal(1)),
-        (list[int] | tuple[int, ...], [1], (1,)),
-        (bytes, b"a", "a"),
-        (bytes, b"a", b"\xff"),
-        (bytes, b"a", bytearray(b"a")),
-        (Label, Label(text="a"), Special(text="a", extra=1)),
-        (Label, Label(text="a"), {"text": "a"}),
-        (Label, Label(text="a"), Label.model_construct(text=5)),  # type: ignore[arg-type]
-        (Label, Label(text="a"), Label.model_construct()),  # type: ignore[call-arg]
-        (Label, Label(text="a"), Label(text="a").model_copy(update={"tags": {"a"}})),
-        (Note, Note(text="a"), changed(Note(text="a"), Mood.GOOD)),
-        (Point, Point(1, Decimal(1)), Further(1, Decimal(1))),
-        (Point, Point(1, Decimal(1)), Point(1, 1.5)),  # type: ignore[arg-type]
-        (Branch, Branch("a"), Branch("a", (Branch("b", []),))),  # type: ignore[arg-type]
-        (Doubling, None, Doubling(amount=1)),
-        (Doubling | None, None, Doubling(amount=1)),
-        (Shouting, Shouting(text="A"), Shouting(text="a")),
-        (Counting | None, None, Counting(items=(1,))),
-        (Secretive, Secretive(text="a"), Secretive(text="a").telling("b")),
-        (Forgetful, Forgetful(kept=1), Forgetful(kept=1, lost=2)),
-        (dict[str, int], {"a": 1}, {1: 1}),
-        (dict[int, str], {1: "a"}, {True: "a"}),
-        (dict[int | str, int], {1: 1}, {1: 1, "1": 2}),
-        (dict[str | None, int], {"a": 1}, {None: 1}),
-        (dict[tuple[int, int], int], {}, {(1, 2): 1}),
-        (Annotated[int, Field(gt=0)], 1, 0),
-        (Annotated[str, Field(pattern="^a$")], "a", "b"),
-        (Annotated[list[int], Field(max_length=1)], [1], [1, 2]),
-        (Any, 1, (1, 2)),
-        (Any, 1, LONG_AGO),
-        (Any, 1, {1: "a"}),
-        (Any, 1, Colour.RED),
-        (Any, 1, object()),
-        (deque[int], deque([1]), deque([1], maxlen=5)),
-        (Sequence[int], [1], (1, 2)),
-        (Money, USD, USD.model_copy(update={"amount": 9.99})),
-        (Money, USD, USD.model_copy(update={"currency": Text("USD")})),
-    ],
-    ids=named,
-)
+REFUSED: dict[str, tuple[Any, Any, Any]] = {
+    "a list for a tuple": (tuple[int, ...], (1,), [1]),
+    "a tuple of another type": (tuple[int, str], (1, "a"), (1, 2)),
+    "a tuple that is too short": (tuple[int, str], (1, "a"), (1,)),
+    "a tuple for a list": (list[int], [1], (1,)),
+    "a bool in a list of int": (list[int], [1], [True]),
+    "a frozenset for a set": (set[int], {1}, frozenset({1})),
+    "a set for a frozenset": (frozenset[int], frozenset({1}), {1}),
+    "a bool in a set of int": (set[int], {5}, {True}),
+    "an enum member for a str": (str, "a", Mood.GOOD),
+    "a subclass of str": (str, "a", Text("a")),
+    "half a character": (str, "a", "\ud800"),
+    "nothing for a str": (str, "a", None),
+    "a str for an enum member": (Mood, Mood.GOOD, "good"),
+    "an enum member with a tuple for its value": (Odd, Odd.ONE, Odd.PAIR),
+    "a member of another enum": (Colour, Colour.RED, Mood.GOOD),
+    "a bool for a literal int": (Literal[1, 2], 1, True),
+    "another word than the literal ones": (Literal["a", "b"], "a", "c"),
+    "a bool for an int": (int, 1, True),
+    "an enum member for an int": (int, 1, Size.LARGE),
+    "a float for an int": (int, 1, 1.0),
+    "an int of more digits than Python reads": (int, 1, FAR),
+    "an int for a bool": (bool, True, 1),
+    "an int for a float": (float, 1.5, 1),
+    "a decimal for a float": (float, 1.5, Decimal("1.5")),
+    "no number": (float, 1.5, float("nan")),
+    "infinity": (float, 1.5, float("inf")),
+    "an int for a decimal": (Decimal, Decimal(1), 1),
+    "a subclass of decimal": (Decimal, Decimal(1), Cents(1)),
+    "a decimal that is no number": (Decimal, Decimal(1), Decimal("NaN")),
+    "a decimal that is infinite": (Decimal, Decimal(1), Decimal("-Infinity")),
+    "a datetime for a date": (date, date(2026, 1, 1), LONG_AGO),
+    "a date for a datetime": (datetime, LONG_AGO, date(2026, 1, 1)),
+    "a subclass of datetime": (datetime, LONG_AGO, Deadline(2026, 1, 1, tzinfo=UTC)),
+    "a datetime of a place": (datetime, LONG_AGO, LONG_AGO.replace(tzinfo=BERLIN)),
+    "an offset of seconds": (datetime, LONG_AGO, LONG_AGO.replace(tzinfo=HALF_A_MINUTE)),
+    "the second of two same hours": (datetime, LONG_AGO, LONG_AGO.replace(fold=1)),
+    "a str for a datetime": (datetime, LONG_AGO, "2026-01-01T00:00:00Z"),
+    "a time of a place": (time, time(1), time(1, tzinfo=BERLIN)),
+    "the second of two same times": (time, time(1), time(1, fold=1)),
+    "a str for a UUID": (UUID, ORDER, str(ORDER)),
+    "a str that looks like a UUID": (UUID | str, ORDER, str(ORDER)),
+    "a decimal that looks like a str": (str | Decimal, "a", Decimal(1)),
+    "a tuple that looks like a list": (list[int] | tuple[int, ...], [1], (1,)),
+    "a str for bytes": (bytes, b"a", "a"),
+    "bytes that are no text": (bytes, b"a", b"\xff"),
+    "a bytearray for bytes": (bytes, b"a", bytearray(b"a")),
+    "a subclass of a model": (Label, Label(text="a"), Special(text="a", extra=1)),
+    "a dict for a model": (Label, Label(text="a"), {"text": "a"}),
+    "a model with a wrong type": (Label, Label(text="a"), unchecked(text=5)),
+    "a model without a field": (Label, Label(text="a"), unchecked()),
+    "a model copied with a wrong type": (
+        Label,
+        Label(text="a"),
+        Label(text="a").model_copy(update={"tags": {"a"}}),
+    ),
+    "a model that was changed": (Note, Note(text="a"), changed(Note(text="a"), Mood.GOOD)),
+    "a subclass of a dataclass": (Point, Point(1, Decimal(1)), Further(1, Decimal(1))),
+    "a dataclass with a wrong type": (Point, Point(1, Decimal(1)), Point(1, cast("Any", 1.5))),
+    "a wrong type deep inside": (
+        Branch,
+        Branch("a"),
+        Branch("a", (Branch("b", cast("Any", [])),)),
+    ),
+    "a model that changes what it reads": (Doubling, None, Doubling(amount=1)),
+    "one that may be left out": (Doubling | None, None, Doubling(amount=1)),
+    "a model that changes what it writes": (Shouting, Shouting(text="A"), Shouting(text="a")),
+    "a model that writes what it refuses": (Counting, None, Counting(items=(1,))),
+    "what a model keeps to itself": (
+        Secretive,
+        Secretive(text="a"),
+        Secretive(text="a").telling("b"),
+    ),
+    "a field that a model leaves out": (Forgetful, Forgetful(kept=1), Forgetful(kept=1, lost=2)),
+    "an int key for a str": (dict[str, int], {"a": 1}, {1: 1}),
+    "a bool key for an int": (dict[int, str], {1: "a"}, {True: "a"}),
+    "two keys that look the same": (dict[int | str, int], {"a": 1}, {1: 1, "1": 2}),
+    "nothing for a key": (dict[str | None, int], {"a": 1}, {None: 1}),
+    "a tuple for a key": (dict[tuple[int, int], int], {}, {(1, 2): 1}),
+    "an int out of its bounds": (Annotated[int, Field(gt=0)], 1, 0),
+    "a str off its pattern": (Annotated[str, Field(pattern="^a$")], "a", "b"),
+    "a list that is too long": (Annotated[list[int], Field(max_length=1)], [1], [1, 2]),
+    "a tuple for anything": (Any, 1, (1, 2)),
+    "a datetime for anything": (Any, 1, LONG_AGO),
+    "an int key for anything": (Any, 1, {1: "a"}),
+    "an enum member for anything": (Any, 1, Colour.RED),
+    "an object for anything": (Any, 1, object()),
+    "a deque that ends": (deque[int], deque([1]), deque([1], maxlen=5)),
+    "a tuple for a sequence": (Sequence[int], [1], (1, 2)),
+    "money in floats": (Money, USD, USD.model_copy(update={"amount": 9.99})),
+    "money in a subclass of str": (Money, USD, USD.model_copy(update={"currency": Text("USD")})),
+}
+
+
+@pytest.mark.parametrize(("annotation", "good", "bad"), REFUSED.values(), ids=REFUSED)
 def test_what_would_come_back_as_something_else_is_refused(
     annotation: Any, good: Any, bad: Any
 ) -> None:
@@ -571,7 +580,7 @@ def test_a_class_that_pydantic_cannot_write_is_refused() -> None:
 def test_an_event_that_holds_itself_is_refused() -> None:
     around: list[Any] = []
     around.append(around)
-    with pytest.raises(NotStorable, match="it: Circular"):
+    with pytest.raises(NotStorable, match=r"it: .*Circular"):
         mapper.to_stored_event(happened(one_field(list[Any]), it=around))
 
 
@@ -891,9 +900,10 @@ def test_a_snapshot_without_types_is_refused_with_the_cure() -> None:
 
 
 def test_a_snapshot_with_types_gives_the_aggregate_back() -> None:
-    snapshot = StockSnapshot.take(shelf())
+    stock = shelf()
+    snapshot = StockSnapshot.take(stock)
     assert shape(again(snapshot)) == shape(snapshot)
-    assert again(snapshot).mutate(None) == shelf()
+    assert again(snapshot).mutate(None) == stock
 
 
 # What the store holds
@@ -921,10 +931,10 @@ def test_a_broken_row_is_refused_by_its_topic_id_and_version(state: bytes, why: 
 
 
 def test_a_broken_row_keeps_its_values_out_of_the_error() -> None:
-    state = b'{"timestamp":"2026-01-01T00:00:00Z","it":"4111 1111 1111 1111"}'
+    state = b'{"timestamp":"2026-01-01T00:00:00Z","it":"card 5500"}'
     with pytest.raises(Unreadable) as broken:
         mapper.to_domain_event(stored(get_topic(Renamed), state))
-    assert "4111" not in str(broken.value)
+    assert "5500" not in str(broken.value)
 
 
 def test_an_event_that_is_too_large_is_neither_written_nor_read() -> None:

@@ -9,8 +9,8 @@ from sagaline.course import Course, Timing
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, Role, State
 from sagaline.retry import Retry, minutes, seconds
+from sagaline.testing import given
 from sagaline.testing.sagas import GivenSaga
-from sagaline.testing.sagas import given_saga as given
 from sagaline.timers import CancelTimer, SetTimer
 from tests.sagas.trip import (
     ALL_BOOKED,

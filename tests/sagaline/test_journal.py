@@ -10,8 +10,8 @@ from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.codec import TypedMapper, loaded_class
 from sagaline.journal import Answer, Journal, Outcome, Role, State, Status, journal_id, requested
+from sagaline.testing import given
 from sagaline.testing.sagas import GivenSaga
-from sagaline.testing.sagas import given_saga as given
 from tests.sagas.trip import (
     ALL_BOOKED,
     FLIGHT,

@@ -13,9 +13,8 @@ from sagaline.commands import Command
 from sagaline.journal import State
 from sagaline.retry import minutes
 from sagaline.saga import NO_EFFECT, Saga, step
-from sagaline.testing import happened
+from sagaline.testing import given, happened
 from sagaline.testing.aggregates import LONG_AGO
-from sagaline.testing.sagas import given_saga as given
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED
 from tests.sagas.trip import (

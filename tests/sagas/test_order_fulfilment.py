@@ -34,10 +34,9 @@ from domain.shipment import ShipmentBooked, ShipmentRefused
 from sagaline.journal import State
 from sagaline.retry import minutes, seconds
 from sagaline.saga import PIVOT, RETRIABLE
-from sagaline.testing import happened
+from sagaline.testing import given, happened
 from sagaline.testing.aggregates import LONG_AGO
 from sagaline.testing.sagas import GivenSaga
-from sagaline.testing.sagas import given_saga as given
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED, SHIP_TO, TOTAL
 

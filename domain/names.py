@@ -1,0 +1,6 @@
+"""How aggregates are named: by ids that follow from what they are about."""
+
+from typing import Final
+
+REMEMBERED_IDS: Final = 65_536
+"""Ids of each kind that are kept rather than hashed again: an order's are asked for a dozen times."""

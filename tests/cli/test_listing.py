@@ -1,0 +1,56 @@
+"""Tables for people."""
+
+import pytest
+
+from sagaline.cli.listing import Listing
+from sagaline.cli.terminal import duration, printable
+
+
+def listing() -> Listing:
+    made = Listing("key", "#count", "?first", "?second", ">rest")
+    made.add("k" * 10, 1_000, "f" * 10, "s" * 10, "r" * 30)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("columns", "headings"),
+    [
+        (200, ["key", "count", "first", "second", "rest"]),
+        (53, ["key", "count", "first", "second", "rest"]),
+        (45, ["key", "count", "first", "rest"]),
+        (29, ["key", "count", "rest"]),
+        (20, ["key", "count"]),
+    ],
+)
+def test_what_matters_least_is_left_out_where_there_is_no_room(
+    columns: int,
+    headings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sagaline.cli.terminal.WIDE", columns)
+    listing().show()
+    head, _, row = capsys.readouterr().out.splitlines()
+    assert head.split() == headings
+    assert len(row) <= columns
+    assert row.startswith("k" * 10)
+    assert "1,000" in row
+
+
+def test_nothing_in_a_row_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Listing("one", ">two")
+    made.add("[bold]no markup[/]", "a\x1b[2Jb\nc")
+    made.show()
+    assert "[bold]no markup[/]  a\\x1b[2Jb c" in capsys.readouterr().out
+
+
+def test_text_is_put_on_one_line() -> None:
+    assert printable("  a\n b\tc ") == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, ""), (0.04, "0.0 s"), (9.96, "10.0 s"), (59, "59 s"), (600, "10 min"), (8_000, "2 h")],
+)
+def test_a_length_of_time_is_said_as_people_say_it(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said

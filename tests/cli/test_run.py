@@ -1,0 +1,91 @@
+"""`sagaline run`."""
+
+import json
+import signal
+
+import pytest
+
+from tests.cli.command_line import LIMIT, CommandLine
+from tests.cli.orders import ACCEPTED, GOOD, json_lines, order
+
+STOCK = json_lines([{"sku": "A1", "quantity": 100}])
+
+
+def placed(shop: CommandLine, *orders: object) -> None:
+    assert shop.process("application", "stock", "-", input=STOCK).status == 0
+    assert shop.process("application", "place", "-", input=json_lines(orders)).status == 0
+
+
+def test_it_returns_when_there_is_nothing_left_to_do(shop: CommandLine) -> None:
+    placed(shop, order())
+    said = shop.process("sagaline", "run", "--until-settled", "--json")
+    assert said.status == 0
+    assert said.json["settled"] is True
+    assert said.json["sagas"]["completed"] == 1
+    assert said.json["dead_letters"] == 0
+    assert said.json["seconds"] > 0
+    assert shop.application("orders", "--json").json[0]["status"] == "completed"
+
+
+def test_it_says_so_where_something_needs_attention(shop: CommandLine) -> None:
+    placed(shop, *ACCEPTED)
+    said = shop.process("sagaline", "run", "--until-settled")
+    assert said.status == 1
+    assert "Settled after" in said.output
+    assert "1 parked, 1 completed, 1 compensated" in said.output
+    assert said.errors.startswith("shop on ")
+
+
+def test_a_late_timer_does_not_hold_it_up_beyond_the_horizon(shop: CommandLine) -> None:
+    placed(shop, order(payment_method="pm_timeout"))
+    said = shop.process("sagaline", "run", "--until-settled", "--horizon", "60", "--json")
+    assert (said.status, said.json["sagas"]["running"]) == (0, 1)
+    timers = shop.sagaline("timers", "list", "--json").json
+    assert {each["command"] for each in timers} == {"SettlePayment", "StepTimedOut"}
+    assert {each["key"] for each in timers} == {GOOD}
+    assert "SettlePayment" in shop.sagaline("timers", "list").output
+
+
+@pytest.mark.parametrize("names", [["Orders", "order_list"], ["Orders", "--only", "order_list"]])
+def test_it_leads_only_what_it_is_asked_to(sqlite_shop: CommandLine, names: list[str]) -> None:
+    placed(sqlite_shop, order())
+    with sqlite_shop.started("sagaline", "run", "--only", *names) as process:
+        listed = sqlite_shop.process(
+            "application", "orders", "--json", "--wait", "orders:1", "--timeout", str(LIMIT)
+        )
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LIMIT)
+    assert "leads Orders, order_list\n" in errors
+    assert [each["status"] for each in listed.json] == ["placed"]
+    followers = sqlite_shop.sagaline("status", "--json").json["followers"]
+    assert {each["follower"] for each in followers if each["position"]} == {"order_list"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("options", [[], ["--until-settled"]])
+def test_a_signal_stops_it_cleanly(
+    sqlite_shop: CommandLine, number: signal.Signals, options: list[str]
+) -> None:
+    placed(sqlite_shop, order(payment_method="pm_timeout"))
+    with sqlite_shop.started("sagaline", "run", *options) as process:
+        # The saga's timer, due in many minutes, keeps it from settling by itself.
+        waited = sqlite_shop.process(
+            "application", "orders", "--wait", "orderfulfilment:3", "--timeout", str(LIMIT)
+        )
+        assert waited.status == 0
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=LIMIT)
+        assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert ("Stopped before it was settled." in output) is bool(options)
+    owners = {each["owner"] for each in sqlite_shop.sagaline("status", "--json").json["followers"]}
+    assert owners == {None}
+
+
+def test_two_runs_share_the_work(sqlite_shop: CommandLine) -> None:
+    placed(sqlite_shop, *ACCEPTED)
+    with sqlite_shop.started("sagaline", "run", "--until-settled", "--json") as other:
+        said = sqlite_shop.process("sagaline", "run", "--until-settled", "--json")
+        output, _ = other.communicate(timeout=LIMIT)
+    for sagas in (said.json["sagas"], json.loads(output)["sagas"]):
+        assert (sagas["parked"], sagas["completed"], sagas["compensated"]) == (1, 1, 1)

@@ -1,0 +1,176 @@
+"""`sagaline status`, and what looking into a store must not do."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from sagaline.storage import Datastore, claim
+from sagaline.storage.dead_letters import Letter, add_letters
+from sagaline.storage.tables import store as store_table
+from tests.cli.command_line import CommandLine
+from tests.cli.orders import GOOD, json_lines, order
+
+
+def file_of(shop: CommandLine) -> Path:
+    assert shop.store is not None
+    return Path(shop.store.removeprefix("sqlite:///"))
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def test_a_store_that_is_not_there_is_not_made(sqlite_shop: CommandLine) -> None:
+    for command in ("status", "events", "timeline x", "sagas list", "timers list"):
+        said = sqlite_shop.sagaline(*command.split())
+        assert said.status == 2
+        assert said.errors.endswith("cannot be used: it does not exist.\n")
+    for command in ("orders", "sales", "stock-levels", f"order {GOOD}"):
+        assert sqlite_shop.application(*command.split()).status == 2
+    assert not file_of(sqlite_shop).exists()
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_the_database_of_somebody_else_is_left_as_it_is(
+    sqlite_shop: CommandLine, mode: str
+) -> None:
+    path = file_of(sqlite_shop)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("CREATE TABLE theirs (id INTEGER)")
+    before = path.read_bytes()
+    said = sqlite_shop.sagaline("status")
+    assert said.status == 2
+    assert "it has no tables of Sagaline" in said.errors
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "it has no tables of Sagaline"), (b"text " * 999, "is not a SQLite database")],
+)
+def test_a_file_that_is_no_store_is_left_as_it_is(
+    sqlite_shop: CommandLine, content: bytes, reason: str
+) -> None:
+    path = file_of(sqlite_shop)
+    path.write_bytes(content)
+    said = sqlite_shop.sagaline("status")
+    assert said.status == 2
+    assert reason in said.errors
+    assert said.errors.count("\n") == 1
+    assert path.read_bytes() == content
+
+
+def test_a_store_in_memory_cannot_be_looked_into(run: CommandLine) -> None:
+    said = run.on("sqlite://").sagaline("status")
+    assert (said.status, "it is in memory" in said.errors) == (2, True)
+
+
+def test_the_store_of_another_system_is_refused(shop: CommandLine) -> None:
+    assert shop.store is not None
+    datastore = Datastore.open(shop.store)
+    claim(datastore, "warehouse", ["Orders", "Inventory", "Payments", "Shipping"])
+    datastore.close()
+    said = shop.sagaline("status")
+    assert said.status == 2
+    assert "warehouse" in said.errors
+    assert shop.application("orders").status == 2
+    assert shop.process("sagaline", "run", "--until-settled").status == 2
+    taken = shop.process("application", "place", "-", input=json_lines([order()]))
+    assert taken.output == "" or taken.status == 0
+
+
+def test_the_store_of_a_newer_version_is_refused_and_left_alone(sqlite_shop: CommandLine) -> None:
+    assert sqlite_shop.store is not None
+    datastore = Datastore.open(sqlite_shop.store)
+    claim(datastore, "shop", [])
+    with datastore.write() as connection:
+        connection.execute(update(store_table).values(version=999))
+    datastore.close()
+    before = dump(file_of(sqlite_shop))
+    lines = json_lines([order()])
+    for said in (
+        sqlite_shop.sagaline("status"),
+        sqlite_shop.application("orders"),
+        sqlite_shop.process("sagaline", "run", "--until-settled"),
+        sqlite_shop.process("application", "place", "-", input=lines),
+        sqlite_shop.application("gateway", "allow-refunds", GOOD),
+    ):
+        assert said.status == 2
+        assert "schema version 999" in said.errors
+        assert said.errors.count("\n") == 1
+    assert dump(file_of(sqlite_shop)) == before
+
+
+def test_a_server_that_is_out_of_reach_is_named_without_its_password(run: CommandLine) -> None:
+    said = run.on("postgresql+psycopg://shop:secret@127.0.0.1:1/shop").sagaline("status")
+    assert said.status == 2
+    assert "secret" not in said.errors
+    assert said.errors.count("\n") == 1
+
+
+def test_looking_changes_nothing_and_shows_what_is_waiting(sqlite_shop: CommandLine) -> None:
+    sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    before = dump(file_of(sqlite_shop))
+    status = sqlite_shop.sagaline("status", "--json")
+    assert status.status == 0
+    assert dump(file_of(sqlite_shop)) == before
+    found = {(each["follower"], each["leader"]): each for each in status.json["followers"]}
+    waiting = found["order_list", "Orders"]
+    assert (waiting["position"], waiting["head"], waiting["lag"]) == (0, 1, 1)
+    assert waiting["lag_seconds"] > 0
+    assert (waiting["state"], waiting["owner"]) == ("behind", None)
+    assert found["Orders", "OrderFulfilment"]["state"] == "following"
+
+
+def test_a_settled_system_has_no_lag(settled: CommandLine) -> None:
+    said = settled.sagaline("status", "--json")
+    assert said.status == 1, "a saga is parked"
+    assert said.json.keys() == {
+        "system", "stores", "followers", "tables_out_of_date", "sagas", "dead_letters", "timers",
+    }  # fmt: skip
+    assert {each["lag"] for each in said.json["followers"]} == {0}
+    assert {each["state"] for each in said.json["followers"]} == {"following"}
+    assert said.json["sagas"] == {"running": 0, "compensating": 0, "parked": 1}
+    assert said.json["tables_out_of_date"] == []
+    assert (said.json["dead_letters"], said.json["timers"]) == (0, 0)
+
+
+def test_people_get_a_table(settled: CommandLine) -> None:
+    output = settled.sagaline("status").output
+    assert output.splitlines()[0].split() == [
+        "follower", "leader", "position", "lag", "age", "state", "owner",
+    ]  # fmt: skip
+    assert "open sagas          1 parked" in output
+
+
+def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
+    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
+    park(sqlite_shop, "bug\nin \x1b[31ma handler")
+    status = sqlite_shop.sagaline("status", "--json")
+    assert (status.status, status.json["dead_letters"]) == (1, 1)
+    states = {each["follower"]: each["state"] for each in status.json["followers"]}
+    assert (states["order_list"], states["order_detail"]) == ("parked", "following")
+    listed = sqlite_shop.sagaline("dead-letters", "list", "--json")
+    assert listed.status == 1
+    (letter,) = listed.json
+    assert letter["id"] == "order_list/orders:7"
+    assert (letter["event"], letter["type"], letter["key"]) == ("orders:7", "Order.Placed", GOOD)
+    text = sqlite_shop.sagaline("dead-letters", "list").output
+    assert "bug in \\x1b[31ma handler" in text
+    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 1
+
+
+def park(shop: CommandLine, error: str) -> None:
+    assert shop.store is not None
+    topic = "domain.order:Order.Placed"
+    letter = Letter("order_list", "Orders", 7, GOOD, topic, error, "", 3, datetime.now(UTC))
+    datastore = Datastore.open(shop.store)
+    with datastore.write() as connection:
+        add_letters(connection, [letter])
+    datastore.close()
