@@ -499,6 +499,8 @@ class _Prover:
         keys = schema.get("keys_schema", _ANY)
         if keys["type"] not in _KEYS or keys.get("strict"):
             raise _Unproven
+        if keys["type"] == "enum" and any(type(each.value) is int for each in keys["members"]):
+            raise _Unproven  # a key is text, and not every enum takes text for a number
         keys_are = self._all(keys, value, checked)
         values_are = self._all(schema.get("values_schema", _ANY), f"{value}.values()", checked)
         return f"{self._is(dict, None, value)} and {keys_are} and {values_are}"

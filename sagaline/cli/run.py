@@ -1,6 +1,7 @@
 """`sagaline run`: leads the followers of a system, until it is settled or told to stop."""
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ def run(
         started = time.monotonic()
         runner = Runner(system, env, only=[*(only or ()), *(more or ())])
         _announce(system, runner)
-        with runner, _progress() as progress:
+        with _failing(stop), runner, _progress() as progress:
             settled = _lead(runner, stop, progress, until_settled, horizon)
         if until_settled:
             _sum_up(system, env, settled, time.monotonic() - started, json)
@@ -116,6 +117,24 @@ def _show(settled: bool, seconds: float, sagas: Mapping[str, int], letters: int)
     states = ", ".join(f"{count:,} {state}" for state, count in sagas.items() if count)
     show(said)
     show(facts([("sagas", states or "none"), ("dead letters", letters)]))
+
+
+@contextmanager
+def _failing(stop: Event) -> Iterator[None]:
+    """What a thread of the runner dies of ends the command, which would else wait for ever."""
+    failures: list[BaseException] = []
+
+    def fail(died: threading.ExceptHookArgs) -> None:
+        failures.append(died.exc_value or RuntimeError("a thread of the runner died"))
+        stop.set()
+
+    before, threading.excepthook = threading.excepthook, fail
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+    if failures:
+        raise failures[0]
 
 
 class _Lag:

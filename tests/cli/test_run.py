@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from sqlalchemy import create_engine
 
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import ACCEPTED, GOOD, json_lines, order
@@ -89,3 +90,18 @@ def test_two_runs_share_the_work(sqlite_shop: CommandLine) -> None:
         output, _ = other.communicate(timeout=LIMIT)
     for sagas in (said.json["sagas"], json.loads(output)["sagas"]):
         assert (sagas["parked"], sagas["completed"], sagas["compensated"]) == (1, 1, 1)
+
+
+def test_a_runner_that_breaks_down_does_not_hang(run: CommandLine, postgres_store: str) -> None:
+    shop = run.on(postgres_store)
+    placed(shop, order(payment_method="pm_timeout"))
+    with shop.started("sagaline", "run", "--until-settled") as process:
+        waiting = ("orders", "--wait", "orderfulfilment:3", "--timeout", str(LIMIT))
+        assert shop.process("application", *waiting).status == 0
+        engine = create_engine(postgres_store, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ALTER TABLE followers RENAME TO lost")
+        engine.dispose()
+        _, errors = process.communicate(timeout=LIMIT)
+    assert process.returncode == 2
+    assert "followers" in errors.splitlines()[-1]

@@ -112,6 +112,10 @@ class Size(IntEnum):
     LARGE = 2
 
 
+class Rank(Enum):
+    FIRST = 1
+
+
 class Mood(StrEnum):
     GOOD = "good"
     BAD = "bad"
@@ -532,6 +536,7 @@ REFUSED: dict[str, tuple[Any, Any, Any]] = {
     "a bool key for an int": (dict[int, str], {1: "a"}, {True: "a"}),
     "two keys that look the same": (dict[int | str, int], {"a": 1}, {1: 1, "1": 2}),
     "nothing for a key": (dict[str | None, int], {"a": 1}, {None: 1}),
+    "an enum key with a number for its value": (dict[Rank, int], {}, {Rank.FIRST: 1}),
     "a tuple for a key": (dict[tuple[int, int], int], {}, {(1, 2): 1}),
     "an int out of its bounds": (Annotated[int, Field(gt=0)], 1, 0),
     "a str off its pattern": (Annotated[str, Field(pattern="^a$")], "a", "b"),

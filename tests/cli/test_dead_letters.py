@@ -1,0 +1,69 @@
+"""A handler with a bug, seen from the command line."""
+
+import pytest
+
+from tests.cli.command_line import CommandLine
+from tests.cli.orders import DECLINED, GOOD, json_lines, order
+
+SYSTEM = """
+import os
+
+from sqlalchemy import Column, MetaData, Table, Text
+
+from application.system import APPLICATIONS
+from domain.order import Order
+from sagaline import ReadModel, System, project
+
+
+class Customers(ReadModel):
+    table = Table("customers", MetaData(), Column("name", Text, primary_key=True))
+
+    def keys_of(self, event, message):
+        return (event.customer_id,)
+
+    @project(Order.Placed)
+    def placed(self, event):
+        if event.customer_id == os.environ.get("UNLUCKY"):
+            raise ValueError("a bug")
+        self.rows[event.customer_id] = {}
+
+
+system = System("shop", applications=APPLICATIONS, read_models=[Customers])
+"""
+
+
+@pytest.fixture
+def unlucky(run: CommandLine, sqlite_store: str) -> CommandLine:
+    """A shop whose one read model fails for the customer 901."""
+    (run.folder / "customers.py").write_text(SYSTEM)
+    variables = {"SAGALINE_APP": "customers:system", "SAGALINE_STORE": sqlite_store}
+    run = run.given(**variables, UNLUCKY="901")
+    lines = json_lines([order(GOOD), order(DECLINED, customer_id="901")])
+    assert run.process("application", "place", "-", input=lines).status == 0
+    return run
+
+
+def test_an_event_that_a_handler_cannot_take_is_parked_and_shown(unlucky: CommandLine) -> None:
+    said = unlucky.process("sagaline", "run", "--until-settled", "--json")
+    assert (said.status, said.json["dead_letters"]) == (1, 1)
+    listed = unlucky.process("sagaline", "dead-letters", "list", "--json")
+    assert listed.status == 1
+    (letter,) = listed.json
+    assert (letter["follower"], letter["event"], letter["key"]) == (
+        "customers",
+        "orders:2",
+        DECLINED,
+    )
+    assert letter["error"] == "ValueError: a bug"
+    assert 'raise ValueError("a bug")' in letter["traceback"]
+    status = unlucky.process("sagaline", "status")
+    assert (status.status, "parked" in status.output) == (1, True)
+
+
+def test_a_rebuild_that_fails_names_the_event(unlucky: CommandLine) -> None:
+    assert unlucky.given(UNLUCKY="").process("sagaline", "run", "--until-settled").status == 0
+    said = unlucky.process("sagaline", "rebuild", "--json")
+    assert (said.status, said.json) == (1, [])
+    assert "orders:2" in said.errors
+    assert "a bug" in said.errors
+    assert said.errors.count("\n") == 1

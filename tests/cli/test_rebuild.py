@@ -1,0 +1,89 @@
+"""`sagaline rebuild`."""
+
+import pytest
+from sqlalchemy import update
+
+from projections.tables import order_list
+from sagaline.storage import Datastore
+from sagaline.storage.tables import read_tables
+from tests.cli.command_line import CommandLine
+from tests.cli.orders import GOOD, json_lines, order
+
+
+@pytest.fixture
+def run_shop(shop: CommandLine) -> CommandLine:
+    """A shop that has taken one order, which was cancelled, since there is no stock."""
+    assert shop.process("application", "place", "-", input=json_lines([order()])).status == 0
+    assert shop.process("sagaline", "run", "--until-settled").status == 0
+    return shop
+
+
+def tamper(shop: CommandLine) -> None:
+    assert shop.store is not None
+    datastore = Datastore.open(shop.store)
+    with datastore.write() as connection:
+        connection.execute(update(order_list).values(customer_id="nobody"))
+        connection.execute(update(read_tables).values(fingerprint="other code"))
+    datastore.close()
+
+
+def customer(shop: CommandLine) -> str:
+    (found,) = shop.application("orders", "--json").json
+    name: str = found["customer_id"]
+    return name
+
+
+def test_tables_that_are_as_the_logs_say_are_the_same(run_shop: CommandLine) -> None:
+    said = run_shop.sagaline("rebuild", "--verify", "--json")
+    assert said.status == 0
+    found = {each["view"]: each for each in said.json}
+    assert len(found) == 7
+    assert {len(each["differences"]) for each in found.values()} == {0}
+    assert (found["order_list"]["rows"], found["order_list"]["events"]) == (1, 2)
+    assert said.errors == ""
+
+
+def test_a_difference_is_found_and_mended(run_shop: CommandLine) -> None:
+    tamper(run_shop)
+    said = run_shop.sagaline("rebuild", "--verify", "order_list", "order_detail", "--json")
+    assert said.status == 1
+    assert [each["differences"] for each in said.json] == [[GOOD], []]
+    assert customer(run_shop) == "nobody", "a verification mends nothing"
+    text = run_shop.sagaline("rebuild", "--verify", "order_list")
+    assert (text.status, f"differs: {GOOD}" in text.output) == (1, True)
+    assert run_shop.sagaline("rebuild", "order_list").status == 0
+    assert customer(run_shop) == "900"
+    back = run_shop.sagaline("rebuild", "order_list", "--rollback", "--json")
+    assert (back.status, back.json) == (0, {"rolled_back": ["order_list"]})
+    assert customer(run_shop) == "nobody"
+
+
+def test_tables_that_other_code_has_made_are_out_of_date(run_shop: CommandLine) -> None:
+    tamper(run_shop)
+    status = run_shop.sagaline("status", "--json")
+    assert status.status == 1
+    assert len(status.json["tables_out_of_date"]) == 7
+    assert run_shop.sagaline("rebuild").status == 0
+    status = run_shop.sagaline("status", "--json")
+    assert (status.status, status.json["tables_out_of_date"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nothing"], "no read model nothing"),
+        (["order_list", "--rollback"], "no earlier table"),
+        (["--verify", "--rollback"], "excludes --verify"),
+    ],
+)
+def test_what_cannot_be_rebuilt_is_wrong_usage(
+    run_shop: CommandLine, arguments: list[str], reason: str
+) -> None:
+    said = run_shop.sagaline("rebuild", *arguments)
+    assert said.status == 2
+    assert reason in said.errors
+
+
+def test_a_rebuild_makes_no_store(sqlite_shop: CommandLine) -> None:
+    assert sqlite_shop.sagaline("rebuild").status == 2
+    assert not list(sqlite_shop.folder.parent.glob("*.db"))
