@@ -1,30 +1,20 @@
 """A table seen as a mutable mapping from key to row, read and written in batches."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import ARRAY, Column, Connection, Dialect, String, Table
+from sqlalchemy import Connection, Table
 from typing_extensions import override
 
-from sagaline.columns import ColumnValues, Convert, UnfitAt, default_of, kind_of
-from sagaline.errors import (
-    DefinitionError,
-    RowMissing,
-    RowsLost,
-    RowsNotListed,
-    RowUnfit,
-    RowWhole,
-    UnknownColumn,
-)
+from sagaline.bulk import Bulk, bulk_of
+from sagaline.columns import default_of, kind_of
+from sagaline.errors import RowMissing, RowsNotListed, RowUnfit, RowWhole, UnknownColumn
 
 KEPT: Final = 50_000
 """Rows kept in memory between batches; about 1 KB each."""
-
-PARAMETERS: Final = 900
-"""Of one SELECT: some builds of SQLite take 999."""
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
@@ -98,7 +88,7 @@ class Rows(MutableMapping[Any, Row]):
         self._kept: dict[Any, Row] = {}
         self._complete: bool | None = None
         """Whether the table has no rows but those in memory; None where nobody has looked."""
-        self._store: _Store | None = None
+        self._bulk: Bulk | None = None
 
     @override
     def __getitem__(self, key: Any) -> Row:
@@ -175,7 +165,7 @@ class Rows(MutableMapping[Any, Row]):
             return
         columns = list(zip(*map(self._parts, wanted), strict=True))
         found: dict[Any, Row | None] = dict.fromkeys(wanted)
-        for values in self._of(connection).select(connection, columns):
+        for values in self._bulk_on(connection).select(connection, columns):
             row = Row(zip(self._blank, values, strict=True))
             key = tuple(row[each] for each in self._key)
             key = key if len(key) > 1 else key[0]
@@ -193,13 +183,13 @@ class Rows(MutableMapping[Any, Row]):
             if row is not None:
                 (whole if row._set is _WHOLE else parts[frozenset(row._set)]).append(row)
         gone = [self._parts(key) for key, row in self.changed.items() if row is None]
-        store = self._of(connection)
+        bulk = self._bulk_on(connection)
         if gone:
-            store.delete(connection, list(zip(*gone, strict=True)))
+            bulk.delete(connection, list(zip(*gone, strict=True)))
         if whole:
-            store.upsert(connection, list(zip(*(row.values() for row in whole), strict=True)))
+            bulk.upsert(connection, list(zip(*(row.values() for row in whole), strict=True)))
         for names, rows in parts.items():
-            store.update(connection, [each for each in self._blank if each in names], rows)
+            bulk.update(connection, [each for each in self._blank if each in names], rows)
 
     def committed(self) -> None:
         """What was written is on disk."""
@@ -244,7 +234,7 @@ class Rows(MutableMapping[Any, Row]):
     def _is_complete(self, connection: Connection) -> bool:
         if self._complete is None:
             in_memory = bool(self._batch or self._kept)
-            self._complete = not in_memory and self._of(connection).is_empty(connection)
+            self._complete = not in_memory and self._bulk_on(connection).is_empty(connection)
         return self._complete
 
     def _parts(self, key: Any) -> tuple[Any, ...]:
@@ -259,205 +249,7 @@ class Rows(MutableMapping[Any, Row]):
             table=self.table.name, key=repr(key), column="the key", reason=f"it is ({kinds})"
         )
 
-    def _of(self, connection: Connection) -> "_Store":
-        if self._store is None:
-            kind = _Postgres if connection.dialect.name == "postgresql" else _SQLite
-            schemas = connection.get_execution_options().get("schema_translate_map", {})
-            schema = schemas.get(self.table.schema, self.table.schema)
-            self._store = kind(self.table, schema, connection.dialect)
-        return self._store
-
-
-class _Store:
-    """The statements that read and write many rows at once.
-
-    They go to the driver column by column, past SQLAlchemy's work for each row, which costs more
-    than the database does.
-    """
-
-    def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
-        quoted = dialect.identifier_preparer
-        path = [table.name] if schema is None else [schema, table.name]
-        self.name = ".".join(map(quoted.quote, path))
-        self.title = table.name
-        self.quoted = {each.name: quoted.quote(each.name) for each in table.columns}
-        self.key = [each.name for each in table.primary_key.columns]
-        self.values = {each.name: ColumnValues(each, dialect) for each in table.columns}
-        self.all = list(self.values)
-        self.every = ", ".join(self.quoted.values())
-        rest = [self.quoted[each] for each in self.all if each not in self.key]
-        self.on_conflict = f"ON CONFLICT ({self.listed(self.key)}) DO " + (
-            f"UPDATE SET {', '.join(f'{each} = excluded.{each}' for each in rest)}"
-            if rest
-            else "NOTHING"
-        )
-        self._readers: list[Convert | None] | None = None
-
-    def is_empty(self, connection: Connection) -> bool:
-        """Whether the table has no rows."""
-        return connection.exec_driver_sql(f"SELECT 1 FROM {self.name} LIMIT 1").first() is None
-
-    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
-        """The rows of these keys, given and returned in the order of the columns."""
-        raise NotImplementedError
-
-    def upsert(self, connection: Connection, columns: list[Any]) -> None:
-        """Writes whole rows, whether they are there already or not."""
-        raise NotImplementedError
-
-    def update(self, connection: Connection, names: list[str], rows: list[Row]) -> None:
-        """Writes some columns of rows that are there: the others' indexes are not touched."""
-        columns = [[row[name] for row in rows] for name in (*names, *self.key)]
-        count = self.set_columns(connection, names, self.bound([*names, *self.key], columns))
-        if count != len(rows):
-            raise RowsLost(table=self.title, count=len(rows) - count)
-
-    def set_columns(self, connection: Connection, names: list[str], bound: list[Any]) -> int:
-        """Runs the UPDATE; returns how many rows there were."""
-        raise NotImplementedError
-
-    def delete(self, connection: Connection, keys: list[Any]) -> None:
-        """Deletes the rows of these keys."""
-        raise NotImplementedError
-
-    def listed(self, names: Iterable[str]) -> str:
-        """The columns' names, as a list in a statement."""
-        return ", ".join(self.quoted[each] for each in names)
-
-    def bound(self, names: list[str], columns: list[Any]) -> list[Any]:
-        """The columns as the driver takes them. Raises `RowUnfit`."""
-        try:
-            return [
-                self.values[name].bound(values) for name, values in zip(names, columns, strict=True)
-            ]
-        except UnfitAt as unfit:
-            of_key = [columns[names.index(each)][unfit.index] for each in self.key]
-            raise RowUnfit(
-                table=self.title,
-                key=", ".join(map(str, of_key)),
-                column=unfit.column,
-                reason=unfit.reason,
-            ) from unfit.__cause__
-
-    def read(self, connection: Connection, statement: str, parameters: Any) -> Iterator[Any]:
-        """Runs a SELECT of all columns and converts the values."""
-        result = connection.exec_driver_sql(statement, parameters)
-        if self._readers is None:
-            assert result.cursor is not None
-            types = [each[1] for each in result.cursor.description]
-            self._readers = [
-                each.reader(type_) for each, type_ in zip(self.values.values(), types, strict=True)
-            ]
-        columns = zip(*result.all(), strict=True)
-        return zip(
-            *(
-                values if read is None else map(read, values)
-                for read, values in zip(self._readers, columns, strict=False)
-            ),
-            strict=True,
-        )
-
-
-class _SQLite(_Store):
-    """One row at a time inside the driver, which keeps the statement prepared."""
-
-    @override
-    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
-        rows = list(zip(*self.bound(self.key, keys), strict=True))
-        width = len(self.key)
-        size = PARAMETERS // width
-        head = f"SELECT {self.every} FROM {self.name} WHERE "
-        each = "(" + ", ".join("?" * width) + ")" if width > 1 else "?"
-        left = f"({self.listed(self.key)})" if width > 1 else self.listed(self.key)
-        for start in range(0, len(rows), size):
-            chunk = rows[start : start + size]
-            marks = ", ".join([each] * len(chunk))
-            among = f"(VALUES {marks})" if width > 1 else f"({marks})"
-            yield from self.read(
-                connection, f"{head}{left} IN {among}", tuple(chain.from_iterable(chunk))
-            )
-
-    @override
-    def upsert(self, connection: Connection, columns: list[Any]) -> None:
-        marks = ", ".join("?" * len(self.all))
-        statement = f"INSERT INTO {self.name} ({self.every}) VALUES ({marks}) {self.on_conflict}"
-        self._run(connection, statement, self.bound(self.all, columns))
-
-    @override
-    def set_columns(self, connection: Connection, names: list[str], bound: list[Any]) -> int:
-        what = ", ".join(f"{self.quoted[each]} = ?" for each in names)
-        return self._run(connection, f"UPDATE {self.name} SET {what} WHERE {self._where}", bound)
-
-    @override
-    def delete(self, connection: Connection, keys: list[Any]) -> None:
-        statement = f"DELETE FROM {self.name} WHERE {self._where}"
-        self._run(connection, statement, self.bound(self.key, keys))
-
-    @property
-    def _where(self) -> str:
-        return " AND ".join(f"{self.quoted[each]} = ?" for each in self.key)
-
-    def _run(self, connection: Connection, statement: str, bound: list[Any]) -> int:
-        return connection.exec_driver_sql(statement, list(zip(*bound, strict=True))).rowcount
-
-
-class _Postgres(_Store):
-    """One array for each column, so that a batch of any size is one prepared statement."""
-
-    def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
-        super().__init__(table, schema, dialect)
-        self.types = {each.name: _array_type(each, dialect) for each in table.columns}
-        self.same = " AND ".join(
-            f"t.{self.quoted[each]} = u.{self.quoted[each]}" for each in self.key
-        )
-
-    @override
-    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
-        every = ", ".join(f"t.{each}" for each in self.quoted.values())
-        statement = (
-            f"SELECT {every} FROM {self.name} AS t JOIN {self._given(self.key)} ON {self.same}"
-        )
-        return self.read(connection, statement, self._arrays(self.bound(self.key, keys)))
-
-    @override
-    def upsert(self, connection: Connection, columns: list[Any]) -> None:
-        statement = (
-            f"INSERT INTO {self.name} ({self.every}) "
-            f"SELECT {self.every} FROM {self._given(self.all)} {self.on_conflict}"
-        )
-        self._run(connection, statement, self.bound(self.all, columns))
-
-    @override
-    def set_columns(self, connection: Connection, names: list[str], bound: list[Any]) -> int:
-        what = ", ".join(f"{self.quoted[each]} = u.{self.quoted[each]}" for each in names)
-        given = self._given([*names, *self.key])
-        statement = f"UPDATE {self.name} AS t SET {what} FROM {given} WHERE {self.same}"
-        return self._run(connection, statement, bound)
-
-    @override
-    def delete(self, connection: Connection, keys: list[Any]) -> None:
-        statement = f"DELETE FROM {self.name} AS t USING {self._given(self.key)} WHERE {self.same}"
-        self._run(connection, statement, self.bound(self.key, keys))
-
-    def _given(self, names: list[str]) -> str:
-        arrays = ", ".join(f"%s::{self.types[each]}[]" for each in names)
-        return f"unnest({arrays}) AS u({self.listed(names)})"
-
-    def _arrays(self, bound: list[Any]) -> tuple[list[Any], ...]:
-        return tuple(map(list, bound))
-
-    def _run(self, connection: Connection, statement: str, bound: list[Any]) -> int:
-        return connection.exec_driver_sql(statement, self._arrays(bound)).rowcount
-
-
-def _array_type(column: Column[Any], dialect: Dialect) -> str:
-    if isinstance(column.type, ARRAY):
-        raise DefinitionError(
-            where=f"{column.table.name}.{column.name}",
-            problem="arrays of rows with arrays inside are not written",
-            cure="Make it a JSON column, or a table of its own.",
-        )
-    if isinstance(column.type, String):
-        # A cast to VARCHAR(3) would cut a longer text without a word; an assignment refuses it.
-        return "TEXT"
-    return str(dialect.type_compiler_instance.process(column.type))
+    def _bulk_on(self, connection: Connection) -> Bulk:
+        if self._bulk is None:
+            self._bulk = bulk_of(self.table, connection)
+        return self._bulk

@@ -1,0 +1,232 @@
+"""The statements that read and write many rows of a table at once.
+
+They go to the driver column by column, past SQLAlchemy's work for each row, which costs more than
+the database does.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, Column, Connection, Dialect, String, Table
+from typing_extensions import override
+
+from sagaline.columns import ColumnValues, Convert, UnfitAt
+from sagaline.errors import DefinitionError, RowsLost, RowUnfit
+
+PARAMETERS: Final = 900
+"""Of one SELECT: some builds of SQLite take 999."""
+
+
+class Bulk(ABC):
+    """The rows of one table, many at a time, on one kind of database.
+
+    What is given and what is returned goes by columns: a list of values for each. Raises
+    `RowUnfit` for a value that does not fit its column.
+    """
+
+    def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
+        quoted = dialect.identifier_preparer
+        path = [table.name] if schema is None else [schema, table.name]
+        self.name = ".".join(map(quoted.quote, path))
+        self.title = table.name
+        self.quoted = {each.name: quoted.quote(each.name) for each in table.columns}
+        self.key = [each.name for each in table.primary_key.columns]
+        self.values = {each.name: ColumnValues(each, dialect) for each in table.columns}
+        self.all = list(self.values)
+        self.every = ", ".join(self.quoted.values())
+        rest = [self.quoted[each] for each in self.all if each not in self.key]
+        self.on_conflict = f"ON CONFLICT ({self.listed(self.key)}) DO " + (
+            f"UPDATE SET {', '.join(f'{each} = excluded.{each}' for each in rest)}"
+            if rest
+            else "NOTHING"
+        )
+        self._readers: list[Convert | None] | None = None
+
+    def is_empty(self, connection: Connection) -> bool:
+        """Whether the table has no rows."""
+        return connection.exec_driver_sql(f"SELECT 1 FROM {self.name} LIMIT 1").first() is None
+
+    @abstractmethod
+    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of these keys, each with its values in the order of the columns."""
+
+    def upsert(self, connection: Connection, columns: list[Any]) -> None:
+        """Writes whole rows, whether they are there already or not."""
+        self._run(connection, self.upserting(), self.bound(self.all, columns))
+
+    def update(
+        self, connection: Connection, names: list[str], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Writes some columns of rows that are there: the others' indexes are not touched."""
+        written = [*names, *self.key]
+        columns = [[row[name] for row in rows] for name in written]
+        count = self._run(connection, self.updating(names), self.bound(written, columns))
+        if count != len(rows):
+            raise RowsLost(table=self.title, count=len(rows) - count)
+
+    def delete(self, connection: Connection, keys: list[Any]) -> None:
+        """Deletes the rows of these keys."""
+        self._run(connection, self.deleting(), self.bound(self.key, keys))
+
+    @abstractmethod
+    def upserting(self) -> str:
+        """The INSERT, of all columns."""
+
+    @abstractmethod
+    def updating(self, names: list[str]) -> str:
+        """The UPDATE of these columns; the key's come after them."""
+
+    @abstractmethod
+    def deleting(self) -> str:
+        """The DELETE, by key."""
+
+    @abstractmethod
+    def parameters(self, bound: list[Any]) -> Any:
+        """Columns that are to be written, as the driver takes them with a statement."""
+
+    def listed(self, names: Iterable[str]) -> str:
+        """The columns' names, as a list in a statement."""
+        return ", ".join(self.quoted[each] for each in names)
+
+    def bound(self, names: list[str], columns: list[Any]) -> list[Any]:
+        """The columns with values of the driver's kinds. Raises `RowUnfit`."""
+        try:
+            return [
+                self.values[name].bound(values) for name, values in zip(names, columns, strict=True)
+            ]
+        except UnfitAt as unfit:
+            of_key = [columns[names.index(each)][unfit.index] for each in self.key]
+            raise RowUnfit(
+                table=self.title,
+                key=", ".join(map(str, of_key)),
+                column=unfit.column,
+                reason=unfit.reason,
+            ) from unfit.__cause__
+
+    def read(self, connection: Connection, statement: str, parameters: Any) -> Iterator[Any]:
+        """Runs a SELECT of all columns and converts the values."""
+        result = connection.exec_driver_sql(statement, parameters)
+        if self._readers is None:
+            assert result.cursor is not None
+            types = [each[1] for each in result.cursor.description]
+            self._readers = [
+                each.reader(type_) for each, type_ in zip(self.values.values(), types, strict=True)
+            ]
+        columns = zip(*result.all(), strict=True)
+        return zip(
+            *(
+                values if read is None else map(read, values)
+                for read, values in zip(self._readers, columns, strict=False)
+            ),
+            strict=True,
+        )
+
+    def _run(self, connection: Connection, statement: str, bound: list[Any]) -> int:
+        return connection.exec_driver_sql(statement, self.parameters(bound)).rowcount
+
+
+class SQLiteBulk(Bulk):
+    """One row at a time inside the driver, which keeps the statement prepared."""
+
+    @override
+    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        rows = self.parameters(self.bound(self.key, keys))
+        width = len(self.key)
+        size = PARAMETERS // width
+        head = f"SELECT {self.every} FROM {self.name} WHERE "
+        each = "(" + ", ".join("?" * width) + ")" if width > 1 else "?"
+        left = f"({self.listed(self.key)})" if width > 1 else self.listed(self.key)
+        for start in range(0, len(rows), size):
+            chunk = rows[start : start + size]
+            marks = ", ".join([each] * len(chunk))
+            among = f"(VALUES {marks})" if width > 1 else f"({marks})"
+            yield from self.read(
+                connection, f"{head}{left} IN {among}", tuple(chain.from_iterable(chunk))
+            )
+
+    @override
+    def upserting(self) -> str:
+        marks = ", ".join("?" * len(self.all))
+        return f"INSERT INTO {self.name} ({self.every}) VALUES ({marks}) {self.on_conflict}"
+
+    @override
+    def updating(self, names: list[str]) -> str:
+        what = ", ".join(f"{self.quoted[each]} = ?" for each in names)
+        return f"UPDATE {self.name} SET {what} WHERE {self._where()}"
+
+    @override
+    def deleting(self) -> str:
+        return f"DELETE FROM {self.name} WHERE {self._where()}"
+
+    @override
+    def parameters(self, bound: list[Any]) -> list[tuple[Any, ...]]:
+        return list(zip(*bound, strict=True))
+
+    def _where(self) -> str:
+        return " AND ".join(f"{self.quoted[each]} = ?" for each in self.key)
+
+
+class PostgresBulk(Bulk):
+    """One array for each column, so that a batch of any size is one prepared statement."""
+
+    def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
+        super().__init__(table, schema, dialect)
+        self.types = {each.name: _array_type(each, dialect) for each in table.columns}
+        self.same = " AND ".join(
+            f"t.{self.quoted[each]} = u.{self.quoted[each]}" for each in self.key
+        )
+
+    @override
+    def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+        every = ", ".join(f"t.{each}" for each in self.quoted.values())
+        statement = (
+            f"SELECT {every} FROM {self.name} AS t JOIN {self._given(self.key)} ON {self.same}"
+        )
+        return self.read(connection, statement, self.parameters(self.bound(self.key, keys)))
+
+    @override
+    def upserting(self) -> str:
+        return (
+            f"INSERT INTO {self.name} ({self.every}) "
+            f"SELECT {self.every} FROM {self._given(self.all)} {self.on_conflict}"
+        )
+
+    @override
+    def updating(self, names: list[str]) -> str:
+        what = ", ".join(f"{self.quoted[each]} = u.{self.quoted[each]}" for each in names)
+        given = self._given([*names, *self.key])
+        return f"UPDATE {self.name} AS t SET {what} FROM {given} WHERE {self.same}"
+
+    @override
+    def deleting(self) -> str:
+        return f"DELETE FROM {self.name} AS t USING {self._given(self.key)} WHERE {self.same}"
+
+    @override
+    def parameters(self, bound: list[Any]) -> tuple[list[Any], ...]:
+        return tuple(map(list, bound))
+
+    def _given(self, names: list[str]) -> str:
+        arrays = ", ".join(f"%s::{self.types[each]}[]" for each in names)
+        return f"unnest({arrays}) AS u({self.listed(names)})"
+
+
+def bulk_of(table: Table, connection: Connection) -> Bulk:
+    """A table's rows on the database, and in the schema, of this connection."""
+    kind = PostgresBulk if connection.dialect.name == "postgresql" else SQLiteBulk
+    schemas = connection.get_execution_options().get("schema_translate_map", {})
+    return kind(table, schemas.get(table.schema, table.schema), connection.dialect)
+
+
+def _array_type(column: Column[Any], dialect: Dialect) -> str:
+    if isinstance(column.type, ARRAY):
+        raise DefinitionError(
+            where=f"{column.table.name}.{column.name}",
+            problem="arrays of rows with arrays inside are not written",
+            cure="Make it a JSON column, or a table of its own.",
+        )
+    if isinstance(column.type, String):
+        # A cast to VARCHAR(3) would cut a longer text without a word; an assignment refuses it.
+        return "TEXT"
+    return str(dialect.type_compiler_instance.process(column.type))

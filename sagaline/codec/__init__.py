@@ -1,0 +1,24 @@
+"""Events as plain typed JSON: what was written is what is read, or it is not written.
+
+An event is written and read by pydantic, by the annotations of its class, so the state in the
+store is JSON that any tool can read. Pydantic's serializer is lenient: it writes a list where a
+tuple is annotated, or a subclass without its own fields, and the event that is read is another
+one. Here a value is written only when it is sure to come back the same. For most classes that is
+proven once from their schema, and an event costs a few type checks; the others are read back, and
+compared, each time.
+"""
+
+from sagaline.codec.event_codec import MAX_STATE, codec_for
+from sagaline.codec.heard import Heard, dump, load
+from sagaline.codec.mapper import TypedMapper
+from sagaline.codec.topics import loaded_class
+
+__all__ = (
+    "MAX_STATE",
+    "Heard",
+    "TypedMapper",
+    "codec_for",
+    "dump",
+    "load",
+    "loaded_class",
+)

@@ -1,0 +1,181 @@
+"""The codec of one event class: its events to JSON and back."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, cast
+from uuid import UUID
+
+from eventsourcing.domain import (
+    BaseAggregate,
+    CanInitAggregate,
+    CanSnapshotAggregate,
+    DomainEvent,
+    HasOriginatorIDVersion,
+)
+from eventsourcing.utils import get_topic
+from pydantic import ValidationError
+from pydantic_core import (
+    PydanticSerializationError,
+    SchemaSerializer,
+    SchemaValidator,
+    core_schema,
+    from_json,
+    to_json,
+)
+
+from sagaline.codec.comparison import difference
+from sagaline.codec.proof import proof_of
+from sagaline.codec.reason import reason_of
+from sagaline.codec.schema import COLUMNS, schema_of
+from sagaline.codec.sure import Sure, never
+from sagaline.codec.topics import check_aggregate, loaded_class
+from sagaline.commands import Command
+from sagaline.errors import NotStorable, UnknownTopic
+
+MAX_STATE: Final = 1024 * 1024
+"""Bytes of JSON in one event: a thousand times a usual one, and too few to fill the memory with.
+
+Larger ones are not written, and not read either: a few compressed bytes may hide any amount.
+"""
+
+_VERSIONED: Final = b'{"class_version":'
+
+
+class Codec:
+    """Writes and reads the events of one class."""
+
+    def __init__(self, event_class: type) -> None:
+        if not issubclass(event_class, DomainEvent | HasOriginatorIDVersion):
+            raise NotStorable(event=event_class.__qualname__, reason="it is no event")
+        schema = schema_of(event_class)
+        self.event_class = event_class
+        self.topic = get_topic(event_class)
+        self.version: int = getattr(event_class, "class_version", 1)
+        self._has_uuid = getattr(event_class, "originator_id_type", UUID) is not str
+        self._names_aggregate = _names_aggregate(event_class)
+        self._serializer = SchemaSerializer(cast("core_schema.CoreSchema", schema))
+        self._validator = SchemaValidator(cast("core_schema.CoreSchema", schema))
+        self._to_json = partial(self._serializer.to_json, by_alias=True)
+        self._to_tree = partial(self._serializer.to_python, by_alias=True, mode="json")
+        self._proof = proof_of(schema)
+        self._is_sure: Sure = never  # until a first event has come back
+
+    def id_of(self, originator_id: UUID | str) -> UUID | str:
+        """The id as this class has it: some databases keep it as text."""
+        if self._has_uuid and type(originator_id) is str:
+            return UUID(originator_id)
+        return originator_id
+
+    def encode(self, event: Any) -> bytes:
+        """The event's JSON, without what stands in columns. Raises `NotStorable`."""
+        state: bytes = self._surely(self._to_json, event) or self._tried(event)
+        if self.version > 1:
+            state = _with_version(state, self.version)
+        if len(state) > MAX_STATE:
+            reason = f"it has {len(state)} bytes, and an event has at most {MAX_STATE}"
+            raise self._refusal(reason)
+        return state
+
+    def tree(self, event: Any) -> dict[str, Any]:
+        """The same as plain values, to be part of another event's JSON."""
+        state = self._surely(self._to_tree, event) or from_json(self._tried(event))
+        return state if self.version == 1 else {"class_version": self.version, **state}
+
+    def decode(self, state: bytes, originator_id: UUID | str, originator_version: int) -> Any:
+        """The event that `encode` has written. Raises `ValueError`, and `UnknownTopic`."""
+        if self.version > 1 or state.startswith(_VERSIONED):
+            state = self._upcast(state, originator_id, originator_version)
+        event = self._validator.validate_json(state)
+        attributes = event.__dict__
+        attributes["originator_id"] = originator_id
+        attributes["originator_version"] = originator_version
+        if self._names_aggregate is not None:
+            check_aggregate(attributes[self._names_aggregate])
+        return event
+
+    def _surely(self, write: Callable[[Any], Any], event: Any) -> Any:
+        """Writes the event if it is sure to come back, else returns None."""
+        try:
+            if self._is_sure(event):
+                return write(event)
+        except (PydanticSerializationError, NotStorable, AttributeError):
+            pass  # What no type tells, such as half a character; the trial says where.
+        return None
+
+    def _tried(self, event: Any) -> bytes:
+        """Writes the event, reads it back and compares."""
+        try:
+            state = self._serializer.to_json(event, by_alias=True, warnings=False)
+            back = self._validator.validate_json(state)
+        except ValidationError as error:
+            raise self._refusal(f"it could not be read again, {reason_of(error)}") from error
+        except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+            raise self._refusal(f"{self._culprit(event)}: {error}") from error
+        for name in COLUMNS:
+            back.__dict__[name] = getattr(event, name)
+        differing = difference(event, back)
+        if differing is not None:
+            raise self._refusal(differing)
+        self._is_sure = self._proof
+        return state
+
+    def _culprit(self, event: Any) -> str:
+        names: list[str] = list(vars(event))
+        for name in names:
+            try:
+                self._serializer.to_json(event, include={name}, warnings=False)
+            except Exception:
+                return name
+        return "one of its fields"
+
+    def _refusal(self, reason: str) -> NotStorable:
+        if issubclass(self.event_class, CanSnapshotAggregate):
+            reason += " (a snapshot keeps its types if its class annotates `state` with them)"
+        return NotStorable(event=self.event_class.__qualname__, reason=reason)
+
+    def _upcast(self, state: bytes, originator_id: UUID | str, originator_version: int) -> bytes:
+        values = from_json(state)
+        version = values.pop("class_version", 1)
+        if type(version) is not int or version > self.version:
+            raise ValueError(
+                f"its class version {version} is newer than the code's, which is {self.version}"
+            )
+        values |= {"originator_id": originator_id, "originator_version": originator_version}
+        for each in range(version, self.version):
+            getattr(self.event_class, f"upcast_v{each}_v{each + 1}")(values)
+        return to_json({name: values[name] for name in values if name not in COLUMNS})
+
+
+_codecs: dict[type, Codec] = {}
+_codecs_by_topic: dict[str, Codec] = {}
+
+
+def codec_for(event_class: type) -> Codec:
+    """The one codec of an event class. Raises `NotStorable`."""
+    try:
+        return _codecs[event_class]
+    except KeyError:
+        return _codecs.setdefault(event_class, Codec(event_class))
+
+
+def codec_by_topic(topic: str) -> Codec:
+    """The codec of the event class that has this topic. Raises `UnknownTopic`, `NotStorable`."""
+    try:
+        return _codecs_by_topic[topic]
+    except KeyError:
+        found = loaded_class(topic)
+        if issubclass(found, (BaseAggregate, Command)):
+            raise UnknownTopic(topic=topic) from None
+        return _codecs_by_topic.setdefault(topic, codec_for(found))
+
+
+def _names_aggregate(event_class: type) -> str | None:
+    """The field in which such an event names an aggregate's class, for upstream to look up."""
+    if issubclass(event_class, CanInitAggregate):
+        return "originator_topic"
+    return "topic" if issubclass(event_class, CanSnapshotAggregate) else None
+
+
+def _with_version(state: bytes, version: int) -> bytes:
+    start = b"%s%d" % (_VERSIONED, version)
+    return start + (b"}" if state == b"{}" else b"," + state[1:])

@@ -1,0 +1,75 @@
+"""Events as rows: the mapper that the applications write and read with."""
+
+import zlib
+from typing import Any, cast
+from uuid import UUID
+
+from eventsourcing.compressor import ZlibCompressor
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent
+from typing_extensions import override
+
+from sagaline.codec.event_codec import MAX_STATE, codec_by_topic, codec_for
+from sagaline.codec.reason import reason_of
+from sagaline.errors import UnknownTopic, Unreadable
+
+
+class TypedMapper(Mapper[UUID]):
+    """Writes events as plain typed JSON, and reads only classes that are loaded.
+
+    Takes the place of upstream's mapper; its compressor and cipher are used, its transcoder is
+    not. Raises `NotStorable` for an event that would not come back as it is, `Unreadable` (an
+    upstream `MapperDeserialisationError`) and `UnknownTopic` for a row that is not such an event.
+    """
+
+    @override
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """Writes an event. Raises `NotStorable`."""
+        codec = codec_for(type(domain_event))
+        state = codec.encode(domain_event)
+        if self.compressor:
+            state = self.compressor.compress(state)
+        if self.cipher:
+            state = self.cipher.encrypt(state)
+        return StoredEvent(
+            domain_event.originator_id, domain_event.originator_version, codec.topic, state
+        )
+
+    @override
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """Reads an event. Raises `Unreadable`, and `UnknownTopic`."""
+        codec = codec_by_topic(stored_event.topic)
+        originator_id = stored_event.originator_id
+        version = stored_event.originator_version
+        try:
+            state = self._state(stored_event.state)
+            event = codec.decode(state, codec.id_of(originator_id), version)
+        except UnknownTopic:
+            raise
+        except Exception as error:
+            raise Unreadable(
+                topic=stored_event.topic,
+                originator_id=originator_id,
+                originator_version=version,
+                reason=reason_of(error),
+            ) from error
+        return cast("DomainEventProtocol[UUID]", event)
+
+    def _state(self, stored: bytes) -> bytes:
+        state = self.cipher.decrypt(stored) if self.cipher else stored
+        if self.compressor:
+            state = _decompressed(self.compressor, state)
+        if len(state) > MAX_STATE:
+            raise ValueError(f"it has more than {MAX_STATE} bytes")
+        return state
+
+
+def _decompressed(compressor: Any, data: bytes) -> bytes:
+    if type(compressor) is not ZlibCompressor and compressor is not zlib:
+        return cast("bytes", compressor.decompress(data))
+    # Only as far as it may go, because a few bytes can be made to fill the memory.
+    flow = zlib.decompressobj()
+    state = flow.decompress(data, MAX_STATE + 1)
+    if not flow.eof and len(state) <= MAX_STATE:
+        raise ValueError("it ends too early")
+    return state

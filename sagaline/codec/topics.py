@@ -1,0 +1,73 @@
+"""The classes that topics stand for: only those that are loaded."""
+
+import sys
+from inspect import getattr_static
+from types import ModuleType
+from typing import Final
+
+from eventsourcing.domain import BaseAggregate, DomainEvent, HasOriginatorIDVersion
+from eventsourcing.utils import _topic_cache, register_topic
+
+from sagaline.commands import Command
+from sagaline.errors import UnknownTopic
+
+_KINDS: Final = (DomainEvent, HasOriginatorIDVersion, BaseAggregate, Command)
+_loaded: dict[str, type] = {}
+_aggregates: set[str] = set()
+
+
+def loaded_class(topic: str) -> type:
+    """The event, aggregate, snapshot or command class of this topic, if it is loaded.
+
+    Nothing is imported, because a topic comes from a row, and a row must not choose what runs
+    here. Classes that were renamed are found by `eventsourcing.utils.register_topic`.
+
+    Raises `UnknownTopic`.
+    """
+    loaded = _loaded.get(topic)
+    if loaded is None or _topic_cache.get(topic, loaded) is not loaded:
+        loaded = _loaded[topic] = _find(topic)
+    return loaded
+
+
+def _find(topic: str) -> type:
+    module, _, path = topic.partition(":")
+    names = path.split(".") if path else []
+    for length in range(len(names), -1, -1):
+        start = f"{module}:{'.'.join(names[:length])}" if length else module
+        if start in _topic_cache:
+            found = _inside(_topic_cache[start], names[length:])
+            break
+    else:
+        found = _inside(_module(module), names)
+    if isinstance(found, type) and issubclass(found, _KINDS):
+        return found
+    raise UnknownTopic(topic=topic)
+
+
+def _module(name: str) -> ModuleType | None:
+    parts = name.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        renamed = _topic_cache.get(".".join(parts[:length]))
+        if isinstance(renamed, ModuleType):
+            return sys.modules.get(".".join([renamed.__name__, *parts[length:]]))
+    return sys.modules.get(name)
+
+
+def _inside(found: object, names: list[str]) -> object:
+    for name in names:
+        if not isinstance(found, type | ModuleType):
+            return None
+        # Statically, because a module may import things when it is asked for an attribute.
+        found = getattr_static(found, name, None)
+    return found
+
+
+def check_aggregate(topic: str) -> None:
+    """Makes sure that upstream, which imports what it does not know, knows this aggregate."""
+    if topic not in _aggregates:
+        found = loaded_class(topic)
+        if not issubclass(found, BaseAggregate):
+            raise UnknownTopic(topic=topic)
+        register_topic(topic, found)
+        _aggregates.add(topic)

@@ -1,0 +1,196 @@
+"""Runners that are killed on the way, and two at once: nothing is lost, and nothing doubled."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DatabaseError
+
+from tests.invariants import ends, violations
+
+ROOT = Path(__file__).parents[2]
+ORDERS = 400
+KILLS = 10
+PATIENCE = 180.0
+"""Seconds until something is wrong."""
+
+SKUS = [f"SKU-{number}" for number in range(60)]
+
+
+def test_two_runners_killed_ten_times_bring_every_order_to_its_end(
+    store_url: str, tmp_path: Path
+) -> None:
+    place(store_url, tmp_path)
+    engine = create_engine(store_url)
+    runners = [Runner(store_url, tmp_path / f"runner-{number}.txt") for number in (1, 2)]
+    try:
+        for kill in range(KILLS):
+            wait_for_events(engine, 20 + kill * ORDERS)
+            runners[kill % 2].kill()
+            assert violations(store_url, settled=False) == []
+            runners[kill % 2].start()
+        codes = [each.wait() for each in runners]
+    finally:
+        for each in runners:
+            each.kill()
+        engine.dispose()
+    assert codes == [0, 0], "\n".join(each.said() for each in runners)
+    assert violations(store_url, settled=True) == []
+    assert sum(ends(store_url).values()) == ORDERS
+    assert_rebuilds_alike(store_url)
+
+
+@pytest.mark.parametrize("application", ["stock", "place"])
+def test_what_was_printed_before_a_kill_is_on_disk(
+    sqlite_store: str, tmp_path: Path, application: str
+) -> None:
+    lines = stock_lines() * 40 if application == "stock" else order_lines(3_000)
+    source = tmp_path / "lines.jsonl"
+    source.write_text("".join(lines))
+    taking = subprocess.Popen(
+        command("application", sqlite_store, application, str(source), "--json"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert taking.stdout is not None
+    printed = [json.loads(taking.stdout.readline()) for _ in range(500)]
+    taking.kill()
+    printed += [json.loads(each) for each in taking.stdout if each.endswith(b"\n")]
+    taking.stdout.close()
+    taking.wait()
+    positions = {each["position"] for each in printed}
+    assert len(positions) == len(printed)
+    assert positions <= recorded(sqlite_store)
+
+
+class Runner:
+    """`sagaline run --until-settled` in a process of its own."""
+
+    def __init__(self, url: str, output: Path) -> None:
+        self._url = url
+        self._output = output
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, or starts it again."""
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(
+                command("sagaline", self._url, "run", "--until-settled"),
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+            )
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL, wherever it is."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self) -> int:
+        """Waits for its end; returns its exit status."""
+        return self._process.wait(PATIENCE)
+
+    def said(self) -> str:
+        """All that it has printed."""
+        return self._output.read_text()
+
+
+def command(module: str, url: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, "--store", url, *arguments]
+
+
+def place(url: str, folder: Path) -> None:
+    for name, lines in (("stock", stock_lines()), ("place", order_lines(ORDERS))):
+        source = folder / f"{name}.jsonl"
+        source.write_text("".join(lines))
+        subprocess.run(
+            command("application", url, name, str(source)),
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def stock_lines() -> list[str]:
+    """Enough of most articles, and too little of some."""
+    return [
+        json.dumps({"sku": sku, "quantity": 10 if place % 20 == 0 else 1_000}) + "\n"
+        for place, sku in enumerate(SKUS)
+    ]
+
+
+def order_lines(count: int) -> list[str]:
+    """Orders of which some cannot be paid, some not delivered, and some not be had."""
+    return list(_order_lines(Random(5), count))
+
+
+def _order_lines(random: Random, count: int) -> Iterator[str]:
+    for _ in range(count):
+        skus = random.sample(SKUS, random.randint(1, 4))
+        order = {
+            "order_id": str(UUID(int=random.getrandbits(128), version=4)),
+            "customer_id": str(random.randint(1, 50)),
+            "currency": "USD",
+            "lines": [
+                {"sku": sku, "quantity": random.randint(1, 3), "unit_price": "9.99"}
+                for sku in skus
+            ],
+            "payment_method": random.choice(["pm_card_visa"] * 8 + ["pm_card_chargeDeclined"]),
+            "ship_to": {"country": random.choice(["US"] * 9 + ["ZZ"]), "postcode": "45202"},
+        }
+        yield json.dumps(order) + "\n"
+
+
+def wait_for_events(engine: Engine, count: int) -> None:
+    """Waits until the saga and its participants have written so many events."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if _written(engine) >= count:
+            return
+        time.sleep(0.005)
+    raise TimeoutError(f"the runners did not write {count} events")
+
+
+def _written(engine: Engine) -> int:
+    names = ("payments", "shipping", "orderfulfilment", "inventory")
+    total = 0
+    for name in names:
+        try:
+            with engine.connect() as connection:
+                total += connection.execute(text(f"SELECT max(id) FROM {name}_events")).scalar() or 0
+        except DatabaseError:
+            continue  # the first runner has not made the table yet
+    return total - len(SKUS) * 2
+
+
+def recorded(url: str) -> set[str]:
+    """The places of all events of the two logs that people write to."""
+    engine = create_engine(url)
+    found: set[str] = set()
+    with engine.connect() as connection:
+        tables = connection.execute(
+            text("SELECT name FROM sqlite_master WHERE name IN ('orders_events', 'inventory_events')")
+        )
+        for table in [name for (name,) in tables]:
+            ids = connection.execute(text(f"SELECT id FROM {table}")).scalars()
+            found |= {f"{table.removesuffix('_events')}:{id_}" for id_ in ids}
+    engine.dispose()
+    return found
+
+
+def assert_rebuilds_alike(url: str) -> None:
+    verified = subprocess.run(
+        command("sagaline", url, "rebuild", "--verify"), cwd=ROOT, capture_output=True, text=True
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
