@@ -49,6 +49,8 @@ class Inventory(Application, aggregates=[Stock, Reservation]):
         reservation = self._reservation(command.order_id)
         if reservation is None:
             reservation = Reservation.refuse(command.order_id, "given back before it was made")
+        if reservation.status is ReservationStatus.RELEASED:
+            return ()
         stocks = self._stocks(reservation)
         for stock in stocks:
             stock.release(command.order_id)
@@ -59,6 +61,8 @@ class Inventory(Application, aggregates=[Stock, Reservation]):
     def dispatch(self, command: DispatchStock) -> Sequence[Stock | Reservation]:
         """Sends off what is set aside."""
         reservation: Reservation = self.repository.get(Reservation.id_of(command.order_id))
+        if reservation.status is ReservationStatus.DISPATCHED:
+            return ()
         stocks = self._stocks(reservation)
         for stock in stocks:
             stock.dispatch(command.order_id)

@@ -2,7 +2,7 @@
 
 from application.commands import CancelOrder, CompleteOrder, PlaceOrder
 from domain.errors import DomainError
-from domain.order import Order
+from domain.order import Order, Status
 from sagaline import Application, handles
 
 
@@ -28,15 +28,19 @@ class Orders(Application, aggregates=[Order]):
         )
 
     @handles(CompleteOrder, loads=lambda command: [command.order_id])
-    def complete(self, command: CompleteOrder) -> Order:
+    def complete(self, command: CompleteOrder) -> Order | None:
         """Ends an order that is paid and on its way."""
         order: Order = self.repository.get(command.order_id)
+        if order.status is Status.COMPLETED:
+            return None
         order.complete()
         return order
 
     @handles(CancelOrder, loads=lambda command: [command.order_id])
-    def cancel(self, command: CancelOrder) -> Order:
+    def cancel(self, command: CancelOrder) -> Order | None:
         """Ends an order of which nothing is left."""
         order: Order = self.repository.get(command.order_id)
+        if order.status is Status.CANCELLED:
+            return None
         order.cancel(command.reason)
         return order

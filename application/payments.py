@@ -21,7 +21,9 @@ from domain.payment import Payment, Status
 from sagaline import Application, SetTimer, handles
 
 Taken = Captured | Declined | Pending
-Returned = tuple[Captured | Declined | NeverTaken | Pending, Refunded | RefundDeclined | NothingTaken]
+Returned = tuple[
+    Captured | Declined | NeverTaken | Pending, Refunded | RefundDeclined | NothingTaken
+]
 
 
 def _payment(command: TakePayment | SettlePayment | RefundPayment) -> list[UUID]:
@@ -140,10 +142,12 @@ def _settled(payment: Payment, answer: Captured | Declined) -> Payment | None:
     return payment
 
 
-def _voided(order_id: UUID, payment: Payment | None) -> Payment:
+def _voided(order_id: UUID, payment: Payment | None) -> Payment | None:
     reason = "nothing was taken"
     if payment is None:
         return Payment.void(order_id, reason)
+    if payment.status is Status.VOIDED:
+        return None
     payment.settle_void(reason)
     return payment
 

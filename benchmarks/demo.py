@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,11 @@ def main(count: int = COUNT) -> int:
     url = _fresh_store()
     _introduce(console, baskets)
     with Runner(system, {"SQLALCHEMY_URL": url}) as runner:
-        ran = _run(console, runner, baskets)
+        ran = _run(runner, baskets)
         _show_ends(console, runner)
         _show_money_and_stock(console, runner)
         _show_compensated(console, runner)
-        same = _show_rebuild(console, runner, url)
+        same = _show_rebuild(console, url)
     console.print(
         f"\n[bold]{ran.orders:,} orders[/] and {ran.events:,} events in {ran.seconds:.1f} s: "
         f"[bold]{ran.orders / ran.seconds:,.0f} orders/s, {ran.events / ran.seconds:,.0f} events/s"
@@ -85,7 +86,7 @@ def _introduce(console: Console, baskets: Baskets) -> None:
     )
 
 
-def _run(console: Console, runner: Runner, baskets: Baskets) -> Ran:
+def _run(runner: Runner, baskets: Baskets) -> Ran:
     stock = [ReceiveStock(sku=sku, quantity=count) for sku, count in baskets.stock().items()]
     orders = list(_orders(baskets))
     columns = (
@@ -110,7 +111,7 @@ def _run(console: Console, runner: Runner, baskets: Baskets) -> Ran:
 
 def _orders(baskets: Baskets) -> Iterator[Command]:
     """The baskets by the way that any order takes: as lines of JSON."""
-    lines = (each.encode() for each in json_lines(each.order() for each in baskets.baskets))
+    lines = BytesIO("".join(json_lines(each.order() for each in baskets.baskets)).encode())
     for taken in read_orders(lines):
         if not isinstance(taken, Accepted):
             raise SystemExit(f"line {taken.line_number}: {taken.reason}")
@@ -195,7 +196,7 @@ def _show_compensated(console: Console, runner: Runner) -> None:
     console.print(table)
 
 
-def _show_rebuild(console: Console, runner: Runner, url: str) -> bool:
+def _show_rebuild(console: Console, url: str) -> bool:
     console.print("rebuild of every read table from the logs, compared with the live one:")
     same = True
     for each in rebuild(system, {"SQLALCHEMY_URL": url}, verify=True):

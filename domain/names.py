@@ -3,4 +3,4 @@
 from typing import Final
 
 REMEMBERED_IDS: Final = 65_536
-"""Ids of each kind that are kept rather than hashed again: an order's are asked for a dozen times."""
+"""Ids of each kind that are kept, not hashed again: an order's are asked for a dozen times."""

@@ -106,7 +106,7 @@ class Application(ProcessApplication[UUID]):
     @property
     def datastore(self) -> Datastore:
         """Where the log is."""
-        return cast("Datastore", self.recorder.datastore)
+        return self.recorder.datastore
 
     @property
     def repository(self) -> UnitRepository:
@@ -115,9 +115,7 @@ class Application(ProcessApplication[UUID]):
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Plain typed JSON: see `TypedMapper`."""
-        return self.factory.mapper(
-            transcoder=self.construct_transcoder(), mapper_class=TypedMapper
-        )
+        return self.factory.mapper(transcoder=self.construct_transcoder(), mapper_class=TypedMapper)
 
     def construct_repository(self) -> Repository[UUID]:
         """One that looks into the current unit of work first."""
@@ -240,9 +238,7 @@ class Application(ProcessApplication[UUID]):
             for index, command in enumerate(commands)
         ]
 
-    def _write(
-        self, unit: Unit, sizes: Mapping[UUID, tuple[str, int]]
-    ) -> dict[UUID, KnownCommand]:
+    def _write(self, unit: Unit, sizes: Mapping[UUID, tuple[str, int]]) -> dict[UUID, KnownCommand]:
         with self.datastore.write() as connection:
             ids = unit.write(connection)
             fresh = {

@@ -142,7 +142,7 @@ class StoreClosed(SagalineError, InterfaceError):
 
 
 class TransactionNotShared(SagalineError, ProgrammingError):
-    """A transaction of {url} belongs to the task or thread that began it; begin another one here."""
+    """A transaction of {url} belongs to the task or thread that began it: begin another here."""
 
     url: str
 
@@ -207,7 +207,8 @@ class Unreadable(SagalineError, MapperDeserialisationError):
 
 
 class RebuildFailed(SagalineError):
-    """The rebuild of {view} stopped at {position} ({topic}): {reason}. The live table is as it was."""
+    """The rebuild of {view} stopped at {position} ({topic}): {reason}. The live table is as it
+    was."""
 
     view: str
     position: str

@@ -37,7 +37,8 @@ class Processor(Protocol):
     """What a follower does with messages; the follower owns reading, transaction and positions."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The follower's name."""
 
     @property
     def topics(self) -> frozenset[str] | None:
@@ -310,4 +311,3 @@ class Follower:
             attempts,
             datetime.now(UTC),
         )
-

@@ -30,7 +30,7 @@ class Leases:
         self.held: set[str] = set()
 
     def renew(self) -> set[str]:
-        """Takes what is free, once in a while; returns the followers that are new to this runner."""
+        """Takes what is free, once in a while; returns the followers that are new to it."""
         now = time.monotonic()
         if now - self._renewed < RENEWAL:
             return set()
@@ -51,7 +51,7 @@ class Leases:
         self.held = set()
 
     def _is_dead(self, owner: str) -> bool:
-        """Whether it was a process of this machine that is no more: no need to wait for its lease."""
+        """Whether it was a process of this machine that is no more: its lease need not run out."""
         host, pid, _ = owner.rsplit(":", 2)
         if host != socket.gethostname() or owner == self._owner:
             return False

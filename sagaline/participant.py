@@ -48,4 +48,3 @@ class Participant:
         """Forgets the batch and all aggregates."""
         self._unit.discard()
         self._answers.clear()
-

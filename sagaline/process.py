@@ -43,9 +43,7 @@ class SagaProcess(Application):
         if isinstance(event, self.saga.starts_on):
             if journal is not None:
                 return ()
-            journal = Journal.start(
-                self.name, key, event, self.saga.fingerprint(), self.saga.steps
-            )
+            journal = Journal.start(self.name, key, event, self.saga.fingerprint(), self.saga.steps)
             course = Course(self.saga, journal, self.timings)
             course.start()
         elif journal is None or not self._is_ours(journal, event):

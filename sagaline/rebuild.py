@@ -8,15 +8,23 @@ old table stays, for a rollback.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
-
 
 from eventsourcing.utils import EnvType
 from sqlalchemy import Connection
 
 from sagaline.application import Application
-from sagaline.errors import DefinitionError, NothingToRollBack, RebuildBusy, RebuildFailed
+from sagaline.errors import (
+    DefinitionError,
+    FencedOut,
+    NothingToRollBack,
+    RebuildBusy,
+    RebuildFailed,
+    StoreUnusable,
+)
+from sagaline.follower import STORAGE_FAULTS
 from sagaline.message import Message
 from sagaline.projector import Projector, copy_of
 from sagaline.read_model import ReadModel, fingerprint
@@ -28,9 +36,11 @@ from sagaline.storage.read_tables import (
     count_rows,
     differing_keys,
     drop_table,
+    fingerprints,
     forget_follower,
     has_table,
     lock_follower,
+    move_letters,
     place_follower,
     record_fingerprint,
     rename_table,
@@ -46,6 +56,12 @@ JOINS = 20
 
 SHOWN = 10
 """Keys of differing rows that are told."""
+
+PASSED_ON = (FencedOut, *STORAGE_FAULTS)
+"""What is no fault of an event."""
+
+VERIFYING = "verify"
+"""In place of a fingerprint, in the name of a shadow that will be compared only."""
 
 Progress = Callable[[str, int, int], None]
 """Told the view, the events passed, and the events in all (both counted by ids)."""
@@ -76,21 +92,22 @@ def rebuild(
     """Builds read tables again, all or those named; with `verify` it compares and swaps nothing.
 
     Yields each as it is done. Raises `RebuildFailed`, with the event, where a handler fails: the
-    live table is left alone. A rebuild that was killed goes on where it stopped.
+    live table is left alone. A rebuild that was killed goes on where it stopped. Raises
+    `StoreUnusable` where a read table has events that its log has not.
     """
     models = _chosen(system, views)
     environment_ = environment(env)
-    datastore = Datastore.open(views_url(environment_))
-    apps = {each.name: each(env=environment_) for each in system.members}
-    try:
+    with ExitStack() as opened:
+        datastore = Datastore.open(views_url(environment_))
+        opened.callback(datastore.close)
+        apps: dict[str, Application] = {}
+        for each in system.members:
+            apps[each.name] = each(env=environment_)
+            opened.callback(apps[each.name].close)
         datastore.prepare()
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
-            yield _Rebuild(model, datastore, logs, progress or _silent).run(verify)
-    finally:
-        for each in apps.values():
-            each.close()
-        datastore.close()
+            yield _Rebuild(model, datastore, logs, progress or _silent, verify).run()
 
 
 def roll_back(system: System, env: EnvType | None = None, views: Collection[str] = ()) -> list[str]:
@@ -106,6 +123,10 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
         datastore.close()
 
 
+class _Behind(Exception):
+    """The live follower cannot be joined yet: the transaction is rolled back, and tried again."""
+
+
 class _Rebuild:
     """The rebuild of one read table."""
 
@@ -115,48 +136,46 @@ class _Rebuild:
         datastore: Datastore,
         logs: Mapping[str, Application],
         progress: Progress,
+        verify: bool,
     ) -> None:
         self._model = model
         self._view = model.table.name
         self._datastore = datastore
         self._logs = logs
         self._progress = progress
+        self._verify = verify
         self._events = 0
         self._fence = 0
         self._positions: dict[str, int] = {}
         self._name = ""
         self._projector: Projector
 
-    def run(self, verify: bool) -> Rebuilt:
+    def run(self) -> Rebuilt:
         started = time.monotonic()
-        self._open(verify)
+        self._open()
         for _ in range(JOINS):
             self._catch_up()
-            ahead = {each: self._read(each, self._head(each)) for each in self._logs}
-            with self._datastore.write() as connection:
-                joined = self._join(connection, ahead)
-                if joined:
-                    differences = self._compare(connection) if verify else []
-                    rows = count_rows(connection, self._projector.table.name)
-                    self._discard(connection) if verify else self._swap(connection)
-            if joined:
+            joined = self._join()
+            if joined is not None:
+                rows, differences = joined
                 spent = time.monotonic() - started
                 return Rebuilt(self._view, self._events, rows, spent, differences)
             self._stand()
         raise RebuildBusy(view=self._view)
 
-    def _open(self, verify: bool) -> None:
+    def _open(self) -> None:
         """Finds the shadow table of a rebuild that was killed, or makes a new one."""
-        made_by = "verify" if verify else fingerprint(self._model)
+        made_by = VERIFYING if self._verify else fingerprint(self._model)
         with self._datastore.write() as connection:
             Projector(self._model, self._datastore).create_table(connection)
             register(connection, self._view, self._logs)
             known = shadows(connection, f"{self._view}@")
             mine = [each for each in known if each.endswith(f":{made_by}")]
             for each in known:
-                if each not in mine or verify:
+                # A verification is never gone on with, and is no reason to lose a rebuild.
+                if (each in mine) is self._verify:
                     self._drop(connection, each)
-            if mine and not verify:
+            if mine and not self._verify:
                 self._name = mine[0]
             else:
                 generation = lock_follower(connection, self._view).fence
@@ -174,45 +193,96 @@ class _Rebuild:
         self._fence = found.fence
         self._positions = {each: found.positions.get(each, 0) for each in self._logs}
 
-    def _live(self) -> dict[str, int]:
-        with self._datastore.read() as connection:
-            return standing(connection, self._view).positions
-
     def _head(self, leader: str) -> int:
         return self._logs[leader].recorder.head()
 
+    def _goal(self) -> dict[str, int]:
+        """How far to come: to be compared, as far as the live follower; else to the logs' ends."""
+        with self._datastore.read() as connection:
+            positions = standing(connection, self._view).positions
+        live = {each: positions.get(each, 0) for each in self._logs}
+        heads = {each: self._head(each) for each in self._logs}
+        for leader, head in heads.items():
+            if live[leader] > head:
+                reason = f"{self._view} is at {live[leader]} of {leader}, whose log ends at {head}"
+                raise StoreUnusable(url=self._datastore.address, reason=reason)
+        return live if self._verify else heads
+
     def _catch_up(self) -> None:
-        """Folds up to where the live follower is, a page at a time."""
-        live = self._live()
-        total = sum(live.get(each, 0) for each in self._logs)
+        """Folds a page at a time."""
+        goal = self._goal()
         for leader in self._logs:
-            while self._positions[leader] < live.get(leader, 0):
-                messages, upto = self._read(leader, live[leader])
-                self._fold(messages)
-                with self._datastore.write() as connection:
-                    self._write(connection, {leader: upto})
-                self._wrote({leader: upto}, len(messages))
-                self._progress(self._view, sum(self._positions.values()), total)
+            while self._positions[leader] < goal[leader]:
+                messages, upto = self._read(leader, goal[leader])
+                self._take(leader, messages, upto)
+                passed = sum(self._positions.values())
+                self._progress(self._view, passed, sum(goal.values()))
+        if not self._verify:
+            # Before the live follower is made to wait: it takes as long as the table is large.
+            with self._datastore.write() as connection:
+                self._projector.create_indexes(connection)
 
-    def _join(
-        self, connection: Connection, ahead: Mapping[str, tuple[list[Message], int]]
-    ) -> bool:
-        """Folds what was read ahead, just as far as the live follower, which waits meanwhile.
+    def _take(self, leader: str, messages: list[Message], upto: int) -> None:
+        """Folds and writes some events; if that fails, each alone, to know which it was."""
+        try:
+            self._fold(messages)
+            with self._datastore.write() as connection:
+                self._write(connection, {leader: upto})
+        except PASSED_ON:
+            raise
+        except Exception as error:
+            self._stand()
+            if not messages:
+                raise
+            if len(messages) == 1:
+                raise RebuildFailed(
+                    view=self._view,
+                    position=messages[0].position,
+                    topic=messages[0].topic,
+                    reason=_told(error),
+                ) from error
+            for message in messages:
+                self._take(leader, [message], message.id)
+        else:
+            self._wrote({leader: upto}, len(messages))
 
-        Says no, to be rolled back, where the live follower is further than what was read.
+    def _join(self) -> tuple[int, list[str]] | None:
+        """Puts the shadow in the live table's place, or compares them: rows, and differences.
+
+        None where the live follower has gone too far ahead meanwhile.
         """
+        ahead = {each: self._read(each, self._head(each)) for each in self._logs}
+        with suppress(_Behind), self._datastore.write() as connection:
+            self._draw_level(connection, ahead)
+            rows = count_rows(connection, self._projector.table.name)
+            if not self._verify:
+                self._swap(connection)
+                return rows, []
+            differences = self._compare(connection)
+            self._drop(connection, self._name)
+            return rows, differences
+        return None
+
+    def _draw_level(
+        self, connection: Connection, ahead: Mapping[str, tuple[list[Message], int]]
+    ) -> None:
+        """Folds what was read ahead, just as far as the live follower, which waits meanwhile."""
         live = lock_follower(connection, self._view).positions
-        if any(live.get(each, 0) > upto for each, (_, upto) in ahead.items()):
-            return False
-        count = 0
-        for leader, (messages, _) in ahead.items():
-            wanted = [each for each in messages if each.id <= live.get(leader, 0)]
+        reached = {each: max(live.get(each, 0), mine) for each, mine in self._positions.items()}
+        too_far = any(reached[each] > upto for each, (_, upto) in ahead.items())
+        # After a rollback the live follower is behind; a table cannot be folded backwards.
+        uneven = any(reached[each] != live.get(each, 0) for each in reached)
+        if too_far or (self._verify and uneven):
+            raise _Behind
+        wanted = [m for each, (found, _) in ahead.items() for m in found if m.id <= reached[each]]
+        try:
             self._fold(wanted)
-            count += len(wanted)
-        reached = {each: live.get(each, 0) for each in self._logs}
-        self._write(connection, reached)
-        self._wrote(reached, count)
-        return True
+            self._write(connection, reached)
+        except PASSED_ON:
+            raise
+        except Exception as error:
+            raise _Behind from error  # the next attempt takes it with the others, and names it
+        self._wrote(reached, len(wanted))
 
     def _read(self, leader: str, upto: int) -> tuple[list[Message], int]:
         app = self._logs[leader]
@@ -233,19 +303,9 @@ class _Rebuild:
         return messages, page.head
 
     def _fold(self, messages: list[Message]) -> None:
-        message: Message | None = None
-        try:
-            for message in messages:
-                _ = message.event
-            self._projector.begin(messages)
-            for message in messages:
-                self._projector.process(message)
-        except Exception as error:
-            place = message.position if message else "?"
-            topic = message.topic if message else "?"
-            raise RebuildFailed(
-                view=self._view, position=place, topic=topic, reason=_told(error)
-            ) from error
+        self._projector.begin(messages)
+        for message in messages:
+            self._projector.process(message)
 
     def _write(self, connection: Connection, reached: dict[str, int]) -> None:
         advance(connection, self._name, self._fence, reached)
@@ -266,19 +326,18 @@ class _Rebuild:
         return [", ".join(str(part) for part in key) for key in found]
 
     def _swap(self, connection: Connection) -> None:
-        self._projector.create_indexes(connection)
         old = f"{self._view}@old"
         forget_follower(connection, old)
         drop_table(connection, _old_of(self._view))
         place_follower(connection, old, standing(connection, self._view).positions)
+        record_fingerprint(connection, old, fingerprints(connection).get(self._view, ""))
+        # What the live follower had parked is in the new table.
+        move_letters(connection, self._view, old)
         rename_table(connection, self._view, _old_of(self._view))
         rename_table(connection, self._projector.table.name, self._view)
         place_follower(connection, self._view, self._positions)
         record_fingerprint(connection, self._view, fingerprint(self._model))
         forget_follower(connection, self._name)
-
-    def _discard(self, connection: Connection) -> None:
-        self._drop(connection, self._name)
 
     def _drop(self, connection: Connection, name: str) -> None:
         if not name.endswith("@old"):
@@ -290,13 +349,18 @@ def _rolled_back(connection: Connection, view: str) -> str:
     old = _old_of(view)
     if not has_table(connection, old):
         raise NothingToRollBack(view=view)
+    follower, made_by = f"{view}@old", fingerprints(connection)
     live = lock_follower(connection, view).positions
-    before = standing(connection, f"{view}@old").positions
+    before = standing(connection, follower).positions
     spare = f"{view}__spare"
     for one, two in ((view, spare), (old, view), (spare, old)):
         rename_table(connection, one, two)
+    for one, two in ((view, spare), (follower, view), (spare, follower)):
+        move_letters(connection, one, two)
     place_follower(connection, view, before)
-    place_follower(connection, f"{view}@old", live)
+    place_follower(connection, follower, live)
+    record_fingerprint(connection, view, made_by.get(follower, ""))
+    record_fingerprint(connection, follower, made_by.get(view, ""))
     return view
 
 
@@ -328,5 +392,3 @@ def _silent(view: str, passed: int, total: int) -> None:
 
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
-
-

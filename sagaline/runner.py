@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
-    """Runs a system in this process: `with Runner(system) as runner: runner.get(Orders).place(...)`.
+    """Runs a system here: `with Runner(system) as runner: runner.get(Orders).place(...)`.
 
     It catches up at start, without a prompt, from the recorded positions; it sees what other
     processes write; it goes on after faults of the store. Several runners on one store harm
@@ -211,7 +211,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             unknown = [t for t in app.recorder.topics_since(passed.get(name, 0)) if not _known(t)]
             if unknown:
                 raise UnknownEvents(
-                    url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
+                    url=app.datastore.address,
+                    reason="",
+                    application=name,
+                    topics=", ".join(unknown),
                 )
 
     def _work(self) -> None:
@@ -270,7 +273,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         for follower in self._held():
             self._guarded(follower.name, follower.save)
         self._idle.set()
-        due = min([each for each in self._dues().values()], default=float("inf"))
+        due = min(self._dues().values(), default=float("inf"))
         resting = time.monotonic() + LONGEST_REST
         while not self._wake.wait(POLL) and time.monotonic() < resting:
             changed = [each.changed() for each in self._watches]

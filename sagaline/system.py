@@ -44,6 +44,7 @@ class System(upstream.System):
         _check_timings(name, self.sagas, timings or {})
         self.processes = tuple(process_of(each, (timings or {}).get(each, {})) for each in sagas)
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
+        _check_names(name, [*self.applications, *self.processes], self.read_models)
         self._owners = _owners(self.applications)
         self._handlers = _handlers(self.applications)
         self.topics: dict[str, set[str]] = {each.name: set() for each in self.members}
@@ -101,16 +102,17 @@ class System(upstream.System):
             return [each.name for each in self.members]
         wanted: set[str] = set()
         for event in events:
+            # A read model folds the subclasses of an event too.
+            owners = {own.name for known, own in self._owners.items() if issubclass(known, event)}
             if issubclass(event, Journal.Event | Journal.Created):
-                wanted.update(each.name for each in self.processes)
-            elif event in self._owners:
-                wanted.add(self._owners[event].name)
-            else:
+                owners.update(each.name for each in self.processes)
+            wanted |= owners
+            if not owners:
                 raise DefinitionError(
                     where=model.__name__,
                     problem=f"no application of the system {self.name} records "
                     f"{event.__qualname__}",
-                    cure="Name the aggregate in one: class Orders(Application, aggregates=[Order]).",
+                    cure="Name its aggregate in one: class Orders(Application, aggregates=[Order])",
                 )
         return [each.name for each in self.members if each.name in wanted]
 
@@ -121,6 +123,21 @@ class System(upstream.System):
                 yield [classes[leader], classes[follower]]
         for each in self.members:
             yield [each]
+
+
+def _check_names(
+    system: str, members: Iterable[type[Application]], models: Iterable[type[ReadModel]]
+) -> None:
+    """A name is a log and a follower: two of one name would share them."""
+    names: set[str] = set()
+    for name in [*(each.name for each in members), *(each.table.name for each in models)]:
+        if name.lower() in names:
+            raise DefinitionError(
+                where=system,
+                problem=f"it has two parts named {name}",
+                cure="Give each application, saga and read table a name of its own.",
+            )
+        names.add(name.lower())
 
 
 def _check_timings(
@@ -144,13 +161,19 @@ def topics_of(system: System, application: type[Application]) -> frozenset[str]:
 
 
 def _owners(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
-    return {
-        event: application
-        for application in applications
-        for aggregate in application.aggregates
-        for event in vars(aggregate).values()
-        if isinstance(event, type) and issubclass(event, DomainEvent)
-    }
+    found: dict[type, type[Application]] = {}
+    for application in applications:
+        for aggregate in application.aggregates:
+            for event in vars(aggregate).values():
+                if not (isinstance(event, type) and issubclass(event, DomainEvent)):
+                    continue
+                if found.setdefault(event, application) is not application:
+                    raise DefinitionError(
+                        where=application.__name__,
+                        problem=f"{aggregate.__name__} is recorded by {found[event].__name__} too",
+                        cure="Name each aggregate in one application of a system.",
+                    )
+    return found
 
 
 def _handlers(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
@@ -165,5 +188,3 @@ def _handlers(applications: Iterable[type[Application]]) -> dict[type, type[Appl
                 )
             found[command] = application
     return found
-
-

@@ -15,7 +15,6 @@ from sagaline.errors import UnknownTopic
 from sagaline.message import Message, Trace
 from sagaline.storage.timers import TimerRow
 
-
 _FROM = "timer:"
 
 

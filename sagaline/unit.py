@@ -157,7 +157,11 @@ class Unit:
         stored = self._mapper.to_stored_event(event)
         self._rows.append(
             EventRow(
-                event.originator_id, event.originator_version, stored.topic, stored.state, *self.trace
+                event.originator_id,
+                event.originator_version,
+                stored.topic,
+                stored.state,
+                *self.trace,
             )
         )
         self._events.append((event, self.trace))
@@ -179,7 +183,11 @@ class Unit:
     def _write_timers(self, connection: Connection) -> None:
         last = {change.id: (change, now, trace) for change, trace, now in self._timers}
         delete_timers(connection, self._application, list(last))
-        rows = [timer_row(*each) for each in last.values() if isinstance(each[0], SetTimer)]
+        rows = [
+            timer_row(change, now, trace)
+            for change, now, trace in last.values()
+            if isinstance(change, SetTimer)
+        ]
         set_timers(connection, self._application, rows)
 
     def _rebuilt(self, rows: Iterable[Any]) -> Any:

@@ -141,21 +141,25 @@ def _orders(books: Books) -> Iterator[str]:
         yield f"order_list has {len(orders)} orders, the log {len(placed)}"
     yield from _ledger(books, captured, refunded)
     for order_id, order in orders.items():
-        counts = [len(each[order_id]) for each in (captured, refunded, shipped, dispatched)]
-        if order["status"] == "completed":
-            if counts != [1, 0, 1, 1]:
-                yield f"{order_id}: completed, but captured, refunded, shipped, sent {counts}"
-            elif _money(captured[order_id][0]) != Decimal(str(order["total"])):
-                yield f"{order_id}: completed, but captured another amount"
-        elif order["status"] == "cancelled":
-            taken = sum(map(_money, captured[order_id]), Decimal(0))
-            given = sum(map(_money, refunded[order_id]), Decimal(0))
-            if taken != given or counts[2:] != [0, 0] or max(counts[:2]) > 1:
-                yield f"{order_id}: cancelled, but captured, refunded, shipped, sent {counts}"
-        else:
-            yield f"{order_id}: {order['status']}, which is no end"
+        money = captured[order_id], refunded[order_id]
+        yield from _end(order_id, order, *money, len(shipped[order_id]), len(dispatched[order_id]))
         if len(made[order_id]) > 1:
             yield f"{order_id}: reserved {len(made[order_id])} times"
+
+
+def _end(
+    order_id: str, order: dict[str, Any], captured: Any, refunded: Any, shipped: int, sent: int
+) -> Iterator[str]:
+    counts = [len(captured), len(refunded), shipped, sent]
+    taken, given = (sum(map(_money, each), Decimal(0)) for each in (captured, refunded))
+    if order["status"] == "completed":
+        if counts != [1, 0, 1, 1] or taken != Decimal(str(order["total"])):
+            yield f"{order_id}: completed, but captured, refunded, shipped, sent {counts}, {taken}"
+    elif order["status"] == "cancelled":
+        if taken != given or counts[2:] != [0, 0] or max(counts[:2]) > 1:
+            yield f"{order_id}: cancelled, but captured, refunded, shipped, sent {counts}"
+    else:
+        yield f"{order_id}: {order['status']}, which is no end"
 
 
 def _ledger(books: Books, captured: Any, refunded: Any) -> Iterator[str]:

@@ -8,6 +8,9 @@ from sqlalchemy import Connection, func, insert, select
 
 from sagaline.storage.tables import dead_letters
 
+# A rebuild keeps those of the table that it replaces, for a rollback.
+_current = dead_letters.c.follower.not_like("%@old")
+
 
 class Letter(NamedTuple):
     """One event parked for one follower. `leader` and `position` say where the event stands."""
@@ -43,11 +46,13 @@ def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
     columns = [dead_letters.c[name] for name in Letter._fields]
     order = (dead_letters.c.parked_at, dead_letters.c.follower, dead_letters.c.position)
-    return [Letter(*row) for row in connection.execute(select(*columns).order_by(*order))]
+    query = select(*columns).where(_current).order_by(*order)
+    return [Letter(*row) for row in connection.execute(query)]
 
 
 def count_letters(connection: Connection) -> dict[str, int]:
     """How many events each follower has parked."""
-    query = select(dead_letters.c.follower, func.count()).group_by(dead_letters.c.follower)
+    count = select(dead_letters.c.follower, func.count()).where(_current)
+    query = count.group_by(dead_letters.c.follower)
     rows: Any = connection.execute(query)
     return dict(rows.tuples().all())

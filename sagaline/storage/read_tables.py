@@ -2,16 +2,27 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, Table, delete, inspect, insert, select, text, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Table,
+    delete,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from sagaline.storage.followers import Standing, register, standing
-from sagaline.storage.tables import followers, positions, read_tables
+from sagaline.storage.tables import dead_letters, followers, positions, read_tables
 
 
 def fingerprints(connection: Connection) -> dict[str, str]:
     """The fingerprint of the code and schema that each read table was made by."""
     query = select(read_tables.c.name, read_tables.c.fingerprint)
-    return {name: fingerprint for name, fingerprint in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> None:
@@ -53,6 +64,13 @@ def place_follower(connection: Connection, name: str, reached: dict[str, int]) -
         connection.execute(statement.values(position=position))
 
 
+def move_letters(connection: Connection, follower: str, other: str) -> None:
+    """Gives what one follower has parked to another one, in place of what that one had."""
+    connection.execute(delete(dead_letters).where(dead_letters.c.follower == other))
+    mine = dead_letters.c.follower == follower
+    connection.execute(update(dead_letters).where(mine).values(follower=other))
+
+
 def has_table(connection: Connection, name: str) -> bool:
     """Whether there is such a table."""
     return inspect(connection).has_table(name, schema=_schema(connection))
@@ -86,7 +104,7 @@ def differing_keys(
 ) -> list[tuple[object, ...]]:
     """The primary keys of rows that stand in only one of two tables, or differ between them."""
     quote = connection.dialect.identifier_preparer.quote
-    columns = ", ".join(quote(each.name) for each in table.columns)
+    columns = ", ".join(_comparable(connection, each) for each in table.columns)
     keys = ", ".join(quote(each.name) for each in table.primary_key.columns)
     names = [_qualified(connection, each) for each in (table.name, other)]
     found: Collection[tuple[object, ...]] = ()
@@ -95,6 +113,12 @@ def differing_keys(
         query = text(f"SELECT {keys} FROM ({inner}) AS differing LIMIT {limit}")
         found = [*found, *(tuple(row) for row in connection.execute(query))]
     return list(dict.fromkeys(found))[:limit]
+
+
+def _comparable(connection: Connection, column: Column[object]) -> str:
+    name = connection.dialect.identifier_preparer.quote(column.name)
+    # PostgreSQL has no equality for JSON.
+    return f"CAST({name} AS TEXT) AS {name}" if isinstance(column.type, JSON) else name
 
 
 def _schema(connection: Connection) -> str | None:
