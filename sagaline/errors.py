@@ -69,9 +69,10 @@ class NotStorable(SagalineError, TypeError):
 
 
 class VersionConflict(SagalineError, IntegrityError):
-    """Another writer has already written this version of {stream}."""
+    """Another writer has already written version {version} of {stream}."""
 
     stream: str
+    version: int
 
 
 class FencedOut(SagalineError):
@@ -207,8 +208,7 @@ class Unreadable(SagalineError, MapperDeserialisationError):
 
 
 class RebuildFailed(SagalineError):
-    """The rebuild of {view} stopped at {position} ({topic}): {reason}. The live table is as it
-    was."""
+    """The rebuild of {view} stopped at {position} ({topic}): {reason}. The live table stands."""
 
     view: str
     position: str

@@ -9,12 +9,12 @@ from typing import Protocol
 from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
 from sqlalchemy import Connection
 
-from sagaline.errors import FencedOut, VersionConflict
+from sagaline.errors import FencedOut, VersionConflict, storable
 from sagaline.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.dead_letters import Letter, add_letters, parked_keys
 from sagaline.storage.followers import advance, register, standing
-from sagaline.storage.timers import delete_timers, due_timers
+from sagaline.storage.timers import delete_timers, due_timers, hold_timers
 from sagaline.tail import Tail
 from sagaline.timers import timer_message, timer_of
 
@@ -25,7 +25,7 @@ ATTEMPTS = 3
 """How often an event that fails is tried alone before it is parked."""
 
 CONFLICTS = 10
-"""How often a batch is run again because another writer was first, before it is split."""
+"""How often a batch is run again because another writer was first, before others get a turn."""
 
 STORAGE_FAULTS = (OperationalError, InterfaceError, InternalError)
 """The store is out of reach, locked or full: nothing is skipped, the same batch comes again."""
@@ -111,7 +111,7 @@ class Follower:
                 self._stand()
             moved = [self._follow(leader, tail) for leader, tail in self.leaders.items()]
             return any(moved)
-        except FencedOut:
+        except (FencedOut, VersionConflict):
             self.forget()
             return True
         except STORAGE_FAULTS:
@@ -131,7 +131,7 @@ class Follower:
             if messages:
                 self._run(None, messages, 0)
             return bool(messages)
-        except FencedOut:
+        except (FencedOut, VersionConflict):
             self.forget()
             return True
         except STORAGE_FAULTS:
@@ -216,7 +216,7 @@ class Follower:
         def write(connection: Connection) -> None:
             add_letters(connection, [letter])
             if leader is None:
-                delete_timers(connection, self.name, [timer_of(message)])
+                hold_timers(connection, self.name, [timer_of(message)])
 
         self._commit(positions, write)
         if message.key is not None:
@@ -224,17 +224,25 @@ class Follower:
         log.error("%s: parked %s: %s", self.name, message, error)
 
     def _attempt(self, leader: str | None, messages: Sequence[Message], upto: int) -> None:
-        """Runs a batch until no other writer interferes; raises _Failed where a handler fails."""
-        free, letters = self._sort(leader, messages)
+        """Runs a batch until no other writer interferes.
+
+        Raises _Failed where a handler fails, and VersionConflict where one event alone is
+        overtaken all the time: that is neither its fault nor the store's, so it comes again.
+        """
+        free, behind = self._sort(messages)
+        conflict: VersionConflict | None = None
         for _ in range(CONFLICTS):
             try:
                 self._process(free)
                 self._commit(
-                    {} if leader is None else {leader: upto}, self._writing(leader, free, letters)
+                    {} if leader is None else {leader: upto}, self._writing(leader, free, behind)
                 )
-            except VersionConflict as conflict:
+            except VersionConflict as another:
                 self._processor.discard()
-                error: Exception = conflict
+                if str(another) == str(conflict):
+                    # Nobody has moved the aggregate: the handler wants to write what is there.
+                    raise _Failed(None) from another
+                conflict = another
             except (_Failed, FencedOut, *STORAGE_FAULTS):
                 self._processor.discard()
                 raise
@@ -244,7 +252,10 @@ class Follower:
             else:
                 self._processor.committed()
                 return
-        raise _Failed(None) from error
+        assert conflict is not None
+        if len(messages) == 1:
+            raise conflict
+        raise _Failed(None) from conflict
 
     def _process(self, messages: Sequence[Message]) -> None:
         message: Message | None = None
@@ -261,26 +272,25 @@ class Follower:
         except Exception as bug:
             raise _Failed(message) from bug
 
-    def _sort(
-        self, leader: str | None, messages: Sequence[Message]
-    ) -> tuple[Sequence[Message], list[Letter]]:
+    def _sort(self, messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
         """What waits behind a parked event of its key is parked too, in order."""
         if not self._parked:
-            return messages, []
+            return messages, ()
         free = [each for each in messages if each.key not in self._parked]
-        behind = [each for each in messages if each.key in self._parked]
-        return free, [self._letter(leader, each, None, 0) for each in behind]
+        return free, [each for each in messages if each.key in self._parked]
 
     def _writing(
-        self, leader: str | None, messages: Sequence[Message], letters: Sequence[Letter]
+        self, leader: str | None, messages: Sequence[Message], behind: Sequence[Message]
     ) -> Callable[[Connection], None]:
+        letters = [self._letter(leader, each, None, 0) for each in behind]
+
         def write(connection: Connection) -> None:
             if leader is None:
                 # First, since a handler may set a timer of the same id again.
                 delete_timers(connection, self.name, [timer_of(each) for each in messages])
+                hold_timers(connection, self.name, [timer_of(each) for each in behind])
             self._processor.write(connection)
-            if letters:
-                add_letters(connection, letters)
+            add_letters(connection, letters)
 
         return write
 
@@ -300,14 +310,15 @@ class Follower:
         self, leader: str | None, message: Message, error: BaseException | None, attempts: int
     ) -> Letter:
         said = f"{type(error).__name__}: {error}" if error else "waits behind an earlier event"
+        trace = "".join(traceback.format_exception(error)) if error else ""
         return Letter(
             self.name,
             leader or message.cause or "",
             message.id,
             message.key,
             message.topic,
-            said,
-            "".join(traceback.format_exception(error)) if error else "",
+            storable(said),
+            storable(trace),
             attempts,
             datetime.now(UTC),
         )

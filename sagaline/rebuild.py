@@ -8,7 +8,7 @@ old table stays, for a rollback.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,7 +29,7 @@ from sagaline.message import Message
 from sagaline.projector import Projector, copy_of
 from sagaline.read_model import ReadModel, fingerprint
 from sagaline.runner import environment, views_url
-from sagaline.storage import Datastore
+from sagaline.storage import Datastore, claim
 from sagaline.storage.followers import advance, register, standing
 from sagaline.storage.read_tables import (
     columns_of,
@@ -98,13 +98,11 @@ def rebuild(
     models = _chosen(system, views)
     environment_ = environment(env)
     with ExitStack() as opened:
-        datastore = Datastore.open(views_url(environment_))
-        opened.callback(datastore.close)
+        datastore = opened.enter_context(_views(system, environment_))
         apps: dict[str, Application] = {}
         for each in system.members:
             apps[each.name] = each(env=environment_)
             opened.callback(apps[each.name].close)
-        datastore.prepare()
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
             yield _Rebuild(model, datastore, logs, progress or _silent, verify).run()
@@ -115,10 +113,18 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
 
     Raises `NothingToRollBack` where one was never rebuilt.
     """
-    datastore = Datastore.open(views_url(environment(env)))
+    models = _chosen(system, views)
+    with _views(system, environment(env)) as datastore, datastore.write() as connection:
+        return [_rolled_back(connection, each.table.name) for each in models]
+
+
+@contextmanager
+def _views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
+    """The store of the read tables, if it is this system's."""
+    datastore = Datastore.open(views_url(env))
     try:
-        with datastore.write() as connection:
-            return [_rolled_back(connection, each.table.name) for each in _chosen(system, views)]
+        claim(datastore, system.name, [each.name for each in system.members])
+        yield datastore
     finally:
         datastore.close()
 

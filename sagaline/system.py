@@ -1,11 +1,13 @@
 """Systems: which applications, sagas and read models belong together, and who follows whom."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from eventsourcing import system as upstream
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import get_topic
+from typing_extensions import override
 
 from sagaline.application import Application
 from sagaline.course import Timing
@@ -16,6 +18,8 @@ from sagaline.process import SagaProcess, process_of
 from sagaline.read_model import ReadModel
 from sagaline.saga import Saga
 from sagaline.saga_list import SagaList
+
+NAME_IT = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
 
 class System(upstream.System):
@@ -39,6 +43,7 @@ class System(upstream.System):
         timings: Mapping[type[Saga], Mapping[str, Timing]] | None = None,
     ) -> None:
         self.name = name
+        self._module = sys._getframe(1).f_globals["__name__"]
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         _check_timings(name, self.sagas, timings or {})
@@ -59,6 +64,15 @@ class System(upstream.System):
     def members(self) -> tuple[type[Application], ...]:
         """The applications, and the process applications of the sagas."""
         return (*self.applications, *self.processes)
+
+    @property
+    @override
+    def topic(self) -> str:
+        """Where the system is found: the module that made it, and its name there."""
+        # Upstream takes the module that calls upstream, which is this one.
+        found = vars(sys.modules[self._module]).items()
+        names = [name for name, value in found if value is self]
+        return f"{self._module}:{names[0]}" if names else super().topic
 
     def get_app_cls(self, name: str) -> type[Any]:
         """The class of a member, by its name."""
@@ -91,7 +105,7 @@ class System(upstream.System):
             raise DefinitionError(
                 where=saga.__name__,
                 problem=f"no application of the system {self.name} records {event.__qualname__}",
-                cure="Name the aggregate in one: class Orders(Application, aggregates=[Order]).",
+                cure=NAME_IT,
             )
         return self._owners[event]
 
@@ -112,7 +126,7 @@ class System(upstream.System):
                     where=model.__name__,
                     problem=f"no application of the system {self.name} records "
                     f"{event.__qualname__}",
-                    cure="Name its aggregate in one: class Orders(Application, aggregates=[Order])",
+                    cure=NAME_IT,
                 )
         return [each.name for each in self.members if each.name in wanted]
 

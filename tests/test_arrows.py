@@ -56,7 +56,7 @@ Rule = Only | Never
 RULES: dict[str, Rule] = {
     "domain-stands-alone": Only(
         who=("domain",),
-        may=("domain", "pydantic", "eventsourcing.domain", "typing_extensions"),
+        may=("domain", "pydantic", "pydantic_core", "eventsourcing.domain", "typing_extensions"),
         why="the domain is the business alone: its rules outlive every framework",
     ),
     "domain-is-pure": Never(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from sagaline.storage.tables import dead_letters
 
@@ -26,9 +26,20 @@ class Letter(NamedTuple):
     parked_at: datetime
 
 
+_delete = delete(dead_letters).where(
+    dead_letters.c.follower == bindparam("by"),
+    dead_letters.c.leader == bindparam("of"),
+    dead_letters.c.position == bindparam("at"),
+)
+
+
 def add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
-    """Parks events, in the transaction that moves the follower past them."""
+    """Parks events, in the transaction that moves the follower past them.
+
+    A letter that is there already is written again: a timer may have been set anew and failed anew.
+    """
     if letters:
+        connection.execute(_delete, [{"by": x[0], "of": x[1], "at": x[2]} for x in letters])
         connection.execute(insert(dead_letters), [each._asdict() for each in letters])
 
 

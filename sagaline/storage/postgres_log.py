@@ -20,7 +20,7 @@ _TYPES = ("int8", "uuid", "int8", "text", "bytea", "text", "text", "int4")
 
 _UNIQUE_VIOLATION = "23505"
 
-_TAKEN = re.compile(r"\(originator_id, originator_version\)=\(([^,]*),")
+_TAKEN = re.compile(r"\(originator_id, originator_version\)=\(([^,]*), (\d+)\)")
 
 
 class PostgresLog(Log):
@@ -112,7 +112,8 @@ class PostgresLog(Log):
     def _refuse(self, error: Any) -> None:
         found = _TAKEN.search(error.diag.message_detail or "")
         if found:
-            raise VersionConflict(stream=f"{found[1]} in {self.table.name}") from error
+            stream = f"{found[1]} in {self.table.name}"
+            raise VersionConflict(stream=stream, version=int(found[2])) from error
 
 
 def _raw(connection: Connection) -> "psycopg.Connection[Row]":

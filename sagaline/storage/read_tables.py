@@ -14,6 +14,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.schema import CreateTable
 
 from sagaline.storage.followers import Standing, register, standing
 from sagaline.storage.tables import dead_letters, followers, positions, read_tables
@@ -27,6 +28,7 @@ def fingerprints(connection: Connection) -> dict[str, str]:
 
 def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> None:
     """Says what a read table was made by."""
+    connection.execute(CreateTable(read_tables, if_not_exists=True))
     values = {"fingerprint": fingerprint}
     changed = connection.execute(
         update(read_tables).where(read_tables.c.name == name).values(**values)

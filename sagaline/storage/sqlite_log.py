@@ -40,7 +40,7 @@ class SQLiteLog(Log):
             raw.executemany(self._insert, values)
         except sqlite3.Error as error:
             if _is_taken(error):
-                raise VersionConflict(stream=self._conflicting(raw, before, rows)) from error
+                raise self._conflict(raw, before, rows) from error
             raise_translated(error)
             raise
         return Appended(ids, before)
@@ -71,10 +71,13 @@ class SQLiteLog(Log):
         """IN, with a mark for each value."""
         return f"{column} IN ({', '.join('?' * len(values))})", list(values)
 
-    def _conflicting(self, raw: sqlite3.Connection, before: int, rows: Sequence[EventRow]) -> str:
+    def _conflict(
+        self, raw: sqlite3.Connection, before: int, rows: Sequence[EventRow]
+    ) -> VersionConflict:
         # The rows in front of the one that failed are in the transaction: they count it out.
-        written = (raw.execute(self._head).fetchone()[0] or 0) - before
-        return f"{rows[written].originator_id} in {self.table.name}"
+        row = rows[(raw.execute(self._head).fetchone()[0] or 0) - before]
+        stream = f"{row.originator_id} in {self.table.name}"
+        return VersionConflict(stream=stream, version=row.originator_version)
 
 
 def _raw(connection: Connection) -> sqlite3.Connection:

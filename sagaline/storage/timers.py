@@ -3,9 +3,12 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from sagaline.storage.tables import timers
+
+HELD = 253_402_300_799.0
+"""When a timer is due that waits for a person: the last second of the year 9999."""
 
 
 class TimerRow(NamedTuple):
@@ -23,6 +26,11 @@ class TimerRow(NamedTuple):
 _delete = delete(timers).where(
     timers.c.follower == bindparam("owner"), timers.c.id == bindparam("timer")
 )
+_hold = (
+    update(timers)
+    .where(timers.c.follower == bindparam("owner"), timers.c.id == bindparam("timer"))
+    .values(due_at=HELD)
+)
 
 
 def set_timers(connection: Connection, follower: str, rows: Sequence[TimerRow]) -> None:
@@ -35,6 +43,12 @@ def delete_timers(connection: Connection, follower: str, ids: Collection[str]) -
     """Deletes timers; those that are not there are no error."""
     if ids:
         connection.execute(_delete, [{"owner": follower, "timer": each} for each in ids])
+
+
+def hold_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:
+    """Keeps timers from firing until a person makes them due again; a dead letter tells of each."""
+    if ids:
+        connection.execute(_hold, [{"owner": follower, "timer": each} for each in ids])
 
 
 def due_timers(connection: Connection, follower: str, now: float, limit: int) -> list[TimerRow]:
@@ -50,8 +64,11 @@ def due_timers(connection: Connection, follower: str, now: float, limit: int) ->
 
 
 def pending_timers(connection: Connection, until: float | None = None) -> int:
-    """How many timers of all followers are pending, up to a moment where one is given."""
-    query = select(func.count()).select_from(timers)
+    """How many timers of all followers are pending, up to a moment where one is given.
+
+    Those that wait for a person are not among them.
+    """
+    query = select(func.count()).select_from(timers).where(timers.c.due_at < HELD)
     if until is not None:
         query = query.where(timers.c.due_at <= until)
     return connection.execute(query).scalar_one()

@@ -40,8 +40,8 @@ def test_all_tables_are_in_the_schema(postgres_store: str) -> None:
         found = inspect(connection)
         assert found.get_table_names("public") == []
         assert set(found.get_table_names("my-shop")) == {
-            "commands", "dead_letters", "followers", "orders_events", "positions", "store",
-            "timers",
+            "commands", "dead_letters", "followers", "orders_events", "positions", "read_tables",
+            "store", "timers",
         }  # fmt: skip
 
 
