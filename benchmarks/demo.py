@@ -8,15 +8,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import func, select
 
@@ -87,50 +86,50 @@ def _introduce(console: Console, baskets: Baskets) -> None:
 
 
 def _run(runner: Runner, baskets: Baskets) -> Ran:
-    stock = [ReceiveStock(sku=sku, quantity=count) for sku, count in baskets.stock().items()]
-    orders = list(_orders(baskets))
+    stock, orders = stock_of(baskets), list(orders_of(baskets))
     columns = (
         TextColumn("{task.description:<16}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f}"),
+        TimeElapsedColumn(),
     )
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         receive = progress.add_task("stock received", total=len(stock))
         place = progress.add_task("orders placed", total=len(orders))
         finish = progress.add_task("orders finished", total=len(orders))
-        with _execution(progress, receive) as done:
-            _execute(runner.get(Inventory).execute, stock, done)
-            runner.settle(LIMIT)
+        execute(runner.get(Inventory).execute, stock, BATCH, partial(progress.advance, receive))
+        runner.settle(LIMIT)
         events, started = _events(runner), time.monotonic()
-        with _execution(progress, place) as done:
-            _execute(runner.get(Orders).execute, orders, done)
-        _await_ends(runner, len(orders), lambda n: progress.update(finish, completed=n))
+        execute(runner.get(Orders).execute, orders, BATCH, partial(progress.advance, place))
+        _await_ends(runner, len(orders), lambda count: progress.update(finish, completed=count))
         runner.settle(LIMIT)
     return Ran(len(orders), _events(runner) - events, time.monotonic() - started)
 
 
-def _orders(baskets: Baskets) -> Iterator[Command]:
+def stock_of(baskets: Baskets) -> list[Command]:
+    """What must be on the shelves so that every basket can be had."""
+    return [ReceiveStock(sku=sku, quantity=count) for sku, count in baskets.stock().items()]
+
+
+def orders_of(baskets: Baskets) -> Iterator[Command]:
     """The baskets by the way that any order takes: as lines of JSON."""
     lines = BytesIO("".join(json_lines(each.order() for each in baskets.baskets)).encode())
     for taken in read_orders(lines):
         if not isinstance(taken, Accepted):
-            raise SystemExit(f"line {taken.line_number}: {taken.reason}")
+            raise SystemExit(str(taken))
         yield taken.command
 
 
-@contextmanager
-def _execution(progress: Progress, task: TaskID) -> Iterator[Callable[[int], None]]:
-    yield lambda count: progress.advance(task, count)
-
-
-def _execute(
-    execute: Callable[[Sequence[Any]], Any],
+def execute(
+    command_batch: Callable[[Sequence[Command]], object],
     commands: Sequence[Command],
-    done: Callable[[int], None],
+    size: int,
+    done: Callable[[int], object] = bool,
 ) -> None:
-    for start in range(0, len(commands), BATCH):
-        batch = commands[start : start + BATCH]
-        execute(batch)
+    """Gives an application its commands in batches, as the command line does."""
+    for start in range(0, len(commands), size):
+        batch = commands[start : start + size]
+        command_batch(batch)
         done(len(batch))
 
 

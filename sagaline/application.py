@@ -25,6 +25,7 @@ from sagaline.journal import Journal
 from sagaline.message import Message, Trace, position
 from sagaline.storage import Datastore, ProcessRecorder
 from sagaline.storage.commands import KnownCommand, known_commands, remember_commands
+from sagaline.storage.followers import bump
 from sagaline.timers import CancelTimer, SetTimer, timer_of
 from sagaline.unit import Unit
 
@@ -205,11 +206,6 @@ class Application(ProcessApplication[UUID]):
         finally:
             self._unit.reset(token)
 
-    def close(self) -> None:
-        """Lets threads and connections go."""
-        self.asking.close()
-        super().close()
-
     def _current(self) -> Unit:
         unit = self._unit.get()
         if unit is None:
@@ -220,7 +216,7 @@ class Application(ProcessApplication[UUID]):
         self, commands: Sequence[Command], failed: Mapping[int, Exception]
     ) -> list[Receipt]:
         with self.datastore.read() as connection:
-            known = known_commands(connection, self.name, [each.id for each in commands])
+            known = known_commands(connection, [each.id for each in commands])
         unit = self.unit()
         digests = [_digest(each) for each in commands]
         sizes: dict[UUID, tuple[str, int]] = {}
@@ -240,12 +236,15 @@ class Application(ProcessApplication[UUID]):
 
     def _write(self, unit: Unit, sizes: Mapping[UUID, tuple[str, int]]) -> dict[UUID, KnownCommand]:
         with self.datastore.write() as connection:
+            if unit.changes_timers:
+                # A runner may be about to fire one of them: it must look again.
+                bump(connection, self.name)
             ids = unit.write(connection)
             fresh = {
-                each: KnownCommand(digest, ids[size - 1] if size else None)
+                each: KnownCommand(digest, ids[size - 1] if size else None, self.name)
                 for each, (digest, size) in sizes.items()
             }
-            remember_commands(connection, self.name, fresh)
+            remember_commands(connection, fresh)
         for follower in self.followers:
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
         return fresh
@@ -277,7 +276,7 @@ class Application(ProcessApplication[UUID]):
         if error is not None:
             return Receipt(None, error=error)
         first = known[command.id]
-        place = None if first.position is None else position(self.name, first.position)
+        place = None if first.position is None else position(first.application, first.position)
         if first.digest != digest:
             return Receipt(place, error=CommandConflict(command_id=str(command.id)))
         return Receipt(place, duplicate=fresh.pop(command.id, None) is None)
@@ -314,6 +313,12 @@ def _handlers(cls: type) -> dict[type, Handler[Any]]:
     found: dict[type, Handler[Any]] = {}
     for each in vars(cls).values():
         if isinstance(each, Handler):
+            if hasattr(Application, each.__name__):
+                raise DefinitionError(
+                    where=f"{cls.__name__}.{each.__name__}",
+                    problem="every application has a method of this name already",
+                    cure="Give it another name.",
+                )
             if each.command in found:
                 raise DefinitionError(
                     where=f"{cls.__name__}.{each.__name__}",

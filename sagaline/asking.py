@@ -1,15 +1,22 @@
 """Asking the outside world: concurrently, bounded, with a time limit, outside any transaction."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event, Thread
+from time import monotonic
 from typing import Any
+
+from sagaline.errors import told
 
 AT_ONCE = 16
 """Calls of ports under way at the same time."""
 
 LIMIT = 30.0
-"""Seconds that a batch waits for its ports; what has not answered by then has faulted."""
+"""Seconds that a batch waits for one call; what has not answered by then has faulted."""
+
+BEAT = 0.5
+"""Seconds between two looks how far the calls are."""
 
 
 @dataclass(frozen=True)
@@ -22,36 +29,79 @@ class Fault:
 class Asking:
     """Calls ports for a batch of commands at once.
 
-    A failing port is no failure of the batch: its answer is a `Fault`.
+    A failing port is no failure of the batch: its answer is a `Fault`. `meanwhile` is what to do
+    every now and then while the calls are under way.
     """
 
-    def __init__(self, name: str, at_once: int = AT_ONCE, limit: float = LIMIT) -> None:
+    def __init__(
+        self,
+        name: str,
+        at_once: int = AT_ONCE,
+        limit: float = LIMIT,
+        meanwhile: Callable[[], Any] = lambda: None,
+    ) -> None:
+        self.meanwhile = meanwhile
         self._name = name
         self._at_once = at_once
         self._limit = limit
-        self._pool: ThreadPoolExecutor | None = None
 
     def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """The answers, in the order of the calls."""
         if not calls:
             return []
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix=f"{self._name}-port")
-        futures = [self._pool.submit(each) for each in calls]
-        wait(futures, timeout=self._limit)
-        return [self._answer(each) for each in futures]
+        turn = _Turn(calls, Fault(f"no answer within {self._limit:g} s"))
+        for number in range(min(self._at_once, len(calls))):
+            turn.help(f"{self._name}-port-{number}")
+        while not turn.done.wait(min(BEAT, self._limit / 4)):
+            if turn.longest() > self._limit:
+                break
+            self.meanwhile()
+        return turn.answers()
 
-    def close(self) -> None:
-        """Lets the threads go; a call that hangs is left behind."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
 
-    def _answer(self, future: Future[Any]) -> Any:
-        if not future.done():
-            future.cancel()
-            return Fault(f"no answer within {self._limit:g} s")
-        error = future.exception()
-        if error is None:
-            return future.result()
-        return Fault(f"{type(error).__name__}: {error}")
+class _Turn:
+    """The calls of one batch, and the threads that work on them.
+
+    The threads are of this turn alone, and die with the process: a call that hangs takes them from
+    no later batch, and keeps no process from its end.
+    """
+
+    def __init__(self, calls: Sequence[Callable[[], Any]], silence: Fault) -> None:
+        self.done = Event()
+        self._todo = deque(enumerate(calls))
+        self._answers: list[Any] = [silence] * len(calls)
+        self._begun: dict[int, float] = {}
+        self._answered: deque[int] = deque()
+
+    def help(self, name: str) -> None:
+        """One more thread that works on the calls."""
+        Thread(target=self._work, name=name, daemon=True).start()
+
+    def longest(self) -> float:
+        """How many seconds the oldest call takes that is under way."""
+        return monotonic() - min(self._begun.copy().values(), default=monotonic())
+
+    def answers(self) -> list[Any]:
+        """What has been answered so far; what comes later is not heard, and nothing more begins."""
+        self._todo.clear()
+        return list(self._answers)
+
+    def _work(self) -> None:
+        while True:
+            try:
+                index, call = self._todo.popleft()
+            except IndexError:
+                return
+            self._begun[index] = monotonic()
+            self._answers[index] = _answer(call)
+            del self._begun[index]
+            self._answered.append(index)
+            if len(self._answered) == len(self._answers):
+                self.done.set()
+
+
+def _answer(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except BaseException as error:
+        return Fault(told(error))

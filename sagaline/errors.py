@@ -226,3 +226,13 @@ class NothingToRollBack(SagalineError):
     """{view} has no earlier table to go back to."""
 
     view: str
+
+
+def told(error: BaseException) -> str:
+    """An error in words that every store takes."""
+    return storable(f"{type(error).__name__}: {error}")
+
+
+def storable(text: str) -> str:
+    """A text as every store takes it: PostgreSQL has no zeros in its texts, UTF-8 no surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -9,7 +9,7 @@ from typing import Protocol
 from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
 from sqlalchemy import Connection
 
-from sagaline.errors import FencedOut, VersionConflict, storable
+from sagaline.errors import FencedOut, VersionConflict, storable, told
 from sagaline.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.dead_letters import Letter, add_letters, parked_keys
@@ -125,6 +125,8 @@ class Follower:
         in a log comes before the timeout that it beats.
         """
         try:
+            if self._fence is None:
+                self._stand()
             with self.datastore.read() as connection:
                 timers = due_timers(connection, self.name, now, self._limit)
             messages = [timer_message(self.name, each) for each in timers]
@@ -206,7 +208,8 @@ class Follower:
                 return
             except _Failed as failed:
                 error = failed.__cause__
-                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, error)
+                said = told(error) if error else ""
+                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, said)
         self._park(leader, message, error)
 
     def _park(self, leader: str | None, message: Message, error: BaseException | None) -> None:
@@ -221,7 +224,7 @@ class Follower:
         self._commit(positions, write)
         if message.key is not None:
             self._parked.add(message.key)
-        log.error("%s: parked %s: %s", self.name, message, error)
+        log.error("%s: parked %s: %s", self.name, message, letter.error)
 
     def _attempt(self, leader: str | None, messages: Sequence[Message], upto: int) -> None:
         """Runs a batch until no other writer interferes.
@@ -309,7 +312,7 @@ class Follower:
     def _letter(
         self, leader: str | None, message: Message, error: BaseException | None, attempts: int
     ) -> Letter:
-        said = f"{type(error).__name__}: {error}" if error else "waits behind an earlier event"
+        said = told(error) if error else "waits behind an earlier event"
         trace = "".join(traceback.format_exception(error)) if error else ""
         return Letter(
             self.name,
@@ -317,7 +320,7 @@ class Follower:
             message.id,
             message.key,
             message.topic,
-            storable(said),
+            said,
             storable(trace),
             attempts,
             datetime.now(UTC),

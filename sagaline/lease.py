@@ -8,10 +8,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from sagaline.storage import Datastore
-from sagaline.storage.leases import known_owners, release_leases, take_leases
+from sagaline.storage.leases import keep_leases, known_owners, release_leases, take_leases
 
 SECONDS = 4.0
 """How long a lease lasts: a dead owner is followed within that time, and a renewal."""
@@ -21,10 +21,11 @@ RENEWAL = 1.0
 
 
 class Leases:
-    """The leases that this runner holds on the followers of some stores."""
+    """The leases that this runner holds on the followers of one store."""
 
-    def __init__(self, followers: Mapping[Datastore, Collection[str]]) -> None:
-        self._followers = followers
+    def __init__(self, datastore: Datastore, names: Collection[str]) -> None:
+        self.datastore = datastore
+        self._names = names
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._renewed = float("-inf")
         self.held: set[str] = set()
@@ -34,20 +35,30 @@ class Leases:
         now = time.monotonic()
         if now - self._renewed < RENEWAL:
             return set()
-        held: set[str] = set()
-        for datastore, names in self._followers.items():
-            with datastore.write() as connection:
-                dead = {each for each in known_owners(connection) if self._is_dead(each)}
-                held |= take_leases(connection, names, self._owner, SECONDS, dead)
+        with self.datastore.write() as connection:
+            dead = {each for each in known_owners(connection) if self._is_dead(each)}
+            held = take_leases(connection, self._names, self._owner, SECONDS, dead)
         self._renewed = now
         gained, self.held = held - self.held, held
         return gained
 
+    def keep(self) -> None:
+        """Renews what is held, once in a while, in the middle of a batch: takes nothing new.
+
+        Without it a port that is slower than a lease would let two runners take the same batch
+        from each other for ever.
+        """
+        now = time.monotonic()
+        if now - self._renewed < RENEWAL:
+            return
+        with self.datastore.write() as connection:
+            keep_leases(connection, self._owner, SECONDS)
+        self._renewed = now
+
     def release(self) -> None:
         """Gives all of them back."""
-        for datastore in self._followers:
-            with datastore.write() as connection:
-                release_leases(connection, self._owner)
+        with self.datastore.write() as connection:
+            release_leases(connection, self._owner)
         self.held = set()
 
     def _is_dead(self, owner: str) -> bool:

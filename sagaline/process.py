@@ -1,6 +1,7 @@
 """A saga as a process application: it hears events, and its own log carries its commands."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 from sagaline.application import Application
@@ -76,19 +77,30 @@ def _take(course: Course, event: Any) -> None:
 
 
 def process_of(saga: type[Saga], timings: Mapping[str, Timing]) -> type[SagaProcess]:
-    """The process application of a saga class, found by topic as ``module:Saga.Process``."""
+    """The process application of a saga class, found by topic as ``module:Saga.Process``.
+
+    The same for the same timings, so that a saga can be part of several systems.
+    """
+    return _process_of(saga, frozenset(timings.items()))  # type: ignore[arg-type]  # has a hash
+
+
+@cache
+def _process_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> type[SagaProcess]:
     for command in set(saga.commands().values()):
         requested(command)
+    # Upstream takes a topic for one class only, so those with other timings are numbered.
+    number = sum(name.startswith("Process") for name in vars(saga))
+    name = f"Process{number or ''}"
     process = type(
         saga.__name__,
         (SagaProcess,),
         {
             "__module__": saga.__module__,
-            "__qualname__": f"{saga.__qualname__}.Process",
+            "__qualname__": f"{saga.__qualname__}.{name}",
             "__doc__": saga.__doc__,
             "saga": saga,
             "timings": dict(timings),
         },
     )
-    saga.Process = process  # type: ignore[attr-defined]  # found there by its topic
+    setattr(saga, name, process)  # found there by its topic
     return process

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from math import inf
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,9 +23,10 @@ from sagaline.follower import STORAGE_FAULTS, Follower
 from sagaline.lease import Leases
 from sagaline.participant import Participant
 from sagaline.projector import Projector
-from sagaline.status import Place, places, timers_pending
+from sagaline.status import Place, fences, places, timers_pending
 from sagaline.storage import Datastore, claim
 from sagaline.storage.read_tables import columns_of
+from sagaline.storage.store import refuse_another
 from sagaline.storage.timers import first_dues
 from sagaline.storage.watch import Watch
 from sagaline.system import System, topics_of
@@ -76,9 +79,18 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._wake = threading.Event()
         self._idle = threading.Event()
         self._stopping = threading.Event()
+        self._stopped = False
         self._pauses: dict[str, tuple[float, float]] = {}
-        self._claim()
-        self._construct()
+        self._next_due = inf
+        self._leases: list[Leases] = []
+        self._watches: list[Watch] = []
+        self._opened: list[Datastore] = []
+        try:
+            self._claim()
+            self._construct()
+        except BaseException:
+            self._close()
+            raise
 
     @property
     def datastores(self) -> list[Datastore]:
@@ -87,8 +99,17 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         return list(dict.fromkeys(found))
 
     def start(self) -> None:
-        """Starts to lead the followers, in a thread of its own."""
-        self._check_events()
+        """Starts to lead the followers, in a thread of its own.
+
+        Raises UnknownEvents, and upstream's RunnerAlreadyStartedError: a runner starts once.
+        """
+        if self.is_started:
+            raise upstream.RunnerAlreadyStartedError
+        try:
+            self._check_events()
+        except BaseException:
+            self._close()
+            raise
         super().start()
         self._thread = threading.Thread(target=self._work, name=self._definition.name, daemon=True)
         self._thread.start()
@@ -99,11 +120,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        for each in self.apps.values():
-            each.close()
-        self.views.close()
-        for watch in self._watches:
-            watch.close()
+        self._close()
 
     def get(self, cls: type[TApplication]) -> TApplication:
         """The application of that class."""
@@ -121,8 +138,11 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
         until = None if horizon is None else self._now().timestamp() + horizon
-        behind = any(each.lag for each in self.places())
-        return not behind and timers_pending(self.datastores, until) == 0
+        before = fences(self.datastores)
+        if any(each.lag for each in self.places()) or timers_pending(self.datastores, until):
+            return False
+        # A timer that fires between the two looks is seen by neither, nor is what it leads to.
+        return True
 
     def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
         """Waits until the system is settled. Raises TimeoutError when it takes longer."""
@@ -141,20 +161,35 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                 )
                 raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
 
+    def _close(self) -> None:
+        """Once, because a datastore counts who has it open."""
+        if self._stopped:
+            return
+        self._stopped = True
+        for watch in self._watches:
+            watch.close()
+        for app in self.apps.values():
+            app.close()
+        for datastore in self._opened:
+            datastore.close()
+
+    def _open(self, url: str) -> Datastore:
+        datastore = Datastore.open(url)
+        self._opened.append(datastore)
+        return datastore
+
     def _claim(self) -> None:
-        """Each store, before anything is created in it."""
+        """All stores, before anything is created in one of them."""
         names = [each.name for each in self._definition.members]
-        urls = {name: url_of(self.env or {}, name) for name in names}
-        urls["views"] = views_url(self.env or {})
-        for url in dict.fromkeys(urls.values()):
-            datastore = Datastore.open(url)
-            try:
-                claim(datastore, self._definition.name, names)
-            finally:
-                datastore.close()
+        urls = [url_of(self.env or {}, name) for name in names]
+        found = [self._open(url) for url in dict.fromkeys([*urls, views_url(self.env or {})])]
+        for datastore in found:
+            refuse_another(datastore, self._definition.name)
+        for datastore in found:
+            claim(datastore, self._definition.name, names)
 
     def _construct(self) -> None:
-        self.views = Datastore.open(views_url(self.env or {}))
+        self.views = self._open(views_url(self.env or {}))
         self.views.prepare()
         for cls in self._definition.members:
             self.apps[cls.name] = cls(env=self.env)
@@ -174,13 +209,16 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         held: dict[Datastore, list[str]] = {}
         for follower in self.followers:
             held.setdefault(follower.datastore, []).append(follower.name)
-        self._leases = Leases(held)
+        self._leases = [Leases(datastore, names) for datastore, names in held.items()]
+        for app in self.apps.values():
+            app.asking.meanwhile = self._keep_leases
 
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self._definition.members:
             application = self.apps[cls.name]
             topics = topics_of(self._definition, cls)
-            if topics:
+            if topics or cls.handlers:
+                # Without a saga that leads it, it has no log to follow; it may still have timers.
                 participant = Participant(application, topics, self.tails[cls.name])
                 yield Follower(participant, application.datastore, self._leaders(cls.name))
         for model in self._definition.read_models:
@@ -223,40 +261,48 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                 self._rest()
         for follower in self._held():
             self._guarded(follower.name, follower.save)
-        self._guarded("leases", self._leases.release)
+        for leases in self._leases:
+            self._guarded(_name_of(leases), leases.release)
 
     def _cycle(self) -> bool:
         """One round over all logs and followers; says whether anything moved."""
-        self._guarded("leases", self._take_leases)
+        for leases in self._leases:
+            self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
         moved = False
+        # Before the logs are read: what was in a log when a timer was due is heard before it fires.
+        now = self._now().timestamp()
         for tail in {name: t for each in held for name, t in each.leaders.items()}.values():
-            moved |= self._guarded(tail.application, tail.refresh)
+            moved |= self._guarded(f"the log of {tail.application}", tail.refresh)
         for follower in held:
             if self._stopping.is_set():
                 return True
             moved |= self._guarded(follower.name, follower.step)
             if follower.unsaved > UNSAVED:
                 self._guarded(follower.name, follower.save)
-        return self._guarded("timers", lambda: self._fire(held)) or moved
+        return self._fire(held, now) or moved
 
-    def _take_leases(self) -> None:
-        gained = self._leases.renew()
+    def _take(self, leases: Leases) -> None:
+        gained = leases.renew()
         for follower in self.followers:
             if follower.name in gained:
                 follower.forget()
 
-    def _held(self) -> list[Follower]:
-        return [each for each in self.followers if each.name in self._leases.held]
+    def _keep_leases(self) -> None:
+        for leases in self._leases:
+            pass
 
-    def _fire(self, held: list[Follower]) -> bool:
-        now = self._now().timestamp()
+    def _held(self) -> list[Follower]:
+        held: set[str] = set().union(*(each.held for each in self._leases))
+        return [each for each in self.followers if each.name in held]
+
+    def _fire(self, held: list[Follower], now: float) -> bool:
         dues = self._dues()
+        self._next_due = min((dues.get(each.name, inf) for each in held), default=inf)
         fired = False
         for follower in held:
-            due = dues.get(follower.name)
-            if due is not None and due <= now and self._at_head(follower):
-                fired |= follower.fire(now)
+            if dues.get(follower.name, inf) <= now and self._at_head(follower):
+                fired |= self._guarded(follower.name, partial(follower.fire, now))
         return fired
 
     def _at_head(self, follower: Follower) -> bool:
@@ -265,21 +311,24 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def _dues(self) -> dict[str, float]:
         dues: dict[str, float] = {}
         for datastore in self.datastores:
-            with datastore.read() as connection:
-                dues.update(first_dues(connection))
+            name = f"the timers in {datastore.address}"
+            self._guarded(name, partial(_read_dues, datastore, dues))
         return dues
 
     def _rest(self) -> None:
         for follower in self._held():
             self._guarded(follower.name, follower.save)
         self._idle.set()
-        due = min(self._dues().values(), default=float("inf"))
         resting = time.monotonic() + LONGEST_REST
         while not self._wake.wait(POLL) and time.monotonic() < resting:
-            changed = [each.changed() for each in self._watches]
-            if any(changed) or self._now().timestamp() >= due:
+            changed = self._guarded("the watch", self._changed)
+            if changed or self._now().timestamp() >= self._next_due:
                 break
         self._wake.clear()
+
+    def _changed(self) -> bool:
+        changed = [each.changed() for each in self._watches]
+        return any(changed)
 
     def _guarded(self, name: str, action: Callable[[], Any]) -> bool:
         """Runs one part; a fault of its store makes it pause, and stops no other."""
@@ -315,6 +364,15 @@ def url_of(env: Mapping[str, str], application: str) -> str:
 def views_url(env: Mapping[str, str]) -> str:
     """Where the read tables are: with the logs, if nothing else is said."""
     return env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
+
+
+def _name_of(leases: Leases) -> str:
+    return f"the leases in {leases.datastore.address}"
+
+
+def _read_dues(datastore: Datastore, dues: dict[str, float]) -> None:
+    with datastore.read() as connection:
+        dues.update(first_dues(connection))
 
 
 def _checked(system: System, only: Collection[str]) -> frozenset[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sagaline.storage import ApplicationRecorder, Datastore
-from sagaline.storage.followers import all_positions
+from sagaline.storage.followers import all_fences, all_positions
 from sagaline.storage.timers import pending_timers
 
 
@@ -38,6 +38,15 @@ def places(
         for follower, leaders in followed.items()
         for leader in leaders
     ]
+
+
+def fences(datastores: Iterable[Datastore]) -> list[dict[str, int]]:
+    """The fences of all followers, store by store: equal if nobody has written in between."""
+    found: list[dict[str, int]] = []
+    for datastore in datastores:
+        with datastore.read() as connection:
+            found.append(all_fences(connection))
+    return found
 
 
 def timers_pending(datastores: Iterable[Datastore], until: float | None) -> int:

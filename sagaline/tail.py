@@ -55,6 +55,7 @@ class Tail:
 
     def refresh(self) -> bool:
         """Reads what others have written; says whether there was something."""
+        self.complete = False
         page = self._recorder.page(self.head, PAGE)
         self.complete = len(page.rows) < PAGE
         if page.head <= self.head:

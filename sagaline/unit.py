@@ -141,6 +141,11 @@ class Unit:
         self._forget_changes()
 
     @property
+    def changes_timers(self) -> bool:
+        """Whether it sets or cancels timers."""
+        return bool(self._timers)
+
+    @property
     def size(self) -> int:
         """How many events wait to be written."""
         return len(self._rows)

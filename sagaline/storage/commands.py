@@ -17,30 +17,21 @@ class KnownCommand(NamedTuple):
 
     digest: str
     position: int | None
+    application: str
 
 
-def known_commands(
-    connection: Connection, application: str, ids: Sequence[UUID]
-) -> dict[UUID, KnownCommand]:
-    """Those of the ids that were used before."""
+def known_commands(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, KnownCommand]:
+    """Those of the ids that were used before, for whatever application of the store."""
     known: dict[UUID, KnownCommand] = {}
     for chunk in _chunks([str(each) for each in ids]):
-        query = select(commands.c.id, commands.c.digest, commands.c.position).where(
-            commands.c.application == application, commands.c.id.in_(chunk)
-        )
-        for row in connection.execute(query):
-            known[UUID(row.id)] = KnownCommand(row.digest, row.position)
+        for row in connection.execute(select(commands).where(commands.c.id.in_(chunk))):
+            known[UUID(row.id)] = KnownCommand(row.digest, row.position, row.application)
     return known
 
 
-def remember_commands(
-    connection: Connection, application: str, given: Mapping[UUID, KnownCommand]
-) -> None:
+def remember_commands(connection: Connection, given: Mapping[UUID, KnownCommand]) -> None:
     """Adds ids. Raises upstream's IntegrityError where another writer was first."""
-    rows = [
-        {"id": str(id_), "application": application, **each._asdict()}
-        for id_, each in given.items()
-    ]
+    rows = [{"id": str(id_), **each._asdict()} for id_, each in given.items()]
     if rows:
         connection.execute(insert(commands), rows)
 

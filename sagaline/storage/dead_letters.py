@@ -39,7 +39,9 @@ def add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
     A letter that is there already is written again: a timer may have been set anew and failed anew.
     """
     if letters:
-        connection.execute(_delete, [{"by": x[0], "of": x[1], "at": x[2]} for x in letters])
+        connection.execute(
+            _delete, [{"by": x.follower, "of": x.leader, "at": x.position} for x in letters]
+        )
         connection.execute(insert(dead_letters), [each._asdict() for each in letters])
 
 

@@ -1,7 +1,7 @@
 """Followers and how far each has come along the logs that it follows."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection, Table, bindparam, select, update
@@ -110,6 +110,14 @@ def advance(connection: Connection, name: str, fence: int, positions: Mapping[st
     return fence + 1
 
 
+def bump(connection: Connection, name: str) -> None:
+    """Moves the fence: a runner that leads this follower must not build on what it read before.
+
+    To be called first in the transaction, as `advance` is, so that the two never wait crosswise.
+    """
+    connection.execute(_bump_fence, {"follower": name})
+
+
 def position(connection: Connection, name: str, leader: str) -> int:
     """How far a follower has come along one log; 0 where it has not begun."""
     place = {"follower": name, "leader": leader}
@@ -122,12 +130,17 @@ def move_forward(connection: Connection, name: str, leader: str, new: int) -> No
     Raises upstream's IntegrityError where the position is already there or further. The condition
     is part of the write: a check before it would let two runners through.
     """
-    # A runner that leads this follower by batches must not build on what it read before.
-    connection.execute(_bump_fence, {"follower": name})
+    bump(connection, name)
     place_forward = _statements[connection.dialect.name].place_forward
     row = {"follower": name, "leader": leader, "position": new}
     if connection.execute(place_forward, row).rowcount == 0:
         raise IntegrityError(f"{name} has already processed event {new} of {leader}")
+
+
+def all_fences(connection: Connection) -> dict[str, int]:
+    """The fence of every follower: as long as it stands, the follower has written nothing."""
+    rows: Any = connection.execute(select(followers.c.name, followers.c.fence))
+    return dict(rows.tuples().all())
 
 
 def all_positions(connection: Connection) -> dict[tuple[str, str], int]:

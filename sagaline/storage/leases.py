@@ -56,6 +56,12 @@ def take_leases(
     return {name for (name,) in connection.execute(statement)}
 
 
+def keep_leases(connection: Connection, owner: str, seconds: float) -> None:
+    """Renews the leases that an owner has, and takes no others."""
+    statement = update(followers).where(followers.c.owner == owner)
+    connection.execute(statement.values(lease_until=_now(connection) + literal(seconds)))
+
+
 def release_leases(connection: Connection, owner: str) -> None:
     """Gives all leases of an owner back, for others to take at once."""
     statement = update(followers).where(followers.c.owner == owner)

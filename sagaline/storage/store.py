@@ -47,6 +47,11 @@ def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> N
         connection.execute(update(store).values(system=system, applications=names))
 
 
+def refuse_another(datastore: "Datastore", system: str) -> None:
+    """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing."""
+    _refuse_another(datastore, _look(datastore), system)
+
+
 def check(datastore: "Datastore", application: str) -> None:
     """Lets an application use the store, if nobody has claimed it or it is one of the system's.
 

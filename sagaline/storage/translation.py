@@ -17,6 +17,10 @@ _CLASSES: dict[str, type[persistence.PersistenceError]] = {
     )
 }
 
+_LIMIT = "54"
+"""PostgreSQL's class of what is too large, such as a key for its index. The driver counts it among
+the faults of operation, but waiting makes no value smaller."""
+
 _MODULES = ("sqlalchemy", "sqlite3", "psycopg")
 
 
@@ -30,6 +34,8 @@ def translated(error: BaseException) -> BaseException:
         return error
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return persistence.OperationalError(str(error))
+    if str(getattr(getattr(error, "orig", error), "sqlstate", None)).startswith(_LIMIT):
+        return persistence.DataError(_said(error))
     for each in type(error).__mro__:
         if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
             return _CLASSES[each.__name__](_said(error))

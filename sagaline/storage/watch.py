@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from sagaline.storage.datastore import Datastore
+from sagaline.storage.translation import raise_translated
 
 PAUSE = 0.05
 """Seconds between two looks at a server's log."""
@@ -52,6 +53,9 @@ class Watch:
         cursor = self._connection.cursor()
         try:
             version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
+        except Exception as error:
+            raise_translated(error)
+            raise
         finally:
             cursor.close()
         return version

@@ -357,8 +357,8 @@ class House(Application, aggregates=[Show, Hold]):
 
     @handles(AddSeats)
     def add(self, command: AddSeats) -> Show:
-        self.meanwhile()
         show: Show = self.repository.get(Show.create_id(command.show))
+        self.meanwhile()
         show.add(command.seats)
         return show
 
@@ -606,10 +606,14 @@ class Hands:
             each.save()
 
     def fire(self, *names: str) -> bool:
-        """Fires what is due."""
+        """Fires all that is due; says whether there was anything."""
         now = self.clock().timestamp()
-        fired = [each.fire(now) for each in self._chosen(names)]
-        return any(fired)
+        fired = False
+        for each in self._chosen(names):
+            while any(timer.due_at <= now for timer in timers(self.runner, each.name)):
+                each.fire(now)
+                fired = True
+        return fired
 
     def _chosen(self, names: Sequence[str]) -> list[Follower]:
         return [self.followers[each] for each in names or self.followers]

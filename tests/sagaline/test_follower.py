@@ -1,6 +1,5 @@
 """Followers: every event once, in order, whatever happens around them."""
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,6 @@ from tests.sagaline.small_system import (
     SPAWN,
     AddSeats,
     Desk,
-    Evening,
-    Fee,
     GoodBank,
     Hands,
     House,
@@ -449,8 +446,3 @@ def test_connections_that_are_cut_between_two_batches_are_not_noticed(postgres_s
             cut_all_connections(postgres_store)
         assert statuses(led.runner) == {"confirmed": 5}
         assert wrong(led.runner) == []
-
-
-def test_it_says_by_name_what_it_is_about() -> None:
-    assert re.fullmatch(r"tests\.sagaline\.small_system:Evening", f"{Evening.__module__}:Evening")
-    assert Fee.create_id(wish().booking_id)

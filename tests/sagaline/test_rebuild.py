@@ -95,7 +95,7 @@ class Store:
 
     def positions(self) -> dict[str, int]:
         sql = "SELECT follower, position FROM positions"
-        return dict((name, at) for name, at in query(self.views, sql))
+        return {str(name): at for name, at in query(self.views, sql)}
 
     def made_by(self, view: str) -> str:
         sql = f"SELECT fingerprint FROM read_tables WHERE name = '{view}'"
@@ -122,10 +122,20 @@ def empty(store_url: str) -> Store:
 @pytest.fixture
 def store(empty: Store) -> Store:
     """A bank with thirty accounts, of which one was closed, and ninety payments."""
+    return busy(empty)
+
+
+@pytest.fixture
+def embedded(sqlite_store: str) -> Store:
+    """The same, where the kind of database makes no difference."""
+    return busy(Store(sqlite_store, sqlite_store))
+
+
+def busy(store: Store) -> Store:
     number = range(30)
     closing = [Close(account_id=account(29))]
-    give(empty.env, [*opened(number), *paid(number), *paid(number, 2), *paid(number, 4), *closing])
-    return empty
+    give(store.env, [*opened(number), *paid(number), *paid(number, 2), *paid(number, 4), *closing])
+    return store
 
 
 @pytest.fixture
@@ -161,15 +171,15 @@ def test_rows_that_the_log_does_not_tell_of_are_gone_after_a_rebuild(store: Stor
     assert store.tables() == before
 
 
-def test_one_view_alone_leaves_the_others_alone(store: Store) -> None:
-    change(store.views, "UPDATE movements SET amount = 0")
-    change(store.views, "UPDATE balances SET paid = 0")
-    left = rows_of(store.views, "movements")
-    assert list(store.rebuilt("balances")) == ["balances"]
-    assert rows_of(store.views, "movements") == left
-    assert {row[2] for row in rows_of(store.views, "balances")} == {7}
+def test_one_view_alone_leaves_the_others_alone(embedded: Store) -> None:
+    change(embedded.views, "UPDATE movements SET amount = 0")
+    change(embedded.views, "UPDATE balances SET paid = 0")
+    left = rows_of(embedded.views, "movements")
+    assert list(embedded.rebuilt("balances")) == ["balances"]
+    assert rows_of(embedded.views, "movements") == left
+    assert {row[2] for row in rows_of(embedded.views, "balances")} == {7}
     with pytest.raises(DefinitionError, match="no read model nothing"):
-        store.rebuilt("nothing")
+        embedded.rebuilt("nothing")
 
 
 def test_a_view_that_has_heard_of_nothing_is_rebuilt_too(empty: Store) -> None:
@@ -224,15 +234,15 @@ def test_a_killed_rebuild_goes_on_where_it_was(store: Store) -> None:
 
 
 def test_a_rebuild_that_goes_on_does_not_go_back_to_a_follower_that_was_rolled_back(
-    store: Store,
+    embedded: Store,
 ) -> None:
-    store.rebuilt("balances")
-    give(store.env, paid(range(20)))
-    store.stopped(at=130)
-    store.rolled_back("balances")
-    store.rebuilt("balances")
-    assert store.differences()["balances"] == []
-    assert rows_of(store.views, "balances")[0][3] in (3, 4)
+    embedded.rebuilt("balances")
+    give(embedded.env, paid(range(20)))
+    embedded.stopped(at=130)
+    embedded.rolled_back("balances")
+    embedded.rebuilt("balances")
+    assert embedded.differences()["balances"] == []
+    assert rows_of(embedded.views, "balances")[0][3] in (3, 4)
 
 
 def test_a_changed_read_model_is_built_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,17 +264,17 @@ def test_a_changed_read_model_is_built_anew(store: Store, monkeypatch: pytest.Mo
     assert store.made_by("balances") == fingerprint(Balances)
 
 
-def test_what_killed_rebuilds_and_verifications_left_is_cleaned_up(store: Store) -> None:
-    clean = store.names()
-    store.stopped(verify=True)
-    store.stopped(verify=True)
-    assert len(store.names()) == len(clean) + 2, "the second one has removed the first"
-    store.stopped()
-    assert len(store.names()) == len(clean) + 2, "a rebuild has removed that"
-    store.rebuilt("balances", verify=True)
-    assert len(store.names()) == len(clean) + 2, "a verification takes no rebuild away"
-    assert store.rebuilt("balances")["balances"].events == 121 - 40
-    assert store.names() == sorted([*clean, "balances__old", "balances@old"])
+def test_what_killed_rebuilds_and_verifications_left_is_cleaned_up(embedded: Store) -> None:
+    clean = embedded.names()
+    embedded.stopped(verify=True)
+    embedded.stopped(verify=True)
+    assert len(embedded.names()) == len(clean) + 2, "the second one has removed the first"
+    embedded.stopped()
+    assert len(embedded.names()) == len(clean) + 2, "a rebuild has removed that"
+    embedded.rebuilt("balances", verify=True)
+    assert len(embedded.names()) == len(clean) + 2, "a verification takes no rebuild away"
+    assert embedded.rebuilt("balances")["balances"].events == 121 - 40
+    assert embedded.names() == sorted([*clean, "balances__old", "balances@old"])
 
 
 def test_a_verification_says_which_rows_differ_and_swaps_nothing(store: Store) -> None:
@@ -286,14 +296,14 @@ def test_a_verification_says_which_rows_differ_and_swaps_nothing(store: Store) -
     assert len(store.differences()["movements"]) == 10, "ten are enough to see what it is about"
 
 
-def test_a_verification_compares_at_the_positions_of_the_live_table(store: Store) -> None:
-    with Runner(system, store.env, only=["Bank", "movements"]) as runner:
+def test_a_verification_compares_at_the_positions_of_the_live_table(embedded: Store) -> None:
+    with Runner(system, embedded.env, only=["Bank", "movements"]) as runner:
         give_to(runner, [*opened(range(50, 80)), *paid([*range(29), *range(50, 80)], 8)])
-    behind = store.positions()["balances"]
-    assert store.differences()["balances"] == []
-    assert store.positions()["balances"] == behind
-    assert store.rebuilt("balances")["balances"].rows == 59
-    assert store.positions()["balances"] > behind
+    behind = embedded.positions()["balances"]
+    assert embedded.differences()["balances"] == []
+    assert embedded.positions()["balances"] == behind
+    assert embedded.rebuilt("balances")["balances"].rows == 59
+    assert embedded.positions()["balances"] > behind
 
 
 @pytest.mark.parametrize("kind", ["raising", "unwritable", "unforeseen"])
@@ -386,10 +396,10 @@ def test_the_live_table_has_its_indexes_after_every_rebuild(store: Store) -> Non
     assert store.indexes("balances") == wanted
 
 
-def test_handlers_know_that_they_repeat_what_has_happened(store: Store) -> None:
+def test_handlers_know_that_they_repeat_what_has_happened(embedded: Store) -> None:
     assert len(trouble.letters) == 30
-    with Runner(system, store.env) as runner:
-        store.rebuilt("balances")
+    with Runner(system, embedded.env) as runner:
+        embedded.rebuilt("balances")
         assert len(trouble.letters) == 30
         give_to(runner, opened([40]))
         runner.settle()
@@ -397,31 +407,31 @@ def test_handlers_know_that_they_repeat_what_has_happened(store: Store) -> None:
     assert set(trouble.letters[30:]) == {"owner 40"}
 
 
-def test_a_rebuild_keeps_no_more_rows_in_memory_than_its_model_says(store: Store) -> None:
+def test_a_rebuild_keeps_no_more_rows_in_memory_than_its_model_says(embedded: Store) -> None:
     trouble.most_rows = 0
-    store.rebuilt("balances")
+    embedded.rebuilt("balances")
     assert 0 < trouble.most_rows <= Balances.cached_rows
-    assert {row[2:4] for row in rows_of(store.views, "balances")} == {(7, 3)}
+    assert {row[2:4] for row in rows_of(embedded.views, "balances")} == {(7, 3)}
 
 
-def test_a_position_behind_the_end_of_its_log_is_refused(store: Store) -> None:
-    change(store.views, "UPDATE positions SET position = 500 WHERE follower = 'balances'")
-    before = store.tables()
+def test_a_position_behind_the_end_of_its_log_is_refused(embedded: Store) -> None:
+    change(embedded.views, "UPDATE positions SET position = 500 WHERE follower = 'balances'")
+    before = embedded.tables()
     for verify in (False, True):
         with pytest.raises(StoreUnusable, match="balances is at 500 of Bank, whose log ends at"):
-            store.rebuilt("balances", verify=verify)
-    assert store.tables() == before
+            embedded.rebuilt("balances", verify=verify)
+    assert embedded.tables() == before
 
 
-def test_the_fingerprint_is_that_of_the_code_that_made_the_table(store: Store) -> None:
-    assert store.made_by("balances") == fingerprint(Balances)
-    change(store.views, "UPDATE read_tables SET fingerprint = 'other'")
-    give(store.env, [])
-    store.rebuilt("balances", verify=True)
-    assert store.made_by("balances") == "other", "it is still that table"
-    store.rebuilt("balances")
-    assert store.made_by("balances") == fingerprint(Balances)
-    assert store.made_by("movements") == "other"
+def test_the_fingerprint_is_that_of_the_code_that_made_the_table(embedded: Store) -> None:
+    assert embedded.made_by("balances") == fingerprint(Balances)
+    change(embedded.views, "UPDATE read_tables SET fingerprint = 'other'")
+    give(embedded.env, [])
+    embedded.rebuilt("balances", verify=True)
+    assert embedded.made_by("balances") == "other", "it is still that table"
+    embedded.rebuilt("balances")
+    assert embedded.made_by("balances") == fingerprint(Balances)
+    assert embedded.made_by("movements") == "other"
 
 
 def test_a_table_with_other_columns_is_not_run_until_it_is_rebuilt(store: Store) -> None:
@@ -434,14 +444,14 @@ def test_a_table_with_other_columns_is_not_run_until_it_is_rebuilt(store: Store)
     assert store.differences()["balances"] == []
 
 
-def test_another_system_does_not_rebuild_in_this_store(store: Store) -> None:
-    names = store.names()
+def test_another_system_does_not_rebuild_in_this_store(embedded: Store) -> None:
+    names = embedded.names()
     library = System("library", applications=[Bank], read_models=[Balances])
     with pytest.raises(StoreOfAnotherSystem):
-        list(rebuild(library, store.env))
+        list(rebuild(library, embedded.env))
     with pytest.raises(StoreOfAnotherSystem):
-        roll_back(library, store.env)
-    assert store.names() == names
+        roll_back(library, embedded.env)
+    assert embedded.names() == names
 
 
 WRITER = """
@@ -523,6 +533,8 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
             return swap(self)
 
         with monkeypatch.context() as patch:
+            # A page is more than what is written while it is folded, or it would never end.
+            patch.setattr(sagaline.rebuild, "PAGE", 60)
             patch.setattr(sagaline.rebuild._Rebuild, "_join", join)
             write()
             for _ in range(2):

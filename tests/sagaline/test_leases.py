@@ -1,0 +1,282 @@
+"""Leases: each follower has one runner at a time, and another one soon after that is gone."""
+
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+from typing_extensions import override
+
+from sagaline import Runner
+from sagaline.errors import FencedOut
+from sagaline.lease import Leases
+from sagaline.storage import Datastore, advance, register, standing
+from sagaline.storage.leases import owners
+from sagaline.storage.tables import followers
+from tests.sagaline.small_system import (
+    SPAWN,
+    Desk,
+    GoodBank,
+    House,
+    OpenShow,
+    Paid,
+    Till,
+    env,
+    letters,
+    named,
+    statuses,
+    system,
+    until,
+    wish,
+    wrong,
+)
+from tests.storage.stores import opened
+
+NAMES = ["Evening", "House"]
+
+
+@pytest.fixture(autouse=True)
+def _renewed_whenever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagaline.lease.RENEWAL", 0.0)
+
+
+def prepared(datastore: Datastore) -> None:
+    datastore.prepare()
+    with datastore.write() as connection:
+        for name in NAMES:
+            register(connection, name, ["Desk"])
+
+
+def fences(datastore: Datastore) -> list[int]:
+    with datastore.read() as connection:
+        return [standing(connection, name).fence for name in NAMES]
+
+
+def lease_until(datastore: Datastore, name: str) -> float:
+    with datastore.read() as connection:
+        query = select(followers.c.lease_until).where(followers.c.name == name)
+        return connection.execute(query).scalar_one() or 0.0
+
+
+def run_out(datastore: Datastore) -> None:
+    """As if the time of all leases had passed."""
+    with datastore.write() as connection:
+        connection.execute(update(followers).values(lease_until=1.0))
+
+
+def test_one_has_them_and_the_other_waits(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        assert first.renew() == first.held == set(NAMES)
+        assert second.renew() == second.held == set()
+        assert first.renew() == set()
+        assert first.held == set(NAMES)
+        with datastore.read() as connection:
+            assert set(owners(connection)) == set(NAMES)
+
+
+def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.renew()
+        before, until_then = fences(datastore), lease_until(datastore, "House")
+        leases.renew()
+        leases.keep()
+        assert fences(datastore) == before
+        assert lease_until(datastore, "House") > until_then
+
+
+def test_what_is_kept_in_the_middle_of_a_batch_takes_nothing_new(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
+        first.renew()
+        second.renew()
+        first.release()
+        second.keep()
+        assert second.held == {"Evening"}
+        assert second.renew() == {"House"}
+
+
+def test_what_is_released_is_free_at_once(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        first.renew()
+        first.release()
+        assert first.held == set()
+        assert second.renew() == set(NAMES)
+
+
+def test_who_takes_over_moves_the_fence(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        first.renew()
+        before = fences(datastore)
+        run_out(datastore)
+        assert second.renew() == set(NAMES)
+        assert fences(datastore) == [each + 1 for each in before]
+        with pytest.raises(FencedOut), datastore.write() as connection:
+            advance(connection, "House", before[1], {"Desk": 1})
+        assert first.renew() == first.held == set()
+
+
+def test_an_owner_that_nobody_has_followed_goes_on(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.renew()
+        before = fences(datastore)
+        run_out(datastore)
+        with datastore.read() as connection:
+            assert owners(connection) == {}
+        assert leases.renew() == set()
+        assert fences(datastore) == before
+
+
+def test_it_asks_no_more_often_than_it_must(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.lease.RENEWAL", 60.0)
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.renew()
+        before = lease_until(datastore, "House")
+        leases.renew()
+        leases.keep()
+        assert lease_until(datastore, "House") == before
+
+
+def taking_and_dying(url: str) -> None:
+    with opened(url) as datastore:
+        Leases(datastore, NAMES).renew()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        process = SPAWN.Process(target=taking_and_dying, args=(store_url,))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        with datastore.read() as connection:
+            assert set(owners(connection)) == set(NAMES)
+        assert Leases(datastore, NAMES).renew() == set(NAMES)
+
+
+def test_an_owner_on_another_machine_is_waited_for(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        far = "elsewhere:1:abc"
+        with datastore.write() as connection:
+            connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
+        leases = Leases(datastore, NAMES)
+        assert leases.renew() == set()
+        run_out(datastore)
+        assert leases.renew() == set(NAMES)
+
+
+# Runners
+
+
+def led_by(runner: Runner) -> set[str]:
+    with runner.views.read() as connection:
+        return set(owners(connection))
+
+
+def test_a_second_runner_takes_over_when_the_first_one_stops(store_url: str) -> None:
+    with Runner(system, env(store_url)) as second:
+        until(lambda: len(led_by(second)) == len(second.followers))
+        with Runner(system, env(store_url)) as idle:
+            idle.get(House).open(OpenShow(show="Hamlet", seats=10))
+            idle.get(Desk).want(wish())
+            idle.settle()
+            second.stop()
+            idle.get(Desk).want(wish("Bea"))
+            idle.settle(timeout=5.0)
+            assert statuses(idle) == {"confirmed": 2}
+            assert wrong(idle) == []
+
+
+def running_until_killed(url: str, ready: Any) -> None:
+    runner = Runner(system, env(url))
+    runner.start()
+    ready.set()
+    signal.pause()
+
+
+def test_a_second_runner_takes_over_when_the_first_one_is_killed(store_url: str) -> None:
+    ready = SPAWN.Event()
+    process = SPAWN.Process(target=running_until_killed, args=(store_url, ready))
+    process.start()
+    assert ready.wait(30)
+    with Runner(system, env(store_url)) as runner:
+        house, desk = runner.get(House), runner.get(Desk)
+        house.open(OpenShow(show="Hamlet", seats=50))
+        desk.execute([wish(f"guest {each}") for each in range(60)])
+        until(lambda: "Hold.Made" in named(runner, House))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        desk.execute([wish(f"late {each}") for each in range(10)])
+        runner.settle()
+        assert statuses(runner) == {"confirmed": 50, "cancelled": 20}
+        assert wrong(runner) == []
+        assert letters(runner) == []
+
+
+class SlowBank(GoodBank):
+    """Answers when its owner's lease would have run out long ago, had nobody renewed it."""
+
+    def __init__(self, datastore: Datastore, seconds: float) -> None:
+        super().__init__()
+        self.datastore = datastore
+        self.seconds = seconds
+
+    @override
+    def answer(self, key: str) -> Paid:
+        first = lease_until(self.datastore, "Till")
+        until(lambda: lease_until(self.datastore, "Till") > first + 2 * self.seconds)
+        return Paid("slowly")
+
+
+def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.lease.SECONDS", 0.5)
+    monkeypatch.setattr("sagaline.lease.RENEWAL", 0.1)
+    monkeypatch.setattr("sagaline.asking.BEAT", 0.05)
+    with Runner(system, env(store_url)) as first, Runner(system, env(store_url)) as second:
+        banks = []
+        for runner in (first, second):
+            bank = SlowBank(runner.get(Till).datastore, 0.5)
+            runner.get(Till).bank = bank
+            banks.append(bank)
+        first.get(House).open(OpenShow(show="Hamlet", seats=10))
+        first.get(Desk).want(wish())
+        first.settle()
+        # One of them was asked, once: nobody took the batch from him.
+        assert sum(bank.asked.total() for bank in banks) == 1
+        assert statuses(first) == {"confirmed": 1}
+        assert wrong(first) == []
+
+
+def test_a_lease_is_by_the_clock_of_the_database(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        Leases(datastore, NAMES).renew()
+        with datastore.read() as connection:
+            kind = datastore.dialect
+            sql = {
+                "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+                "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
+            }[kind]
+            now = float(connection.execute(text(sql)).scalar_one())
+        assert now < lease_until(datastore, "House") < now + 60

@@ -1,0 +1,115 @@
+"""Which saga instances there are, where each is, and why."""
+
+from typing import Any
+
+from domain.order import Order
+from domain.payment import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundRefused
+from domain.reservation import StockDispatched, StockRefused, StockReleased, StockReserved
+from domain.shipment import ShipmentBooked, ShipmentRefused
+from sagaline.journal import journal_id
+from sagaline.saga_list import SagaList
+from sagaline.testing import given
+from sagaline.testing.aggregates import LONG_AGO
+from sagaline.testing.read_models import FoldedRows, given_read_model
+from sagaline.testing.sagas import GivenSaga
+from sagas.order_fulfilment import OrderFulfilment
+from tests.sagas.shop import ORDER, PLACED
+
+SAGA = journal_id("OrderFulfilment", str(ORDER))
+STEPS = ["reserve_stock", "take_payment", "book_shipment", "dispatch_stock", "complete_order"]
+
+
+def paid() -> GivenSaga:
+    """A saga that is about to ship."""
+    return given(OrderFulfilment, PLACED, StockReserved).when(PaymentCaptured, reference="ch_1")
+
+
+def listed(story: GivenSaga) -> FoldedRows:
+    """The list when the saga has recorded this story, each of its events in a batch of its own."""
+    events: list[Any] = story.events
+    return given_read_model(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
+
+
+def row(story: GivenSaga) -> dict[str, Any]:
+    (found,) = listed(story).rows
+    return {name: found[name] for name in ("state", "step", "remaining", "reason")}
+
+
+def after(*steps: str) -> str:
+    return ", ".join(steps)
+
+
+def test_a_saga_that_has_begun_is_listed_with_what_is_left() -> None:
+    story = given(OrderFulfilment, PLACED)
+    listed(story).then_row(SAGA, name="OrderFulfilment", key=str(ORDER), ended_at=None)
+    assert row(story) == {
+        "state": "running",
+        "step": "reserve_stock",
+        "remaining": after(*STEPS[1:]),
+        "reason": "",
+    }
+
+
+def test_each_step_leaves_less() -> None:
+    story = paid()
+    assert row(story)["step"] == "book_shipment"
+    assert row(story)["remaining"] == after(*STEPS[3:])
+    story = story.when(ShipmentBooked, tracking_number="SL1").when(StockDispatched)
+    assert (row(story)["step"], row(story)["remaining"]) == ("complete_order", "")
+
+
+def test_a_completed_saga_has_an_end_and_nothing_left() -> None:
+    story = paid().when(ShipmentBooked, tracking_number="SL1")
+    story = story.when(StockDispatched).when(Order.Completed, placed_at=LONG_AGO)
+    (found,) = listed(story).rows
+    assert (found["state"], found["remaining"], found["reason"]) == ("completed", "", "")
+    assert found["ended_at"] >= found["started_at"]
+
+
+def test_a_saga_that_turned_round_says_why_and_what_is_still_to_undo() -> None:
+    story = paid()
+    story = story.when(ShipmentRefused, reason="undeliverable address")
+    assert row(story) == {
+        "state": "compensating",
+        "step": "take_payment",
+        "remaining": "reserve_stock",
+        "reason": "undeliverable address",
+    }
+    story = story.when(PaymentRefunded)
+    assert (row(story)["step"], row(story)["remaining"]) == ("reserve_stock", "")
+    story = story.when(StockReleased)
+    assert (row(story)["state"], row(story)["remaining"]) == ("compensated", "")
+    assert row(story)["reason"] == "undeliverable address"
+
+
+def test_a_refusal_at_the_first_step_ends_it_at_once() -> None:
+    story = given(OrderFulfilment, PLACED).when(StockRefused, reason="unknown SKU A1")
+    assert (row(story)["state"], row(story)["reason"]) == ("compensated", "unknown SKU A1")
+
+
+def test_a_saga_that_is_stuck_says_at_which_step_and_why() -> None:
+    story = paid()
+    story = story.when(ShipmentRefused, reason="undeliverable address")
+    story = story.when(RefundRefused, reason="refund refused").when_pause_ends("take_payment")
+    assert row(story)["state"] == "compensating"
+    story = story.when(RefundRefused, reason="refund refused").when_pause_ends("take_payment")
+    story = story.when(RefundRefused, reason="refund refused").when(StockReleased)
+    assert row(story) == {
+        "state": "parked",
+        "step": "take_payment",
+        "remaining": "",
+        "reason": "refund refused",
+    }
+
+
+def test_a_retry_after_a_fault_is_still_running() -> None:
+    story = given(OrderFulfilment, PLACED, StockReserved).when_fault("take_payment")
+    story = story.when_pause_ends("take_payment")
+    assert (row(story)["state"], row(story)["step"]) == ("running", "take_payment")
+    story = story.when(PaymentDeclined, reason="card declined")
+    assert (row(story)["state"], row(story)["reason"]) == ("compensating", "card declined")
+
+
+def test_what_only_is_noted_changes_nothing() -> None:
+    story = given(OrderFulfilment, PLACED, StockReserved)
+    assert row(story.when(StockReserved)) == row(story)

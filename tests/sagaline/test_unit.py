@@ -1,0 +1,429 @@
+"""Units of work, and the commands that people give: one effect for each id, whoever gives it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from eventsourcing.application import AggregateNotFoundError
+
+from sagaline import Application, Command, DefinitionError, SetTimer, handles, seconds
+from sagaline.asking import Asking, Fault
+from sagaline.errors import CommandConflict, NotStorable
+from sagaline.message import Trace
+from sagaline.unit import Unit
+from tests.sagaline.small_system import (
+    SPAWN,
+    AddSeats,
+    AlreadyWanted,
+    AskForReminder,
+    Booking,
+    Declined,
+    Desk,
+    GoodBank,
+    Hands,
+    House,
+    OpenShow,
+    Paid,
+    Porter,
+    Remind,
+    Show,
+    TakeFee,
+    Till,
+    env,
+    hands,
+    joined,
+    named,
+    wish,
+)
+
+
+def seats_left(led: Hands, show: str = "Hamlet") -> int:
+    found: Show = led.runner.get(House).repository.get(Show.create_id(show))
+    return found.left
+
+
+# The same command
+
+
+def test_the_same_command_twice_is_one_effect(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        add = AddSeats(show="Hamlet", seats=5)
+        first, second = led.runner.get(House).add(add), led.runner.get(House).add(add)
+        assert (first.position, first.duplicate) == ("house:2", False)
+        assert (second.position, second.duplicate) == ("house:2", True)
+        assert seats_left(led) == 105
+
+
+def test_the_same_command_twice_in_one_batch_is_one_effect(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        add, other = AddSeats(show="Hamlet", seats=5), AddSeats(show="Hamlet", seats=7)
+        receipts = led.runner.get(House).execute([add, other, add])
+        assert [(x.position, x.duplicate) for x in receipts] == [
+            ("house:2", False),
+            ("house:3", False),
+            ("house:2", True),
+        ]
+        assert seats_left(led) == 112
+
+
+def test_the_same_command_is_known_after_a_restart(store_url: str) -> None:
+    add = AddSeats(show="Hamlet", seats=5)
+    for duplicate in (False, True):
+        with hands(store_url) as led:
+            if not duplicate:
+                led.open()
+            assert led.runner.get(House).add(add).duplicate is duplicate
+            assert seats_left(led) == 105
+
+
+def test_an_id_that_was_used_for_something_else_is_refused(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        house = led.runner.get(House)
+        add = AddSeats(show="Hamlet", seats=5)
+        house.add(add)
+        with pytest.raises(CommandConflict, match=str(add.id)):
+            house.add(AddSeats(id=add.id, show="Hamlet", seats=6))
+        first, other = house.execute([add, add.model_copy(update={"seats": 7})])
+        assert first.duplicate
+        assert isinstance(other.error, CommandConflict)
+        assert seats_left(led) == 105
+
+
+def test_an_id_that_was_used_for_another_application_is_refused(store_url: str) -> None:
+    with hands(store_url) as led:
+        id_ = uuid4()
+        led.runner.get(House).open(OpenShow(id=id_, show="Hamlet", seats=3))
+        with pytest.raises(CommandConflict):
+            led.runner.get(Desk).want(wish().model_copy(update={"id": id_}))
+        assert named(led.runner, Desk) == []
+
+
+def adding(url: str, ready: Any, commands: Sequence[AddSeats], answers: Any) -> None:
+    """Somebody who gives commands in a process of his own, without a runner."""
+    house = House({**env(url), "PERSISTENCE_MODULE": "sagaline.storage"})
+    ready.wait()
+    for each in commands:
+        receipt = house.add(each)
+        answers.put((str(each.id), receipt.position, receipt.duplicate))
+    house.close()
+
+
+def test_two_processes_that_give_the_same_commands_have_one_effect(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open(seats=0)
+        commands = [AddSeats(show="Hamlet", seats=1) for _ in range(40)]
+        ready, answers = SPAWN.Barrier(2), SPAWN.Queue()
+        both = [
+            SPAWN.Process(target=adding, args=(store_url, ready, commands, answers)) for _ in "ab"
+        ]
+        joined(*both)
+        told = [answers.get() for _ in range(80)]
+        assert seats_left(led) == 40
+        # Both were told the same positions; to one of them each was new.
+        assert len({(id_, position) for id_, position, _ in told}) == 40
+        assert sum(not duplicate for *_, duplicate in told) == 40
+
+
+def test_two_writers_of_one_aggregate_lose_nothing(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open(seats=0)
+        ready, answers = SPAWN.Barrier(2), SPAWN.Queue()
+        both = [
+            SPAWN.Process(
+                target=adding,
+                args=(
+                    store_url,
+                    ready,
+                    [AddSeats(show="Hamlet", seats=1) for _ in range(40)],
+                    answers,
+                ),
+            )
+            for _ in "ab"
+        ]
+        joined(*both)
+        assert len([answers.get() for _ in range(80)]) == 80
+        assert seats_left(led) == 80
+
+
+def test_a_command_that_another_writer_overtakes_is_tried_again(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url) as other:
+        led.open(seats=0)
+        house = led.runner.get(House)
+        tries = 0
+
+        def overtake() -> None:
+            nonlocal tries
+            tries += 1
+            if tries < 5:
+                other.runner.get(House).add(AddSeats(show="Hamlet", seats=10))
+
+        house.meanwhile = overtake
+        assert not house.add(AddSeats(show="Hamlet", seats=1)).duplicate
+        assert tries == 5
+        assert seats_left(led) == 41
+
+
+# Batches
+
+
+def test_a_refused_command_does_not_stop_the_others(store_url: str) -> None:
+    with hands(store_url) as led:
+        known = wish("Ada")
+        desk = led.runner.get(Desk)
+        desk.want(known)
+        again = known.model_copy(update={"id": uuid4()})
+        receipts = desk.execute([wish("Bea"), again, wish("Cy"), again, wish("Dan")])
+        assert [type(x.error) for x in receipts] == [
+            type(None),
+            AlreadyWanted,
+            type(None),
+            AlreadyWanted,
+            type(None),
+        ]
+        assert [x.position for x in receipts] == ["desk:2", None, "desk:3", None, "desk:4"]
+        assert len(named(led.runner, Desk)) == 4
+
+
+def test_a_refused_command_may_be_given_again(store_url: str) -> None:
+    with hands(store_url) as led:
+        house = led.runner.get(House)
+        add = AddSeats(show="Hamlet", seats=1)
+        with pytest.raises(AggregateNotFoundError):
+            house.add(add)
+        led.open()
+        assert not house.add(add).duplicate
+
+
+def test_what_cannot_be_stored_refuses_one_command(store_url: str) -> None:
+    with hands(store_url) as led:
+
+        class Cursing(GoodBank):
+            def answer(self, key: str) -> Declined | Paid:
+                return Declined("\ud800") if self.asked.total() == 2 else Paid("good")
+
+        till = led.runner.get(Till)
+        till.bank = Cursing()
+        receipts = till.execute([TakeFee(booking_id=uuid4()) for _ in "abc"])
+        assert [type(each.error) for each in receipts] == [type(None), NotStorable, type(None)]
+        assert named(led.runner, Till) == ["Fee.Asked", "Fee.Paid"] * 2
+
+
+def test_a_command_without_events_has_no_position_and_counts_once(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask = AskForReminder(guest="Ada", after=60)
+        porter = led.runner.get(Porter)
+        assert [porter.ask_for_one(ask).duplicate for _ in "ab"] == [False, True]
+        assert porter.ask_for_one(ask).position is None
+
+
+def test_a_person_hears_at_once_that_a_port_is_down(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+
+        class Down:
+            def collect(self, key: str) -> Any:
+                raise ConnectionError("down")
+
+        till = led.runner.get(Till)
+        till.bank = Down()
+        with pytest.raises(ConnectionError):
+            till.take(TakeFee(booking_id=uuid4()))
+        assert named(led.runner, Till) == []
+
+
+def test_nothing_at_all_is_a_batch(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        assert led.runner.get(Desk).execute([]) == []
+
+
+# The identity map
+
+
+def unit_of(led: Hands) -> Unit:
+    return led.runner.get(House).unit()
+
+
+def test_all_handlers_of_a_batch_see_the_same_aggregate(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        unit = unit_of(led)
+        id_ = Show.create_id("Hamlet")
+        assert unit.get(id_) is unit.get(id_)
+        assert unit.find([id_, uuid4()]) == [unit.get(id_), None]
+        with pytest.raises(AggregateNotFoundError):
+            unit.get(Show.create_id("Lear"))
+
+
+def test_what_was_not_there_is_looked_for_again_in_the_next_batch(store_url: str) -> None:
+    with hands(store_url) as led:
+        unit = unit_of(led)
+        lear = Show.create_id("Lear")
+        assert unit.find([lear]) == [None]
+        unit.committed()
+        led.open("Lear")
+        assert unit.get(lear).left == 100
+
+
+def test_what_others_have_changed_is_read_again(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open("Hamlet", 10)
+        led.open("Lear", 10)
+        unit = unit_of(led)
+        unit.refresh()
+        hamlet, lear = unit.find([Show.create_id("Hamlet"), Show.create_id("Lear")])
+        led.runner.get(House).add(AddSeats(show="Hamlet", seats=1))
+        unit.refresh()
+        assert unit.get(hamlet.id).left == 11
+        assert unit.get(lear.id) is lear
+
+
+def test_a_change_that_is_rolled_back_is_forgotten(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open("Hamlet", 10)
+        unit = unit_of(led)
+        unit.trace = Trace("key", "cause", 1)
+        show = unit.get(Show.create_id("Hamlet"))
+        show.add(5)
+        unit.record([])
+        assert unit.size == 1
+        unit.discard()
+        assert unit.size == 0
+        assert unit.get(show.id).left == 10
+
+
+def test_what_a_unit_has_written_it_need_not_read(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open("Hamlet", 10)
+        unit = unit_of(led)
+        unit.refresh()
+        show = unit.get(Show.create_id("Hamlet"))
+        unit.trace = Trace("key", "cause", 1)
+        show.add(5)
+        unit.record([show])
+        house = led.runner.get(House)
+        with house.datastore.write() as connection:
+            assert list(unit.write(connection)) == [2]
+        before, messages = unit.committed()
+        assert (before, [x.id for x in messages]) == (1, [2])
+        assert (messages[0].key, messages[0].cause, messages[0].hop) == ("key", "cause", 1)
+        unit.refresh()
+        assert unit.get(show.id) is show
+
+
+def test_a_timer_is_set_inside_a_handler_only(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        remind = SetTimer("1", seconds(1), Remind(guest="Ada", words="now"))
+        with pytest.raises(LookupError):
+            led.runner.get(Porter).set_timer(remind)
+
+
+def test_aggregates_can_be_asked_for_outside_a_handler(store_url: str) -> None:
+    with hands(store_url) as led:
+        wanted = wish()
+        led.want(wanted)
+        repository = led.runner.get(Desk).repository
+        found: list[Booking | None] = repository.find(Booking, [wanted.booking_id, uuid4()])
+        assert found[0] is not None
+        assert found[0].open
+        assert found[1] is None
+        assert repository.get(wanted.booking_id, version=1).version == 1
+
+
+# Handlers
+
+
+class Ping(Command):
+    pass
+
+
+def test_a_handler_must_not_take_the_name_of_something_that_is_there() -> None:
+    with pytest.raises(DefinitionError, match=r"Box\.save: every application has a method"):
+
+        class Box(Application):
+            @handles(Ping)
+            def save(self, command: Ping) -> None: ...  # type: ignore[override]
+
+
+def test_a_command_has_one_handler() -> None:
+    with pytest.raises(DefinitionError, match="a second handler of Ping"):
+
+        class Box(Application):
+            @handles(Ping)
+            def once(self, command: Ping) -> None: ...
+
+            @handles(Ping)
+            def twice(self, command: Ping) -> None: ...
+
+
+# Ports
+
+
+def test_ports_are_asked_at_the_same_time(sqlite_store: str) -> None:
+    arrived, all_here = [], Event()
+
+    def call() -> str:
+        arrived.append(1)
+        if len(arrived) == 8:
+            all_here.set()
+        assert all_here.wait(10)
+        return "met"
+
+    assert Asking("Till", at_once=8).ask([call] * 8) == ["met"] * 8
+
+
+def test_answers_stand_in_the_order_of_the_calls() -> None:
+    def answer(value: int) -> int:
+        return value
+
+    assert Asking("Till").ask([partial(answer, each) for each in range(100)]) == list(range(100))
+    assert Asking("Till").ask([]) == []
+
+
+def test_no_more_calls_are_under_way_than_allowed() -> None:
+    under_way, most = [], []
+
+    def call() -> None:
+        under_way.append(1)
+        most.append(len(under_way))
+        under_way.pop()
+
+    Asking("Till", at_once=3).ask([call] * 50)
+    assert max(most) <= 3
+
+
+def test_a_port_that_fails_is_a_fault_and_the_others_answer() -> None:
+    def fail() -> None:
+        raise ConnectionError("no \ud800 line")
+
+    def stop() -> None:
+        raise SystemExit(1)
+
+    first, second, third = Asking("Till").ask([fail, lambda: 2, stop])
+    assert first == Fault("ConnectionError: no \\ud800 line")
+    assert second == 2
+    assert third == Fault("SystemExit: 1")
+
+
+def test_a_port_that_hangs_is_a_fault_and_takes_nothing_from_the_next_batch() -> None:
+    release = Event()
+    beats: list[int] = []
+    asking = Asking("Till", at_once=2, limit=0.2, meanwhile=lambda: beats.append(1))
+    try:
+        silence = Fault("no answer within 0.2 s")
+        assert asking.ask([release.wait, lambda: 1, lambda: 2]) == [silence, 1, 2]
+        assert asking.ask([release.wait] * 3) == [silence] * 3
+        assert asking.ask([lambda: 3] * 3) == [3] * 3
+        assert beats
+    finally:
+        release.set()
+
+
+def test_a_clock_is_given_to_each_application(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        assert led.runner.get(Porter).now() == led.clock() == datetime(2026, 1, 1, 20, tzinfo=UTC)
