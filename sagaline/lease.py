@@ -16,8 +16,8 @@ from sagaline.storage.leases import keep_leases, known_owners, release_leases, t
 SECONDS = 4.0
 """How long a lease lasts: a dead owner is followed within that time, and a renewal."""
 
-RENEWAL = 1.0
-"""Seconds between two renewals."""
+RENEWAL = 0.75
+"""Seconds between two renewals: with a rest, what is given back is led again within one second."""
 
 
 class Leases:

@@ -38,7 +38,7 @@ POLL = 0.005
 UNSAVED = 5_000
 """Events that a follower may skip before it records its position, while there is work."""
 
-LONGEST_REST = 0.5
+LONGEST_REST = 0.25
 """Seconds without a look at the leases."""
 
 LONGEST_PAUSE = 5.0
@@ -142,7 +142,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         if any(each.lag for each in self.places()) or timers_pending(self.datastores, until):
             return False
         # A timer that fires between the two looks is seen by neither, nor is what it leads to.
-        return True
+        return fences(self.datastores) == before
 
     def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
         """Waits until the system is settled. Raises TimeoutError when it takes longer."""
@@ -290,7 +290,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     def _keep_leases(self) -> None:
         for leases in self._leases:
-            pass
+            self._guarded(_name_of(leases), leases.keep)
 
     def _held(self) -> list[Follower]:
         held: set[str] = set().union(*(each.held for each in self._leases))

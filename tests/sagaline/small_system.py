@@ -706,7 +706,9 @@ def _wrong_bookings(runner: Runner) -> Iterator[str]:
         yield f"{confirmed} confirmed, but {paid}"
 
 
-SPAWN = multiprocessing.get_context("spawn")
+# From a server that has imported what they need: a process of its own starts at once.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["pytest", "tests.sagaline.small_system"])
 
 
 def joined(*processes: Any) -> None:

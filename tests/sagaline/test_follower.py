@@ -14,7 +14,7 @@ from typing_extensions import override
 from sagaline.follower import Follower
 from sagaline.participant import Participant
 from tests.sagaline.small_system import (
-    SPAWN,
+    PROCESSES,
     AddSeats,
     Desk,
     GoodBank,
@@ -232,8 +232,8 @@ def test_two_processes_that_lead_all_followers_at_once_have_each_effect_once(
         opened(led, seats=25)
         for _ in range(10):
             led.want(*wishes(12))
-        ready = SPAWN.Barrier(2)
-        joined(*[SPAWN.Process(target=settled_by_hand, args=(store_url, ready)) for _ in "ab"])
+        ready = PROCESSES.Barrier(2)
+        joined(*[PROCESSES.Process(target=settled_by_hand, args=(store_url, ready)) for _ in "ab"])
         assert statuses(led.runner) == {"confirmed": 75, "cancelled": 45}
         assert wrong(led.runner) == []
         assert letters(led.runner) == []
@@ -370,9 +370,9 @@ def test_nothing_is_skipped_while_another_process_keeps_the_database(sqlite_stor
     with hands(f"{sqlite_store}?timeout=0.05") as led:
         opened(led)
         led.want(*wishes(5))
-        locked, done = SPAWN.Event(), SPAWN.Event()
+        locked, done = PROCESSES.Event(), PROCESSES.Event()
         path = sqlite_store.removeprefix("sqlite:///")
-        process = SPAWN.Process(target=locking, args=(path, locked, done))
+        process = PROCESSES.Process(target=locking, args=(path, locked, done))
         process.start()
         try:
             locked.wait()

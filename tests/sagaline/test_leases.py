@@ -16,7 +16,7 @@ from sagaline.storage import Datastore, advance, register, standing
 from sagaline.storage.leases import owners
 from sagaline.storage.tables import followers
 from tests.sagaline.small_system import (
-    SPAWN,
+    PROCESSES,
     Desk,
     GoodBank,
     House,
@@ -162,7 +162,7 @@ def taking_and_dying(url: str) -> None:
 def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        process = SPAWN.Process(target=taking_and_dying, args=(store_url,))
+        process = PROCESSES.Process(target=taking_and_dying, args=(store_url,))
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL
@@ -213,8 +213,8 @@ def running_until_killed(url: str, ready: Any) -> None:
 
 
 def test_a_second_runner_takes_over_when_the_first_one_is_killed(store_url: str) -> None:
-    ready = SPAWN.Event()
-    process = SPAWN.Process(target=running_until_killed, args=(store_url, ready))
+    ready = PROCESSES.Event()
+    process = PROCESSES.Process(target=running_until_killed, args=(store_url, ready))
     process.start()
     assert ready.wait(30)
     with Runner(system, env(store_url)) as runner:

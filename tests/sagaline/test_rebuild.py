@@ -542,8 +542,10 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
                 write()
 
     reader.start()
-    writing(store.views, rebuild_while)
-    reader.stop()
+    try:
+        writing(store.views, rebuild_while)
+    finally:
+        reader.stop()
     assert reader.error is None
     assert reader.seen == sorted(reader.seen), "rows or payments went missing for a while"
     assert reader.seen[0] >= (29, 87)

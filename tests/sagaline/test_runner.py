@@ -18,7 +18,7 @@ from sagaline.asking import Asking
 from sagaline.errors import StoreOfAnotherSystem, UnknownEvents
 from sagaline.storage import Datastore
 from tests.sagaline.small_system import (
-    SPAWN,
+    PROCESSES,
     AddSeats,
     AskForReminder,
     Clock,
@@ -266,8 +266,8 @@ def test_it_sees_what_another_process_writes(store_url: str) -> None:
     with Runner(system, env(store_url)) as runner:
         opened(runner)
         runner.settle()
-        ready = SPAWN.Barrier(1)
-        joined(SPAWN.Process(target=wanting, args=(store_url, ready, 5)))
+        ready = PROCESSES.Barrier(1)
+        joined(PROCESSES.Process(target=wanting, args=(store_url, ready, 5)))
         # No command is given here, and nobody is woken.
         until(lambda: statuses(runner) == {"confirmed": 5})
         assert wrong(runner) == []
@@ -282,9 +282,9 @@ def running(url: str, ready: Any, done: Any) -> None:
 def test_two_runners_in_two_processes_while_commands_arrive(store_url: str) -> None:
     with Runner(system, env(store_url), only=["show_list"]) as here:
         opened(here, seats=30)
-        ready, done = SPAWN.Barrier(4), SPAWN.Event()
-        runners = [SPAWN.Process(target=running, args=(store_url, ready, done)) for _ in "ab"]
-        people = [SPAWN.Process(target=wanting, args=(store_url, ready, 25)) for _ in "ab"]
+        ready, done = PROCESSES.Barrier(4), PROCESSES.Event()
+        runners = [PROCESSES.Process(target=running, args=(store_url, ready, done)) for _ in "ab"]
+        people = [PROCESSES.Process(target=wanting, args=(store_url, ready, 25)) for _ in "ab"]
         for each in runners:
             each.start()
         joined(*people)
@@ -313,8 +313,8 @@ def locking(path: str, locked: Any, done: Any) -> None:
 
 @contextmanager
 def locked(url: str) -> Iterator[None]:
-    taken, done = SPAWN.Event(), SPAWN.Event()
-    process = SPAWN.Process(target=locking, args=(make_url(url).database, taken, done))
+    taken, done = PROCESSES.Event(), PROCESSES.Event()
+    process = PROCESSES.Process(target=locking, args=(make_url(url).database, taken, done))
     process.start()
     try:
         assert taken.wait(30)

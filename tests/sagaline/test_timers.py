@@ -13,7 +13,7 @@ from sagaline.status import Place
 from sagaline.storage.timers import TimerRow
 from sagaline.timers import command_class, timer_message, timer_of
 from tests.sagaline.small_system import (
-    SPAWN,
+    PROCESSES,
     AskForReminder,
     Clock,
     GoodBank,
@@ -173,8 +173,8 @@ def test_two_processes_fire_each_timer_once(store_url: str) -> None:
         guests = [f"guest {each}" for each in range(1_200)]
         asked = [AskForReminder(guest=each, after=60) for each in guests]
         led.runner.get(Porter).execute(asked)
-        ready = SPAWN.Barrier(2)
-        joined(*[SPAWN.Process(target=firing, args=(store_url, ready)) for _ in "ab"])
+        ready = PROCESSES.Barrier(2)
+        joined(*[PROCESSES.Process(target=firing, args=(store_url, ready)) for _ in "ab"])
         assert sorted(guest for guest, _ in reminded(led)) == sorted(guests)
         assert letters(led.runner) == []
 

@@ -16,7 +16,7 @@ from sagaline.errors import CommandConflict, NotStorable
 from sagaline.message import Trace
 from sagaline.unit import Unit
 from tests.sagaline.small_system import (
-    SPAWN,
+    PROCESSES,
     AddSeats,
     AlreadyWanted,
     AskForReminder,
@@ -119,9 +119,10 @@ def test_two_processes_that_give_the_same_commands_have_one_effect(store_url: st
     with hands(store_url) as led:
         led.open(seats=0)
         commands = [AddSeats(show="Hamlet", seats=1) for _ in range(40)]
-        ready, answers = SPAWN.Barrier(2), SPAWN.Queue()
+        ready, answers = PROCESSES.Barrier(2), PROCESSES.Queue()
         both = [
-            SPAWN.Process(target=adding, args=(store_url, ready, commands, answers)) for _ in "ab"
+            PROCESSES.Process(target=adding, args=(store_url, ready, commands, answers))
+            for _ in "ab"
         ]
         joined(*both)
         told = [answers.get() for _ in range(80)]
@@ -134,9 +135,9 @@ def test_two_processes_that_give_the_same_commands_have_one_effect(store_url: st
 def test_two_writers_of_one_aggregate_lose_nothing(store_url: str) -> None:
     with hands(store_url) as led:
         led.open(seats=0)
-        ready, answers = SPAWN.Barrier(2), SPAWN.Queue()
+        ready, answers = PROCESSES.Barrier(2), PROCESSES.Queue()
         both = [
-            SPAWN.Process(
+            PROCESSES.Process(
                 target=adding,
                 args=(
                     store_url,
