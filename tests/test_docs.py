@@ -1,0 +1,219 @@
+"""What the README and the docs show is run, and what they name is there."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from application import settings as shop_settings
+from application.system import system
+from sagaline import settings
+from sagaline.diagram import saga_diagram
+from tests.cli.command_line import LIMIT, CommandLine, clean_environment
+
+HOUSE = Path(__file__).parents[1]
+README = HOUSE / "README.md"
+PAGES = [README, *sorted((HOUSE / "docs").glob("*.md"))]
+COLUMNS = "160"
+"""Wide enough that no table is cut off."""
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"# (\w+\.py)\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Something that a page shows: Python, shell lines, or what they print."""
+
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page, up to the next heading of two marks. Its blocks belong together."""
+
+    page: Path
+    heading: str
+    text: str
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [Block(*found) for found in BLOCK.findall(self.text)]
+
+    @property
+    def shows(self) -> set[str]:
+        return {each.language for each in self.blocks}
+
+    def __str__(self) -> str:
+        return f"{self.page.name}: {self.heading}"
+
+
+def sections(page: Path) -> Iterator[Section]:
+    for part in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE):
+        heading, _, text = part.partition("\n")
+        yield Section(page, heading.lstrip("# "), text)
+
+
+SECTIONS = [section for page in PAGES for section in sections(page)]
+RUN = [each for each in SECTIONS if each.shows & {"python", "sh"}]
+
+
+def section(heading: str) -> Section:
+    (found,) = [each for each in sections(README) if each.heading == heading]
+    return found
+
+
+class Reader:
+    """Someone who does what a page says, in a folder with the environment of `make setup`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._programs = folder / ".venv" / "bin"
+        self._programs.mkdir(parents=True)
+        self._program("python", f'exec "{sys.executable}" "$@"')
+        self._program("sagaline", f'exec "{sys.executable}" -m sagaline "$@"')
+        # What it would do takes minutes; that it would do something is looked up.
+        self._program("make", f'for each; do grep -q "^$each:" "{HOUSE}/Makefile" || exit 2; done')
+        self._program("activate", "true")
+        known = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["tool"]["sagaline"]
+        lines = [f'{name} = "{value}"' for name, value in known.items()]
+        (folder / "pyproject.toml").write_text("\n".join(["[tool.sagaline]", *lines]))
+
+    def _program(self, name: str, script: str) -> None:
+        program = self._programs / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    def keep(self, block: Block) -> None:
+        """Puts a file where the page says, or runs Python that is no file."""
+        named = FILE.match(block.text)
+        (self.folder / (named[1] if named else "snippet.py")).write_text(block.text, "utf-8")
+        if named is None:
+            self.run(Block("sh", "python snippet.py"))
+
+    def run(self, block: Block) -> str:
+        """Runs shell lines; what they say, on both ways, in order."""
+        env = clean_environment() | {"COLUMNS": COLUMNS, "PYTHONDONTWRITEBYTECODE": "1"}
+        env["PATH"] = f"{self._programs}{os.pathsep}{env['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text],
+            cwd=self.folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT,
+        )
+        assert done.returncode == 0, f"{block.text}\nsaid\n{done.stdout}"
+        return done.stdout
+
+
+CHANGING = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?"), "TIME"),
+    (re.compile(r"\d+(\.\d+)? (ms|s|min)\b"), "LONG"),
+    (re.compile(r" +"), " "),
+)
+"""What differs from one run to the next."""
+
+
+def shape(text: str) -> list[str]:
+    """The lines of an output without what differs from run to run, and without rules."""
+    for pattern, name in CHANGING:
+        text = pattern.sub(name, text)
+    return [line.strip() for line in text.splitlines() if line.strip(" ─")]
+
+
+def says(shown: str, said: str) -> bool:
+    """Whether this was said; three dots stand for any text, and alone for any lines."""
+    lines = [
+        r"(.*\n)*?" if line == "..." else ".*".join(map(re.escape, line.split("..."))) + r"\n"
+        for line in shape(shown)
+    ]
+    return re.fullmatch("".join(lines), "".join(f"{line}\n" for line in shape(said))) is not None
+
+
+@pytest.mark.parametrize("section", RUN, ids=str)
+def test_what_a_page_shows_runs_and_prints_what_it_says(section: Section, tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    said = ""
+    for block in section.blocks:
+        if block.language == "python":
+            reader.keep(block)
+        elif block.language == "sh":
+            said = reader.run(block)
+        elif block.language == "text" and said:
+            assert says(block.text, said), f"shown:\n{block.text}\nsaid:\n{said}"
+
+
+def test_a_first_saga_takes_less_than_forty_lines_of_code() -> None:
+    files = [b.text for b in section("A first saga").blocks if b.language == "python"][:2]
+    lines = [line for text in files for line in text.splitlines() if line.strip()]
+    code = [line for line in lines if not line.startswith(("#", "from ", "import "))]
+    assert "class BookTrip(Saga" in files[0]
+    assert "Runner(system" in files[1]
+    assert len(code) < 40
+
+
+def test_the_diagram_of_the_readme_is_the_one_that_is_printed() -> None:
+    (diagram,) = [b.text for b in section("The shop").blocks if b.language == "mermaid"]
+    (saga,) = system.sagas
+    assert f"`sagaline diagram {saga.__name__}`" in section("The shop").text
+    assert diagram.strip() == saga_diagram(saga)
+
+
+def paths_of(page: Path) -> Iterator[tuple[str, Path]]:
+    """The files that a page links to, and those that it names together with a test in them."""
+    text = page.read_text("utf-8")
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in link:
+            yield link, page.parent / link
+    for name in re.findall(r"`((?:\w+/)+[\w.-]*)(?:::\w+)?`", text):
+        yield name, HOUSE / name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_names_are_there(page: Path) -> None:
+    assert [name for name, path in paths_of(page) if not path.exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text("utf-8"))
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if f"def {test}(" not in (HOUSE / file).read_text("utf-8")
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_places_that_a_page_links_to_on_itself_are_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
+
+
+def test_every_setting_is_in_the_readme_and_no_other() -> None:
+    told = set(re.findall(r"^\| `((?:SAGALINE|SHOP)_\w+)`", README.read_text("utf-8"), re.M))
+    ours = {f"SAGALINE_{name}".upper() for name in settings.Settings.model_fields}
+    shops = {f"SHOP_{name}".upper() for name in shop_settings.Settings.model_fields}
+    assert told == ours | shops
+
+
+def test_what_the_readme_says_is_not_there_is_not_there(tmp_path: Path) -> None:
+    text = section("What is not there yet").text
+    commands = re.findall(r"`((?:sagas|timers|dead-letters) \w+|check)`", text)
+    line = CommandLine(tmp_path, clean_environment(), "sqlite:///none.db")
+    there = [each for each in commands if line.sagaline(*each.split(), "--help").status == 0]
+    assert commands
+    assert there == [], "The README says that these are not there yet"
