@@ -1,6 +1,6 @@
 """What a saga instance does next, given what it has heard. Pure: it writes only to the journal.
 
-The order in which one input is taken is part of the documentation (docs/guarantees.md) and is
+The order in which one input is taken is part of the documentation (docs/how-a-saga-runs.md) and is
 pinned by a test.
 """
 
