@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 from eventsourcing.utils import EnvType
 from sqlalchemy import Connection
@@ -47,6 +46,7 @@ from sagaline.storage.read_tables import (
     shadows,
 )
 from sagaline.system import System
+from sagaline.tail import message_of
 
 PAGE = 2_000
 """Events folded in one transaction."""
@@ -294,19 +294,7 @@ class _Rebuild:
         app = self._logs[leader]
         after = self._positions[leader]
         page = app.recorder.page(after, PAGE, self._projector.topics, upto=upto)
-        messages = [
-            Message(
-                leader,
-                row.id,
-                row.topic,
-                key=row.key,
-                cause=row.cause,
-                hop=row.hop or 0,
-                decode=partial(app.mapper.to_domain_event, row),  # type: ignore[arg-type]
-            )
-            for row in page.rows
-        ]
-        return messages, page.head
+        return [message_of(leader, row, app.mapper) for row in page.rows], page.head
 
     def _fold(self, messages: list[Message]) -> None:
         self._projector.begin(messages)

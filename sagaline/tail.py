@@ -60,20 +60,23 @@ class Tail:
         self.complete = len(page.rows) < PAGE
         if page.head <= self.head:
             return False
-        self._add([self._message(row) for row in page.rows], page.head)
+        self._add(self._messages_of(page.rows), page.head)
         return True
 
     def read(self, after: int, limit: int, topics: Collection[str] | None) -> Batch:
         """Up to `limit` messages behind `after`, of these topics, and how far that reaches."""
         if after < self._start:
             page = self._recorder.page(after, limit, topics, upto=self._start)
-            return Batch([self._message(row) for row in page.rows], page.head)
+            return Batch(self._messages_of(page.rows), page.head)
         first = bisect_right(self._messages, after, key=_id)
         taken = self._messages[first : first + limit]
         upto = self.head if first + limit >= len(self._messages) else taken[-1].id
         if topics is not None:
             taken = [each for each in taken if each.topic in topics]
         return Batch(taken, max(upto, after))
+
+    def _messages_of(self, rows: list[LogRow]) -> list[Message]:
+        return [message_of(self.application, row, self._mapper) for row in rows]
 
     def _add(self, messages: list[Message], head: int) -> None:
         self._messages.extend(messages)
@@ -83,13 +86,15 @@ class Tail:
             self._messages = self._messages[-WINDOW // 2 :]
             self._start = dropped[-1].id
 
-    def _message(self, row: LogRow) -> Message:
-        return Message(
-            self.application,
-            row.id,
-            row.topic,
-            key=row.key,
-            cause=row.cause,
-            hop=row.hop or 0,
-            decode=partial(self._mapper.to_domain_event, row),
-        )
+
+def message_of(application: str, row: LogRow, mapper: Any) -> Message:
+    """A row of an application's log as a message, whose event is decoded when it is asked for."""
+    return Message(
+        application,
+        row.id,
+        row.topic,
+        key=row.key,
+        cause=row.cause,
+        hop=row.hop or 0,
+        decode=partial(mapper.to_domain_event, row),
+    )
