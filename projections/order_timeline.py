@@ -81,8 +81,13 @@ def _one_line(text: str) -> str:
 
 def name_of(event: Any) -> str:
     """What a person calls the event: ``Order.Placed``, or the command that it gives."""
-    named: object = event.command if isinstance(event, Journal.Requested) else event
-    return type(named).__qualname__.rpartition("<locals>.")[2]
+    kind: Any = type(event.command if isinstance(event, Journal.Requested) else event)
+    return _name_of_class(kind)
+
+
+@cache
+def _name_of_class(kind: type) -> str:
+    return kind.__qualname__.rpartition("<locals>.")[2]
 
 
 @singledispatch

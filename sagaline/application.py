@@ -124,7 +124,8 @@ class Application(ProcessApplication[UUID]):
 
     def unit(self) -> Unit:
         """A new, empty unit of work on this application's log."""
-        return Unit(self.name, self.recorder, self.mapper, lambda: self.now())
+        mapper = cast("TypedMapper", self.mapper)
+        return Unit(self.name, self.recorder, mapper, lambda: self.now())
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""

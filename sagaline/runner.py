@@ -38,6 +38,12 @@ POLL = 0.005
 UNSAVED = 5_000
 """Events that a follower may skip before it records its position, while there is work."""
 
+VIEW_BATCH = 5_000
+"""Events that a read model takes at once, and that it may fall behind while there is other work."""
+
+PATIENCE = 1.0
+"""Seconds that a read model may fall behind while there is other work."""
+
 LONGEST_REST = 0.25
 """Seconds without a look at the leases."""
 
@@ -82,6 +88,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._stopped = False
         self._pauses: dict[str, tuple[float, float]] = {}
         self._next_due = inf
+        self._viewed = 0.0
         self._leases: list[Leases] = []
         self._watches: list[Watch] = []
         self._opened: list[Datastore] = []
@@ -226,7 +233,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             with self.views.write() as connection:
                 projector.create_table(connection)
                 self._check_columns(connection, projector)
-            yield Follower(projector, self.views, self._leaders(projector.name))
+            yield Follower(projector, self.views, self._leaders(projector.name), VIEW_BATCH)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
         wanted = {each.name for each in projector.table.columns}
@@ -274,13 +281,30 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         now = self._now().timestamp()
         for tail in {name: t for each in held for name, t in each.leaders.items()}.values():
             moved |= self._guarded(f"the log of {tail.application}", tail.refresh)
-        for follower in held:
+        busy = self._step([each for each in held if each.name in self.apps])
+        views = [each for each in held if each.name not in self.apps]
+        if not busy or self._are_due(views):
+            moved |= self._step(views)
+            self._viewed = time.monotonic()
+        return self._fire(held, now) or moved or busy
+
+    def _step(self, followers: list[Follower]) -> bool:
+        moved = False
+        for follower in followers:
             if self._stopping.is_set():
                 return True
             moved |= self._guarded(follower.name, follower.step)
             if follower.unsaved > UNSAVED:
                 self._guarded(follower.name, follower.save)
-        return self._fire(held, now) or moved
+        return moved
+
+    def _are_due(self, views: list[Follower]) -> bool:
+        """Whether read models get their turn though there is other work.
+
+        The more events they take at once, the fewer times they write one row.
+        """
+        late = time.monotonic() - self._viewed > PATIENCE
+        return late or any(each.behind >= VIEW_BATCH for each in views)
 
     def _take(self, leases: Leases) -> None:
         gained = leases.renew()
