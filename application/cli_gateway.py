@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from application.cli_options import environment_of
+from application.cli_options import environment_of, system_of
 from application.gateway import SimulatedGateway
 from application.payments import Payments
 from application.ports import PortFault
@@ -16,6 +16,7 @@ from sagaline.cli.terminal import AsJson, print_json, show
 from sagaline.errors import StoreUnusable
 from sagaline.runner import environment, url_of
 from sagaline.storage import Datastore, check
+from sagaline.storage.store import refuse_another
 
 program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
 
@@ -33,6 +34,7 @@ def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -
     datastore = Datastore.open(url_of(environment(environment_of(ctx)), Payments.name))
     try:
         refuse_missing(datastore)
+        refuse_another(datastore, system_of(ctx).name)
         check(datastore, Payments.name)
         known = _allow_refunds(datastore, order_id)
     finally:

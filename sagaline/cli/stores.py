@@ -1,11 +1,9 @@
 """The stores of a system, to look into: nothing is run, created, claimed or changed."""
 
-import sqlite3
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import NoReturn
-from urllib.parse import quote
 from uuid import UUID
 
 from eventsourcing.persistence import Mapper
@@ -13,12 +11,10 @@ from eventsourcing.utils import Environment
 from sqlalchemy import Connection, Table, inspect
 
 from sagaline.application import Application
-from sagaline.errors import NameUnknown, StoreOfAnotherSystem, StoreUnusable
+from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.runner import environment, views_url
-from sagaline.storage import ApplicationRecorder, Datastore, Factory
-from sagaline.storage.sqlite import is_in_memory
-from sagaline.storage.store import Claim, check
-from sagaline.storage.tables import store
+from sagaline.storage import ApplicationRecorder, Datastore, Factory, sqlite
+from sagaline.storage.store import look, refuse_another
 from sagaline.system import System
 
 
@@ -117,30 +113,16 @@ def refuse_missing(datastore: Datastore) -> None:
     if datastore.dialect != "sqlite":
         return
     url = datastore.engine.url
-    if is_in_memory(url):
+    if sqlite.is_in_memory(url):
         _refuse(datastore, "it is in memory, where no other process can see it")
-    path = Path((url.database or "").removeprefix("file:").partition("?")[0])
-    if not path.exists():
+    if not sqlite.may(sqlite.path(url), os.F_OK):
         _refuse(datastore, "it does not exist")
-    # Connecting makes any database write ahead, so look first whether it is one of ours.
-    if path.is_file() and not _writes_ahead(path) and not _holds_a_store(path):
-        _refuse(datastore, _NOT_OURS)
 
 
 def _refuse_another(datastore: Datastore, system: System) -> None:
-    for each in system.members:
-        check(datastore, each.name)
-    with datastore.read() as connection:
-        if not _has_table(connection, store, datastore):
-            _refuse(datastore, _NOT_OURS)
-        found = Claim.read(connection)
-    if found.system not in (None, system.name):
-        raise StoreOfAnotherSystem(
-            url=datastore.address, reason="", found=found.system, wanted=system.name
-        )
-
-
-_NOT_OURS = "it has no tables of Sagaline"
+    if look(datastore) is None:
+        _refuse(datastore, "it has no tables of Sagaline")
+    refuse_another(datastore, system.name)
 
 
 def _refuse(datastore: Datastore, reason: str) -> NoReturn:
@@ -149,17 +131,3 @@ def _refuse(datastore: Datastore, reason: str) -> NoReturn:
 
 def _has_table(connection: Connection, table: Table, datastore: Datastore) -> bool:
     return inspect(connection).has_table(table.name, table.schema or datastore.schema)
-
-
-def _writes_ahead(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(20)[18:] == b"\x02\x02"
-
-
-def _holds_a_store(path: Path) -> bool:
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-        try:
-            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [store.name])
-            return found.fetchone() is not None
-        except sqlite3.DatabaseError:
-            return True  # what is wrong with it is told by whoever connects
