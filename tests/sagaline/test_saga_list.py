@@ -8,9 +8,8 @@ from domain.reservation import StockDispatched, StockRefused, StockReleased, Sto
 from domain.shipment import ShipmentBooked, ShipmentRefused
 from sagaline.journal import journal_id
 from sagaline.saga_list import SagaList
-from sagaline.testing import given
-from sagaline.testing.aggregates import LONG_AGO
-from sagaline.testing.read_models import FoldedRows, given_read_model
+from sagaline.testing import LONG_AGO, given
+from sagaline.testing.read_models import FoldedRows
 from sagaline.testing.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED
@@ -27,7 +26,7 @@ def paid() -> GivenSaga:
 def listed(story: GivenSaga) -> FoldedRows:
     """The list when the saga has recorded this story, each of its events in a batch of its own."""
     events: list[Any] = story.events
-    return given_read_model(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
+    return given(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
 
 
 def row(story: GivenSaga) -> dict[str, Any]:
