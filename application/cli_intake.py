@@ -13,11 +13,10 @@ from application.cli_input import LiveInput
 from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
-from sagaline import Application, Receipt
+from sagaline import Application, CommandConflict, Receipt
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
-from sagaline.errors import CommandConflict
 from sagaline.runner import environment, url_of
 from sagaline.storage import Datastore, check
 from sagaline.storage.store import refuse_another

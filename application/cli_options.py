@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import typer
 
+from sagaline import System
 from sagaline.cli.options import Store
 from sagaline.cli.stores import views
 from sagaline.settings import Settings, load
 from sagaline.storage import Datastore
-from sagaline.system import System
 
 SHOP = "application.system:system"
 

@@ -26,9 +26,7 @@ from application.orders import Orders
 from application.system import system
 from benchmarks.baskets import Baskets, json_lines, load
 from projections.tables import order_list, payment_ledger, stock_level
-from sagaline import Command, Runner
-from sagaline.rebuild import rebuild
-from sagaline.timeline import timeline
+from sagaline import Command, Runner, rebuild, timeline
 
 FOLDER = Path(".demo")
 COUNT = 3_000

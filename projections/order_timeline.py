@@ -17,10 +17,7 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.results import rows_of
 from projections.tables import order_timeline
-from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal
-from sagaline.message import Message
-from sagaline.read_model import ReadModel, project
+from sagaline import CommandFaulted, Journal, Message, ReadModel, project
 
 LONGEST: Final = 120
 """Characters of a summary: it is one line on a screen."""
