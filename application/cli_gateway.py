@@ -12,9 +12,9 @@ from application.payments import Payments
 from application.ports import PortFault
 from application.settings import Settings
 from sagaline import StoreUnusable
+from sagaline.assembly import environment, url_of
 from sagaline.cli.stores import refuse_missing
 from sagaline.cli.terminal import AsJson, print_json, show
-from sagaline.runner import environment, url_of
 from sagaline.storage import Datastore, check
 from sagaline.storage.store import refuse_another
 

@@ -14,10 +14,10 @@ from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
 from sagaline import Application, CommandConflict, Receipt
+from sagaline.assembly import environment, url_of
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
-from sagaline.runner import environment, url_of
 from sagaline.storage import Datastore, check
 from sagaline.storage.store import refuse_another
 

@@ -15,6 +15,7 @@ from eventsourcing.utils import EnvType
 from sqlalchemy import Connection
 
 from sagaline.application import Application
+from sagaline.assembly import environment, views_url
 from sagaline.errors import (
     DefinitionError,
     FencedOut,
@@ -27,7 +28,6 @@ from sagaline.follower import STORAGE_FAULTS
 from sagaline.message import Message
 from sagaline.projector import Projector, copy_of
 from sagaline.read_model import ReadModel, fingerprint
-from sagaline.runner import environment, views_url
 from sagaline.storage import Datastore, claim
 from sagaline.storage.followers import advance, register, standing
 from sagaline.storage.read_tables import (

@@ -11,8 +11,8 @@ from eventsourcing.utils import Environment
 from sqlalchemy import Connection, Table, inspect
 
 from sagaline.application import Application
+from sagaline.assembly import environment, views_url
 from sagaline.errors import NameUnknown, StoreUnusable
-from sagaline.runner import environment, views_url
 from sagaline.storage import ApplicationRecorder, Datastore, Factory, sqlite
 from sagaline.storage.store import look, refuse_another
 from sagaline.system import System

@@ -1,0 +1,182 @@
+"""A system on its stores: its applications, their logs, and its followers, ready to be led."""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+
+from eventsourcing.utils import EnvType
+from sqlalchemy import Connection
+
+from sagaline.application import Application
+from sagaline.codec import loaded_class
+from sagaline.errors import DefinitionError, StoreUnusable, UnknownEvents, UnknownTopic
+from sagaline.follower import Follower
+from sagaline.participant import Participant
+from sagaline.projector import Projector
+from sagaline.status import Place, places
+from sagaline.storage import Datastore, claim
+from sagaline.storage.read_tables import columns_of
+from sagaline.storage.store import refuse_another
+from sagaline.system import System, topics_of
+from sagaline.tail import Tail
+
+VIEW_BATCH = 5_000
+"""Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
+
+
+class Assembly:
+    """Opens the stores of a system, and puts its parts together on them.
+
+    Raises a `StoreUnusable` where a store cannot be opened, was made for another system or by a
+    newer version; nothing is changed then.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        env: Mapping[str, str],
+        only: Collection[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.system = system
+        self.apps: dict[str, Application] = {}
+        self.tails: dict[str, Tail] = {}
+        self.followers: list[Follower] = []
+        self._env = env
+        self._only = _checked(system, only)
+        self._opened: list[Datastore] = []
+        try:
+            self._claim()
+            self._construct(now)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def datastores(self) -> list[Datastore]:
+        """The stores of the system, each once: those of the logs, and that of the read tables."""
+        found = [each.datastore for each in self.apps.values()] + [self.views]
+        return list(dict.fromkeys(found))
+
+    def places(self) -> list[Place]:
+        """Where each follower of the system is, judged from the stores."""
+        logs = {name: each.recorder for name, each in self.apps.items()}
+        return places(self.datastores, logs, self.system.leaders_of)
+
+    def check_events(self) -> None:
+        """What no follower has passed yet must be known to the code. Raises UnknownEvents."""
+        passed: dict[str, int] = {}
+        for each in self.places():
+            passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
+        for name, app in self.apps.items():
+            unknown = [t for t in app.recorder.topics_since(passed.get(name, 0)) if not _known(t)]
+            if unknown:
+                raise UnknownEvents(
+                    url=app.datastore.address,
+                    reason="",
+                    application=name,
+                    topics=", ".join(unknown),
+                )
+
+    def close(self) -> None:
+        """Lets the stores go: once, because a datastore counts who has it open."""
+        for app in self.apps.values():
+            app.close()
+        for datastore in self._opened:
+            datastore.close()
+
+    def _open(self, url: str) -> Datastore:
+        datastore = Datastore.open(url)
+        self._opened.append(datastore)
+        return datastore
+
+    def _claim(self) -> None:
+        """All stores, before anything is created in one of them."""
+        names = [each.name for each in self.system.members]
+        urls = [url_of(self._env, name) for name in names]
+        found = [self._open(url) for url in dict.fromkeys([*urls, views_url(self._env)])]
+        for datastore in found:
+            refuse_another(datastore, self.system.name)
+        for datastore in found:
+            claim(datastore, self.system.name, names)
+
+    def _construct(self, now: Callable[[], datetime]) -> None:
+        self.views = self._open(views_url(self._env))
+        self.views.prepare()
+        for cls in self.system.members:
+            app = self.apps[cls.name] = cls(env=self._env)
+            app.now = now
+            self.tails[cls.name] = Tail(cls.name, app.recorder, app.mapper)
+        self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
+        starts: dict[str, int] = dict.fromkeys(self.tails, 0)
+        for follower in self.followers:
+            for leader, position in follower.register().items():
+                starts[leader] = max(starts[leader], position)
+        for name, position in starts.items():
+            self.tails[name].start_at(position)
+
+    def _all_followers(self) -> Iterator[Follower]:
+        for cls in self.system.members:
+            application = self.apps[cls.name]
+            topics = topics_of(self.system, cls)
+            if topics or cls.handlers:
+                # Without a saga that leads it, it has no log to follow; it may still have timers.
+                participant = Participant(application, topics, self.tails[cls.name])
+                yield Follower(participant, application.datastore, self._leaders(cls.name))
+        for model in self.system.read_models:
+            projector = Projector(model, self.views)
+            with self.views.write() as connection:
+                projector.create_table(connection)
+                self._check_columns(connection, projector)
+            yield Follower(projector, self.views, self._leaders(projector.name), VIEW_BATCH)
+
+    def _check_columns(self, connection: Connection, projector: Projector) -> None:
+        wanted = {each.name for each in projector.table.columns}
+        if wanted != set(columns_of(connection, projector.name)):
+            reason = f"{projector.name} has other columns than its read model: rebuild it"
+            raise StoreUnusable(url=self.views.address, reason=reason)
+
+    def _leaders(self, follower: str) -> dict[str, Tail]:
+        return {each: self.tails[each] for each in self.system.leaders_of[follower]}
+
+    def _wanted(self, name: str) -> bool:
+        return not self._only or name in self._only
+
+
+def environment(env: EnvType | None) -> dict[str, str]:
+    """The environment of a system: the process's own, what is given, and this storage."""
+    return {
+        "SQLALCHEMY_URL": "sqlite:///:memory:",
+        **os.environ,
+        "PERSISTENCE_MODULE": "sagaline.storage",
+        **(env or {}),
+    }
+
+
+def url_of(env: Mapping[str, str], application: str) -> str:
+    """Where the log of an application is: upstream's way of naming it."""
+    return env.get(f"{application.upper()}_SQLALCHEMY_URL") or env["SQLALCHEMY_URL"]
+
+
+def views_url(env: Mapping[str, str]) -> str:
+    """Where the read tables are: with the logs, if nothing else is said."""
+    return env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
+
+
+def _checked(system: System, only: Collection[str]) -> frozenset[str]:
+    unknown = [each for each in only if each not in system.leaders_of]
+    if unknown:
+        raise DefinitionError(
+            where=system.name,
+            problem=f"it has no follower {', '.join(unknown)}",
+            cure=f"Choose among {', '.join(system.leaders_of)}.",
+        )
+    return frozenset(only)
+
+
+def _known(topic: str) -> bool:
+    try:
+        loaded_class(topic)
+    except UnknownTopic:
+        return False
+    return True
