@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints, overload
 
 from eventsourcing.utils import construct_topic
 
@@ -19,6 +19,7 @@ from sagaline.retry import Retry
 
 E = TypeVar("E")
 Ask = Callable[[Any], Command]
+Events = type | tuple[type, ...]
 
 
 class Kind(Enum):
@@ -37,17 +38,43 @@ class Kind(Enum):
 COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
 
 
+class ByKey:
+    """Asks with a command that needs nothing but the saga's key; its name is where it stands."""
+
+    def __init__(self, command: type[Command]) -> None:
+        self.command = command
+        self.__name__ = command.__name__
+
+    def __call__(self, saga: "Saga") -> Command:
+        """The command, as a method would return it."""
+        return self.command(**{str(self.command.key_field): saga.key})
+
+
+class Declared:
+    """A part of a saga that asks with a command, and the name that it goes by."""
+
+    ask: Ask
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if isinstance(self.ask, ByKey):
+            self.ask.__name__ = name
+
+    @property
+    def name(self) -> str:
+        """The name in the class of the saga."""
+        return self.ask.__name__
+
+
 @dataclass(frozen=True)
-class Undo:
+class Undo(Declared):
     """What takes a step's effect back."""
 
-    name: str
     ask: Ask
     done: tuple[type, ...]
     refused: tuple[type, ...]
 
 
-class Step:
+class Step(Declared):
     """One local transaction of a saga: the command that asks for it, and the answers to expect."""
 
     def __init__(
@@ -59,7 +86,6 @@ class Step:
         within: timedelta | None,
         retry: Retry,
     ) -> None:
-        self.name = ask.__name__
         self.ask = ask
         self.done = done
         self.refused = refused
@@ -68,20 +94,25 @@ class Step:
         self.retry = retry
         self.undoing: Undo | None = None
 
+    @overload
+    def undo(self, command: type[Command], *, done: Events, refused: Events = ()) -> Undo: ...
+    @overload
+    def undo(self, *, done: Events, refused: Events = ()) -> Callable[[Ask], Undo]: ...
     def undo(
-        self, *, done: type | tuple[type, ...], refused: type | tuple[type, ...] = ()
-    ) -> Callable[[Ask], Undo]:
+        self, command: type[Command] | None = None, *, done: Events, refused: Events = ()
+    ) -> Undo | Callable[[Ask], Undo]:
         """Declares, under the step, the command that takes its effect back.
 
         `done` is the event that says that it is undone, `refused` the one that says that it
-        cannot be. An undo must be safe to ask for when the step's outcome is not known.
+        cannot be. An undo must be safe to ask for when the step's outcome is not known. Like a
+        step it is a method, or a command alone.
         """
 
         def declare(ask: Ask) -> Undo:
-            self.undoing = Undo(ask.__name__, ask, _classes(done), _classes(refused))
+            self.undoing = Undo(ask, _classes(done), _classes(refused))
             return self.undoing
 
-        return declare
+        return declare if command is None else declare(ByKey(command))
 
 
 @dataclass(frozen=True)
@@ -92,15 +123,38 @@ class Closing:
     ask: Ask
 
 
+@overload
 def step(
+    command: type[Command],
     *,
-    done: type | tuple[type, ...],
-    refused: type | tuple[type, ...] = (),
+    done: Events,
+    refused: Events = (),
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
     retry: Retry | None = None,
-) -> Callable[[Ask], Step]:
+) -> Step: ...
+@overload
+def step(
+    *,
+    done: Events,
+    refused: Events = (),
+    kind: Kind = COMPENSATABLE,
+    within: timedelta | None = None,
+    retry: Retry | None = None,
+) -> Callable[[Ask], Step]: ...
+def step(
+    command: type[Command] | None = None,
+    *,
+    done: Events,
+    refused: Events = (),
+    kind: Kind = COMPENSATABLE,
+    within: timedelta | None = None,
+    retry: Retry | None = None,
+) -> Step | Callable[[Ask], Step]:
     """Declares a step: the method returns the command that asks a participant for it.
+
+    A command that needs nothing but the saga's key is named in place of a method:
+    ``hold_seat = step(HoldSeat, done=SeatHeld)``.
 
     `done` and `refused` are the events that answer it. `within` bounds the whole step, its retries
     included; without it the saga waits for ever. `retry` says how often a fault is tried again.
@@ -109,7 +163,7 @@ def step(
     def declare(ask: Ask) -> Step:
         return Step(ask, _classes(done), _classes(refused), kind, within, retry or Retry())
 
-    return declare
+    return declare if command is None else declare(ByKey(command))
 
 
 def on_compensated(ask: Ask) -> Closing:
@@ -206,7 +260,7 @@ class Saga:
         return {name: _command_of(cls, ask) for name, ask in asks.items()}
 
 
-def _classes(given: type | tuple[type, ...]) -> tuple[type, ...]:
+def _classes(given: Events) -> tuple[type, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
@@ -215,6 +269,8 @@ def _topics(*classes: tuple[type, ...]) -> str:
 
 
 def _command_of(cls: type[Saga], ask: Ask) -> type[Command]:
+    if isinstance(ask, ByKey):
+        return _by_key_alone(cls, ask)
     try:
         hint = get_type_hints(ask).get("return")
     except NameError as error:
@@ -230,6 +286,19 @@ def _command_of(cls: type[Saga], ask: Ask) -> type[Command]:
         where=f"{cls.__name__}.{ask.__name__}",
         problem="its return annotation names no command",
         cure="Annotate it with the class of the command that it returns.",
+    )
+
+
+def _by_key_alone(cls: type[Saga], ask: ByKey) -> type[Command]:
+    fields = ask.command.model_fields.items()
+    wanted = {name for name, field in fields if field.is_required()}
+    if wanted == {ask.command.key_field}:
+        return ask.command
+    name = ask.command.__name__
+    raise DefinitionError(
+        where=f"{cls.__name__}.{ask.__name__}",
+        problem=f"{name} is not made from a key alone",
+        cure=f"Declare a method that returns it, or a key and no other field that {name} needs.",
     )
 
 

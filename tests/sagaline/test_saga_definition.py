@@ -24,7 +24,7 @@ from sagaline.saga import (
     on_compensated,
     step,
 )
-from sagaline.testing.aggregates import SOMEONE, happened
+from sagaline.testing import SOMEONE, given, happened
 from tests.sagas.trip import BookTrip
 
 
@@ -264,6 +264,44 @@ def test_a_step_says_which_command_it_gives() -> None:
     told = problem_of(lambda: saga(ask=step(done=Made, kind=NO_EFFECT)(ask)))
     assert "cannot be read (name 'Nowhere' is not defined)" in told
     assert "Import the command's class" in told
+
+
+class MakeMuch(Make):
+    much: int
+
+
+class MakeKeyless(Command):
+    pass
+
+
+def test_a_command_that_needs_the_key_alone_stands_for_its_method() -> None:
+    class Short(Saga, starts_on=Started, key=number_of):
+        make = step(Make, done=Made)
+        unmake = make.undo(Unmake, done=Unmade)
+        send = step(Send, done=Sent, refused=NotSent, kind=PIVOT)
+
+    assert list(Short.steps) == ["make", "send"]
+    assert Short.commands() == {"make": Make, "unmake": Unmake, "send": Send}
+    story = given(Short, happened(Started, number=7)).then(Make(number=7))
+    story = story.when(Made).then(Send(number=7))
+    story.when(NotSent, reason="lost").then(Unmake(number=7))
+
+
+def test_it_is_the_same_definition_as_with_methods() -> None:
+    class Work(Saga, starts_on=Started, key=number_of):
+        make = step(Make, done=Made, refused=NotMade)
+        unmake = make.undo(Unmake, done=Unmade)
+        send = step(Send, done=Sent, kind=NO_EFFECT)
+
+    Work.__qualname__, Work.__module__ = declared().__qualname__, declared().__module__
+    assert Work.fingerprint() == declared().fingerprint()
+
+
+@pytest.mark.parametrize("command", [MakeMuch, MakeKeyless])
+def test_a_command_that_needs_more_or_has_no_key_needs_a_method(command: type[Command]) -> None:
+    told = problem_of(lambda: saga(make=step(command, done=Made, kind=NO_EFFECT)))
+    name = command.__name__
+    assert told.startswith(f"Work.make: {name} is not made from a key alone. Declare a method")
 
 
 # The fingerprint.
