@@ -9,7 +9,13 @@ from sqlalchemy import Connection
 
 from sagaline.application import Application
 from sagaline.codec import loaded_class
-from sagaline.errors import DefinitionError, StoreUnusable, UnknownEvents, UnknownTopic
+from sagaline.errors import (
+    DefinitionError,
+    LogTooShort,
+    StoreUnusable,
+    UnknownEvents,
+    UnknownTopic,
+)
 from sagaline.follower import Follower
 from sagaline.participant import Participant
 from sagaline.projector import Projector
@@ -63,20 +69,26 @@ class Assembly:
         logs = {name: each.recorder for name, each in self.apps.items()}
         return places(self.datastores, logs, self.system.leaders_of)
 
-    def check_events(self) -> None:
-        """What no follower has passed yet must be known to the code. Raises UnknownEvents."""
+    def check(self) -> None:
+        """Holds the logs against the positions and against the code.
+
+        Raises LogTooShort where a follower is ahead of a log, and UnknownEvents where the code does
+        not know what no follower has passed yet.
+        """
         passed: dict[str, int] = {}
         for each in self.places():
-            passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
-        for name, app in self.apps.items():
-            unknown = [t for t in app.recorder.topics_since(passed.get(name, 0)) if not _known(t)]
-            if unknown:
-                raise UnknownEvents(
-                    url=app.datastore.address,
+            if each.position > each.head:
+                raise LogTooShort(
+                    url=self.apps[each.leader].datastore.address,
                     reason="",
-                    application=name,
-                    topics=", ".join(unknown),
+                    application=each.leader,
+                    follower=each.follower,
+                    position=each.position,
+                    head=each.head,
                 )
+            passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
+        for name in self.apps:
+            self._check_topics(name, passed.get(name, 0))
 
     def close(self) -> None:
         """Lets the stores go: once, because a datastore counts who has it open."""
@@ -84,6 +96,14 @@ class Assembly:
             app.close()
         for datastore in self._opened:
             datastore.close()
+
+    def _check_topics(self, name: str, after: int) -> None:
+        app = self.apps[name]
+        unknown = [each for each in app.recorder.topics_since(after) if not _known(each)]
+        if unknown:
+            raise UnknownEvents(
+                url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
+            )
 
     def _open(self, url: str) -> Datastore:
         datastore = Datastore.open(url)

@@ -61,6 +61,18 @@ class UnknownEvents(StoreUnusable):
     topics: str
 
 
+class LogTooShort(StoreUnusable):
+    """{follower} has read the log of {application} in {url} up to {position}; it ends at {head}.
+
+    One of the two was restored from a back-up without the other: restore both.
+    """
+
+    follower: str
+    application: str
+    position: int
+    head: int
+
+
 class NotStorable(SagalineError, TypeError):
     """{event} cannot be stored: {reason}."""
 

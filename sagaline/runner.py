@@ -62,12 +62,13 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def start(self) -> None:
         """Starts to lead the followers, in a thread of its own.
 
-        Raises UnknownEvents, and upstream's RunnerAlreadyStartedError: a runner starts once.
+        Raises LogTooShort and UnknownEvents, and upstream's RunnerAlreadyStartedError: a runner
+        starts once.
         """
         if self.is_started:
             raise upstream.RunnerAlreadyStartedError
         try:
-            self._assembly.check_events()
+            self._assembly.check()
         except BaseException:
             self._close()
             raise

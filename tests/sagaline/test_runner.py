@@ -1,5 +1,6 @@
 """Runners: start, stop, and all that happens to their stores in between."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing_extensions import override
 
 from sagaline import CommandFaulted, DefinitionError, Runner, StoreUnusable, System
 from sagaline.asking import Asking
-from sagaline.errors import StoreOfAnotherSystem, UnknownEvents
+from sagaline.errors import LogTooShort, StoreOfAnotherSystem, UnknownEvents
 from sagaline.storage import Datastore
 from tests.sagaline.small_system import (
     PROCESSES,
@@ -229,6 +230,25 @@ def test_events_that_the_code_does_not_know_are_refused(store_url: str) -> None:
     assert all(each.is_closed for each in first.datastores)
     with pytest.raises(UnknownEvents), Runner(system, env(store_url)):
         pass
+
+
+def test_views_that_have_read_more_than_a_restored_log_has_are_refused(tmp_path: Path) -> None:
+    views = f"sqlite:///{tmp_path / 'views.db'}"
+    stores = {**env(f"sqlite:///{tmp_path / 'logs.db'}"), "SAGALINE_VIEWS": views}
+    with Runner(system, stores) as runner:
+        opened(runner)
+        runner.settle()
+    for file in tmp_path.glob("logs.db*"):
+        shutil.copy(file, tmp_path / f"backup-{file.name}")
+    with Runner(system, stores) as runner:
+        want(runner, 2)
+        runner.settle()
+    for file in tmp_path.glob("logs.db*"):
+        file.unlink()
+    for file in tmp_path.glob("backup-*"):
+        file.rename(tmp_path / file.name.removeprefix("backup-"))
+    with pytest.raises(LogTooShort, match=r"has read the log of Desk .* up to \d+; it ends at"):
+        Runner(system, stores).start()
 
 
 def test_logs_and_read_tables_may_be_in_several_stores(tmp_path: Path) -> None:
