@@ -12,7 +12,7 @@ from application.payments import Payments
 from application.ports import PortFault
 from application.settings import Settings
 from sagaline import StoreUnusable
-from sagaline.assembly import environment, url_of
+from sagaline.assembly import environment, log_at
 from sagaline.cli.stores import refuse_missing
 from sagaline.cli.terminal import AsJson, print_json, show
 from sagaline.storage import Datastore, check
@@ -31,7 +31,7 @@ def _gateway() -> None:
 @program.command("allow-refunds")
 def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -> None:
     """Let the gateway grant the refund of an order, which it refused."""
-    datastore = Datastore.open(url_of(environment(environment_of(ctx)), Payments.name))
+    datastore = Datastore.open(*log_at(environment(environment_of(ctx)), Payments))
     try:
         refuse_missing(datastore)
         refuse_another(datastore, system_of(ctx).name)

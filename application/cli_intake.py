@@ -14,7 +14,7 @@ from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
 from sagaline import Application, CommandConflict, Receipt
-from sagaline.assembly import environment, url_of
+from sagaline.assembly import environment, log_at
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
@@ -37,7 +37,7 @@ def writing(application: type[Application], ctx: typer.Context) -> Iterator[Appl
     Raises StoreUnusable, before anything is created, for a store that is not for it.
     """
     env = environment(environment_of(ctx))
-    datastore = Datastore.open(url_of(env, application.name))
+    datastore = Datastore.open(*log_at(env, application))
     try:
         refuse_another(datastore, system_of(ctx).name)
         check(datastore, application.name)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 
-from eventsourcing.utils import EnvType
+from eventsourcing.utils import Environment, EnvType
 from sqlalchemy import Connection
 
 from sagaline.application import Application
@@ -25,6 +25,9 @@ from sagaline.storage.read_tables import columns_of
 from sagaline.storage.store import refuse_another
 from sagaline.system import System, topics_of
 from sagaline.tail import Tail
+
+Where = tuple[str, str | None]
+"""The URL of a store, and the schema in it where there is one (PostgreSQL)."""
 
 VIEW_BATCH = 5_000
 """Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
@@ -105,23 +108,23 @@ class Assembly:
                 url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
             )
 
-    def _open(self, url: str) -> Datastore:
-        datastore = Datastore.open(url)
+    def _open(self, where: Where) -> Datastore:
+        datastore = Datastore.open(*where)
         self._opened.append(datastore)
         return datastore
 
     def _claim(self) -> None:
         """All stores, before anything is created in one of them."""
-        names = [each.name for each in self.system.members]
-        urls = [url_of(self._env, name) for name in names]
-        found = [self._open(url) for url in dict.fromkeys([*urls, views_url(self._env)])]
+        members = self.system.members
+        logs = [log_at(self._env, each) for each in members]
+        found = [self._open(where) for where in dict.fromkeys([*logs, views_at(self._env)])]
         for datastore in found:
             refuse_another(datastore, self.system.name)
         for datastore in found:
-            claim(datastore, self.system.name, names)
+            claim(datastore, self.system.name, [each.name for each in members])
 
     def _construct(self, now: Callable[[], datetime]) -> None:
-        self.views = self._open(views_url(self._env))
+        self.views = self._open(views_at(self._env))
         self.views.prepare()
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
@@ -173,14 +176,16 @@ def environment(env: EnvType | None) -> dict[str, str]:
     }
 
 
-def url_of(env: Mapping[str, str], application: str) -> str:
-    """Where the log of an application is: upstream's way of naming it."""
-    return env.get(f"{application.upper()}_SQLALCHEMY_URL") or env["SQLALCHEMY_URL"]
+def log_at(env: Mapping[str, str], application: type[Application]) -> Where:
+    """Where the log of an application is, in upstream's settings."""
+    settings = Environment(application.name, {**application.env, **env})
+    return settings.get("SQLALCHEMY_URL", ""), settings.get("SQLALCHEMY_SCHEMA") or None
 
 
-def views_url(env: Mapping[str, str]) -> str:
+def views_at(env: Mapping[str, str]) -> Where:
     """Where the read tables are: with the logs, if nothing else is said."""
-    return env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
+    url = env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
+    return url, env.get("SQLALCHEMY_SCHEMA") or None
 
 
 def _checked(system: System, only: Collection[str]) -> frozenset[str]:

@@ -23,9 +23,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     It catches up at start, without a prompt, from the recorded positions; it sees what other
     processes write; it goes on after faults of the store. Several runners on one store harm
-    nothing. `env` is upstream's environment (SQLALCHEMY_URL, ORDERS_SQLALCHEMY_URL, ...); the read
-    tables are in SAGALINE_VIEWS, or with the logs. `only` names the followers to lead; `now` is the
-    clock that timers go by.
+    nothing. `env` is upstream's environment (SQLALCHEMY_URL, SQLALCHEMY_SCHEMA,
+    ORDERS_SQLALCHEMY_URL, ...); the read tables are in SAGALINE_VIEWS, or with the logs. `only`
+    names the followers to lead; `now` is the clock that timers go by.
 
     Raises a `StoreUnusable` where the store cannot be opened, was made for another system or by a
     newer version, or holds events that the loaded code does not know; nothing is changed then.

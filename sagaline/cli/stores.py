@@ -11,7 +11,7 @@ from eventsourcing.utils import Environment
 from sqlalchemy import Connection, Table, inspect
 
 from sagaline.application import Application
-from sagaline.assembly import environment, views_url
+from sagaline.assembly import environment, views_at
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory, sqlite
 from sagaline.storage.store import look, refuse_another
@@ -56,7 +56,7 @@ class Stores:
         for each in system.members:
             self.logs[each.name] = Log(each, env)
             opened.callback(self.logs[each.name].close)
-        self.views = Datastore.open(views_url(env))
+        self.views = Datastore.open(*views_at(env))
         opened.callback(self.views.close)
         for datastore in self.datastores:
             refuse_missing(datastore)
@@ -99,7 +99,7 @@ def stores(system: System, env: Mapping[str, str]) -> Iterator[Stores]:
 @contextmanager
 def views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
     """The store of a system's read tables alone, for as long as it is looked into."""
-    datastore = Datastore.open(views_url(environment(dict(env))))
+    datastore = Datastore.open(*views_at(environment(dict(env))))
     try:
         refuse_missing(datastore)
         _refuse_another(datastore, system)

@@ -270,6 +270,41 @@ def test_logs_and_read_tables_may_be_in_several_stores(tmp_path: Path) -> None:
         assert wrong(runner) == []
 
 
+def tables_in(url: str, schema: str) -> set[str]:
+    with outside(url) as connection:
+        return set(inspect(connection).get_table_names(schema))
+
+
+def test_a_schema_holds_a_store_of_its_own(postgres_store: str) -> None:
+    evening = {**env(postgres_store), "SQLALCHEMY_SCHEMA": "evening"}
+    with Runner(TOY, {**env(postgres_store), "SQLALCHEMY_SCHEMA": "toys"}):
+        pass
+    with Runner(system, evening) as runner:
+        opened(runner, seats=5)
+        want(runner, 7)
+        runner.settle()
+        assert statuses(runner) == {"confirmed": 5, "cancelled": 2}
+        assert wrong(runner) == []
+    with pytest.raises(StoreOfAnotherSystem, match="'evenings'"):
+        Runner(TOY, evening)
+    assert tables_in(postgres_store, "public") == set()
+    assert {"store", "desk_events", "guest_list"} <= tables_in(postgres_store, "evening")
+    assert "desk_events" not in tables_in(postgres_store, "toys")
+
+
+def test_one_log_may_have_a_schema_of_its_own(postgres_store: str) -> None:
+    schemas = {"SQLALCHEMY_SCHEMA": "evening", "TILL_SQLALCHEMY_SCHEMA": "till"}
+    with Runner(system, {**env(postgres_store), **schemas}) as runner:
+        assert len(runner.datastores) == 2
+        opened(runner, seats=5)
+        want(runner, 7)
+        runner.settle()
+        assert wrong(runner) == []
+    assert "till_events" in tables_in(postgres_store, "till")
+    assert not {"till_events", "guest_list"} & tables_in(postgres_store, "public")
+    assert not {"desk_events", "guest_list"} & tables_in(postgres_store, "till")
+
+
 # Other processes
 
 
