@@ -19,6 +19,7 @@ from sagaline.faults import CommandFaulted
 from sagaline.handlers import handles
 from sagaline.journal import Journal, State
 from sagaline.message import Message
+from sagaline.reactions import reacts_to
 from sagaline.read_model import ReadModel, project
 from sagaline.rebuild import Rebuilt, rebuild, roll_back
 from sagaline.retry import Retry, hours, minutes, seconds
@@ -79,6 +80,7 @@ __all__ = [
     "minutes",
     "on_compensated",
     "project",
+    "reacts_to",
     "rebuild",
     "roll_back",
     "seconds",

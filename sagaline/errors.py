@@ -99,6 +99,15 @@ class CommandConflict(SagalineError):
     command_id: str
 
 
+class PortGivenUp(SagalineError):
+    """{application} has tried {command} {attempts} times without an answer: {reason}"""
+
+    application: str
+    command: str
+    attempts: int
+    reason: str
+
+
 class AnotherTransaction(SagalineError):
     """A transaction of {other} is open here; one of {url} cannot begin inside it."""
 

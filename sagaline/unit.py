@@ -35,6 +35,8 @@ class Unit:
     ) -> None:
         self.trace = Trace(None, None, 0)
         """What the events that are recorded next will carry."""
+        self.attempt = 1
+        """For which time the command in hand is tried."""
         self._application = application
         self._recorder = recorder
         self._mapper = mapper
