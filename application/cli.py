@@ -6,6 +6,7 @@ from application import cli_gateway
 from application.cli_options import options
 from application.cli_orders import order, orders
 from application.cli_place import place
+from application.cli_refund import refund
 from application.cli_reports import sales, stock_levels
 from application.cli_stock import stock
 from sagaline.cli.program import Program, launch
@@ -18,7 +19,7 @@ program = typer.Typer(
     rich_markup_mode="markdown",
 )
 program.callback()(options)
-for _command in (stock, place, orders, order, sales, stock_levels):
+for _command in (stock, place, orders, order, sales, stock_levels, refund):
     program.command()(_command)
 program.add_typer(cli_gateway.program, name="gateway")
 

@@ -34,7 +34,7 @@ def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -
     datastore = Datastore.open(*log_at(environment(environment_of(ctx)), Payments))
     try:
         refuse_missing(datastore)
-        refuse_another(datastore, system_of(ctx).name)
+        refuse_another(datastore, system_of(ctx, datastore).name)
         check(datastore, Payments.name)
         known = _allow_refunds(datastore, order_id)
     finally:

@@ -39,7 +39,7 @@ def writing(application: type[Application], ctx: typer.Context) -> Iterator[Appl
     env = environment(environment_of(ctx))
     datastore = Datastore.open(*log_at(env, application))
     try:
-        refuse_another(datastore, system_of(ctx).name)
+        refuse_another(datastore, system_of(ctx, datastore).name)
         check(datastore, application.name)
         opened = application(env=env)
     finally:

@@ -1,5 +1,10 @@
-"""What the shop can be asked to do: the commands of its four applications."""
+"""What the shop can be asked to do: the commands of its four applications.
 
+`terms`, `ship_to` and `because` are for the events that follow from a command, which pass them on
+to those who react; a saga leaves them empty, since it knows the whole order.
+"""
+
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -7,7 +12,7 @@ from typing_extensions import override
 
 from domain.goods import Quantity, Sku
 from domain.money import Money
-from domain.order import OrderLine, ShipTo
+from domain.order import OrderLine, ShipTo, Terms
 from domain.reservation import ReservedLine
 from sagaline import Command
 
@@ -60,12 +65,14 @@ class ReserveStock(Command, key="order_id"):
 
     order_id: UUID
     lines: tuple[ReservedLine, ...]
+    terms: Terms | None = None
 
 
 class ReleaseStock(Command, key="order_id"):
     """Gives back what is set aside for an order."""
 
     order_id: UUID
+    because: str | None = None
 
 
 class DispatchStock(Command, key="order_id"):
@@ -80,13 +87,20 @@ class TakePayment(Command, key="order_id"):
     order_id: UUID
     amount: Money
     payment_method: str
+    ship_to: ShipTo | None = None
+    until: datetime | None = None
+    """When Payments stops to wait for the outcome, where nobody else does."""
 
 
 class RefundPayment(Command, key="order_id"):
-    """Gives back the money of an order, if any was taken."""
+    """Gives back the money of an order, if any was taken.
+
+    `amount` is what was asked for, in case that Payments has heard nothing of it yet.
+    """
 
     order_id: UUID
-    amount: Money
+    amount: Money | None = None
+    because: str | None = None
 
 
 class SettlePayment(Command, key="order_id"):
@@ -95,6 +109,8 @@ class SettlePayment(Command, key="order_id"):
     order_id: UUID
     amount: Money
     payment_method: str
+    ship_to: ShipTo | None = None
+    until: datetime | None = None
 
 
 class BookShipment(Command, key="order_id"):

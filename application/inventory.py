@@ -41,7 +41,7 @@ class Inventory(Application, aggregates=[Stock, Reservation]):
         stocks = [stock for stock, _ in shelves if stock is not None]
         for stock, line in zip(stocks, command.lines, strict=True):
             stock.reserve(command.order_id, line.quantity)
-        return (*stocks, Reservation.make(command.order_id, command.lines))
+        return (*stocks, Reservation.make(command.order_id, command.lines, command.terms))
 
     @handles(ReleaseStock, loads=lambda command: [Reservation.id_of(command.order_id)])
     def release(self, command: ReleaseStock) -> Sequence[Stock | Reservation]:
@@ -54,7 +54,7 @@ class Inventory(Application, aggregates=[Stock, Reservation]):
         stocks = self._stocks(reservation)
         for stock in stocks:
             stock.release(command.order_id)
-        reservation.release()
+        reservation.release(command.because)
         return (*stocks, reservation)
 
     @handles(DispatchStock, loads=lambda command: [Reservation.id_of(command.order_id)])

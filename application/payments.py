@@ -1,5 +1,6 @@
 """Payments: takes money and gives it back, through a gateway."""
 
+from datetime import datetime
 from uuid import UUID
 
 from eventsourcing.utils import EnvType
@@ -17,6 +18,7 @@ from application.ports import (
     Refunded,
 )
 from application.settings import Settings
+from domain.errors import PaymentNotCaptured
 from domain.payment import Payment, Status
 from sagaline import Application, SetTimer, handles
 
@@ -57,7 +59,7 @@ class Payments(Application, aggregates=[Payment]):
             return self._wait(command, payment, answer)
         if payment is None:
             return _opened(command, answer)
-        return _settled(payment, answer)
+        return _settled(command, payment, answer)
 
     @take.asks
     def ask_gateway(self, command: TakePayment) -> Taken:
@@ -70,7 +72,7 @@ class Payments(Application, aggregates=[Payment]):
         payment: Payment = self.repository.get(Payment.id_of(command.order_id))
         if isinstance(answer, Pending):
             return self._wait(command, payment, answer)
-        return _settled(payment, answer)
+        return _settled(command, payment, answer)
 
     @settle.asks
     def ask_gateway_again(self, command: SettlePayment) -> Taken:
@@ -83,18 +85,18 @@ class Payments(Application, aggregates=[Payment]):
 
         What became of the payment may not be known yet: then it is recorded with the refund.
         """
-        self.cancel_timer(_timer(command.order_id))
+        self.cancel_timer(timer_of(command.order_id))
         (payment,) = self.repository.find(Payment, _payment(command))
         outcome, returned = answer
         if isinstance(returned, NothingTaken):
-            return _voided(command.order_id, payment)
+            return _voided(command, payment)
         payment = _captured(command, payment, outcome)
         if payment.status is Status.REFUNDED:
             return None
         if isinstance(returned, Refunded):
-            payment.refund()
+            payment.refund(command.because)
         else:
-            payment.refuse_refund(returned.reason)
+            self.refuse(command, payment, returned.reason)
         return payment
 
     @refund.asks
@@ -102,6 +104,21 @@ class Payments(Application, aggregates=[Payment]):
         """Settles what became of the payment, and refunds it where money was taken."""
         key = str(Payment.id_of(command.order_id))
         return self.gateway.settle(key), self.gateway.refund(str(command.id), key)
+
+    def refuse(self, command: RefundPayment, payment: Payment, reason: str) -> None:
+        """Records that the money is stuck; whoever asked for it tries again."""
+        payment.refuse_refund(reason)
+
+    def wait(self, command: TakePayment | SettlePayment, until: datetime) -> None:
+        """Asks the gateway again when its answer is due."""
+        again = SettlePayment(
+            order_id=command.order_id,
+            amount=command.amount,
+            payment_method=command.payment_method,
+            ship_to=command.ship_to,
+            until=command.until,
+        )
+        self.set_timer(SetTimer(timer_of(command.order_id), until - self.now(), again))
 
     def _capture(self, command: TakePayment | SettlePayment) -> Taken:
         key = str(Payment.id_of(command.order_id))
@@ -112,50 +129,50 @@ class Payments(Application, aggregates=[Payment]):
     ) -> Payment | None:
         if payment is not None and payment.status is not Status.PENDING:
             return None
-        again = SettlePayment(
-            order_id=command.order_id,
-            amount=command.amount,
-            payment_method=command.payment_method,
-        )
-        self.set_timer(SetTimer(_timer(command.order_id), answer.until - self.now(), again))
+        self.wait(command, answer.until)
         return payment or Payment.await_answer(command.order_id, command.amount)
 
 
-def _timer(order_id: UUID) -> str:
+def timer_of(order_id: UUID) -> str:
+    """The one timer of an order's payment: whatever Payments does next about it by itself."""
     return f"settle:{order_id}"
 
 
 def _opened(command: TakePayment, answer: Captured | Declined) -> Payment:
     if isinstance(answer, Captured):
-        return Payment.capture(command.order_id, command.amount, answer.reference)
+        return Payment.capture(command.order_id, command.amount, answer.reference, command.ship_to)
     return Payment.decline(command.order_id, answer.reason)
 
 
-def _settled(payment: Payment, answer: Captured | Declined) -> Payment | None:
+def _settled(
+    command: TakePayment | SettlePayment, payment: Payment, answer: Captured | Declined
+) -> Payment | None:
     """What was pending is known now; what was known already stays as it is."""
     if payment.status is not Status.PENDING:
         return None
     if isinstance(answer, Captured):
-        payment.settle_captured(answer.reference)
+        payment.settle_captured(answer.reference, command.ship_to)
     else:
         payment.settle_declined(answer.reason)
     return payment
 
 
-def _voided(order_id: UUID, payment: Payment | None) -> Payment | None:
+def _voided(command: RefundPayment, payment: Payment | None) -> Payment | None:
     reason = "nothing was taken"
     if payment is None:
-        return Payment.void(order_id, reason)
+        return Payment.void(command.order_id, reason, command.because)
     if payment.status is Status.VOIDED:
         return None
-    payment.settle_void(reason)
+    payment.settle_void(reason, command.because)
     return payment
 
 
 def _captured(command: RefundPayment, payment: Payment | None, outcome: object) -> Payment:
     reference = outcome.reference if isinstance(outcome, Captured) else ""
-    if payment is None:
+    if payment is None and command.amount is not None:
         return Payment.capture(command.order_id, command.amount, reference)
+    if payment is None:
+        raise PaymentNotCaptured(order_id=command.order_id, status="unknown")
     if payment.status is Status.PENDING:
         payment.settle_captured(reference)
     return payment

@@ -46,6 +46,16 @@ class ShipTo(BaseModel):
     postcode: Annotated[str, StringConstraints(max_length=16)]
 
 
+class Terms(BaseModel):
+    """How an order is paid and where it goes: all that is to be done once its goods are there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    total: Money
+    payment_method: str
+    ship_to: ShipTo
+
+
 class Status(StrEnum):
     """Where an order stands."""
 

@@ -14,6 +14,7 @@ from typing_extensions import override
 from domain.errors import PaymentNotCaptured, PaymentNotPending
 from domain.money import Money
 from domain.names import REMEMBERED_IDS
+from domain.order import ShipTo
 
 Mutated = TypeVar("Mutated", bound=BaseAggregate[Any])
 
@@ -47,12 +48,17 @@ class Outcome(Aggregate.Created):
 class Payment(Aggregate):
     """The money of one order: taken at most once, and given back at most once.
 
-    One for each order, found by `Payment.id_of(order_id)`.
+    One for each order, found by `Payment.id_of(order_id)`. `ship_to`, `because` and `closes` are
+    what its events pass on to those who react to them: where the order goes now, why it is undone,
+    and why it ends where nothing else is left to undo. Where a saga leads, it knows, and they are
+    empty; money that goes back at once has nowhere to go on to either.
     """
 
     order_id: UUID
     amount: Money | None = field(init=False, default=None)
     reference: str = field(init=False, default="")
+    given_up: str | None = field(init=False, default=None)
+    """Why the order is undone, where everybody else has been told to go on without the refund."""
     status: Status = field(init=False)
 
     class Pending(Aggregate.Created):
@@ -71,6 +77,7 @@ class Payment(Aggregate):
 
         amount: Money
         reference: str
+        ship_to: ShipTo | None = None
 
         @override
         def apply(self, payment: Payment) -> None:
@@ -91,6 +98,7 @@ class Payment(Aggregate):
         """The payment was undone, and nothing had ever been taken."""
 
         reason: str
+        because: str | None = None
 
         @override
         def apply(self, payment: Payment) -> None:
@@ -101,12 +109,18 @@ class Payment(Aggregate):
 
         order_id: UUID
         amount: Money
+        because: str | None = None
+        closes: str | None = None
 
     class RefundRefused(Aggregate.Event):
-        """The money could not be given back: it is still here."""
+        """The money could not be given back: it is still here.
+
+        With `because` it is left to a person, and the rest of the order is undone without it.
+        """
 
         order_id: UUID
         reason: str
+        because: str | None = None
 
     @staticmethod
     @override
@@ -123,9 +137,17 @@ class Payment(Aggregate):
         return cls._create(cls.Pending, order_id=order_id, amount=amount)
 
     @classmethod
-    def capture(cls, order_id: UUID, amount: Money, reference: str) -> Self:
+    def capture(
+        cls, order_id: UUID, amount: Money, reference: str, ship_to: ShipTo | None = None
+    ) -> Self:
         """The money was taken; `reference` is what the gateway calls it."""
-        return cls._create(cls.Captured, order_id=order_id, amount=amount, reference=reference)
+        return cls._create(
+            cls.Captured,
+            order_id=order_id,
+            amount=amount,
+            reference=reference,
+            ship_to=ship_to,
+        )
 
     @classmethod
     def decline(cls, order_id: UUID, reason: str) -> Self:
@@ -133,42 +155,49 @@ class Payment(Aggregate):
         return cls._create(cls.Declined, order_id=order_id, reason=reason)
 
     @classmethod
-    def void(cls, order_id: UUID, reason: str) -> Self:
+    def void(cls, order_id: UUID, reason: str, because: str | None = None) -> Self:
         """Nothing was ever taken, and nothing will be."""
-        return cls._create(cls.Voided, order_id=order_id, reason=reason)
+        return cls._create(cls.Voided, order_id=order_id, reason=reason, because=because)
 
     @property
     def payment_id(self) -> UUID:
         """How others name this payment."""
         return self.id
 
-    def settle_captured(self, reference: str) -> None:
+    def settle_captured(self, reference: str, ship_to: ShipTo | None = None) -> None:
         """The answer came: the money was taken. Raises `PaymentNotPending`."""
-        self._settle(Payment.Captured, amount=self.amount, reference=reference)
+        self._settle(Payment.Captured, amount=self.amount, reference=reference, ship_to=ship_to)
 
     def settle_declined(self, reason: str) -> None:
         """The answer came: the money was not taken. Raises `PaymentNotPending`."""
         self._settle(Payment.Declined, reason=reason)
 
-    def settle_void(self, reason: str) -> None:
+    def settle_void(self, reason: str, because: str | None = None) -> None:
         """Nothing was taken, and nothing will be. Raises `PaymentNotPending`.
 
         Also after a refusal, because a saga that had stopped waiting for it undoes the step, and
         an undo always has an answer.
         """
-        self._settle(Payment.Voided, Status.PENDING, Status.DECLINED, reason=reason)
+        open_in = (Status.PENDING, Status.DECLINED)
+        self._settle(Payment.Voided, *open_in, reason=reason, because=because)
 
-    def refund(self) -> None:
-        """Gives all of it back. Raises `PaymentNotCaptured`."""
-        self._refund(order_id=self.order_id, amount=self._captured())
+    def refund(self, because: str | None = None) -> None:
+        """Gives all of it back. Raises `PaymentNotCaptured`.
 
-    def refuse_refund(self, reason: str) -> None:
+        Where it was given up before, the rest is undone already, and this ends the order.
+        """
+        amount, closes = self._captured(), self.given_up
+        because = because if closes is None else None
+        self._refund(order_id=self.order_id, amount=amount, because=because, closes=closes)
+
+    def refuse_refund(self, reason: str, because: str | None = None) -> None:
         """The money cannot be given back now. Raises `PaymentNotCaptured`.
 
-        The payment stays captured, so that a refund can be tried again.
+        The payment stays captured, so that a refund can be tried again. With `because` nobody will
+        but a person.
         """
         self._captured()
-        self._refuse_refund(order_id=self.order_id, reason=reason)
+        self._refuse_refund(order_id=self.order_id, reason=reason, because=because)
 
     def _settle(self, outcome: type[Outcome], *open_in: Status, **facts: Any) -> None:
         if self.status not in (open_in or (Status.PENDING,)):
@@ -182,12 +211,14 @@ class Payment(Aggregate):
         return self.amount
 
     @event(Refunded)
-    def _refund(self, order_id: UUID, amount: Money) -> None:
+    def _refund(
+        self, order_id: UUID, amount: Money, because: str | None, closes: str | None
+    ) -> None:
         self.status = Status.REFUNDED
 
     @event(RefundRefused)
-    def _refuse_refund(self, order_id: UUID, reason: str) -> None:
-        pass
+    def _refuse_refund(self, order_id: UUID, reason: str, because: str | None) -> None:
+        self.given_up = self.given_up or because
 
 
 PaymentPending = Payment.Pending

@@ -16,6 +16,7 @@ from typing_extensions import override
 from domain.errors import EmptyReservation, ReservationClosed
 from domain.goods import Quantity, Sku
 from domain.names import REMEMBERED_IDS
+from domain.order import Terms
 
 
 class ReservedLine(BaseModel):
@@ -40,7 +41,8 @@ class Reservation(Aggregate):
     """All that one order needs, or nothing: the answer that the stock gives to an order.
 
     One for each order, found by `Reservation.id_of(order_id)`. Its events are what others hear of;
-    the pieces themselves move in `Stock`.
+    the pieces themselves move in `Stock`. `terms` and `because` are what is passed on to those who
+    react to them; where a saga leads, it knows both, and they are empty.
     """
 
     order_id: UUID
@@ -52,6 +54,7 @@ class Reservation(Aggregate):
 
         order_id: UUID
         lines: tuple[ReservedLine, ...]
+        terms: Terms | None = None
 
         @override
         def apply(self, reservation: Reservation) -> None:
@@ -73,6 +76,7 @@ class Reservation(Aggregate):
 
         order_id: UUID
         lines: tuple[ReservedLine, ...]
+        because: str | None = None
 
     class Dispatched(Aggregate.Event):
         """What was set aside has left."""
@@ -90,27 +94,30 @@ class Reservation(Aggregate):
     id_of = create_id
 
     @classmethod
-    def make(cls, order_id: UUID, lines: Iterable[ReservedLine]) -> Self:
+    def make(
+        cls, order_id: UUID, lines: Iterable[ReservedLine], terms: Terms | None = None
+    ) -> Self:
         """All lines are set aside. Raises `EmptyReservation`."""
         lines = tuple(lines)
         if not lines:
             raise EmptyReservation(order_id=order_id)
-        return cls._create(cls.Made, order_id=order_id, lines=lines)
+        return cls._create(cls.Made, order_id=order_id, lines=lines, terms=terms)
 
     @classmethod
     def refuse(cls, order_id: UUID, reason: str) -> Self:
         """Nothing is set aside."""
         return cls._create(cls.Refused, order_id=order_id, reason=reason)
 
-    def release(self) -> None:
+    def release(self, because: str | None = None) -> None:
         """Gives back what is set aside, which after a refusal is nothing.
 
-        A saga that does not know the outcome of a step undoes it, so an undo always has an answer.
+        `because` is why the order ends with it, for those who react. A saga that does not know the
+        outcome of a step undoes it, so an undo always has an answer.
         Raises `ReservationClosed`.
         """
         if self.status not in (Status.MADE, Status.REFUSED):
             raise self._closed("released")
-        self._release(order_id=self.order_id, lines=self.lines)
+        self._release(order_id=self.order_id, lines=self.lines, because=because)
 
     def dispatch(self) -> None:
         """Sends off what is set aside. Raises `ReservationClosed`."""
@@ -122,7 +129,9 @@ class Reservation(Aggregate):
         return ReservationClosed(order_id=self.order_id, status=self.status, wanted=wanted)
 
     @event(Released)
-    def _release(self, order_id: UUID, lines: tuple[ReservedLine, ...]) -> None:
+    def _release(
+        self, order_id: UUID, lines: tuple[ReservedLine, ...], because: str | None
+    ) -> None:
         self.status = Status.RELEASED
 
     @event(Dispatched)

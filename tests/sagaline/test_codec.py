@@ -292,7 +292,8 @@ def test_a_stored_event_is_plain_json_without_what_stands_in_columns() -> None:
     moment = event.timestamp.isoformat().replace("+00:00", "Z")
     assert stored.state.decode() == (
         f'{{"timestamp":"{moment}","originator_topic":"domain.payment:Payment",'
-        f'"order_id":"{ORDER}","amount":{{"amount":"9.99","currency":"USD"}},"reference":"ch_1"}}'
+        f'"order_id":"{ORDER}","amount":{{"amount":"9.99","currency":"USD"}},"reference":"ch_1",'
+        '"ship_to":null}}'
     )
 
 
