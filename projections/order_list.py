@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, select
 
 from domain.order import Order
+from domain.payment import RefundRefused
 from projections.results import rows_of
 from projections.tables import order_list
 from sagaline import Journal, Message, ReadModel, Row, project
@@ -21,8 +22,9 @@ ATTENTION = "attention"
 class OrderList(ReadModel):
     """One row per order, newest first: the order page.
 
-    It follows the orders and their sagas, which it may hear in any order of the two logs. So the
-    end of an order, of which only its own log tells, wins over a saga that waits for a person.
+    It follows the orders, and what may need a person: their sagas, and refunds that were given up.
+    It may hear these logs in any order. So the end of an order, of which only its own log tells,
+    wins over what waits for a person.
     """
 
     table = order_list
@@ -55,12 +57,20 @@ class OrderList(ReadModel):
 
     @project(Journal.Parked)
     def parked(self, event: Journal.Parked, message: Message) -> None:
-        waiting = {"status": ATTENTION, "reason": f"{event.step}: {event.reason}"}
         order_id = uuid_of_text(message.key or "")
-        row = self.rows.setdefault(order_id, {**waiting, "updated_at": event.timestamp})
+        self._hold(order_id, f"{event.step}: {event.reason}", event.timestamp)
+
+    @project(RefundRefused)
+    def refund_refused(self, event: RefundRefused) -> None:
+        if event.because is not None:
+            self._hold(event.order_id, f"take_payment: {event.reason}", event.timestamp)
+
+    def _hold(self, order_id: UUID, reason: str, at: datetime) -> None:
+        waiting = {"status": ATTENTION, "reason": reason}
+        row = self.rows.setdefault(order_id, {**waiting, "updated_at": at})
         if row["status"] in (PLACED, ATTENTION):
             row.update(waiting)
-        _touch(row, event.timestamp)
+        _touch(row, at)
 
     def _close(self, order_id: UUID, status: str, reason: str | None, at: datetime) -> None:
         row = self.rows[order_id]

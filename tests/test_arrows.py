@@ -24,6 +24,7 @@ DECLARATIONS = (
 )
 COMMAND_LINES = ("sagaline.cli", "sagaline.__main__", "application.cli*", "application.__main__")
 ON_TOP = ("application.system", "application.cli*", "application.__main__")
+CHOREOGRAPHY = ("sagas.choreography",)
 SIMULATED = ("application.outside", "application.gateway", "application.carrier")
 STORES = ("sagaline.storage", "eventsourcing_sqlalchemy", "psycopg", "sqlite3")
 OUTSIDE_WORLD = (
@@ -92,11 +93,31 @@ RULES: dict[str, Rule] = {
     ),
     "sagas-see-events-and-commands": Only(
         who=("sagas",),
+        but=CHOREOGRAPHY,
         may=("sagas", "domain", "application.commands", "sagaline", "typing_extensions"),
         why="a saga is a declaration over events and commands",
     ),
+    "choreography-stands-on-the-contexts": Only(
+        who=CHOREOGRAPHY,
+        may=(
+            "application",
+            "domain",
+            "projections",
+            "sagaline",
+            "eventsourcing.utils.EnvType",
+            "typing_extensions",
+        ),
+        why="it is the contexts themselves that react, and a system of its own",
+    ),
+    "choreography-knows-no-orchestrator": Never(
+        who=CHOREOGRAPHY,
+        never=("sagas.order_fulfilment", "application.system", "sagaline.saga"),
+        through=("sagas", "application", "projections", "domain"),
+        why="nobody leads: it shares the contexts with the saga, and nothing of the saga",
+    ),
     "sagas-read-no-settings": Never(
         who=("sagas",),
+        but=CHOREOGRAPHY,
         never=("pydantic_settings",),
         through=("sagas", "domain", "application"),
         why="a saga's fingerprint must not depend on where it runs; the system overrides times",

@@ -112,7 +112,7 @@ def test_a_saga_hears_of_the_faults_of_those_who_ask_ports() -> None:
 @pytest.mark.parametrize(
     ("read_model", "leaders"),
     [
-        (OrderList, ["Orders", "OrderFulfilment"]),
+        (OrderList, ["Orders", "Payments", "OrderFulfilment"]),
         (StockLevel, ["Inventory"]),
         (SagaList, ["OrderFulfilment"]),
         (model(), [*ALL, "OrderFulfilment"]),

@@ -1,0 +1,116 @@
+"""Contexts that nobody leads, killed on the way: the same ends, and nothing doubled or lost."""
+
+import json
+import subprocess
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.crash.test_killed_runners import (
+    PATIENCE,
+    ROOT,
+    SKUS,
+    Runner,
+    assert_rebuilds_alike,
+    command,
+    wait_for_events,
+)
+from tests.invariants import ends, violations
+from tests.test_shop import order_id
+
+ORDERS = 300
+KILLS = 8
+METHODS = {
+    "pm_card_visa": 12,
+    "pm_card_chargeDeclined": 2,
+    "pm_card_insufficientFunds": 2,
+    "pm_flaky_1": 1,
+    "pm_flaky_5": 1,
+    "pm_timeout": 1,
+}
+REASONS = {
+    "pm_card_chargeDeclined": "card declined",
+    "pm_card_insufficientFunds": "insufficient funds",
+    "pm_timeout": "take_payment: no answer within 0:00:05",
+}
+
+
+def test_two_runners_killed_on_the_way_bring_every_order_to_its_end(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGALINE_APP", "sagas.choreography:system")
+    monkeypatch.setenv("SHOP_PAYMENT_TIMEOUT", "5")
+    monkeypatch.setenv("SHOP_RETRY_BASE", "0.1")
+    orders = [_order(Random(number), number) for number in range(ORDERS)]
+    _take_in(store_url, "stock", [{"sku": sku, "quantity": 10_000} for sku in SKUS], tmp_path)
+    _take_in(store_url, "place", orders, tmp_path)
+    engine = create_engine(store_url)
+    runners = [Runner(store_url, tmp_path / f"runner-{number}.txt") for number in (1, 2)]
+    try:
+        for kill in range(KILLS):
+            wait_for_events(engine, 20 + kill * ORDERS)
+            runners[kill % 2].kill()
+            assert violations(store_url, settled=False) == []
+            runners[kill % 2].start()
+        codes = [each.wait() for each in runners]
+    finally:
+        for each in runners:
+            each.kill()
+        engine.dispose()
+    assert codes == [0, 0], "\n".join(each.said() for each in runners)
+    assert violations(store_url, settled=True) == []
+    expected = {str(each["order_id"]): _end(each) for each in orders}
+    found = _ends(store_url)
+    # A faltering gateway may take longer than the payment step has, if the runner is killed.
+    sure = {str(each["order_id"]) for each in orders if "flaky" not in str(each["payment_method"])}
+    assert {each: found[each] for each in sure} == {each: expected[each] for each in sure}
+    assert sum(ends(store_url).values()) == ORDERS
+    assert_rebuilds_alike(store_url)
+
+
+def _order(random: Random, number: int) -> dict[str, object]:
+    skus = random.sample([*SKUS, "NOPE"], random.randint(1, 4))
+    (method,) = random.choices(list(METHODS), list(METHODS.values()))
+    return {
+        "order_id": str(order_id(f"killed {number}")),
+        "customer_id": "900",
+        "currency": "USD",
+        "lines": [{"sku": each, "quantity": 2, "unit_price": "9.99"} for each in skus],
+        "payment_method": method,
+        "ship_to": {"country": random.choice(["US"] * 9 + ["ZZ"]), "postcode": "45202"},
+    }
+
+
+def _end(order: dict[str, object]) -> tuple[str, str | None]:
+    """How an order ends, whoever is killed: it follows from the order alone."""
+    if "NOPE" in str(order["lines"]):
+        return "cancelled", "unknown SKU NOPE"
+    if order["payment_method"] in REASONS:
+        return "cancelled", REASONS[str(order["payment_method"])]
+    if "ZZ" in str(order["ship_to"]):
+        return "cancelled", "undeliverable address"
+    return "completed", None
+
+
+def _ends(url: str) -> dict[str, tuple[str, str | None]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT order_id, status, reason FROM order_list")).all()
+    engine.dispose()
+    return {str(UUID(str(each))): (status, reason) for each, status, reason in rows}
+
+
+def _take_in(url: str, name: str, lines: list[dict[str, object]], folder: Path) -> None:
+    source = folder / f"{name}.jsonl"
+    source.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    done = subprocess.run(
+        command("application", url, name, str(source)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
