@@ -1,0 +1,222 @@
+"""What the order flow costs by orchestration and by choreography, in one run, side by side.
+
+    python -m benchmarks.kinds [ORDERS]
+
+Prints the table of docs/two-kinds-of-saga.md, as Markdown; progress goes to stderr. Both kinds run
+on SQLite, in turns, and what is timed is the median of the runs.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import NamedTuple
+from unittest.mock import patch
+from uuid import UUID
+
+from application.commands import PlaceOrder, ReceiveStock
+from application.inventory import Inventory
+from application.orders import Orders
+from application.system import system as orchestrated
+from domain.money import Money
+from domain.order import OrderLine, ShipTo
+from sagaline import Command, Runner, System
+from sagaline.participant import Participant
+from sagaline.projector import Projector
+from sagaline.timeline import timeline
+from sagas.choreography import system as choreographed
+
+KINDS = {"orchestration": orchestrated, "choreography": choreographed}
+SKUS = [f"SKU-{number}" for number in range(1_000)]
+COUNT = 1_000
+SINGLES = 40
+RUNS = 3
+BATCH = 500
+LIMIT = 300.0
+"""Seconds that one measurement may take before it says that something is wrong."""
+
+
+class Alone(NamedTuple):
+    """What one order costs that has the shop for itself."""
+
+    events: int
+    hops: int
+    transactions: int
+    """Of the contexts, and of the saga where there is one; placing is the first."""
+
+
+class Shop:
+    """A shop of one kind, with full shelves, on a new store."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.transactions = 0
+        stock: list[Command] = [ReceiveStock(sku=sku, quantity=100_000) for sku in SKUS]
+        execute(runner.get(Inventory).execute, stock)
+        runner.settle(LIMIT)
+
+    def count(self) -> None:
+        """Takes note of a transaction."""
+        self.transactions += 1
+
+    def finish(self, orders: Sequence[Command]) -> float:
+        """Places orders and waits until all is done; returns the seconds."""
+        started = time.perf_counter()
+        execute(self.runner.get(Orders).execute, orders)
+        self.runner.settle(LIMIT)
+        return time.perf_counter() - started
+
+    def complete(self, order: Command) -> float:
+        """Places an order when there is nothing else to do; returns the seconds to its end."""
+        orders = self.runner.get(Orders)
+        self.runner.settle(LIMIT)
+        deadline = time.perf_counter() + LIMIT
+        ended = orders.recorder.head() + 2
+        started = time.perf_counter()
+        orders.execute([order])
+        while orders.recorder.head() < ended and time.perf_counter() < deadline:
+            time.sleep(0.0005)
+        return time.perf_counter() - started
+
+    def events(self) -> int:
+        """How many events there are in all logs."""
+        return sum(each.recorder.head() for each in self.runner.apps.values())
+
+
+def execute(execute: Callable[[Sequence[Command]], object], commands: Sequence[Command]) -> None:
+    """Gives commands, some hundreds in one transaction."""
+    for start in range(0, len(commands), BATCH):
+        execute(commands[start : start + BATCH])
+
+
+@contextmanager
+def open_shop(system: System) -> Iterator[Shop]:
+    """Opens a shop of this kind in a folder that goes away with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'shop.db'}"
+        with Runner(system, {"SQLALCHEMY_URL": url}) as runner:
+            yield Shop(runner)
+
+
+def order(number: int, random: Random, method: str = "", country: str = "") -> PlaceOrder:
+    """An order of three lines; of a hundred, ten cannot be paid, and five not delivered."""
+    price = Money(amount=Decimal("9.99"), currency="USD")
+    declined, undeliverable = random.random() < 0.1, random.random() < 0.05
+    return PlaceOrder(
+        order_id=UUID(int=number),
+        customer_id="900",
+        lines=tuple(
+            OrderLine(sku=each, quantity=1, unit_price=price) for each in random.sample(SKUS, 3)
+        ),
+        payment_method=method or ("pm_card_chargeDeclined" if declined else "pm_card_visa"),
+        ship_to=ShipTo(country=country or ("ZZ" if undeliverable else "US"), postcode="45202"),
+    )
+
+
+def alone(system: System, country: str) -> Alone:
+    """One order that has a shop for itself; to the country ZZ nothing can be sent."""
+    placed = order(1, Random(1), "pm_card_visa", country)
+    with open_shop(system) as shop, counting(Participant, shop.count):
+        before = shop.events()
+        shop.finish([placed])
+        told = timeline(shop.runner.apps, str(placed.order_id))
+        hops = max(each.hop for each in told)
+        return Alone(shop.events() - before, hops, shop.transactions + 1)
+
+
+@contextmanager
+def counting(part: type, note: Callable[[], None]) -> Iterator[None]:
+    """Calls `note` for each transaction in which such a part handled events."""
+    committed = part.committed  # type: ignore[attr-defined]
+
+    def noted(self: object) -> None:
+        committed(self)
+        note()
+
+    with patch.object(part, "committed", noted):
+        yield
+
+
+class Many(NamedTuple):
+    """What many orders cost that come at once, and one that comes when there is nothing to do."""
+
+    rate: float
+    events: float
+    transactions: float
+    rows: float
+    idle: float
+
+
+def many(system: System, count: int) -> Many:
+    """Orders in bulk, then some of them one by one."""
+    orders = [order(number, Random(number)) for number in range(count)]
+    singles = [order(count + number, Random(1), "pm_card_visa", "US") for number in range(SINGLES)]
+    folds: list[None] = []
+    with (
+        open_shop(system) as shop,
+        counting(Participant, shop.count),
+        counting(Projector, lambda: folds.append(None)),
+    ):
+        before = shop.events()
+        seconds = shop.finish(orders)
+        events = shop.events() - before
+        transactions, rows = shop.transactions, len(folds)
+        idle = median(map(shop.complete, singles))
+    return Many(count / seconds, events / count, transactions, rows, idle)
+
+
+def table(count: int) -> Iterator[str]:
+    """The lines of the table."""
+    yield f"| | {' | '.join(KINDS)} |"
+    yield "| --- | --- | --- |"
+    for name, country in (("completed", "US"), ("compensated", "ZZ")):
+        found = [alone(each, country) for each in KINDS.values()]
+        for fact in Alone._fields:
+            yield row(f"{fact}, one order that is {name}", [getattr(each, fact) for each in found])
+    runs: dict[str, list[Many]] = {name: [] for name in KINDS}
+    for number in range(1, RUNS + 1):
+        for name, system in KINDS.items():
+            runs[name].append(many(system, count))
+            rate = runs[name][-1].rate
+            print(f"run {number} of {RUNS}: {rate:,.0f} orders/s by {name}", file=sys.stderr)
+    for label, shown in FACTS.items():
+        yield row(f"{label}, {count:,} orders at once", [shown(runs[name]) for name in KINDS])
+    yield row(
+        "ms from placed to completed, one order in an idle shop",
+        [f"{1000 * median(each.idle for each in runs[name]):.0f}" for name in KINDS],
+    )
+
+
+FACTS: dict[str, Callable[[list[Many]], str]] = {
+    "events an order": lambda runs: f"{runs[0].events:.1f}",
+    "transactions of contexts and saga": lambda runs: f"{median(r.transactions for r in runs):.0f}",
+    "transactions of read models": lambda runs: f"{median(each.rows for each in runs):.0f}",
+    "orders a second": lambda runs: f"{median(each.rate for each in runs):,.0f}",
+}
+
+
+def row(label: str, values: Iterable[object]) -> str:
+    """A line of the table."""
+    return f"| {label} | {' | '.join(map(str, values))} |"
+
+
+def main(count: int = COUNT) -> int:
+    """Prints the table and the machine; returns the exit status."""
+    for line in table(count):
+        print(line, flush=True)
+    print(
+        f"\nPython {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"SQLite, median of {RUNS} runs in turns"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:2])))
