@@ -1,11 +1,12 @@
 """What a command says: tables for people, JSON for programs, progress beside both."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 from uuid import UUID
 
 import typer
@@ -17,7 +18,8 @@ from typing_extensions import override
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 WIDE = 200
-"""Columns where there is no terminal: what is piped on should not be cut off."""
+"""Columns where there is no terminal, and COLUMNS says nothing: what is piped on should not be cut
+off."""
 
 
 class _Screen(Console):
@@ -28,7 +30,7 @@ class _Screen(Console):
 
 def screen() -> Console:
     """What people read."""
-    return _Screen(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    return _Screen(highlight=False, width=_width(sys.stdout))
 
 
 def show(what: Any) -> None:
@@ -44,7 +46,7 @@ def show(what: Any) -> None:
 
 def side() -> Console:
     """Where progress goes, and what is said to people while a program reads the output."""
-    return _Screen(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
+    return _Screen(stderr=True, highlight=False, width=_width(sys.stderr))
 
 
 def say(line: str) -> None:
@@ -126,6 +128,14 @@ def facts(rows: Sequence[tuple[str, Any]]) -> Table:
     for name, value in rows:
         grid.add_row(name, Text(cell(value)))
     return grid
+
+
+def _width(stream: TextIO) -> int | None:
+    """How wide to write; None where the terminal knows."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    return None if stream.isatty() else WIDE
 
 
 def _shown(character: str) -> str:

@@ -109,7 +109,7 @@ def on_a_terminal(shop: CommandLine, *arguments: str, columns: int) -> str:
     ours, theirs = pty.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "sagaline", "--app", SHOP, "--store", str(shop.store), *arguments],
-        env={**shop.env, "COLUMNS": str(columns)},
+        env={**shop.env, "COLUMNS": str(columns), "LINES": "24"},
         stdout=theirs,
         stderr=subprocess.PIPE,
         timeout=LIMIT,
@@ -147,6 +147,18 @@ def test_a_timeline_goes_from_cause_to_effect(settled: CommandLine) -> None:
     for each in lines:
         seen.add(each["position"])
         assert each["cause"] in seen or each["cause"].startswith("command:")
+
+
+@pytest.mark.parametrize("columns", [60, 90])
+def test_a_timeline_in_a_pipe_is_as_wide_as_it_is_asked_to_be(
+    settled: CommandLine, columns: int
+) -> None:
+    said = settled.given(COLUMNS=str(columns)).process("sagaline", "timeline", DECLINED)
+    longest = max(map(len, said.output.splitlines()))
+    assert columns - 20 < longest <= columns
+    assert "\N{HORIZONTAL ELLIPSIS}" in said.output
+    unasked = settled.given(COLUMNS="0").process("sagaline", "timeline", DECLINED)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in unasked.output
 
 
 def test_people_get_a_timeline_that_tells_the_story(settled: CommandLine) -> None:
