@@ -243,6 +243,12 @@ class RebuildBusy(SagalineError):
     view: str
 
 
+class RebuildUnderWay(SagalineError):
+    """{view} is being rebuilt or verified already, by somebody else: wait until that is done."""
+
+    view: str
+
+
 class NothingToRollBack(SagalineError):
     """{view} has no earlier table to go back to."""
 

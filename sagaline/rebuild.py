@@ -22,9 +22,11 @@ from sagaline.errors import (
     NothingToRollBack,
     RebuildBusy,
     RebuildFailed,
+    RebuildUnderWay,
     StoreUnusable,
 )
 from sagaline.follower import STORAGE_FAULTS
+from sagaline.lease import Leases
 from sagaline.message import Message
 from sagaline.projector import Projector, copy_of
 from sagaline.read_model import ReadModel, fingerprint
@@ -92,8 +94,9 @@ def rebuild(
     """Builds read tables again, all or those named; with `verify` it compares and swaps nothing.
 
     Yields each as it is done. Raises `RebuildFailed`, with the event, where a handler fails: the
-    live table is left alone. A rebuild that was killed goes on where it stopped. Raises
-    `StoreUnusable` where a read table has events that its log has not.
+    live table is left alone. A rebuild that was killed goes on where it stopped; one that is at
+    work is left alone, and `RebuildUnderWay` is raised. Raises `StoreUnusable` where a read table
+    has events that its log has not.
     """
     models = _chosen(system, views)
     environment_ = environment(env)
@@ -155,10 +158,20 @@ class _Rebuild:
         self._positions: dict[str, int] = {}
         self._name = ""
         self._projector: Projector
+        self._leases: Leases
 
     def run(self) -> Rebuilt:
         started = time.monotonic()
         self._open()
+        try:
+            return self._built(started)
+        except FencedOut as error:
+            # It stood still for longer than its lease, and another one went on with its work.
+            raise RebuildUnderWay(view=self._view) from error
+        finally:
+            self._leases.release()
+
+    def _built(self, started: float) -> Rebuilt:
         for _ in range(JOINS):
             self._catch_up()
             joined = self._join()
@@ -175,22 +188,29 @@ class _Rebuild:
         with self._datastore.write() as connection:
             Projector(self._model, self._datastore).create_table(connection)
             register(connection, self._view, self._logs)
+            # First, so that of those that open at once one sees what the other has begun.
+            generation = lock_follower(connection, self._view).fence
             known = shadows(connection, f"{self._view}@")
             mine = [each for each in known if each.endswith(f":{made_by}")]
-            for each in known:
-                # A verification is never gone on with, and is no reason to lose a rebuild.
-                if (each in mine) is self._verify:
-                    self._drop(connection, each)
-            if mine and not self._verify:
-                self._name = mine[0]
-            else:
-                generation = lock_follower(connection, self._view).fence
-                self._name = f"{self._view}@{generation}:{made_by}"
+            # A verification is never gone on with, and is no reason to lose a rebuild.
+            over = [each for each in known if (each in mine) is self._verify]
+            going_on = bool(mine) and not self._verify
+            self._name = mine[0] if going_on else f"{self._view}@{generation}:{made_by}"
+            register(connection, self._name, self._logs)
+            self._claim([self._name, *over])
+            for each in over:
+                self._drop(connection, each)
             table = copy_of(self._model.table, _table_of(self._name))
             self._projector = Projector(self._model, self._datastore, table, rebuilding=True)
             self._projector.create_table(connection, indexed=False)
-            register(connection, self._name, self._logs)
         self._stand()
+
+    def _claim(self, shadows: Collection[str]) -> None:
+        """Takes what others have left, in the transaction; nobody may be at work on any of it."""
+        self._leases = Leases(self._datastore, shadows)
+        self._leases.renew()
+        if not self._leases.held.issuperset(shadows):
+            raise RebuildUnderWay(view=self._view)
 
     def _stand(self) -> None:
         self._projector.discard()
@@ -221,6 +241,7 @@ class _Rebuild:
             while self._positions[leader] < goal[leader]:
                 messages, upto = self._read(leader, goal[leader])
                 self._take(leader, messages, upto)
+                self._leases.keep()
                 passed = sum(self._positions.values())
                 self._progress(self._view, passed, sum(goal.values()))
         if not self._verify:

@@ -3,10 +3,12 @@
 import pytest
 from sqlalchemy import update
 
+from application.system import system
 from projections.tables import order_list
+from sagaline import rebuild
 from sagaline.storage import Datastore
 from sagaline.storage.tables import read_tables
-from tests.cli.command_line import CommandLine
+from tests.cli.command_line import CommandLine, Said
 from tests.cli.orders import GOOD, json_lines, order
 
 
@@ -82,6 +84,22 @@ def test_what_cannot_be_rebuilt_is_wrong_usage(
     said = run_shop.sagaline("rebuild", *arguments)
     assert said.status == 2
     assert reason in said.errors
+
+
+def test_the_second_of_two_rebuilds_is_refused_in_one_line(run_shop: CommandLine) -> None:
+    said: list[Said] = []
+
+    def progress(view: str, passed: int, total: int) -> None:
+        if not said:
+            said.append(run_shop.process("sagaline", "rebuild", view))
+
+    env = {"SQLALCHEMY_URL": str(run_shop.store)}
+    (done,) = rebuild(system, env, ["order_list"], progress=progress)
+    assert (done.view, done.rows) == ("order_list", 1)
+    (second,) = said
+    assert (second.status, second.output) == (2, "")
+    assert second.errors.startswith("sagaline: order_list is being rebuilt or verified already")
+    assert second.errors.count("\n") == 1
 
 
 def test_a_rebuild_makes_no_store(sqlite_shop: CommandLine) -> None:

@@ -30,7 +30,7 @@ def test_the_public_names_are_these() -> None:
         "Entry", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         # what goes wrong
         "CommandConflict", "DefinitionError", "NothingToRollBack", "RebuildBusy", "RebuildFailed",
-        "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",
+        "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",
     }  # fmt: skip
     assert set(testing.__all__) == {
         "LONG_AGO", "SOMEONE", "GivenAggregate", "GivenReadModel", "GivenSaga", "Happened", "Told",

@@ -17,6 +17,7 @@ from sagaline import (
     DefinitionError,
     NothingToRollBack,
     RebuildFailed,
+    RebuildUnderWay,
     Rebuilt,
     Runner,
     StoreUnusable,
@@ -243,6 +244,57 @@ def test_a_killed_rebuild_goes_on_where_it_was(store: Store) -> None:
     assert (done.events, done.rows) == (121 - 60, 29)
     assert store.tables() == before
     assert store.names() == sorted([*tables, "balances__old", "balances@old"])
+
+
+def meanwhile(store: Store, act: Callable[[], object], verify: bool = False) -> Rebuilt:
+    """A rebuild, in the middle of which something else is done."""
+
+    def progress(view: str, passed: int, total: int) -> None:
+        if passed == 40:
+            act()
+
+    (done,) = rebuild(system, store.env, ["balances"], verify=verify, progress=progress)
+    return done
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("rebuild", "rebuild"), ("verify", "rebuild"), ("verify", "verify")],
+)
+def test_who_would_take_the_work_of_another_one_away_is_refused(
+    store: Store, first: str, second: str
+) -> None:
+    before, names = store.tables(), store.names()
+    refused: list[str] = []
+
+    def try_too() -> None:
+        with pytest.raises(RebuildUnderWay, match="balances is being rebuilt or verified already"):
+            store.rebuilt("balances", verify=second == "verify")
+        refused.append(second)
+
+    done = meanwhile(store, try_too, verify=first == "verify")
+    assert refused == [second]
+    assert (done.events, done.rows, done.differences) == (121, 29, [])
+    assert store.tables() == before
+    swapped = [] if first == "verify" else ["balances__old", "balances@old"]
+    assert store.names() == sorted([*names, *swapped])
+    assert store.rebuilt("balances")["balances"].events == 121, "nobody holds it any more"
+
+
+def test_a_table_is_verified_while_it_is_rebuilt(store: Store) -> None:
+    found: list[Rebuilt] = []
+    done = meanwhile(store, lambda: found.extend(store.rebuilt("balances", verify=True).values()))
+    assert [each.differences for each in found] == [[]]
+    assert (done.events, done.rows) == (121, 29)
+
+
+def test_a_rebuild_whose_work_was_taken_over_says_so(store: Store) -> None:
+    before = store.tables()
+    taken = "UPDATE followers SET fence = fence + 1 WHERE name LIKE 'balances@%'"
+    with pytest.raises(RebuildUnderWay):
+        meanwhile(store, lambda: change(store.views, taken))
+    assert store.tables() == before
+    assert store.rebuilt("balances")["balances"].events == 121 - 40
 
 
 def test_a_rebuild_that_goes_on_does_not_go_back_to_a_follower_that_was_rolled_back(
