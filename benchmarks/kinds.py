@@ -27,10 +27,9 @@ from application.orders import Orders
 from application.system import system as orchestrated
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
-from sagaline import Command, Runner, System
+from sagaline import Command, Runner, System, timeline
 from sagaline.participant import Participant
 from sagaline.projector import Projector
-from sagaline.timeline import timeline
 from sagas.choreography import system as choreographed
 
 KINDS = {"orchestration": orchestrated, "choreography": choreographed}

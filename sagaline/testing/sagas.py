@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from typing import Any, Self
 
@@ -209,10 +209,14 @@ class GivenSaga:
     def _sealed(self, event: Happened) -> Any:
         """The event itself, with what the test left out as far as it can be known."""
         event_class = event.event_class
-        wanted = [each.name for each in fields(event_class) if each.name not in ENVELOPE]
+        wanted = {each.name: each for each in fields(event_class) if each.name not in ENVELOPE}
         known = {k: value for k, value in self._known(event_class).items() if k in wanted}
         told = {"originator_id": self._id_for(event_class)} | known | event.fields
-        missing = [each for each in wanted if each not in told]
+        missing = [
+            name
+            for name, each in wanted.items()
+            if name not in told and each.default is MISSING and each.default_factory is MISSING
+        ]
         if missing:
             raise TypeError(f"{event_class.__qualname__} is told with its {', '.join(missing)}")
         version = len(self._chapters) + 1
