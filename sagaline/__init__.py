@@ -18,7 +18,9 @@ from sagaline.saga import (
     RETRIABLE,
     Kind,
     Saga,
+    hears,
     on_compensated,
+    on_completed,
     step,
 )
 from sagaline.system import System
@@ -49,9 +51,11 @@ __all__ = [
     "System",
     "Timing",
     "handles",
+    "hears",
     "hours",
     "minutes",
     "on_compensated",
+    "on_completed",
     "project",
     "seconds",
     "step",

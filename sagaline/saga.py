@@ -5,116 +5,31 @@ and no transport, so a saga is tested by calling it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from eventsourcing.utils import construct_topic
 
 from sagaline.commands import Command
 from sagaline.errors import DefinitionError
-from sagaline.retry import Retry
+from sagaline.steps import (
+    COMPENSATABLE,
+    NO_EFFECT,
+    PIVOT,
+    RETRIABLE,
+    Ask,
+    Closing,
+    Fold,
+    Kind,
+    Step,
+    Undo,
+    hears,
+    on_compensated,
+    on_completed,
+    step,
+)
 
 E = TypeVar("E")
-Ask = Callable[[Any], Command]
-
-
-class Kind(Enum):
-    """What a step means for the way back."""
-
-    COMPENSATABLE = "compensatable"
-    """Its effect can be undone; an undo is required."""
-    NO_EFFECT = "no effect"
-    """It leaves nothing behind, so there is nothing to undo."""
-    PIVOT = "pivot"
-    """The point of no return: once it is done, the saga goes forward only."""
-    RETRIABLE = "retriable"
-    """Behind the pivot: it is tried until it is done."""
-
-
-COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
-
-
-@dataclass(frozen=True)
-class Undo:
-    """What takes a step's effect back."""
-
-    name: str
-    ask: Ask
-    done: tuple[type, ...]
-    refused: tuple[type, ...]
-
-
-class Step:
-    """One local transaction of a saga: the command that asks for it, and the answers to expect."""
-
-    def __init__(
-        self,
-        ask: Ask,
-        done: tuple[type, ...],
-        refused: tuple[type, ...],
-        kind: Kind,
-        within: timedelta | None,
-        retry: Retry,
-    ) -> None:
-        self.name = ask.__name__
-        self.ask = ask
-        self.done = done
-        self.refused = refused
-        self.kind = kind
-        self.within = within
-        self.retry = retry
-        self.undoing: Undo | None = None
-
-    def undo(
-        self, *, done: type | tuple[type, ...], refused: type | tuple[type, ...] = ()
-    ) -> Callable[[Ask], Undo]:
-        """Declares, under the step, the command that takes its effect back.
-
-        `done` is the event that says that it is undone, `refused` the one that says that it
-        cannot be. An undo must be safe to ask for when the step's outcome is not known.
-        """
-
-        def declare(ask: Ask) -> Undo:
-            self.undoing = Undo(ask.__name__, ask, _classes(done), _classes(refused))
-            return self.undoing
-
-        return declare
-
-
-@dataclass(frozen=True)
-class Closing:
-    """A command that a saga gives as the last thing before its end."""
-
-    name: str
-    ask: Ask
-
-
-def step(
-    *,
-    done: type | tuple[type, ...],
-    refused: type | tuple[type, ...] = (),
-    kind: Kind = COMPENSATABLE,
-    within: timedelta | None = None,
-    retry: Retry | None = None,
-) -> Callable[[Ask], Step]:
-    """Declares a step: the method returns the command that asks a participant for it.
-
-    `done` and `refused` are the events that answer it. `within` bounds the whole step, its retries
-    included; without it the saga waits for ever. `retry` says how often a fault is tried again.
-    """
-
-    def declare(ask: Ask) -> Step:
-        return Step(ask, _classes(done), _classes(refused), kind, within, retry or Retry())
-
-    return declare
-
-
-def on_compensated(ask: Ask) -> Closing:
-    """Declares the command that is given when every effect has been taken back."""
-    return Closing(ask.__name__, ask)
 
 
 class Heard(Protocol):
@@ -123,6 +38,10 @@ class Heard(Protocol):
     @property
     def heard(self) -> Mapping[type, Any]:
         """The last event of each class."""
+
+    @property
+    def history(self) -> Sequence[Any]:
+        """All events that counted, in the order of hearing."""
 
     @property
     def reason(self) -> str:
@@ -145,8 +64,15 @@ class Saga:
     key_of: ClassVar[Callable[[Any], Any]]
     steps: ClassVar[Mapping[str, Step]]
     closing: ClassVar[Closing | None]
+    """The command that is given when every effect has been taken back."""
+    completing: ClassVar[Closing | None]
+    """The command that is given when every step is done."""
+    conditional: ClassVar[frozenset[str]]
+    """The methods that may return no command."""
+    folds: ClassVar[Mapping[type, Sequence[Fold]]]
     answers: ClassVar[Mapping[type, tuple[Step, bool, bool]]]
     """Event class -> the step that it answers, whether it answers the undo, whether it is done."""
+    _fingerprint: ClassVar[str]
 
     def __init_subclass__(cls, *, starts_on: type, key: Callable[[Any], Any]) -> None:
         super().__init_subclass__()
@@ -155,12 +81,20 @@ class Saga:
         declared = list(vars(cls).values())
         cls.steps = {each.name: each for each in declared if isinstance(each, Step)}
         closings = [each for each in declared if isinstance(each, Closing)]
-        cls.closing = closings[0] if closings else None
+        cls.closing = next((each for each in closings if not each.completed), None)
+        cls.completing = next((each for each in closings if each.completed), None)
+        cls.folds = _folds(declared)
         cls.answers = _answers(cls)
         _check(cls, closings)
+        cls.conditional = frozenset(n for n, ask in _asks(cls).items() if _may_be_none(ask))
+        cls._fingerprint = hashlib.sha256("\n".join(cls.shape()).encode()).hexdigest()[:16]
 
     def __init__(self, instance: Heard) -> None:
         self._instance = instance
+        if self.folds:
+            for event in instance.history:
+                for fold in self.folds.get(type(event), ()):
+                    fold.take(self, event)
 
     @property
     def key(self) -> Any:
@@ -186,28 +120,49 @@ class Saga:
     @classmethod
     def fingerprint(cls) -> str:
         """Names the shape of the definition, of which timeouts and retries are no part."""
+        return cls._fingerprint
+
+    @classmethod
+    def shape(cls) -> list[str]:
+        """The definition in words: how it starts, then a line for each step, undo and closing."""
+        given = {name: construct_topic(command) for name, command in cls.commands().items()}
         lines = [f"{construct_topic(cls)} starts on {construct_topic(cls.starts_on)}"]
         for each in cls.steps.values():
-            lines.append(f"{each.name} {each.kind.value} {_topics(each.done, each.refused)}")
+            may = " or nothing" if each.name in cls.conditional else ""
+            lines.append(
+                f"{each.name} {each.kind.value} after {','.join(each.after) or 'the start'} "
+                f"gives {given[each.name]}{may} {_topics(each.done, each.refused)}"
+            )
             if each.undoing is not None:
                 undo = each.undoing
-                lines.append(f"  undo {undo.name} {_topics(undo.done, undo.refused)}")
-        if cls.closing is not None:
-            lines.append(f"closing {cls.closing.name}")
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+                answers = _topics(undo.done, undo.refused)
+                lines.append(f"undo of {each.name} {undo.name} gives {given[undo.name]} {answers}")
+        for closing in (cls.completing, cls.closing):
+            if closing is not None:
+                end = "completed" if closing.completed else "compensated"
+                lines.append(f"on {end} {closing.name} gives {given[closing.name]}")
+        return lines
 
     @classmethod
     def commands(cls) -> dict[str, type[Command]]:
         """The class of each command that the saga gives, by the name of the method that does."""
-        asks = {each.name: each.ask for each in cls.steps.values()}
-        asks |= {s.undoing.name: s.undoing.ask for s in cls.steps.values() if s.undoing}
-        if cls.closing is not None:
-            asks[cls.closing.name] = cls.closing.ask
-        return {name: _command_of(cls, ask) for name, ask in asks.items()}
+        return {name: _command_of(cls, ask) for name, ask in _asks(cls).items()}
 
 
-def _classes(given: type | tuple[type, ...]) -> tuple[type, ...]:
-    return given if isinstance(given, tuple) else (given,)
+def _asks(cls: type[Saga]) -> dict[str, Ask]:
+    asks = {each.name: each.ask for each in cls.steps.values()}
+    asks |= {s.undoing.name: s.undoing.ask for s in cls.steps.values() if s.undoing}
+    asks |= {each.name: each.ask for each in (cls.completing, cls.closing) if each}
+    return asks
+
+
+def _folds(declared: Iterable[object]) -> dict[type, list[Fold]]:
+    found: dict[type, list[Fold]] = {}
+    for each in declared:
+        if isinstance(each, Fold):
+            for event in each.events:
+                found.setdefault(event, []).append(each)
+    return found
 
 
 def _topics(*classes: tuple[type, ...]) -> str:
@@ -231,6 +186,10 @@ def _command_of(cls: type[Saga], ask: Ask) -> type[Command]:
         problem="its return annotation names no command",
         cure="Annotate it with the class of the command that it returns.",
     )
+
+
+def _may_be_none(ask: Ask) -> bool:
+    return type(None) in get_args(get_type_hints(ask).get("return"))
 
 
 def _answers(cls: type[Saga]) -> dict[type, tuple[Step, bool, bool]]:
@@ -258,34 +217,78 @@ def _check(cls: type[Saga], closings: list[Closing]) -> None:
         raise DefinitionError(
             where=cls.__name__, problem="it has no steps", cure="Declare one with @step(done=...)."
         )
-    if len(closings) > 1:
-        raise DefinitionError(
-            where=f"{cls.__name__}.{closings[1].name}",
-            problem="a second @on_compensated",
-            cure="Keep one: it may return one command.",
-        )
-    _check_order(cls, steps)
-    for each in steps:
-        _check_step(cls, each)
+    for each in closings:
+        if each not in (cls.completing, cls.closing):
+            raise DefinitionError(
+                where=f"{cls.__name__}.{each.name}",
+                problem=f"a second @on_{'completed' if each.completed else 'compensated'}",
+                cure="Keep one: it may return one command.",
+            )
+    _order(cls, steps)
+    _check_kinds(cls, steps)
     cls.commands()
+    for one in steps:
+        _check_step(cls, one)
+    for event in cls.folds:
+        _check_fold(cls, event)
 
 
-def _check_order(cls: type[Saga], steps: Iterable[Step]) -> None:
+def _order(cls: type[Saga], steps: Sequence[Step]) -> None:
+    """Says of each step which it waits for; only those above it, so that none waits for itself."""
+    for place, each in enumerate(steps):
+        above = steps[:place]
+        for other in each.waits_for or ():
+            if other not in above:
+                name = getattr(other, "name", repr(other))
+                raise DefinitionError(
+                    where=f"{cls.__name__}.{each.name}",
+                    problem=f"it waits for {name}, which is no step above it",
+                    cure="Name steps of this class in after=..., and declare them first.",
+                )
+        waits_for = above[-1:] if each.waits_for is None else each.waits_for
+        each.after = tuple(other.name for other in waits_for)
+
+
+def _check_kinds(cls: type[Saga], steps: Sequence[Step]) -> None:
+    """Before the pivot all can be undone, behind it nothing need be, and nothing is beside it."""
     pivot: Step | None = None
     for each in steps:
+        before = _before(cls, each)
         if each.kind is PIVOT and pivot is not None:
             problem = f"a second pivot, after {pivot.name}"
             cure = "Keep one point of no return; make the later steps RETRIABLE."
+        elif each.kind is RETRIABLE and (pivot is None or pivot.name not in before):
+            problem = "a RETRIABLE step with no pivot before it"
+            cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
         elif pivot is not None and each.kind in (COMPENSATABLE, NO_EFFECT):
             problem = f"a {each.kind.value} step behind the pivot {pivot.name}"
             cure = "Make it RETRIABLE, or declare it before the pivot."
-        elif pivot is None and each.kind is RETRIABLE:
-            problem = "a RETRIABLE step with no pivot before it"
-            cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
+        elif each.kind is PIVOT and (
+            beside := [s.name for s in steps[: steps.index(each)] if s.name not in before]
+        ):
+            problem = f"the pivot does not wait for {', '.join(beside)}, which it could overtake"
+            cure = f"Name it too: after=({', '.join([*each.after, *beside])},)."
         else:
             pivot = each if each.kind is PIVOT else pivot
             continue
         raise DefinitionError(where=f"{cls.__name__}.{each.name}", problem=problem, cure=cure)
+
+
+def _before(cls: type[Saga], step: Step) -> set[str]:
+    """All steps that are done before this one begins."""
+    found = set(step.after)
+    for name in step.after:
+        found |= _before(cls, cls.steps[name])
+    return found
+
+
+def _check_fold(cls: type[Saga], event: type) -> None:
+    if event is not cls.starts_on and event not in cls.answers:
+        raise DefinitionError(
+            where=f"{cls.__name__}.{cls.folds[event][0].name}",
+            problem=f"the saga does not hear {event.__qualname__}",
+            cure="Name the event that starts the saga, or one that answers a step.",
+        )
 
 
 def _check_step(cls: type[Saga], each: Step) -> None:
@@ -298,6 +301,9 @@ def _check_step(cls: type[Saga], each: Step) -> None:
     elif each.kind is not COMPENSATABLE and each.undoing is not None:
         problem = f"a {each.kind.value} step with an undo, which would never run"
         cure = "Leave the undo out, or make the step compensatable."
+    elif each.undoing is not None and _may_be_none(each.undoing.ask):
+        problem = "its undo may return no command"
+        cure = "Return one always: an undo must be safe where there is nothing to take back."
     elif each.kind is RETRIABLE and each.refused:
         problem = "a step behind the pivot that can be refused"
         cure = "Move it before the pivot, or let its participant never refuse."
@@ -326,3 +332,21 @@ def _check_names(cls: type[Saga], steps: Iterable[Step], closings: Iterable[Clos
                 cure="Give each step, undo and closing command a name of its own.",
             )
         names.add(declared.name)
+
+
+__all__ = [
+    "COMPENSATABLE",
+    "NO_EFFECT",
+    "PIVOT",
+    "RETRIABLE",
+    "Ask",
+    "Closing",
+    "Kind",
+    "Saga",
+    "Step",
+    "Undo",
+    "hears",
+    "on_compensated",
+    "on_completed",
+    "step",
+]

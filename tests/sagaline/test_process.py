@@ -162,14 +162,45 @@ def test_several_inputs_of_several_instances_are_one_batch(desk: Desk) -> None:
     assert [row.id for row in desk.log()] == list(range(1, 9))
 
 
-def test_a_second_start_writes_nothing(desk: Desk) -> None:
+def test_a_second_start_is_recorded_and_changes_nothing(desk: Desk) -> None:
     desk.hear(WANTED, WANTED)
     desk.take(desk.message(WANTED), desk.message(WANTED))
-    assert len(desk.log()) == 2
+    assert [row.topic.rpartition(".")[2] for row in desk.log()[2:]] == ["Ignored"] * 3
+    assert desk.given() == ["CheckVisa"]
+    assert len(desk.timers()) == 1
 
 
-def test_an_answer_for_no_instance_and_one_without_a_key_write_nothing(desk: Desk) -> None:
+def test_an_answer_before_the_start_is_kept_until_the_saga_begins(desk: Desk) -> None:
     desk.hear(VISA)
+    assert desk.given() == []
+    desk.hear(FLIGHT)
+    desk.hear(WANTED)
+    assert desk.given() == ["BookHotel"]
+    started = next(row for row in desk.log() if row.topic.endswith(".Begun"))
+    assert started.key == "Ada"
+    desk.hear(WANTED)
+    assert desk.given() == ["BookHotel"]
+    assert desk.journal().fingerprint == BookTrip.fingerprint()
+
+
+def test_an_answer_and_the_start_behind_it_may_be_one_batch(desk: Desk) -> None:
+    desk.take(desk.message(VISA), desk.message(WANTED))
+    assert desk.given() == ["BookFlight"]
+
+
+def test_a_fault_and_an_event_of_another_kind_open_no_saga(desk: Desk) -> None:
+    desk.hear(CommandFaulted.of(CheckVisa(traveller="Ada"), 1, "down"))
+    desk.hear(happened(Trip.Forgotten))
+    assert desk.log() == []
+
+
+def test_an_event_that_answers_no_step_is_recorded(desk: Desk) -> None:
+    desk.hear(WANTED, happened(Trip.Forgotten))
+    assert desk.log()[-1].topic.endswith(".Ignored")
+    assert desk.given() == ["CheckVisa"]
+
+
+def test_an_answer_without_a_key_is_for_nobody(desk: Desk) -> None:
     desk.hear(VISA, key=None)
     assert desk.log() == []
 
