@@ -119,6 +119,18 @@ class UnknownEvents(StoreUnusable):
     topics: str
 
 
+class SagasInTheWay(StoreUnusable):
+    """{count} live sagas {saga} in {url} cannot go on with the definition that is loaded.
+
+    The first is {key}: {first}. See `sagaline check`.
+    """
+
+    saga: str
+    count: int
+    key: str
+    first: str
+
+
 class NotStorable(SagalineError, TypeError):
     """{event} cannot be stored: {reason}."""
 

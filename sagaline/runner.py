@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from math import inf
 from typing import Any, cast
@@ -17,8 +17,15 @@ from eventsourcing.utils import EnvType
 from sqlalchemy import Connection
 
 from sagaline.application import Application
+from sagaline.clock import StoreClock
 from sagaline.codec import loaded_class
-from sagaline.errors import DefinitionError, StoreUnusable, UnknownEvents, UnknownTopic
+from sagaline.errors import (
+    DefinitionError,
+    SagasInTheWay,
+    StoreUnusable,
+    UnknownEvents,
+    UnknownTopic,
+)
 from sagaline.follower import STORAGE_FAULTS, Follower
 from sagaline.lease import Leases
 from sagaline.participant import Participant
@@ -31,6 +38,7 @@ from sagaline.storage.timers import first_dues
 from sagaline.storage.watch import Watch
 from sagaline.system import System, topics_of
 from sagaline.tail import Tail
+from sagaline.versions import is_changed, record, verdicts
 
 POLL = 0.005
 """Seconds between two looks for what other processes have written, while there is nothing to do."""
@@ -54,7 +62,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     processes write; it goes on after faults of the store. Several runners on one store harm
     nothing. `env` is upstream's environment (SQLALCHEMY_URL, ORDERS_SQLALCHEMY_URL, ...); the read
     tables are in SAGALINE_VIEWS, or with the logs. `only` names the followers to lead; `now` is the
-    clock that timers go by.
+    clock that timers go by: the PostgreSQL server's, or else this machine's.
 
     Raises a `StoreUnusable` where the store cannot be opened, was made for another system or by a
     newer version, or holds events that the loaded code does not know; nothing is changed then.
@@ -71,7 +79,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         super().__init__(system, environment(env))
         self._definition = system
         self._only = _checked(system, only)
-        self._now = now or (lambda: datetime.now(UTC))
+        self._clock: StoreClock | None = None
+        self._given_now = now
+        self._now: Callable[[], datetime]
         self.apps: dict[str, Application] = {}
         self.followers: list[Follower] = []
         self.tails: dict[str, Tail] = {}
@@ -101,12 +111,14 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def start(self) -> None:
         """Starts to lead the followers, in a thread of its own.
 
-        Raises UnknownEvents, and upstream's RunnerAlreadyStartedError: a runner starts once.
+        Raises UnknownEvents and SagasInTheWay, and upstream's RunnerAlreadyStartedError: a runner
+        starts once.
         """
         if self.is_started:
             raise upstream.RunnerAlreadyStartedError
         try:
             self._check_events()
+            self._check_sagas()
         except BaseException:
             self._close()
             raise
@@ -191,6 +203,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def _construct(self) -> None:
         self.views = self._open(views_url(self.env or {}))
         self.views.prepare()
+        self._now = self._given_now or self._clock_of_store()
         for cls in self._definition.members:
             self.apps[cls.name] = cls(env=self.env)
             self.apps[cls.name].now = self._now
@@ -212,6 +225,12 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._leases = [Leases(datastore, names) for datastore, names in held.items()]
         for app in self.apps.values():
             app.asking.meanwhile = self._keep_leases
+
+    def _clock_of_store(self) -> Callable[[], datetime]:
+        """The server's, where there is one: runners on several machines agree on what is due."""
+        served = [each for each in self._opened if each.dialect == "postgresql"]
+        self._clock = StoreClock((served or self._opened)[0])
+        return self._clock
 
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self._definition.members:
@@ -255,6 +274,25 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                     topics=", ".join(unknown),
                 )
 
+    def _check_sagas(self) -> None:
+        """A definition that was changed must be able to lead the instances that are under way."""
+        for process in self._definition.processes:
+            recorder = self.apps[process.name].recorder
+            if not self._wanted(process.name) or not is_changed(process, recorder):
+                continue
+            found = verdicts(process, recorder, self.apps[process.name].mapper)
+            stuck = [each for each in found if not each.can_go_on]
+            if stuck:
+                raise SagasInTheWay(
+                    url=recorder.datastore.address,
+                    reason="",
+                    saga=process.name,
+                    count=len(stuck),
+                    key=stuck[0].key,
+                    first=stuck[0].reason,
+                )
+            record(process, recorder)
+
     def _work(self) -> None:
         while not self._stopping.is_set():
             if not self._cycle():
@@ -270,6 +308,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
         moved = False
+        if self._clock is not None:
+            self._guarded("the clock", self._clock.look)
         # Before the logs are read: what was in a log when a timer was due is heard before it fires.
         now = self._now().timestamp()
         for tail in {name: t for each in held for name, t in each.leaders.items()}.values():

@@ -87,7 +87,7 @@ class Saga:
         cls.answers = _answers(cls)
         _check(cls, closings)
         cls.conditional = frozenset(n for n, ask in _asks(cls).items() if _may_be_none(ask))
-        cls._fingerprint = hashlib.sha256("\n".join(cls.shape()).encode()).hexdigest()[:16]
+        cls._fingerprint = _digest(cls.shape())
 
     def __init__(self, instance: Heard) -> None:
         self._instance = instance
@@ -123,30 +123,34 @@ class Saga:
         return cls._fingerprint
 
     @classmethod
-    def shape(cls) -> list[str]:
-        """The definition in words: how it starts, then a line for each step, undo and closing."""
+    def shape(cls) -> dict[str, str]:
+        """What the definition says of each of its parts: the start, the steps, undos, closings."""
         given = {name: construct_topic(command) for name, command in cls.commands().items()}
-        lines = [f"{construct_topic(cls)} starts on {construct_topic(cls.starts_on)}"]
+        found = {"start": f"{construct_topic(cls)} on {construct_topic(cls.starts_on)}"}
         for each in cls.steps.values():
             may = " or nothing" if each.name in cls.conditional else ""
-            lines.append(
-                f"{each.name} {each.kind.value} after {','.join(each.after) or 'the start'} "
-                f"gives {given[each.name]}{may} {_topics(each.done, each.refused)}"
-            )
+            answers = _topics(each.done, each.refused)
+            found[each.name] = f"{each.kind.value}: {given[each.name]}{may}, {answers}"
+            found[f"order of {each.name}"] = ", ".join(each.after)
             if each.undoing is not None:
                 undo = each.undoing
                 answers = _topics(undo.done, undo.refused)
-                lines.append(f"undo of {each.name} {undo.name} gives {given[undo.name]} {answers}")
+                found[f"undo of {each.name}"] = f"{undo.name}: {given[undo.name]}, {answers}"
         for closing in (cls.completing, cls.closing):
             if closing is not None:
                 end = "completed" if closing.completed else "compensated"
-                lines.append(f"on {end} {closing.name} gives {given[closing.name]}")
-        return lines
+                found[f"on {end}"] = f"{closing.name}: {given[closing.name]}"
+        return found
 
     @classmethod
     def commands(cls) -> dict[str, type[Command]]:
         """The class of each command that the saga gives, by the name of the method that does."""
         return {name: _command_of(cls, ask) for name, ask in _asks(cls).items()}
+
+
+def _digest(shape: Mapping[str, str]) -> str:
+    lines = "\n".join(f"{part}: {said}" for part, said in shape.items())
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 def _asks(cls: type[Saga]) -> dict[str, Ask]:

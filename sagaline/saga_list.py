@@ -36,8 +36,8 @@ class SagaList(ReadModel):
         """The instance whose stream the event is in."""
         return (event.originator_id,)  # type: ignore[attr-defined]  # every domain event has one
 
-    @project(Journal.Started)
-    def started(self, event: Journal.Started) -> None:
+    @project(Journal.Started, Journal.Begun)
+    def started(self, event: Journal.Started | Journal.Begun) -> None:
         """A new instance: nothing is done, all is left."""
         plan = ", ".join(event.plan)
         self.rows[event.originator_id] = {

@@ -13,6 +13,7 @@ from eventsourcing.utils import Environment
 from sqlalchemy import Connection, Table, inspect
 
 from sagaline.application import Application
+from sagaline.codec import TypedMapper
 from sagaline.errors import NameUnknown, StoreOfAnotherSystem, StoreUnusable
 from sagaline.runner import environment, views_url
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
@@ -29,7 +30,9 @@ class Log:
         merged = {**application.env, **env, "CREATE_TABLE": "no"}
         self._factory = Factory(Environment(application.name, merged))
         self.recorder: ApplicationRecorder = self._factory.application_recorder()
-        self.mapper: Mapper[UUID] = self._factory.mapper(self._factory.transcoder())
+        self.mapper: Mapper[UUID] = self._factory.mapper(
+            self._factory.transcoder(), mapper_class=TypedMapper
+        )
         self._exists = False
 
     def exists(self) -> bool:
