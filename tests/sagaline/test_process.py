@@ -30,6 +30,7 @@ from tests.sagas.trip import (
     CancelFlight,
     CheckVisa,
     FlightBooked,
+    HotelBooked,
     HotelFull,
     SendTickets,
     Trip,
@@ -309,3 +310,31 @@ def test_a_process_bears_the_name_of_its_saga() -> None:
     process = process_of(BookTrip, {})
     assert process.name == "BookTrip"
     assert get_topic(process) == "tests.sagas.trip:BookTrip.Process"
+
+
+def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_others(
+    sqlite_store: str,
+) -> None:
+    desk = Desk(process_of(BookTrip, {"book_flight": Timing(retry=Retry(1))}), sqlite_store)
+    names = [f"traveller {number}" for number in range(10_000)]
+    for start in range(0, len(names), 500):
+        some = names[start : start + 500]
+        wanted = [desk.message(happened(Trip.Wanted, traveller=each), each) for each in some]
+        desk.take(*wanted, *(desk.message(VISA, each) for each in some))
+    stuck = names[::7]
+    for start in range(0, len(stuck), 500):
+        desk.take(*(fault_of_flight(desk, each) for each in stuck[start : start + 500]))
+    # Those in between go on, as if they were alone.
+    others = [names[1], names[5_000], names[-2]]
+    desk.take(*(desk.message(FLIGHT, each) for each in others))
+    desk.take(*(desk.message(happened(HotelBooked), each) for each in others))
+    assert [list(desk.journal(each).steps)[-1] for each in others] == ["rent_car"] * 3
+    assert {desk.journal(each).state for each in stuck[:3]} == {State.COMPENSATING}
+    assert desk.journal(names[2]).steps.keys() == {"check_visa", "book_flight"}
+    desk.process.close()
+
+
+def fault_of_flight(desk: Desk, traveller: str) -> Message:
+    *_, command = desk.journal(traveller).asked
+    asked = BookFlight(id=command, traveller=traveller)
+    return desk.message(CommandFaulted.of(asked, 1, "down"), traveller)
