@@ -6,16 +6,17 @@ from uuid import UUID
 
 import typer
 
-from application.cli_options import environment_of
+from application.cli_options import environment_of, system_of
 from application.gateway import SimulatedGateway
 from application.payments import Payments
 from application.ports import PortFault
 from application.settings import Settings
+from sagaline import StoreUnusable
+from sagaline.assembly import environment, log_at
 from sagaline.cli.stores import refuse_missing
 from sagaline.cli.terminal import AsJson, print_json, show
-from sagaline.errors import StoreUnusable
-from sagaline.runner import environment, url_of
 from sagaline.storage import Datastore, check
+from sagaline.storage.store import refuse_another
 
 program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
 
@@ -30,9 +31,10 @@ def _gateway() -> None:
 @program.command("allow-refunds")
 def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -> None:
     """Let the gateway grant the refund of an order, which it refused."""
-    datastore = Datastore.open(url_of(environment(environment_of(ctx)), Payments.name))
+    datastore = Datastore.open(*log_at(environment(environment_of(ctx)), Payments))
     try:
         refuse_missing(datastore)
+        refuse_another(datastore, system_of(ctx).name)
         check(datastore, Payments.name)
         known = _allow_refunds(datastore, order_id)
     finally:

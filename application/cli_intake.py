@@ -2,22 +2,24 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
+import typer
 from eventsourcing.persistence import PersistenceError
 
 from application.cli_input import LiveInput
+from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
-from sagaline import Application, Receipt
+from sagaline import Application, CommandConflict, Receipt
+from sagaline.assembly import environment, log_at
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
-from sagaline.errors import CommandConflict
-from sagaline.runner import environment, url_of
 from sagaline.storage import Datastore, check
+from sagaline.storage.store import refuse_another
 
 BATCH = 500
 """Lines taken in by one transaction: more gain little, and make the first wait for the last."""
@@ -29,14 +31,15 @@ Answer = dict[str, Any]
 
 
 @contextmanager
-def writing(application: type[Application], env: Mapping[str, str]) -> Iterator[Application]:
+def writing(application: type[Application], ctx: typer.Context) -> Iterator[Application]:
     """An application to give commands to, which nobody follows in this process.
 
     Raises StoreUnusable, before anything is created, for a store that is not for it.
     """
-    env = environment(dict(env))
-    datastore = Datastore.open(url_of(env, application.name))
+    env = environment(environment_of(ctx))
+    datastore = Datastore.open(*log_at(env, application))
     try:
+        refuse_another(datastore, system_of(ctx).name)
         check(datastore, application.name)
         opened = application(env=env)
     finally:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import typer
 
+from sagaline import System
 from sagaline.cli.options import Store
 from sagaline.cli.stores import views
 from sagaline.settings import Settings, load
 from sagaline.storage import Datastore
-from sagaline.system import System
 
 SHOP = "application.system:system"
 
@@ -30,6 +30,11 @@ def settings_of(ctx: typer.Context) -> Settings:
     return Settings.read(store=store)
 
 
+def system_of(ctx: typer.Context) -> System:
+    """The system that the stores are for."""
+    return load(settings_of(ctx).app or SHOP)
+
+
 def environment_of(ctx: typer.Context) -> dict[str, str]:
     """The environment of the shop's applications."""
     return settings_of(ctx).environment()
@@ -46,7 +51,6 @@ class ReadTables:
 @contextmanager
 def reading(ctx: typer.Context) -> Iterator[ReadTables]:
     """The store of the read tables alone: the logs may be out of reach."""
-    settings = settings_of(ctx)
-    system = load(settings.app or SHOP)
-    with views(system, settings.environment()) as datastore:
+    system = system_of(ctx)
+    with views(system, environment_of(ctx)) as datastore:
         yield ReadTables(system, datastore)

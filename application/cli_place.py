@@ -6,7 +6,6 @@ import typer
 
 from application.cli_input import lines_of
 from application.cli_intake import Answer, Intake, Line, sum_up, tell_json, writing
-from application.cli_options import environment_of
 from application.intake import Rejected, read_orders
 from application.orders import Orders
 from sagaline.cli.terminal import AsJson
@@ -20,7 +19,7 @@ def place(ctx: typer.Context, file: File, json: AsJson = False) -> None:  # noqa
     The same order id again is a duplicate. A line that is rejected stops no other; the status is 1
     then.
     """
-    with lines_of(file) as lines, writing(Orders, environment_of(ctx)) as orders:
+    with lines_of(file) as lines, writing(Orders, ctx) as orders:
         intake = Intake(orders, "placed", _describe, tell_json)
         intake.take(lines, read_orders)
     sum_up(intake.counts)

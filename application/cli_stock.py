@@ -14,7 +14,6 @@ from application.cli_intake import (
     tell_json,
     writing,
 )
-from application.cli_options import environment_of
 from application.intake import Rejected, read_stock
 from application.inventory import Inventory
 from sagaline.cli.terminal import AsJson, say
@@ -27,7 +26,7 @@ def stock(ctx: typer.Context, file: File, json: AsJson = False) -> None:
 
     A line that is rejected stops no other; the status is 1 then.
     """
-    with lines_of(file) as lines, writing(Inventory, environment_of(ctx)) as inventory:
+    with lines_of(file) as lines, writing(Inventory, ctx) as inventory:
         intake = Intake(inventory, "received", _describe, tell_json if json else _tell)
         intake.take(lines, read_stock)
     sum_up(intake.counts)

@@ -9,9 +9,9 @@ import typer
 from sqlalchemy import Table, inspect
 
 from application.cli_options import ReadTables
+from sagaline import StoreUnusable
 from sagaline.cli.program import needs_attention
 from sagaline.cli.terminal import say
-from sagaline.errors import StoreUnusable
 from sagaline.storage import Datastore
 from sagaline.storage.followers import position
 

@@ -9,7 +9,7 @@ from domain.goods import Quantity, Sku
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from domain.reservation import ReservedLine
-from sagaline.commands import Command
+from sagaline import Command
 
 PLACING: Final = UUID("93e52301-491a-5234-90aa-920a934b61d1")
 """The namespace of the ids of `PlaceOrder`; changing it would let every order be placed again."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sagaline.errors import SagalineError
+from sagaline import SagalineError
 
 PREFIX: Final = "SHOP_"
 YEAR: Final = 366 * 24 * 60 * 60

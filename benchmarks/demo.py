@@ -1,6 +1,8 @@
 """The demo: real baskets through the whole system, on SQLite, in a folder to look into afterwards.
 
 python -m benchmarks.demo [BASKETS]
+
+What it says fits 80 columns, so that no terminal breaks a line.
 """
 
 import logging
@@ -26,9 +28,8 @@ from application.orders import Orders
 from application.system import system
 from benchmarks.baskets import Baskets, json_lines, load
 from projections.tables import order_list, payment_ledger, stock_level
-from sagaline import Command, Runner
-from sagaline.rebuild import rebuild
-from sagaline.timeline import timeline
+from sagaline import Command, Runner, rebuild, timeline
+from sagaline.cli.terminal import counted
 
 FOLDER = Path(".demo")
 COUNT = 3_000
@@ -75,13 +76,16 @@ def _fresh_store() -> str:
 
 def _introduce(console: Console, baskets: Baskets) -> None:
     lines = sum(len(each.lines) for each in baskets.baskets)
-    declined = sum(each.payment_method != "pm_card_visa" for each in baskets.baskets)
-    undeliverable = sum(each.country == "ZZ" for each in baskets.baskets)
+    paid = [each for each in baskets.baskets if each.payment_method == "pm_card_visa"]
+    declined = len(baskets.baskets) - len(paid)
+    # The card is asked first: an address that nobody can reach is only seen behind a good one.
+    undeliverable = sum(each.country == "ZZ" for each in paid)
     console.print(
         f"[bold]{len(baskets.baskets):,} real baskets[/] with {lines:,} lines of "
-        f"{len(baskets.stock()):,} products ({baskets.dropped:,} lines without a quantity or a "
-        f"price were left out).\n{declined:,} cards will be declined, {undeliverable:,} addresses "
-        "cannot be reached."
+        f"{len(baskets.stock()):,} products\n"
+        f"(left out: {counted(baskets.dropped, 'line')} without a quantity or a price).\n"
+        f"{counted(declined, 'card')} will be declined; of the other orders, {undeliverable:,} "
+        "cannot be delivered."
     )
 
 
@@ -189,7 +193,8 @@ def _show_compensated(console: Console, runner: Runner) -> None:
         order_id = connection.execute(query.limit(1)).scalar()
     if order_id is None:
         return
-    table = Table("#", "application", "event", title=f"one compensated order: {order_id}")
+    console.print(f"one compensated order: {order_id}")
+    table = Table("#", "application", "event")
     for each in timeline(runner.apps, str(order_id)):
         table.add_row(str(each.hop), each.application, each.name)
     console.print(table)
@@ -201,14 +206,17 @@ def _show_rebuild(console: Console, url: str) -> bool:
     for each in rebuild(system, {"SQLALCHEMY_URL": url}, verify=True):
         same = same and not each.differences
         verdict = "[green]the same[/]" if not each.differences else "[red]different[/]"
-        console.print(f"  {each.view:<16} {each.rows:>8,} rows  {verdict}")
+        rows = f"{each.rows:>8,} {'row' if each.rows == 1 else 'rows'}"
+        console.print(f"  {each.view:<16} {rows:<13}  {verdict}")
     return same
 
 
 def _invite(console: Console, url: str) -> None:
     console.print(
-        f"\nLook into it: [cyan].venv/bin/sagaline --store {url} status[/]\n"
-        f"              [cyan].venv/bin/python -m application --store {url} orders --limit 5[/]"
+        "\nLook into it:\n"
+        "  [cyan]. .venv/bin/activate[/]\n"
+        f"  [cyan]sagaline --store {url} status[/]\n"
+        f"  [cyan]python -m application --store {url} orders --limit 5[/]"
     )
 
 

@@ -10,7 +10,7 @@ from projections.order_timeline import timeline
 from projections.payment_ledger import payments
 from projections.results import rows_of
 from projections.tables import order_detail, order_list
-from sagaline.read_model import ReadModel, project
+from sagaline import ReadModel, project
 
 
 class OrderDetail(ReadModel):

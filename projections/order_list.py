@@ -9,11 +9,8 @@ from sqlalchemy import Connection, Select, select
 from domain.order import Order
 from projections.results import rows_of
 from projections.tables import order_list
+from sagaline import Journal, Message, ReadModel, Row, project
 from sagaline.columns import uuid_of_text
-from sagaline.journal import Journal
-from sagaline.message import Message
-from sagaline.read_model import ReadModel, project
-from sagaline.rows import Row
 
 PLACED = "placed"
 COMPLETED = "completed"

@@ -17,10 +17,7 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.results import rows_of
 from projections.tables import order_timeline
-from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal
-from sagaline.message import Message
-from sagaline.read_model import ReadModel, project
+from sagaline import CommandFaulted, Journal, Message, ReadModel, project
 
 LONGEST: Final = 120
 """Characters of a summary: it is one line on a screen."""
@@ -81,8 +78,13 @@ def _one_line(text: str) -> str:
 
 def name_of(event: Any) -> str:
     """What a person calls the event: ``Order.Placed``, or the command that it gives."""
-    named: object = event.command if isinstance(event, Journal.Requested) else event
-    return type(named).__qualname__.rpartition("<locals>.")[2]
+    kind: Any = type(event.command if isinstance(event, Journal.Requested) else event)
+    return _name_of_class(kind)
+
+
+@cache
+def _name_of_class(kind: type) -> str:
+    return kind.__qualname__.rpartition("<locals>.")[2]
 
 
 @singledispatch

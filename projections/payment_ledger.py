@@ -8,8 +8,7 @@ from sqlalchemy import Connection, select
 from domain.payment import PaymentCaptured, PaymentRefunded
 from projections.results import rows_of
 from projections.tables import payment_ledger
-from sagaline.message import Message
-from sagaline.read_model import ReadModel, project
+from sagaline import Message, ReadModel, project
 
 CAPTURED = "captured"
 REFUNDED = "refunded"

@@ -9,9 +9,7 @@ from sqlalchemy import Connection, select
 from domain.order import Order
 from projections.results import rows_of
 from projections.tables import sales_by_day
-from sagaline.message import Message
-from sagaline.read_model import ReadModel, project
-from sagaline.rows import Row
+from sagaline import Message, ReadModel, Row, project
 
 Ended = Order.Completed | Order.Cancelled
 

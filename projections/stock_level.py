@@ -8,8 +8,7 @@ from sqlalchemy import Connection, select
 from domain.stock import Stock
 from projections.results import rows_of
 from projections.tables import stock_level
-from sagaline.message import Message
-from sagaline.read_model import ReadModel, project
+from sagaline import Message, ReadModel, project
 
 Moved = Stock.Reserved | Stock.Released | Stock.Dispatched
 

@@ -5,7 +5,7 @@ Any SQL client may read them. UUIDs, money and times are native on PostgreSQL an
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, MetaData, Table, Text
 
-from sagaline.columns import Amount, Moment, Uuid
+from sagaline import Amount, Moment, Uuid
 
 metadata = MetaData()
 

@@ -1,15 +1,29 @@
 """Sagas and read models for event-sourced Python."""
 
 from sagaline.application import Application, Receipt
+from sagaline.columns import Amount, Moment, Uuid
 from sagaline.commands import Command
 from sagaline.course import Timing
-from sagaline.errors import DefinitionError, SagalineError, StoreUnusable
+from sagaline.errors import (
+    CommandConflict,
+    DefinitionError,
+    NothingToRollBack,
+    RebuildBusy,
+    RebuildFailed,
+    RowMissing,
+    SagalineError,
+    StoreUnusable,
+    UnfitValue,
+)
 from sagaline.faults import CommandFaulted
 from sagaline.handlers import handles
 from sagaline.journal import Journal, State
 from sagaline.message import Message
+from sagaline.reactions import reacts_to
 from sagaline.read_model import ReadModel, project
+from sagaline.rebuild import Rebuilt, rebuild, roll_back
 from sagaline.retry import Retry, hours, minutes, seconds
+from sagaline.rows import Row
 from sagaline.runner import Runner
 from sagaline.saga import (
     COMPENSATABLE,
@@ -24,6 +38,7 @@ from sagaline.saga import (
     step,
 )
 from sagaline.system import System
+from sagaline.timeline import Entry, timeline
 from sagaline.timers import CancelTimer, SetTimer
 
 __all__ = [
@@ -31,17 +46,27 @@ __all__ = [
     "NO_EFFECT",
     "PIVOT",
     "RETRIABLE",
+    "Amount",
     "Application",
     "CancelTimer",
     "Command",
+    "CommandConflict",
     "CommandFaulted",
     "DefinitionError",
+    "Entry",
     "Journal",
     "Kind",
     "Message",
+    "Moment",
+    "NothingToRollBack",
     "ReadModel",
+    "RebuildBusy",
+    "RebuildFailed",
+    "Rebuilt",
     "Receipt",
     "Retry",
+    "Row",
+    "RowMissing",
     "Runner",
     "Saga",
     "SagalineError",
@@ -50,6 +75,8 @@ __all__ = [
     "StoreUnusable",
     "System",
     "Timing",
+    "UnfitValue",
+    "Uuid",
     "handles",
     "hears",
     "hours",
@@ -57,6 +84,10 @@ __all__ = [
     "on_compensated",
     "on_completed",
     "project",
+    "reacts_to",
+    "rebuild",
+    "roll_back",
     "seconds",
     "step",
+    "timeline",
 ]

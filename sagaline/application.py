@@ -18,11 +18,13 @@ from eventsourcing.utils import EnvType
 from sagaline.asking import Asking, Fault
 from sagaline.codec import TypedMapper
 from sagaline.commands import Command
-from sagaline.errors import CommandConflict, DefinitionError
+from sagaline.errors import CommandConflict, DefinitionError, PortGivenUp
 from sagaline.faults import CommandFaulted
 from sagaline.handlers import Handler
 from sagaline.journal import Journal
 from sagaline.message import Message, Trace, position
+from sagaline.reactions import Reaction, Repeat, reactions_of
+from sagaline.retry import Retry
 from sagaline.storage import Datastore, ProcessRecorder
 from sagaline.storage.commands import KnownCommand, known_commands, remember_commands
 from sagaline.storage.followers import bump
@@ -80,14 +82,19 @@ class UnitRepository(Repository[UUID]):
 class Application(ProcessApplication[UUID]):
     """An event-sourced application that handles commands, in batches.
 
-    Subclass it with the aggregates that it owns, and mark its methods with `@handles`. It is an
-    upstream `ProcessApplication`: it follows the logs of the sagas that give it commands, and
-    records what follows from them together with its position.
+    Subclass it with the aggregates that it owns, and mark its methods with `@handles`, and with
+    `@reacts_to` where no saga leads. It is an upstream `ProcessApplication`: it follows the logs of
+    the sagas that give it commands, and of the applications whose events it reacts to, and records
+    what follows from them together with its position.
     """
 
     aggregates: ClassVar[Sequence[type]] = ()
     handlers: ClassVar[Mapping[type, Handler[Any]]] = {}
+    reactions: ClassVar[Mapping[type, Reaction]] = {}
     answers_faults: ClassVar[bool] = False
+
+    retry: Retry = Retry()
+    """How often, and how soon, what followed from a reaction is tried again when a port fails."""
 
     recorder: ProcessRecorder
 
@@ -95,11 +102,14 @@ class Application(ProcessApplication[UUID]):
         super().__init_subclass__(**kwargs)
         if aggregates is not None:
             cls.aggregates = tuple(aggregates)
+        _refuse_reserved(cls)
         cls.handlers = {**cls.handlers, **_handlers(cls)}
+        cls.reactions = reactions_of(cls)
         cls.answers_faults = any(each.asking for each in cls.handlers.values())
 
     def __init__(self, env: EnvType | None = None) -> None:
         self._unit: ContextVar[Unit | None] = ContextVar(f"unit of {self.name}", default=None)
+        self._commands: dict[int, Command | None] = {}
         self.asking = Asking(self.name)
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         super().__init__(env)
@@ -124,7 +134,8 @@ class Application(ProcessApplication[UUID]):
 
     def unit(self) -> Unit:
         """A new, empty unit of work on this application's log."""
-        return Unit(self.name, self.recorder, self.mapper, lambda: self.now())
+        mapper = cast("TypedMapper", self.mapper)
+        return Unit(self.name, self.recorder, mapper, lambda: self.now())
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""
@@ -133,6 +144,10 @@ class Application(ProcessApplication[UUID]):
     def cancel_timer(self, timer_id: str) -> None:
         """Inside a handler: takes a timer back; one that is not there is no error."""
         self._current().change_timer(CancelTimer(timer_id))
+
+    def try_again(self, command: Command, after: timedelta, timer_id: str) -> None:
+        """Inside a handler: gives itself the same command again later, as the next attempt."""
+        self.set_timer(SetTimer(timer_id, after, Repeat.of(command, self.attempt + 1)))
 
     def execute_one(self, command: Command) -> Receipt:
         """Executes one command and returns its receipt.
@@ -163,26 +178,32 @@ class Application(ProcessApplication[UUID]):
 
     def key_of(self, message: Message) -> str | None:
         """The business transaction that a message belongs to."""
-        return command_of(message).key or message.key
+        command = self.command_of(message)
+        return message.key if command is None else command.key or message.key
 
     def prefetch(self, messages: Iterable[Message]) -> list[UUID]:
         """The aggregates that the handlers of these messages will want, as declared."""
-        return [each for message in messages for each in self._loads(command_of(message))]
+        self._commands.clear()
+        commands = [self.command_of(each) for each in messages]
+        return [id_ for each in commands if each is not None for id_ in self._loads(each)]
 
     def ask(self, messages: Iterable[Message]) -> dict[int, Any]:
         """Asks the ports that the handlers of these messages need; answers by message."""
         calls: dict[int, Callable[[], Any]] = {}
         for message in messages:
-            command = command_of(message)
-            handler = self.handlers[type(command)]
-            if handler.asking is not None:
+            command = self.command_of(message)
+            handler = self.handlers[type(command)] if command is not None else None
+            if handler is not None and handler.asking is not None:
                 calls[id(message)] = partial(handler.asking, self, command)
         return dict(zip(calls, self.asking.ask(list(calls.values())), strict=True))
 
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one message in the current unit: what is to be saved."""
-        command = command_of(message)
+        command = self.command_of(message)
+        if command is None:
+            return ()
         handler = self.handlers[type(command)]
+        self._current().attempt = attempt_of(message)
         if handler.asking is None:
             return _many(handler.function(self, command))
         answer = answers[id(message)]
@@ -190,10 +211,44 @@ class Application(ProcessApplication[UUID]):
             return self._faulted(message, command, answer)
         return _many(handler.function(self, command, answer))
 
+    @property
+    def attempt(self) -> int:
+        """Inside a handler: for which time the command is tried, from 1."""
+        return self._current().attempt
+
+    def command_of(self, message: Message) -> Command | None:
+        """The command in a message, or what a reaction makes of it; None where that is nothing."""
+        reaction = self.reactions.get(type(message.event))
+        if reaction is None:
+            return command_of(message)
+        # Once for each batch: it is wanted to read ahead, to ask, and to handle.
+        if id(message) not in self._commands:
+            self._commands[id(message)] = reaction(self, message.event)
+        return self._commands[id(message)]
+
+    def faulted(self, command: Command, reason: str) -> Iterable[Any]:
+        """Sees to a command whose port has failed, where no saga does: what is to be saved.
+
+        It is tried again by a timer, with the same id, as `retry` says. Raises PortGivenUp when
+        that is over, so that the event is parked until a person says how to go on.
+        """
+        pause = self.retry.pause(self.attempt)
+        if pause is None:
+            raise PortGivenUp(
+                application=self.name,
+                command=type(command).__name__,
+                attempts=self.attempt,
+                reason=reason,
+            )
+        self.try_again(command, pause, f"again:{command.id}")
+        return ()
+
     def _faulted(self, message: Message, command: Command, fault: Fault) -> Iterable[Any]:
         """A saga hears of a fault and tries again; nobody hears of a timer's, so it is set anew."""
-        if isinstance(message.event, Journal.Requested):
-            return [CommandFaulted.of(command, message.event.attempt, fault.reason)]
+        if self.reactions or isinstance(message.event, Journal.Requested):
+            told = [CommandFaulted.of(command, self.attempt, fault.reason)]
+            led = isinstance(message.event, Journal.Requested)
+            return told if led else [*told, *self.faulted(command, fault.reason)]
         self.set_timer(SetTimer(timer_of(message), PORT_PAUSE, command))
         return ()
 
@@ -294,8 +349,16 @@ class _Refused(Exception):
 def command_of(message: Message) -> Command:
     """The command in a message: a saga's request, or a timer's."""
     event = message.event
+    if isinstance(event, Repeat):
+        return event.command()
     command: Command = event.command if isinstance(event, Journal.Requested) else event
     return command
+
+
+def attempt_of(message: Message) -> int:
+    """For which time the command in a message is tried."""
+    event = message.event
+    return event.attempt if isinstance(event, Journal.Requested | Repeat) else 1
 
 
 def _many(results: Any) -> Iterable[Any]:
@@ -309,16 +372,20 @@ def _digest(command: Command) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
+def _refuse_reserved(cls: type) -> None:
+    for name, each in vars(cls).items():
+        if isinstance(each, Handler | Reaction) and hasattr(Application, name):
+            raise DefinitionError(
+                where=f"{cls.__name__}.{name}",
+                problem="every application has a method of this name already",
+                cure="Give it another name.",
+            )
+
+
 def _handlers(cls: type) -> dict[type, Handler[Any]]:
     found: dict[type, Handler[Any]] = {}
     for each in vars(cls).values():
         if isinstance(each, Handler):
-            if hasattr(Application, each.__name__):
-                raise DefinitionError(
-                    where=f"{cls.__name__}.{each.__name__}",
-                    problem="every application has a method of this name already",
-                    cure="Give it another name.",
-                )
             if each.command in found:
                 raise DefinitionError(
                     where=f"{cls.__name__}.{each.__name__}",

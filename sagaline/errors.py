@@ -131,6 +131,18 @@ class SagasInTheWay(StoreUnusable):
     first: str
 
 
+class LogTooShort(StoreUnusable):
+    """{follower} has read the log of {application} in {url} up to {position}; it ends at {head}.
+
+    One of the two was restored from a back-up without the other: restore both.
+    """
+
+    follower: str
+    application: str
+    position: int
+    head: int
+
+
 class NotStorable(SagalineError, TypeError):
     """{event} cannot be stored: {reason}."""
 
@@ -155,6 +167,15 @@ class CommandConflict(SagalineError):
     """The command id {command_id} was used before for another content."""
 
     command_id: str
+
+
+class PortGivenUp(SagalineError):
+    """{application} has tried {command} {attempts} times without an answer: {reason}"""
+
+    application: str
+    command: str
+    attempts: int
+    reason: str
 
 
 class AnotherTransaction(SagalineError):

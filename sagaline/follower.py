@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -103,15 +103,14 @@ class Follower:
         return self._positions
 
     def step(self) -> bool:
-        """Takes the next batch of each log; says whether it came any further.
+        """Takes the next batch, of all its logs together; says whether it came any further.
 
         Raises one of `STORAGE_FAULTS` with nothing skipped: call it again later.
         """
         try:
             if self._fence is None:
                 self._stand()
-            moved = [self._follow(leader, tail) for leader, tail in self.leaders.items()]
-            return any(moved)
+            return self._follow()
         except (FencedOut, VersionConflict):
             self.forget()
             return True
@@ -132,7 +131,7 @@ class Follower:
                 timers = due_timers(connection, self.name, now, self._limit)
             messages = [timer_message(self.name, each) for each in timers]
             if messages:
-                self._run(None, messages, 0)
+                self._run(messages, {})
             return bool(messages)
         except (FencedOut, VersionConflict):
             self.forget()
@@ -154,7 +153,7 @@ class Follower:
         except _Failed as failed:
             self._processor.discard()
             error = failed.__cause__ or failed
-            again = self._letter(None, message, error, letter.attempts + 1)
+            again = self._letter(message, error, letter.attempts + 1)
             kept = letter._replace(
                 error=again.error, traceback=again.traceback, attempts=again.attempts
             )
@@ -196,6 +195,11 @@ class Follower:
         )
 
     @property
+    def behind(self) -> int:
+        """By how many events it is behind what is known of its logs."""
+        return sum(tail.head - self._positions.get(k, 0) for k, tail in self.leaders.items())
+
+    @property
     def unsaved(self) -> int:
         """By how many events it is further than its store says."""
         return sum(self._positions[each] - self._saved[each] for each in self._positions)
@@ -208,59 +212,61 @@ class Follower:
         self._positions = {each: found.positions.get(each, 0) for each in self.leaders}
         self._saved = dict(self._positions)
 
-    def _follow(self, leader: str, tail: Tail) -> bool:
-        after = self._positions[leader]
-        batch = tail.read(after, self._limit, self._processor.topics)
-        if batch.upto == after:
-            return False
-        if batch.messages:
-            self._run(leader, batch.messages, batch.upto)
+    def _follow(self) -> bool:
+        messages: list[Message] = []
+        reached: dict[str, int] = {}
+        for leader, tail in self.leaders.items():
+            after = self._positions[leader]
+            batch = tail.read(after, self._limit, self._processor.topics)
+            messages += batch.messages
+            if batch.upto != after:
+                reached[leader] = batch.upto
+        if messages:
+            self._run(messages, reached)
         else:
-            self._positions[leader] = batch.upto
-        return True
+            self._positions.update(reached)
+        return bool(reached)
 
-    def _run(self, leader: str | None, messages: Sequence[Message], upto: int) -> None:
+    def _run(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Takes a batch; if it fails, the part before the failure, then the failing event alone."""
         try:
-            self._attempt(leader, messages, upto)
+            self._attempt(messages, reached)
         except _Failed as failed:
             if len(messages) == 1:
-                self._take_alone(leader, messages[0])
+                self._take_alone(messages[0])
             elif failed.message is None:
                 for message in messages:
-                    self._run(leader, [message], message.id)
+                    self._run([message], _places([message]))
             else:
                 before = messages[: messages.index(failed.message)]
                 if before:
-                    self._run(leader, before, before[-1].id)
-                self._take_alone(leader, failed.message)
+                    self._run(before, _places(before))
+                self._take_alone(failed.message)
 
-    def _take_alone(self, leader: str | None, message: Message) -> None:
+    def _take_alone(self, message: Message) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._attempt(leader, [message], message.id)
+                self._attempt([message], _places([message]))
                 return
             except _Failed as failed:
                 error = failed.__cause__
                 said = told(error) if error else ""
                 log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, said)
-        self._park(leader, message, error)
+        self._park(message, error)
 
-    def _park(self, leader: str | None, message: Message, error: BaseException | None) -> None:
-        letter = self._letter(leader, message, error, ATTEMPTS)
-        positions = {} if leader is None else {leader: message.id}
+    def _park(self, message: Message, error: BaseException | None) -> None:
+        letter = self._letter(message, error, ATTEMPTS)
 
         def write(connection: Connection) -> None:
             add_letters(connection, [letter])
-            if leader is None:
-                hold_timers(connection, self.name, [timer_of(message)])
+            hold_timers(connection, self.name, _timers([message]))
 
-        self._commit(positions, write)
+        self._commit(_places([message]), write)
         if message.key is not None:
             self._parked.add(message.key)
         log.error("%s: parked %s: %s", self.name, message, letter.error)
 
-    def _attempt(self, leader: str | None, messages: Sequence[Message], upto: int) -> None:
+    def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Runs a batch until no other writer interferes.
 
         Raises _Failed where a handler fails, and VersionConflict where one event alone is
@@ -271,9 +277,7 @@ class Follower:
         for _ in range(CONFLICTS):
             try:
                 self._process(free)
-                self._commit(
-                    {} if leader is None else {leader: upto}, self._writing(leader, free, behind)
-                )
+                self._commit(reached, self._writing(free, behind))
             except VersionConflict as another:
                 self._processor.discard()
                 if str(another) == str(conflict):
@@ -317,15 +321,14 @@ class Follower:
         return free, [each for each in messages if each.key in self._parked]
 
     def _writing(
-        self, leader: str | None, messages: Sequence[Message], behind: Sequence[Message]
+        self, messages: Sequence[Message], behind: Sequence[Message]
     ) -> Callable[[Connection], None]:
-        letters = [self._letter(leader, each, None, 0) for each in behind]
+        letters = [self._letter(each, None, 0) for each in behind]
 
         def write(connection: Connection) -> None:
-            if leader is None:
-                # First, since a handler may set a timer of the same id again.
-                delete_timers(connection, self.name, [timer_of(each) for each in messages])
-                hold_timers(connection, self.name, [timer_of(each) for each in behind])
+            # First, since a handler may set a timer of the same id again.
+            delete_timers(connection, self.name, _timers(messages))
+            hold_timers(connection, self.name, _timers(behind))
             self._processor.write(connection)
             add_letters(connection, letters)
 
@@ -343,14 +346,12 @@ class Follower:
         self._positions.update(moved)
         self._saved.update(moved)
 
-    def _letter(
-        self, leader: str | None, message: Message, error: BaseException | None, attempts: int
-    ) -> Letter:
+    def _letter(self, message: Message, error: BaseException | None, attempts: int) -> Letter:
         said = told(error) if error else "waits behind an earlier event"
         trace = "".join(traceback.format_exception(error)) if error else ""
         return Letter(
             self.name,
-            leader or message.cause or "",
+            message.application if message.id else message.cause or "",
             message.id,
             message.key,
             message.topic,
@@ -359,3 +360,13 @@ class Follower:
             attempts,
             datetime.now(UTC),
         )
+
+
+def _places(messages: Iterable[Message]) -> dict[str, int]:
+    """How far along each log these messages reach; a timer that fired is in no log."""
+    return {each.application: each.id for each in messages if each.id}
+
+
+def _timers(messages: Iterable[Message]) -> list[str]:
+    """The timers among the messages, by their ids."""
+    return [timer_of(each) for each in messages if not each.id]

@@ -15,6 +15,7 @@ from eventsourcing.utils import EnvType
 from sqlalchemy import Connection
 
 from sagaline.application import Application
+from sagaline.assembly import environment, views_at
 from sagaline.errors import (
     DefinitionError,
     FencedOut,
@@ -27,7 +28,6 @@ from sagaline.follower import STORAGE_FAULTS
 from sagaline.message import Message
 from sagaline.projector import Projector, copy_of
 from sagaline.read_model import ReadModel, fingerprint
-from sagaline.runner import environment, views_url
 from sagaline.storage import Datastore, claim
 from sagaline.storage.followers import advance, register, standing
 from sagaline.storage.read_tables import (
@@ -121,7 +121,7 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
 @contextmanager
 def _views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
     """The store of the read tables, if it is this system's."""
-    datastore = Datastore.open(views_url(env))
+    datastore = Datastore.open(*views_at(env))
     try:
         claim(datastore, system.name, [each.name for each in system.members])
         yield datastore

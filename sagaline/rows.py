@@ -81,6 +81,7 @@ class Rows(MutableMapping[Any, Row]):
         self._connect = connect
         self._limit = kept
         self._key = [each.name for each in table.primary_key.columns]
+        self._parts_of_key = frozenset(self._key)
         self._kinds = [kind_of(each) for each in table.primary_key.columns]
         self._blank = {each.name: default_of(each) for each in table.columns}
         self._batch: dict[Any, Row | None] = {}
@@ -111,14 +112,12 @@ class Rows(MutableMapping[Any, Row]):
 
     @override
     def __setitem__(self, key: Any, values: Mapping[str, Any]) -> None:
-        row = Row(self._blank)
-        dict.update(row, values)
+        parts = dict(zip(self._key, self._parts(key), strict=True))
+        row = Row({**self._blank, **values, **parts})
         if len(row) != len(self._blank):
             self.refuse(*(values.keys() - self._blank.keys()))
-        for name, part in zip(self._key, self._parts(key), strict=True):
-            if name in values and values[name] != part:
-                raise RowUnfit(table=self.table.name, key=key, column=name, reason="not the key")
-            dict.__setitem__(row, name, part)
+        if not self._parts_of_key.isdisjoint(values):
+            self._check_key(key, parts, values)
         row._rows = self
         row._key = key
         row._set = _WHOLE
@@ -220,6 +219,11 @@ class Rows(MutableMapping[Any, Row]):
             column=", ".join(sorted(columns)),
             columns=", ".join(each for each in self._blank if each in self.settable),
         )
+
+    def _check_key(self, key: Any, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        for name, part in parts.items():
+            if values.get(name, part) != part:
+                raise RowUnfit(table=self.table.name, key=key, column=name, reason="not the key")
 
     def _found(self, key: Any) -> Row | None:
         row = self._kept.pop(key, None)

@@ -18,6 +18,7 @@ from sagaline.steps import (
     PIVOT,
     RETRIABLE,
     Ask,
+    ByKey,
     Closing,
     Fold,
     Kind,
@@ -174,6 +175,8 @@ def _topics(*classes: tuple[type, ...]) -> str:
 
 
 def _command_of(cls: type[Saga], ask: Ask) -> type[Command]:
+    if isinstance(ask, ByKey):
+        return _by_key_alone(cls, ask)
     try:
         hint = get_type_hints(ask).get("return")
     except NameError as error:
@@ -192,8 +195,21 @@ def _command_of(cls: type[Saga], ask: Ask) -> type[Command]:
     )
 
 
+def _by_key_alone(cls: type[Saga], ask: ByKey) -> type[Command]:
+    fields = ask.command.model_fields.items()
+    wanted = {name for name, field in fields if field.is_required()}
+    if wanted == {ask.command.key_field}:
+        return ask.command
+    name = ask.command.__name__
+    raise DefinitionError(
+        where=f"{cls.__name__}.{ask.__name__}",
+        problem=f"{name} is not made from a key alone",
+        cure=f"Declare a method that returns it, or a key and no other field that {name} needs.",
+    )
+
+
 def _may_be_none(ask: Ask) -> bool:
-    return type(None) in get_args(get_type_hints(ask).get("return"))
+    return not isinstance(ask, ByKey) and type(None) in get_args(get_type_hints(ask).get("return"))
 
 
 def _answers(cls: type[Saga]) -> dict[type, tuple[Step, bool, bool]]:

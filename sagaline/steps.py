@@ -11,6 +11,7 @@ from sagaline.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
 Ask = Callable[[Any], Command | None]
+Events = type | tuple[type, ...]
 
 
 class Kind(Enum):
@@ -29,17 +30,43 @@ class Kind(Enum):
 COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
 
 
+class ByKey:
+    """Asks with a command that needs nothing but the saga's key; its name is where it stands."""
+
+    def __init__(self, command: type[Command]) -> None:
+        self.command = command
+        self.__name__ = command.__name__
+
+    def __call__(self, saga: Any) -> Command:
+        """The command, as a method would return it."""
+        return self.command(**{str(self.command.key_field): saga.key})
+
+
+class Declared:
+    """A part of a saga that asks with a command, and the name that it goes by."""
+
+    ask: Ask
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if isinstance(self.ask, ByKey):
+            self.ask.__name__ = name
+
+    @property
+    def name(self) -> str:
+        """The name in the class of the saga."""
+        return self.ask.__name__
+
+
 @dataclass(frozen=True)
-class Undo:
+class Undo(Declared):
     """What takes a step's effect back."""
 
-    name: str
     ask: Ask
     done: tuple[type, ...]
     refused: tuple[type, ...]
 
 
-class Step:
+class Step(Declared):
     """One local transaction of a saga: the command that asks for it, and the answers to expect.
 
     `after` names the steps that it waits for, once its saga is defined.
@@ -55,7 +82,6 @@ class Step:
         retry: Retry,
         waits_for: "tuple[Step, ...] | None",
     ) -> None:
-        self.name = ask.__name__
         self.ask = ask
         self.done = done
         self.refused = refused
@@ -66,20 +92,25 @@ class Step:
         self.after: tuple[str, ...] = ()
         self.undoing: Undo | None = None
 
+    @overload
+    def undo(self, command: type[Command], *, done: Events, refused: Events = ()) -> Undo: ...
+    @overload
+    def undo(self, *, done: Events, refused: Events = ()) -> Callable[[Ask], Undo]: ...
     def undo(
-        self, *, done: type | tuple[type, ...], refused: type | tuple[type, ...] = ()
-    ) -> Callable[[Ask], Undo]:
+        self, command: type[Command] | None = None, *, done: Events, refused: Events = ()
+    ) -> Undo | Callable[[Ask], Undo]:
         """Declares, under the step, the command that takes its effect back.
 
         `done` is the event that says that it is undone, `refused` the one that says that it
-        cannot be. An undo must be safe to ask for when the step's outcome is not known.
+        cannot be. An undo must be safe to ask for when the step's outcome is not known. Like a
+        step it is a method, or a command alone.
         """
 
         def declare(ask: Ask) -> Undo:
-            self.undoing = Undo(ask.__name__, ask, _classes(done), _classes(refused))
+            self.undoing = Undo(ask, _classes(done), _classes(refused))
             return self.undoing
 
-        return declare
+        return declare if command is None else declare(ByKey(command))
 
 
 @dataclass(frozen=True)
@@ -101,16 +132,41 @@ class Fold:
     take: Callable[[Any, Any], None]
 
 
+@overload
 def step(
+    command: type[Command],
     *,
-    done: type | tuple[type, ...],
-    refused: type | tuple[type, ...] = (),
+    done: Events,
+    refused: Events = (),
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
-) -> Callable[[Ask], Step]:
+) -> Step: ...
+@overload
+def step(
+    *,
+    done: Events,
+    refused: Events = (),
+    kind: Kind = COMPENSATABLE,
+    within: timedelta | None = None,
+    retry: Retry | None = None,
+    after: Sequence[Step] | None = None,
+) -> Callable[[Ask], Step]: ...
+def step(
+    command: type[Command] | None = None,
+    *,
+    done: Events,
+    refused: Events = (),
+    kind: Kind = COMPENSATABLE,
+    within: timedelta | None = None,
+    retry: Retry | None = None,
+    after: Sequence[Step] | None = None,
+) -> Step | Callable[[Ask], Step]:
     """Declares a step: the method returns the command that asks a participant for it.
+
+    A command that needs nothing but the saga's key is named in place of a method:
+    ``hold_seat = step(HoldSeat, done=SeatHeld)``.
 
     `done` and `refused` are the events that answer it. `within` bounds the whole step, its retries
     included; without it the saga waits for ever. `retry` says how often a fault is tried again.
@@ -126,7 +182,7 @@ def step(
         answers = _classes(done), _classes(refused)
         return Step(ask, *answers, kind, within, retry or Retry(), waits_for)
 
-    return declare
+    return declare if command is None else declare(ByKey(command))
 
 
 @overload
@@ -171,5 +227,5 @@ def hears(*events: type) -> Callable[[F], Fold]:
     return declare
 
 
-def _classes(given: type | tuple[type, ...]) -> tuple[type, ...]:
+def _classes(given: Events) -> tuple[type, ...]:
     return given if isinstance(given, tuple) else (given,)

@@ -26,9 +26,10 @@ class System(upstream.System):
     """A system, with its pipes derived from what each part handles.
 
     A saga follows the applications that record the events it hears; an application follows the
-    sagas that give it commands; a read model follows whatever records the events it projects.
-    `name` is what a store remembers, so that another system's store is refused. `timings` overrides
-    the declared `within` and `retry` of a saga's steps, by saga and name of the step.
+    sagas that give it commands, and the applications whose events it reacts to; a read model
+    follows whatever records the events it projects. `name` is what a store remembers, so that
+    another system's store is refused. `timings` overrides the declared `within` and `retry` of a
+    saga's steps, by saga and name of the step.
 
     Raises `DefinitionError` where a command has no handler, or an event no application.
     """
@@ -56,6 +57,8 @@ class System(upstream.System):
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
             self._connect(process)
+        for application in self.applications:
+            self._connect_reactions(application)
         super().__init__(self._pipes())
         for model in self.read_models:
             self.leaders_of[model.table.name] = self._sources(model)
@@ -95,18 +98,33 @@ class System(upstream.System):
             if handler.answers_faults:
                 self._pipe(handler, process, get_topic(CommandFaulted))
 
+    def _connect_reactions(self, application: type[Application]) -> None:
+        where = application.__name__
+        for event, reaction in application.reactions.items():
+            leader = self._owner(application, event)
+            for command in reaction.commands(where):
+                if command not in application.handlers:
+                    raise DefinitionError(
+                        where=f"{where}.{reaction.__name__}",
+                        problem=f"it makes {command.__name__}, which {where} does not handle",
+                        cure=f"Add a method marked @handles({command.__name__}).",
+                    )
+            if leader is application:
+                raise DefinitionError(
+                    where=f"{where}.{reaction.__name__}",
+                    problem=f"it reacts to {event.__qualname__}, which {where} itself records",
+                    cure="Do it where the event is recorded: it is one transaction there.",
+                )
+            self._pipe(leader, application, get_topic(event))
+
     def _pipe(self, leader: type[Application], follower: type[Application], topic: str) -> None:
         self.topics[follower.name].add(topic)
         if leader.name not in self.leaders_of[follower.name]:
             self.leaders_of[follower.name].append(leader.name)
 
-    def _owner(self, saga: type[Saga], event: type) -> type[Application]:
+    def _owner(self, part: type, event: type) -> type[Application]:
         if event not in self._owners:
-            raise DefinitionError(
-                where=saga.__name__,
-                problem=f"no application of the system {self.name} records {event.__qualname__}",
-                cure=NAME_IT,
-            )
+            raise self._unrecorded(part, event)
         return self._owners[event]
 
     def _sources(self, model: type[ReadModel]) -> list[str]:
@@ -116,19 +134,26 @@ class System(upstream.System):
             return [each.name for each in self.members]
         wanted: set[str] = set()
         for event in events:
-            # A read model folds the subclasses of an event too.
-            owners = {own.name for known, own in self._owners.items() if issubclass(known, event)}
-            if issubclass(event, Journal.Event | Journal.Created):
-                owners.update(each.name for each in self.processes)
-            wanted |= owners
-            if not owners:
-                raise DefinitionError(
-                    where=model.__name__,
-                    problem=f"no application of the system {self.name} records "
-                    f"{event.__qualname__}",
-                    cure=NAME_IT,
-                )
+            recorders = self._recorders(event)
+            wanted |= recorders
+            if not recorders and not _of_sagas(event):
+                raise self._unrecorded(model, event)
+        # What tells of sagas beside other things serves a system without sagas too.
+        if not wanted and model is not SagaList:
+            raise self._unrecorded(model, events[0])
         return [each.name for each in self.members if each.name in wanted]
+
+    def _recorders(self, event: type) -> set[str]:
+        """Who records an event, or one of its subclasses, which a read model folds too."""
+        found = {own.name for known, own in self._owners.items() if issubclass(known, event)}
+        return found | {each.name for each in self.processes if _of_sagas(event)}
+
+    def _unrecorded(self, part: type, event: type) -> DefinitionError:
+        return DefinitionError(
+            where=part.__name__,
+            problem=f"no application of the system {self.name} records {event.__qualname__}",
+            cure=NAME_IT,
+        )
 
     def _pipes(self) -> Iterable[list[type[Application]]]:
         classes = {each.name: each for each in self.members}
@@ -137,6 +162,10 @@ class System(upstream.System):
                 yield [classes[leader], classes[follower]]
         for each in self.members:
             yield [each]
+
+
+def _of_sagas(event: type) -> bool:
+    return issubclass(event, Journal.Event | Journal.Created)
 
 
 def _check_names(

@@ -20,6 +20,7 @@ from sagaline.cli.standing import letters_by_follower, sagas_by_state
 from sagaline.cli.stores import stores
 from sagaline.cli.terminal import AsJson, counted, duration, facts, print_json, say, show, side
 from sagaline.follower import STORAGE_FAULTS
+from sagaline.garbage import leave_in_peace
 from sagaline.runner import Runner
 from sagaline.status import Place
 from sagaline.system import System
@@ -70,6 +71,7 @@ def run(
         started = time.monotonic()
         runner = Runner(system, env, only=[*(only or ()), *(more or ())])
         _announce(system, runner)
+        leave_in_peace()
         with _failing(stop), runner, _progress() as progress:
             settled = _lead(runner, stop, progress, until_settled, horizon)
         if until_settled:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sagaline.assembly import environment
 from sagaline.cli.options import By, Reason, looking_into, system_and_environment, who
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, print_json, say
@@ -16,7 +17,6 @@ from sagaline.clock import StoreClock
 from sagaline.instances import find_instance, instances_of_key
 from sagaline.journal import Action, Journal
 from sagaline.process import SagaProcess
-from sagaline.runner import environment
 from sagaline.steering import Person, Steering
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")]

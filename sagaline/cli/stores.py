@@ -1,11 +1,9 @@
 """The stores of a system, to look into: nothing is run, created, claimed or changed."""
 
-import sqlite3
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import NoReturn
-from urllib.parse import quote
 from uuid import UUID
 
 from eventsourcing.persistence import Mapper
@@ -13,13 +11,11 @@ from eventsourcing.utils import Environment
 from sqlalchemy import Connection, Table, inspect
 
 from sagaline.application import Application
+from sagaline.assembly import environment, views_at
 from sagaline.codec import TypedMapper
-from sagaline.errors import NameUnknown, StoreOfAnotherSystem, StoreUnusable
-from sagaline.runner import environment, views_url
-from sagaline.storage import ApplicationRecorder, Datastore, Factory
-from sagaline.storage.sqlite import is_in_memory
-from sagaline.storage.store import Claim, check
-from sagaline.storage.tables import store
+from sagaline.errors import NameUnknown, StoreUnusable
+from sagaline.storage import ApplicationRecorder, Datastore, Factory, sqlite
+from sagaline.storage.store import look, refuse_another
 from sagaline.system import System
 
 
@@ -63,7 +59,7 @@ class Stores:
         for each in system.members:
             self.logs[each.name] = Log(each, env)
             opened.callback(self.logs[each.name].close)
-        self.views = Datastore.open(views_url(env))
+        self.views = Datastore.open(*views_at(env))
         opened.callback(self.views.close)
         for datastore in self.datastores:
             refuse_missing(datastore)
@@ -106,7 +102,7 @@ def stores(system: System, env: Mapping[str, str]) -> Iterator[Stores]:
 @contextmanager
 def views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
     """The store of a system's read tables alone, for as long as it is looked into."""
-    datastore = Datastore.open(views_url(environment(dict(env))))
+    datastore = Datastore.open(*views_at(environment(dict(env))))
     try:
         refuse_missing(datastore)
         _refuse_another(datastore, system)
@@ -120,30 +116,16 @@ def refuse_missing(datastore: Datastore) -> None:
     if datastore.dialect != "sqlite":
         return
     url = datastore.engine.url
-    if is_in_memory(url):
+    if sqlite.is_in_memory(url):
         _refuse(datastore, "it is in memory, where no other process can see it")
-    path = Path((url.database or "").removeprefix("file:").partition("?")[0])
-    if not path.exists():
+    if not sqlite.may(sqlite.path(url), os.F_OK):
         _refuse(datastore, "it does not exist")
-    # Connecting makes any database write ahead, so look first whether it is one of ours.
-    if path.is_file() and not _writes_ahead(path) and not _holds_a_store(path):
-        _refuse(datastore, _NOT_OURS)
 
 
 def _refuse_another(datastore: Datastore, system: System) -> None:
-    for each in system.members:
-        check(datastore, each.name)
-    with datastore.read() as connection:
-        if not _has_table(connection, store, datastore):
-            _refuse(datastore, _NOT_OURS)
-        found = Claim.read(connection)
-    if found.system not in (None, system.name):
-        raise StoreOfAnotherSystem(
-            url=datastore.address, reason="", found=found.system, wanted=system.name
-        )
-
-
-_NOT_OURS = "it has no tables of Sagaline"
+    if look(datastore) is None:
+        _refuse(datastore, "it has no tables of Sagaline")
+    refuse_another(datastore, system.name)
 
 
 def _refuse(datastore: Datastore, reason: str) -> NoReturn:
@@ -152,17 +134,3 @@ def _refuse(datastore: Datastore, reason: str) -> NoReturn:
 
 def _has_table(connection: Connection, table: Table, datastore: Datastore) -> bool:
     return inspect(connection).has_table(table.name, table.schema or datastore.schema)
-
-
-def _writes_ahead(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(20)[18:] == b"\x02\x02"
-
-
-def _holds_a_store(path: Path) -> bool:
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-        try:
-            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [store.name])
-            return found.fetchone() is not None
-        except sqlite3.DatabaseError:
-            return True  # what is wrong with it is told by whoever connects

@@ -25,15 +25,20 @@ class TypedMapper(Mapper[UUID]):
     @override
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Writes an event. Raises `NotStorable`."""
+        topic, state = self.topic_and_state(domain_event)
+        return StoredEvent(
+            domain_event.originator_id, domain_event.originator_version, topic, state
+        )
+
+    def topic_and_state(self, domain_event: DomainEventProtocol[UUID]) -> tuple[str, bytes]:
+        """What is stored of an event beside its place in a stream. Raises `NotStorable`."""
         codec = codec_for(type(domain_event))
         state = codec.encode(domain_event)
         if self.compressor:
             state = self.compressor.compress(state)
         if self.cipher:
             state = self.cipher.encrypt(state)
-        return StoredEvent(
-            domain_event.originator_id, domain_event.originator_version, codec.topic, state
-        )
+        return codec.topic, state
 
     @override
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Table, insert, inspect, select
 from sqlalchemy.schema import CreateSchema
 
-from sagaline.errors import StoreTooNew
+from sagaline.errors import StoreTooNew, StoreUnusable
 from sagaline.storage import postgres
 from sagaline.storage.models import ENVELOPE
-from sagaline.storage.tables import store
+from sagaline.storage.tables import metadata, store
 
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
@@ -22,16 +22,16 @@ VERSION = 1
 def create_missing(datastore: "Datastore", tables: Sequence[Table]) -> None:
     """Creates those tables that are not there, and the columns that upstream's lack.
 
-    Looks first, as on most starts there is nothing to do. Raises StoreTooNew, having changed
-    nothing, for a store of a newer version.
+    Looks first, as on most starts there is nothing to do. Raises what `refuse_unfit` raises, having
+    changed nothing.
     """
-    with datastore.read() as connection:
-        refuse_newer(datastore, connection)
+    with datastore.look() as connection:
+        refuse_unfit(datastore, connection)
         if not any(_is_missing(connection, datastore, table) for table in tables):
             return
     with datastore.write() as connection:
         _lock(datastore, connection)
-        refuse_newer(datastore, connection)
+        refuse_unfit(datastore, connection)
         for table in tables:
             _complete(connection, datastore, table)
         if store in tables and connection.execute(select(store)).first() is None:
@@ -39,13 +39,32 @@ def create_missing(datastore: "Datastore", tables: Sequence[Table]) -> None:
             connection.execute(insert(store), row)
 
 
-def refuse_newer(datastore: "Datastore", connection: Connection) -> None:
-    """Raises StoreTooNew if the store was made by a version that this code does not know."""
+def refuse_unfit(datastore: "Datastore", connection: Connection) -> None:
+    """Raises StoreTooNew if the store was made by a version that this code does not know.
+
+    Raises StoreUnusable if it has a table of another program under the name of one of ours. Other
+    tables may share the database.
+    """
+    foreign = _foreign(datastore, connection)
+    if foreign is not None:
+        reason = f"its table {foreign!r} is not one of Sagaline"
+        raise StoreUnusable(url=datastore.address, reason=reason)
     if not inspect(connection).has_table(store.name, datastore.schema):
         return
     found = connection.execute(select(store.c.version)).scalar()
     if found is not None and found > VERSION:
         raise StoreTooNew(url=datastore.address, reason="", found=found, known=VERSION)
+
+
+def _foreign(datastore: "Datastore", connection: Connection) -> str | None:
+    """The table of another program that stands where one of ours should."""
+    inspector = inspect(connection)
+    if inspector.has_table(store.name, datastore.schema):
+        columns = inspector.get_columns(store.name, datastore.schema)
+        return None if {*store.c.keys()} <= {each["name"] for each in columns} else store.name
+    # All of them are made at once, with the one that says so.
+    named = (each for each in metadata.tables if inspector.has_table(each, datastore.schema))
+    return next(named, None)
 
 
 def _is_missing(connection: Connection, datastore: "Datastore", table: Table) -> bool:

@@ -1,8 +1,8 @@
 """A database that holds logs, positions and what else the framework stores."""
 
 import os
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock, RLock, Semaphore
 from typing import Any, ClassVar, Self, cast
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, cast
 import sqlalchemy.exc
 from eventsourcing.persistence import PersistenceError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import SQLAlchemyDatastore
-from sqlalchemy import URL, Connection, Engine, Table, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, make_url
 from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
@@ -25,6 +25,7 @@ from sagaline.storage.transaction import (
     Transaction,
     joined,
 )
+from sagaline.storage.translation import raise_translated
 
 _WRITE = "sagaline_write"
 
@@ -72,6 +73,12 @@ class Datastore(SQLAlchemyDatastore):
             raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
         self.lock_timeout = lock_timeout
         self.schema = schema if self._url is None or self.dialect == "postgresql" else None
+        self._has_file = (
+            self._url is not None
+            and self.dialect == "sqlite"
+            and not self.is_sqlite_in_memory_db
+            and "creator" not in engine_kwargs
+        )
         self.patience = sqlite.patience(self._url) if self._url else sqlite.PATIENCE
         self.current: ContextVar[Transaction | None] = ContextVar("sagaline_current", default=None)
         self._references = 1
@@ -162,6 +169,29 @@ class Datastore(SQLAlchemyDatastore):
     def read(self) -> Connected:
         """A transaction that only reads, as a context manager that gives a Core connection."""
         return Connected(self.transaction(commit=False))
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection to decide on whether the store may be used: it changes nothing.
+
+        Any other creates a SQLite file that is not there, and makes it write ahead.
+        """
+        if not self._has_file:
+            with self.read() as connection:
+                yield connection
+            return
+        assert self._url is not None
+        self.refuse_closed()
+        patience = {"timeout": self.patience}
+        engine = create_engine(
+            sqlite.untouched(self._url), poolclass=NullPool, connect_args=patience
+        )
+        try:
+            with engine.connect() as connection:
+                yield connection
+        except Exception as error:
+            raise_translated(error)
+            raise
 
     def refuse_closed(self) -> None:
         """Raises StoreClosed where nobody holds the datastore open any more."""

@@ -81,7 +81,7 @@ class Factory(SQLAlchemyFactory):
 
     def _open(self) -> Datastore:
         url = self.env.get(self.SQLALCHEMY_URL)
-        schema = self.env.get(self.SQLALCHEMY_SCHEMA)
+        schema = self.env.get(self.SQLALCHEMY_SCHEMA) or None
         scoped = self.env.get(self.SQLALCHEMY_SCOPED_SESSION_TOPIC)
         if scoped and schema:
             # The framework's tables could not be told apart from the user's in that session.

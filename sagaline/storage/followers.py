@@ -28,6 +28,14 @@ _bump_fence = (
     .where(followers.c.name == bindparam("follower"))
     .values(fence=followers.c.fence + 1)
 )
+_move = (
+    update(positions)
+    .where(
+        positions.c.follower == bindparam("of_follower"),
+        positions.c.leader == bindparam("of_leader"),
+    )
+    .values(position=bindparam("reached"))
+)
 _read_fence = select(followers.c.fence).where(followers.c.name == bindparam("follower"))
 _read_position = select(positions.c.position).where(
     positions.c.follower == bindparam("follower"), positions.c.leader == bindparam("leader")
@@ -37,13 +45,6 @@ _read_positions = select(positions.c.leader, positions.c.position).where(
 )
 
 _Insert = sqlite.Insert | postgresql.Insert
-
-
-def _placing(statement: _Insert) -> _Insert:
-    new = statement.excluded.position
-    return statement.on_conflict_do_update(
-        index_elements=[positions.c.follower, positions.c.leader], set_={"position": new}
-    )
 
 
 def _placing_forward(statement: _Insert) -> _Insert:
@@ -61,7 +62,6 @@ class _Statements:
     def __init__(self, insert: Callable[[Table], _Insert]) -> None:
         self.add_follower = insert(followers).on_conflict_do_nothing()
         self.add_position = insert(positions).on_conflict_do_nothing()
-        self.place = _placing(insert(positions))
         self.place_forward = _placing_forward(insert(positions)).execution_options(
             preserve_rowcount=True
         )
@@ -103,10 +103,10 @@ def advance(connection: Connection, name: str, fence: int, positions: Mapping[st
     """
     if connection.execute(_pass_fence, {"follower": name, "mine": fence}).rowcount != 1:
         raise FencedOut(follower=name)
-    place = _statements[connection.dialect.name].place
     for leader, reached in positions.items():
-        row = {"follower": name, "leader": leader, "position": reached}
-        connection.execute(place, row)
+        row = {"of_follower": name, "of_leader": leader, "reached": reached}
+        if connection.execute(_move, row).rowcount == 0:
+            adopt(connection, name, {leader: reached})
     return fence + 1
 
 

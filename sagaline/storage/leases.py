@@ -1,5 +1,9 @@
-"""Who leads a follower now: a lease in the follower's row, by the database's own clock."""
+"""Who leads a follower now: a lease in the follower's row, by the database's own clock.
 
+And who would: each runner says so, in a row of its own, for as long as it is alive.
+"""
+
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -7,16 +11,20 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
-    case,
     cast,
+    delete,
     func,
+    insert,
     literal,
     or_,
     select,
     update,
 )
 
-from sagaline.storage.tables import followers
+from sagaline.storage.tables import followers, runners
+
+FORGOTTEN = 60.0
+"""Seconds after which an owner that says nothing any more is not even known."""
 
 
 def _now(connection: Connection) -> ColumnElement[float]:
@@ -33,39 +41,61 @@ def take_leases(
     seconds: float,
     dead: Collection[str] = (),
 ) -> set[str]:
-    """Takes or renews the leases of these followers that are free; returns those that are held.
+    """Takes those of these leases that are free; returns the followers that are new to the owner.
 
-    A lease is free where it has run out, and where its owner is among the `dead`. One that changes
-    hands moves the fence, so that its last owner, if it still runs, writes nothing more.
+    A lease is free where it has run out, and where its owner is among the `dead`. To take it moves
+    the fence, so that its last owner, if it still runs, writes nothing more.
     """
     now = _now(connection)
-    mine = followers.c.owner == owner
     free = or_(
-        followers.c.owner.is_(None),
-        mine,
-        followers.c.lease_until < now,
-        followers.c.owner.in_(dead),
+        followers.c.owner.is_(None), followers.c.lease_until < now, followers.c.owner.in_(dead)
     )
-    fence = case((mine, followers.c.fence), else_=followers.c.fence + 1)
     statement = (
         update(followers)
         .where(followers.c.name.in_(names), free)
-        .values(owner=owner, lease_until=now + literal(seconds), fence=fence)
+        .values(owner=owner, lease_until=now + literal(seconds), fence=followers.c.fence + 1)
         .returning(followers.c.name)
     )
     return {name for (name,) in connection.execute(statement)}
 
 
-def keep_leases(connection: Connection, owner: str, seconds: float) -> None:
-    """Renews the leases that an owner has, and takes no others."""
-    statement = update(followers).where(followers.c.owner == owner)
-    connection.execute(statement.values(lease_until=_now(connection) + literal(seconds)))
+def give_back_leases(connection: Connection, names: Collection[str], owner: str) -> None:
+    """Gives some leases of an owner back, for others to take at once."""
+    mine = update(followers).where(followers.c.owner == owner, followers.c.name.in_(names))
+    connection.execute(mine.values(owner=None, lease_until=None))
 
 
 def release_leases(connection: Connection, owner: str) -> None:
-    """Gives all leases of an owner back, for others to take at once."""
+    """Gives all leases of an owner back, who wants no more of them."""
     statement = update(followers).where(followers.c.owner == owner)
     connection.execute(statement.values(owner=None, lease_until=None))
+    connection.execute(delete(runners).where(runners.c.owner == owner))
+
+
+def keep_leases(connection: Connection, owner: str, seconds: float) -> set[str]:
+    """Renews the leases that an owner has, and takes no others; returns their followers."""
+    until = _now(connection) + literal(seconds)
+    alive = update(runners).where(runners.c.owner == owner)
+    connection.execute(alive.values(alive_until=until))
+    mine = update(followers).where(followers.c.owner == owner).values(lease_until=until)
+    return {name for (name,) in connection.execute(mine.returning(followers.c.name))}
+
+
+def appear(connection: Connection, owner: str, names: Collection[str], seconds: float) -> None:
+    """Makes an owner known, and which followers it would lead; forgets the long silent ones."""
+    now = _now(connection)
+    silent = delete(runners).where(runners.c.alive_until < now - literal(FORGOTTEN))
+    connection.execute(silent)
+    until = now + literal(seconds)
+    row = {"owner": owner, "wanted": json.dumps(list(names)), "alive_until": until}
+    connection.execute(insert(runners).values(row))
+
+
+def living(connection: Connection) -> dict[str, list[str]]:
+    """The owners that are alive, each with the followers that it would lead."""
+    query = select(runners.c.owner, runners.c.wanted)
+    rows = connection.execute(query.where(runners.c.alive_until >= _now(connection)))
+    return {owner: json.loads(wanted) for owner, wanted in rows.tuples()}
 
 
 def owners(connection: Connection) -> dict[str, str]:
@@ -74,9 +104,3 @@ def owners(connection: Connection) -> dict[str, str]:
     query = select(followers.c.name, followers.c.owner).where(followers.c.owner.is_not(None), held)
     rows: Any = connection.execute(query)
     return dict(rows.tuples().all())
-
-
-def known_owners(connection: Connection) -> set[str]:
-    """All owners that are written down, alive or not."""
-    query = select(followers.c.owner).where(followers.c.owner.is_not(None)).distinct()
-    return {owner for (owner,) in connection.execute(query)}

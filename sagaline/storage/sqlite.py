@@ -1,9 +1,11 @@
 """What a SQLite connection needs before it can be trusted."""
 
+import os
 import sqlite3
 from pathlib import Path
 from random import random
 from time import monotonic, sleep
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL
 
@@ -31,7 +33,30 @@ def is_in_memory(url: URL) -> bool:
 
 def path(url: URL) -> Path:
     """Where the file is."""
-    return Path((url.database or "").removeprefix("file:"))
+    name = url.database or ""
+    return Path(unquote(name.removeprefix("file:")) if name.startswith("file:") else name)
+
+
+def may(file: Path, mode: int) -> bool:
+    """Whether a file is there (os.F_OK), or may be read or written."""
+    # Not by methods of the path: those raise in a directory that may not be looked into.
+    return os.access(file, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def untouched(url: URL) -> URL:
+    """The same database for a look that changes nothing and leaves nothing behind.
+
+    Where a file could be made, but is not there yet, it is an empty database in memory.
+    """
+    file = path(url)
+    if not may(file, os.F_OK) and may(file.parent, os.W_OK | os.X_OK):
+        return URL.create("sqlite")
+    # Whoever may write ends what another program has left half done: it moves its log of writes
+    # into the file, or takes them back. Whoever may only read leaves a log where there was none.
+    half_done = any(may(Path(f"{file}{end}"), os.F_OK) for end in ("-wal", "-journal"))
+    uri = url.database if str(url.database).startswith("file:") else f"file:{quote(str(file))}"
+    query = {**url.query, "mode": "ro" if half_done else "rw", "uri": "true"}
+    return url.set(database=uri, query=query)
 
 
 def patience(url: URL) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection, inspect, select, update
 
 from sagaline.errors import StoreOfAnotherSystem
-from sagaline.storage.creation import refuse_newer
+from sagaline.storage.creation import refuse_unfit
 from sagaline.storage.tables import store
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class Claim(NamedTuple):
     """The system that a store was made for, and its applications; no system before the first."""
 
-    system: str | None
-    applications: tuple[str, ...]
+    system: str | None = None
+    applications: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, connection: Connection) -> "Claim":
         """What the store says."""
         row = connection.execute(select(store.c.system, store.c.applications)).first()
-        return cls(None, ()) if row is None else cls(row[0], tuple(json.loads(row[1])))
+        return cls() if row is None else cls(row[0], tuple(json.loads(row[1])))
 
 
 def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> N
     A system may grow: applications that are new to the store are added. Raises
     StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
     """
-    found = _look(datastore)
+    found = look(datastore) or Claim()
     _refuse_another(datastore, found, system)
     datastore.prepare()
     if found.system == system and set(applications) <= set(found.applications):
@@ -49,7 +49,7 @@ def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> N
 
 def refuse_another(datastore: "Datastore", system: str) -> None:
     """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing."""
-    _refuse_another(datastore, _look(datastore), system)
+    _refuse_another(datastore, look(datastore) or Claim(), system)
 
 
 def check(datastore: "Datastore", application: str) -> None:
@@ -57,19 +57,23 @@ def check(datastore: "Datastore", application: str) -> None:
 
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
     """
-    found = _look(datastore)
+    found = look(datastore) or Claim()
     if found.system is not None and application not in found.applications:
         raise StoreOfAnotherSystem(
             url=datastore.address, reason="", found=found.system, wanted=application
         )
 
 
-def _look(datastore: "Datastore") -> Claim:
+def look(datastore: "Datastore") -> Claim | None:
+    """Whom the store was made for; None where it is no store yet.
+
+    Raises StoreTooNew or StoreUnusable; changes nothing.
+    """
     try:
-        with datastore.read() as connection:
-            refuse_newer(datastore, connection)
+        with datastore.look() as connection:
+            refuse_unfit(datastore, connection)
             if not inspect(connection).has_table(store.name, datastore.schema):
-                return Claim(None, ())
+                return None
             return Claim.read(connection)
     except Exception as error:
         datastore.refuse_unusable(error)

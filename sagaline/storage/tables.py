@@ -61,6 +61,14 @@ followers = Table(
     Column("lease_until", Double),  # seconds since 1970, so that databases and clocks agree
 )
 
+runners = Table(
+    "runners",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("wanted", Text, nullable=False),  # a JSON list of the followers that it would lead
+    Column("alive_until", Double, nullable=False),
+)
+
 positions = Table(
     "positions",
     metadata,

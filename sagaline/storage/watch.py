@@ -6,8 +6,11 @@ from typing import Any
 from sagaline.storage.datastore import Datastore
 from sagaline.storage.translation import raise_translated
 
-PAUSE = 0.05
-"""Seconds between two looks at a server's log."""
+LOOK = 0.01
+"""Seconds between two looks at a SQLite file: nobody tells of what another process writes."""
+
+FALLBACK = 1.0
+"""Seconds between two looks at a server, whose notices tell of new events and may get lost."""
 
 
 class Watch:
@@ -22,12 +25,19 @@ class Watch:
         self._version: Any = None
         self._asked = 0.0
         self._connection: Any = None
+        in_memory = datastore.is_sqlite_in_memory_db
+        self._looks = datastore.dialect == "sqlite" and not in_memory
+
+    @property
+    def pause(self) -> float:
+        """Seconds to the next look."""
+        return LOOK if self._looks else FALLBACK
 
     def changed(self) -> bool:
         """Whether to look into the store."""
         if self._datastore.is_sqlite_in_memory_db:
             return False
-        if self._datastore.dialect != "sqlite":
+        if not self._looks:
             return self._due()
         version = self._data_version()
         changed: bool = version != self._version
@@ -42,7 +52,7 @@ class Watch:
 
     def _due(self) -> bool:
         now = time.monotonic()
-        if now - self._asked < PAUSE:
+        if now - self._asked < FALLBACK:
             return False
         self._asked = now
         return True
@@ -50,12 +60,10 @@ class Watch:
     def _data_version(self) -> int:
         if self._connection is None:
             self._connection = self._datastore.engine.raw_connection()
-        cursor = self._connection.cursor()
         try:
-            version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
+            found = self._connection.dbapi_connection.execute("PRAGMA data_version").fetchone()
         except Exception as error:
             raise_translated(error)
             raise
-        finally:
-            cursor.close()
+        version: int = found[0]
         return version

@@ -7,25 +7,43 @@ from typing import Any, overload
 
 from eventsourcing.domain import BaseAggregate
 
+from sagaline.read_model import ReadModel
 from sagaline.saga import Saga
-from sagaline.testing.aggregates import GivenAggregate, Happened, happened
+from sagaline.testing.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
+from sagaline.testing.read_models import GivenReadModel, Told, told
 from sagaline.testing.sagas import GivenSaga, given_saga
 
-__all__ = ["GivenAggregate", "GivenSaga", "Happened", "given", "happened"]
+__all__ = [
+    "LONG_AGO",
+    "SOMEONE",
+    "GivenAggregate",
+    "GivenReadModel",
+    "GivenSaga",
+    "Happened",
+    "Told",
+    "given",
+    "happened",
+    "told",
+]
 
 
 @overload
 def given(subject: type[Saga], *history: Any) -> GivenSaga: ...
 @overload
+def given(subject: type[ReadModel], *history: Any) -> GivenReadModel: ...
+@overload
 def given(subject: type[Any], *history: Any) -> GivenAggregate: ...
-def given(subject: type[Any], *history: Any) -> GivenAggregate | GivenSaga:
+def given(subject: type[Any], *history: Any) -> GivenAggregate | GivenReadModel | GivenSaga:
     """Starts a test of `subject`, to which `history` has happened.
 
     An aggregate class takes events, `happened(...)` and functions of the aggregate as history; a
-    saga takes events and `happened(...)`, of which the first is the event that starts it.
+    saga takes events and `happened(...)`, of which the first is the event that starts it; a read
+    model takes events, `happened(...)` and `told(...)`.
     """
     if issubclass(subject, BaseAggregate):
         return GivenAggregate(subject, history)
     if issubclass(subject, Saga):
         return given_saga(subject, *history)
-    raise TypeError(f"there is no test kit for {subject.__name__}: it is no aggregate and no saga")
+    if issubclass(subject, ReadModel):
+        return GivenReadModel(subject, history)
+    raise TypeError(f"{subject.__name__} is no aggregate, no saga and no read model")

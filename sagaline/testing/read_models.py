@@ -1,6 +1,6 @@
 """Tests of read models: what has happened, what happens now, which rows there are then."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
@@ -32,16 +32,8 @@ def told(event: Any, /, **envelope: Any) -> Told:
     return Told(event, envelope)
 
 
-def given_read_model(model: type[ReadModel], /, *history: Any) -> "GivenReadModel":
-    """Starts a test of a read model, which has folded `history`.
-
-    That is events, `happened(...)` or `told(...)`.
-    """
-    return GivenReadModel(model, history)
-
-
 class GivenReadModel:
-    """A read model, and what it has folded."""
+    """A read model, and what it has folded: events, `happened(...)` or `told(...)`."""
 
     def __init__(self, model: type[ReadModel], history: Iterable[Any]) -> None:
         self._model = model
@@ -71,6 +63,18 @@ class FoldedRows:
         self._table = model.table
         self.rows = rows
 
+    def then(self, *rows: Mapping[str, Any]) -> Self:
+        """Expects exactly these rows, in any order, each with at least these values."""
+        left = list(self.rows)
+        # Who says most is served first: what says less may fit several.
+        for wanted in sorted(rows, key=len, reverse=True):
+            self._must_be_columns(wanted)
+            found = next((each for each in left if wanted.items() <= each.items()), None)
+            if found is None:
+                raise AssertionError(self._told(f"No row as expected: {dict(wanted)}"))
+            left.remove(found)
+        return self.then_rows(len(rows))
+
     def then_row(self, key: Any, /, **columns: Any) -> Self:
         """Expects a row of this key, with at least these values."""
         self._must_be_columns(columns)
@@ -99,7 +103,7 @@ class FoldedRows:
         wanted = key if isinstance(key, tuple) else (key,)
         return next((each for each in self.rows if tuple(each[n] for n in names) == wanted), None)
 
-    def _must_be_columns(self, columns: dict[str, Any]) -> None:
+    def _must_be_columns(self, columns: Mapping[str, Any]) -> None:
         for name in columns:
             if name not in self._table.columns:
                 known = ", ".join(self._table.columns.keys())

@@ -12,10 +12,10 @@ from domain.money import Money
 from domain.order import ShipTo
 from domain.reservation import ReservedLine
 from sagaline import Application, Command
+from sagaline.assembly import environment
 from sagaline.follower import Follower
 from sagaline.journal import Role, requested
 from sagaline.participant import Participant
-from sagaline.runner import environment
 from sagaline.storage import EventRow
 from sagaline.storage.dead_letters import all_letters
 from sagaline.storage.timers import first_dues

@@ -8,6 +8,7 @@ import pytest
 from sagaline.errors import SettingMissing, SettingsUnreadable, SystemNotLoaded
 from sagaline.settings import Settings, load
 from tests.cli.command_line import SHOP, CommandLine
+from tests.cli.orders import GOOD, json_lines, order
 
 PYPROJECT = '[tool.sagaline]\napp = "file:app"\nstore = "sqlite:///file.db"\n'
 
@@ -164,6 +165,22 @@ def test_the_environment_alone_is_enough(run: CommandLine, sqlite_store: str) ->
     assert run.process("sagaline", "run", "--until-settled").status == 0
     assert run.sagaline("status", "--json").json["system"] == "shop"
     assert run.application("orders", "--json").json == []
+
+
+def test_every_command_finds_the_store_in_its_schema(run: CommandLine, postgres_store: str) -> None:
+    shop = run.given(SQLALCHEMY_SCHEMA="shop").on(postgres_store)
+    lines = json_lines([order()])
+    assert shop.process("application", "place", "-", input=lines).status == 0
+    assert shop.process("sagaline", "run", "--until-settled").status == 0
+    assert len(shop.application("orders", "--json").json) == 1
+    followers = shop.sagaline("status", "--json").json["followers"]
+    assert {each["lag"] for each in followers} == {0}
+    assert len(shop.sagaline("timeline", GOOD, "--json").json_lines) > 4
+    for arguments in (["--verify"], [], ["order_list", "--rollback"]):
+        assert shop.sagaline("rebuild", *arguments).status == 0
+    assert shop.application("gateway", "allow-refunds", GOOD).status == 0
+    elsewhere = run.on(postgres_store).sagaline("status")
+    assert (elsewhere.status, "no tables of Sagaline" in elsewhere.errors) == (2, True)
 
 
 def test_one_log_may_have_a_store_of_its_own(run: CommandLine, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """Runners that are killed on the way, and two at once: nothing is lost, and nothing doubled."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -71,19 +72,55 @@ def test_what_was_printed_before_a_kill_is_on_disk(
     assert positions <= recorded(sqlite_store)
 
 
-class Runner:
-    """`sagaline run --until-settled` in a process of its own."""
+def test_workers_that_are_killed_or_paused_while_orders_arrive(
+    postgres_store: str, tmp_path: Path
+) -> None:
+    take_in(postgres_store, tmp_path, "stock", stock_lines())
+    engine = create_engine(postgres_store, pool_pre_ping=True)
+    workers = [Runner(postgres_store, tmp_path / f"worker-{number}.txt", ()) for number in range(4)]
+    one, two, paused, untouched = workers
+    try:
+        wait_until(lambda: all(each.leads(engine) for each in workers))
+        for part in range(4):
+            arriving = order_lines(ORDERS, seed=part)
+            take_in(postgres_store, tmp_path, "place", arriving)
+            wait_for_events(engine, 20 + part * ORDERS)
+            if part == 0:
+                one.kill()
+                paused.pause()
+            elif part == 1:
+                two.kill()
+                wait_until(lambda: not paused.leads(engine))
+                paused.go_on()
+        wait_until(lambda: paused.leads(engine) and untouched.leads(engine))
+        last = Runner(postgres_store, tmp_path / "last.txt")
+        assert last.wait() == 0, last.said()
+        assert [each.end() for each in (paused, untouched)] == [0, 0]
+    finally:
+        for each in workers:
+            each.kill()
+        engine.dispose()
+    assert violations(postgres_store, settled=True) == []
+    assert sum(ends(postgres_store).values()) == 4 * ORDERS
+    assert_rebuilds_alike(postgres_store)
 
-    def __init__(self, url: str, output: Path) -> None:
+
+class Runner:
+    """`sagaline run` in a process of its own."""
+
+    def __init__(
+        self, url: str, output: Path, arguments: Sequence[str] = ("--until-settled",)
+    ) -> None:
         self._url = url
         self._output = output
+        self._arguments = arguments
         self.start()
 
     def start(self) -> None:
         """Starts it, or starts it again."""
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                command("sagaline", self._url, "run", "--until-settled"),
+                command("sagaline", self._url, "run", *self._arguments),
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
@@ -93,6 +130,25 @@ class Runner:
         """Ends it with SIGKILL, wherever it is."""
         self._process.kill()
         self._process.wait()
+
+    def pause(self) -> None:
+        """Stops it with SIGSTOP, as a machine that sleeps would."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Lets it go on where it was stopped."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> int:
+        """Asks it to stop; returns its exit status."""
+        self._process.terminate()
+        return self.wait()
+
+    def leads(self, engine: Engine) -> bool:
+        """Whether any follower is its own, as the store says."""
+        with engine.connect() as connection:
+            owners = connection.execute(text("SELECT owner FROM followers")).scalars()
+            return any(f":{self._process.pid}:" in each for each in owners if each)
 
     def wait(self) -> int:
         """Waits for its end; returns its exit status."""
@@ -108,16 +164,20 @@ def command(module: str, url: str, *arguments: str) -> list[str]:
 
 
 def place(url: str, folder: Path) -> None:
-    for name, lines in (("stock", stock_lines()), ("place", order_lines(ORDERS))):
-        source = folder / f"{name}.jsonl"
-        source.write_text("".join(lines))
-        subprocess.run(
-            command("application", url, name, str(source)),
-            cwd=ROOT,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    take_in(url, folder, "stock", stock_lines())
+    take_in(url, folder, "place", order_lines(ORDERS))
+
+
+def take_in(url: str, folder: Path, what: str, lines: Sequence[str]) -> None:
+    source = folder / f"{what}.jsonl"
+    source.write_text("".join(lines))
+    subprocess.run(
+        command("application", url, what, str(source)),
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def stock_lines() -> list[str]:
@@ -128,9 +188,9 @@ def stock_lines() -> list[str]:
     ]
 
 
-def order_lines(count: int) -> list[str]:
+def order_lines(count: int, seed: int = 5) -> list[str]:
     """Orders of which some cannot be paid, some not delivered, and some not be had."""
-    return list(_order_lines(Random(5), count))
+    return list(_order_lines(Random(seed), count))
 
 
 def _order_lines(random: Random, count: int) -> Iterator[str]:
@@ -151,12 +211,16 @@ def _order_lines(random: Random, count: int) -> Iterator[str]:
 
 def wait_for_events(engine: Engine, count: int) -> None:
     """Waits until the saga and its participants have written so many events."""
+    wait_until(lambda: _written(engine) >= count)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Looks again and again, because nobody tells of what other processes do."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if _written(engine) >= count:
-            return
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the runners did not get there")
         time.sleep(0.005)
-    raise TimeoutError(f"the runners did not write {count} events")
 
 
 def _written(engine: Engine) -> int:

@@ -133,5 +133,5 @@ def test_a_field_that_the_event_does_not_have_is_a_mistake_of_the_test() -> None
 def test_what_is_no_history_is_a_mistake_of_the_test() -> None:
     with pytest.raises(TypeError, match="is no history"):
         given(Door, "built")
-    with pytest.raises(TypeError, match="no test kit for UUID"):
+    with pytest.raises(TypeError, match="UUID is no aggregate, no saga and no read model"):
         given(UUID)

@@ -16,8 +16,7 @@ from projections.sales_by_day import SalesByDay
 from projections.stock_level import StockLevel
 from sagaline.errors import RowMissing
 from sagaline.journal import Journal, State
-from sagaline.testing.aggregates import LONG_AGO, SOMEONE, Happened, happened
-from sagaline.testing.read_models import given_read_model, told
+from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, told
 from tests.projections.history import SHIP_TO, line, usd
 
 ORDER = SOMEONE
@@ -58,7 +57,7 @@ def parked() -> object:
 
 def test_a_placed_order_is_listed_with_what_it_is_worth() -> None:
     (
-        given_read_model(OrderList)
+        given(OrderList)
         .when(placed())
         .then_row(
             ORDER,
@@ -76,7 +75,7 @@ def test_a_placed_order_is_listed_with_what_it_is_worth() -> None:
 
 def test_a_completed_order_is_listed_as_completed() -> None:
     (
-        given_read_model(OrderList, placed())
+        given(OrderList, placed())
         .when(completed())
         .then_row(ORDER, status="completed", updated_at=LONG_AGO + timedelta(seconds=1))
     )
@@ -84,7 +83,7 @@ def test_a_completed_order_is_listed_as_completed() -> None:
 
 def test_a_cancelled_order_is_listed_with_the_reason() -> None:
     (
-        given_read_model(OrderList, placed())
+        given(OrderList, placed())
         .when(cancelled("card declined"))
         .then_row(ORDER, status="cancelled", reason="card declined", total=Decimal("19.99"))
     )
@@ -92,7 +91,7 @@ def test_a_cancelled_order_is_listed_with_the_reason() -> None:
 
 def test_an_order_whose_saga_is_parked_wants_attention() -> None:
     (
-        given_read_model(OrderList, placed())
+        given(OrderList, placed())
         .when(parked())
         .then_row(ORDER, status="attention", reason="refund_payment: refused", updated_at=LATER)
     )
@@ -113,13 +112,13 @@ def resumed() -> object:
 def test_an_order_whose_saga_goes_on_wants_attention_no_more() -> None:
     for history in ([placed(), parked(), resumed()], [parked(), resumed(), placed()]):
         (
-            given_read_model(OrderList, *history[:-1])
+            given(OrderList, *history[:-1])
             .when(history[-1])
             .then_row(ORDER, status="placed", reason=None, updated_at=LATER)
         )
     for history in ([placed(), cancelled("no"), parked()], [placed(), parked(), cancelled("no")]):
         (
-            given_read_model(OrderList, *history)
+            given(OrderList, *history)
             .when(resumed())
             .then_row(ORDER, status="cancelled", reason="no")
         )
@@ -128,12 +127,12 @@ def test_an_order_whose_saga_goes_on_wants_attention_no_more() -> None:
 def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() -> None:
     for history in ([placed(), parked()], [parked(), placed()]):
         (
-            given_read_model(OrderList, *history)
+            given(OrderList, *history)
             .when(cancelled("undeliverable"))
             .then_row(ORDER, status="cancelled", reason="undeliverable", updated_at=LATER)
         )
     (
-        given_read_model(OrderList, placed(), completed())
+        given(OrderList, placed(), completed())
         .when(parked())
         .then_row(ORDER, status="completed", reason=None, updated_at=LATER)
     )
@@ -141,12 +140,12 @@ def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() 
 
 def test_an_order_that_ends_without_having_been_placed_is_a_fault() -> None:
     with pytest.raises(RowMissing, match="order_list"):
-        given_read_model(OrderList).when(completed())
+        given(OrderList).when(completed())
 
 
 def test_an_order_has_one_row_for_each_line() -> None:
     (
-        given_read_model(OrderDetail)
+        given(OrderDetail)
         .when(placed(line("A1", 2, "9.99"), line("B2", 1, "0.01")))
         .then_row(
             (ORDER, "A1"), quantity=2, unit_price=Decimal("9.99"), line_total=Decimal("19.98")
@@ -162,7 +161,7 @@ def test_each_movement_of_money_is_a_row_even_one_too_many() -> None:
     )
     refunded = happened(PaymentRefunded, originator_id=PAYMENT, order_id=ORDER, amount=usd("5"))
     (
-        given_read_model(PaymentLedger, captured)
+        given(PaymentLedger, captured)
         .when(refunded, captured)
         .then_row((ORDER, 1), kind="captured", amount=Decimal("5.00"), currency="USD")
         .then_row((ORDER, 2), kind="refunded", amount=Decimal("5.00"))
@@ -177,22 +176,22 @@ def test_stock_is_on_hand_reserved_and_available() -> None:
 
     history = [happened(Stock.Listed, sku="A1"), happened(Stock.Received, sku="A1", quantity=10)]
     (
-        given_read_model(StockLevel, *history)
+        given(StockLevel, *history)
         .when(moved(Stock.Reserved, 4))
         .then_row("A1", on_hand=10, reserved=4, available=6)
     )
     (
-        given_read_model(StockLevel, *history, moved(Stock.Reserved, 4))
+        given(StockLevel, *history, moved(Stock.Reserved, 4))
         .when(moved(Stock.Released, 4), moved(Stock.Reserved, 3), moved(Stock.Dispatched, 3))
         .then_row("A1", on_hand=7, reserved=0, available=7)
     )
-    given_read_model(StockLevel).when(history[0]).then_row("A1", on_hand=0, available=0)
+    given(StockLevel).when(history[0]).then_row("A1", on_hand=0, available=0)
 
 
 def test_sales_are_counted_on_the_day_of_placing() -> None:
     day = (date(2026, 1, 1), "USD")
     (
-        given_read_model(SalesByDay, placed(), placed(), placed())
+        given(SalesByDay, placed(), placed(), placed())
         .when(completed(), cancelled("card declined"))
         .then_row(
             day,
@@ -208,7 +207,7 @@ def test_sales_are_counted_on_the_day_of_placing() -> None:
 def test_the_day_is_that_of_utc() -> None:
     late = LONG_AGO.replace(hour=23).astimezone(tz=None) + timedelta(hours=2)
     (
-        given_read_model(SalesByDay)
+        given(SalesByDay)
         .when(happened(Order.Placed, **(placed().fields | {"timestamp": late})))
         .then_row((date(2026, 1, 2), "USD"), orders_placed=1)
     )

@@ -16,8 +16,7 @@ from domain.stock import Stock
 from projections.order_timeline import LONGEST, OrderTimeline, name_of, summary
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Action, Answer, Journal, Outcome, Role, State, requested
-from sagaline.testing.aggregates import LONG_AGO, SOMEONE, happened
-from sagaline.testing.read_models import given_read_model, told
+from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
 from tests.projections.history import SHIP_TO, event, line, usd
 
 ORDER = UUID(int=1)
@@ -177,7 +176,7 @@ def test_a_summary_is_one_short_line() -> None:
     cancelled = happened(
         Order.Cancelled, placed_at=LONG_AGO, total=usd("5"), reason="very\nlong " * 99
     )
-    (row,) = given_read_model(OrderTimeline).when(cancelled).rows
+    (row,) = given(OrderTimeline).when(cancelled).rows
     assert len(row["summary"]) <= LONGEST
     assert "\n" not in row["summary"]
 
@@ -185,7 +184,7 @@ def test_a_summary_is_one_short_line() -> None:
 def test_only_what_belongs_to_an_order_is_on_a_timeline() -> None:
     received = happened(Stock.Received, sku="A1", quantity=1)
     (
-        given_read_model(OrderTimeline)
+        given(OrderTimeline)
         .when(
             told(received, key=None),
             told(received, key="A1"),

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from typing_extensions import override
 
 from sagaline import Runner
 from sagaline.errors import FencedOut
-from sagaline.lease import Leases
+from sagaline.lease import Leases, share
 from sagaline.storage import Datastore, advance, register, standing
 from sagaline.storage.leases import owners
 from sagaline.storage.tables import followers
+from sagaline.storage.tables import runners as runners_table
 from tests.sagaline.small_system import (
     PROCESSES,
     Desk,
@@ -64,18 +66,54 @@ def run_out(datastore: Datastore) -> None:
     """As if the time of all leases had passed."""
     with datastore.write() as connection:
         connection.execute(update(followers).values(lease_until=1.0))
+        connection.execute(update(runners_table).values(alive_until=1.0))
 
 
-def test_one_has_them_and_the_other_waits(store_url: str) -> None:
+def test_two_share_them(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
         assert first.renew() == first.held == set(NAMES)
         assert second.renew() == second.held == set()
         assert first.renew() == set()
-        assert first.held == set(NAMES)
+        assert len(first.held) == 1
+        assert second.renew() == second.held == set(NAMES) - first.held
         with datastore.read() as connection:
             assert set(owners(connection)) == set(NAMES)
+
+
+def test_who_has_died_has_no_share(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        second.renew()
+        run_out(datastore)
+        assert first.renew() == set(NAMES)
+
+
+@pytest.mark.parametrize("runners", range(1, 6))
+def test_each_gets_as_many_as_another(runners: int) -> None:
+    names = [f"follower {each}" for each in range(12)]
+    wanted = dict.fromkeys([f"runner {each}" for each in range(runners)], names)
+    shares = share(wanted, {})
+    counts = Counter(shares.values())
+    assert set(shares) == set(names)
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert share(wanted, shares) == shares
+
+
+def test_when_one_comes_the_others_give_to_it_alone() -> None:
+    names = [f"follower {each}" for each in range(12)]
+    before = share(dict.fromkeys(["a", "b"], names), {})
+    after = share(dict.fromkeys(["a", "b", "c"], names), before)
+    moved = {after[each] for each in names if after[each] != before[each]}
+    assert Counter(after.values()) == {"a": 4, "b": 4, "c": 4}
+    assert moved == {"c"}
+
+
+def test_nobody_is_given_what_it_would_not_lead() -> None:
+    wanted = {"all": ["x", "y", "z"], "one": ["y"], "none": []}
+    assert share(wanted, {"y": "all"}) == {"x": "all", "y": "one", "z": "all"}
 
 
 def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:

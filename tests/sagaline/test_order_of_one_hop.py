@@ -155,7 +155,7 @@ STATEMENTS = {
     "Look": "SELECT .* FROM evening_events",
     "Read": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
     "Fence": r"UPDATE followers SET fence=\(followers.fence \+ 1\) .* AND followers.fence = ",
-    "Move": "INSERT INTO positions",
+    "Move": "UPDATE positions",
     "Append": "INSERT INTO cloakroom_events",
     "Set": "INSERT INTO timers",
     "Park": "INSERT INTO dead_letters",

@@ -12,8 +12,7 @@ from sagaline.columns import Amount, Uuid
 from sagaline.errors import RowMissing
 from sagaline.message import Message
 from sagaline.read_model import ReadModel, project
-from sagaline.testing.aggregates import LONG_AGO, SOMEONE, happened
-from sagaline.testing.read_models import given_read_model, told
+from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
 
 ANN = UUID(int=1)
 
@@ -63,7 +62,7 @@ class Moments(ReadModel):
 
 def test_history_and_a_new_event_make_rows() -> None:
     (
-        given_read_model(Accounts, happened(Account.Opened, owner="Ann"))
+        given(Accounts, happened(Account.Opened, owner="Ann"))
         .when(Account.Paid, amount=Decimal("2.50"))
         .then_row(SOMEONE, owner="Ann", paid=Decimal("2.50"))
         .then_no_row(ANN)
@@ -73,7 +72,7 @@ def test_history_and_a_new_event_make_rows() -> None:
 
 def test_events_may_be_of_any_stream_and_several_at_once() -> None:
     (
-        given_read_model(Accounts)
+        given(Accounts)
         .when(
             happened(Account.Opened, originator_id=ANN, owner="Ann"),
             happened(Account.Opened, owner="Bob"),
@@ -86,12 +85,12 @@ def test_events_may_be_of_any_stream_and_several_at_once() -> None:
 
 def test_the_kit_fills_in_what_the_envelope_needs() -> None:
     (
-        given_read_model(Accounts, happened(Account.Opened, owner="Ann"))
+        given(Accounts, happened(Account.Opened, owner="Ann"))
         .when(happened(Account.Paid, amount=Decimal(1)))
         .then_row(SOMEONE, last=f"test:2 {SOMEONE} hop 0")
     )
     (
-        given_read_model(Moments, happened(Account.Opened, owner="Ann"))
+        given(Moments, happened(Account.Opened, owner="Ann"))
         .when(Account.Paid, amount=Decimal(1))
         .then_row((0, 1))
         .then_row((1, 2))
@@ -101,16 +100,32 @@ def test_the_kit_fills_in_what_the_envelope_needs() -> None:
 def test_the_envelope_may_be_told() -> None:
     paid = told(happened(Account.Paid, amount=Decimal(1)), application="Bank", key=ANN, hop=3)
     (
-        given_read_model(Accounts, happened(Account.Opened, owner="Ann"))
+        given(Accounts, happened(Account.Opened, owner="Ann"))
         .when(paid)
         .then_row(SOMEONE, last=f"bank:2 {ANN} hop 3")
     )
     keyless = told(happened(Account.Opened, owner="Ann"), key=None)
-    given_read_model(Moments).when(keyless).then_rows(0)
+    given(Moments).when(keyless).then_rows(0)
+
+
+def test_all_rows_may_be_told_at_once_in_any_order() -> None:
+    outcome = given(Accounts, happened(Account.Opened, originator_id=ANN, owner="Ann")).when(
+        Account.Opened, owner="Bob"
+    )
+    outcome.then({"owner": "Bob"}, {"id": ANN, "owner": "Ann", "paid": Decimal(0)})
+    outcome.then({}, {"owner": "Bob"})
+    with pytest.raises(AssertionError, match=r"(?s)No row as expected: {'owner': 'Eve'}.*'Bob'"):
+        outcome.then({"owner": "Bob"}, {"owner": "Eve"})
+    with pytest.raises(AssertionError, match=r"No row as expected: {'owner': 'Bob'}"):
+        outcome.then({"owner": "Bob"}, {"owner": "Bob"})
+    with pytest.raises(AssertionError, match="2 rows, where 1 were expected"):
+        outcome.then({"owner": "Bob"})
+    with pytest.raises(TypeError, match="no column 'onwer'"):
+        outcome.then({"onwer": "Ann"})
 
 
 def test_what_is_expected_and_not_there_is_told_with_all_rows() -> None:
-    outcome = given_read_model(Accounts).when(Account.Opened, owner="Ann")
+    outcome = given(Accounts).when(Account.Opened, owner="Ann")
     with pytest.raises(AssertionError, match=rf"(?s)No row {ANN}.*rows of accounts:.*'Ann'"):
         outcome.then_row(ANN)
     with pytest.raises(AssertionError, match=r"(?s)than expected: {'owner': 'Bob'}.*'Ann'"):
@@ -125,4 +140,4 @@ def test_what_is_expected_and_not_there_is_told_with_all_rows() -> None:
 
 def test_a_handler_that_raises_fails_the_test() -> None:
     with pytest.raises(RowMissing):
-        given_read_model(Accounts).when(Account.Paid, amount=Decimal(1))
+        given(Accounts).when(Account.Paid, amount=Decimal(1))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -12,11 +13,19 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-import sagaline.rebuild
-from sagaline import DefinitionError, Runner, StoreUnusable, System
-from sagaline.errors import NothingToRollBack, RebuildFailed, StoreOfAnotherSystem
+from sagaline import (
+    DefinitionError,
+    NothingToRollBack,
+    RebuildFailed,
+    Rebuilt,
+    Runner,
+    StoreUnusable,
+    System,
+    rebuild,
+    roll_back,
+)
+from sagaline.errors import StoreOfAnotherSystem
 from sagaline.read_model import fingerprint
-from sagaline.rebuild import Rebuilt, rebuild, roll_back
 from tests.sagaline.bank import (
     Account,
     Balances,
@@ -38,6 +47,8 @@ HOUSE = Path(__file__).parents[2]
 VIEWS = ("balances", "movements", "branches")
 POISON = 13
 LIMIT = 60.0
+REBUILDING = import_module("sagaline.rebuild")
+"""The module: its name in the package is that of the function."""
 
 
 class Stopped(Exception):
@@ -105,7 +116,7 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sagaline.rebuild, "PAGE", 10)
+    monkeypatch.setattr(REBUILDING, "PAGE", 10)
 
 
 @pytest.fixture(autouse=True)
@@ -208,15 +219,16 @@ def test_views_in_a_store_of_their_own_are_rebuilt_there(two_stores: Store) -> N
 
 
 KILLED = """
-import os, signal, sys, sagaline.rebuild
-from sagaline.rebuild import rebuild
+import os, signal, sys
+from importlib import import_module
+from sagaline import rebuild
 from tests.sagaline.bank import system
 
 def die(view, passed, total):
     if passed >= 60:
         os.kill(os.getpid(), signal.SIGKILL)
 
-sagaline.rebuild.PAGE = 10
+import_module("sagaline.rebuild").PAGE = 10
 list(rebuild(system, {"SQLALCHEMY_URL": sys.argv[1]}, ["balances"], progress=die))
 """
 
@@ -522,7 +534,7 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
 ) -> None:
     done: list[Rebuilt] = []
     reader = Polling(store.views)
-    swap = sagaline.rebuild._Rebuild._join
+    swap = REBUILDING._Rebuild._join
 
     def rebuild_while(write: Callable[[], None]) -> None:
         def tell(view: str, passed: int, total: int) -> None:
@@ -534,8 +546,8 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
 
         with monkeypatch.context() as patch:
             # A page is more than what is written while it is folded, or it would never end.
-            patch.setattr(sagaline.rebuild, "PAGE", 60)
-            patch.setattr(sagaline.rebuild._Rebuild, "_join", join)
+            patch.setattr(REBUILDING, "PAGE", 60)
+            patch.setattr(REBUILDING._Rebuild, "_join", join)
             write()
             for _ in range(2):
                 done.extend(rebuild(system, store.env, ["balances"], progress=tell))
@@ -562,7 +574,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = iter([paid(range(29)), paid(range(29))])
-    read = sagaline.rebuild._Rebuild._read
+    read = REBUILDING._Rebuild._read
 
     def give_then(self: Any, leader: str, upto: int) -> Any:
         ahead = read(self, leader, upto)
@@ -570,7 +582,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
             give(store.env, commands)
         return ahead
 
-    monkeypatch.setattr(sagaline.rebuild._Rebuild, "_read", give_then)
+    monkeypatch.setattr(REBUILDING._Rebuild, "_read", give_then)
     assert store.rebuilt("balances")["balances"].rows == 29
     assert next(late, None) is None
     assert {row[2:4] for row in rows_of(store.views, "balances")} == {(9, 5)}

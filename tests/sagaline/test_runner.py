@@ -1,5 +1,6 @@
 """Runners: start, stop, and all that happens to their stores in between."""
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing_extensions import override
 
 from sagaline import CommandFaulted, DefinitionError, Runner, StoreUnusable, System
 from sagaline.asking import Asking
-from sagaline.errors import StoreOfAnotherSystem, UnknownEvents
+from sagaline.errors import LogTooShort, StoreOfAnotherSystem, UnknownEvents
 from sagaline.storage import Datastore
 from tests.sagaline.small_system import (
     PROCESSES,
@@ -231,6 +232,25 @@ def test_events_that_the_code_does_not_know_are_refused(store_url: str) -> None:
         pass
 
 
+def test_views_that_have_read_more_than_a_restored_log_has_are_refused(tmp_path: Path) -> None:
+    views = f"sqlite:///{tmp_path / 'views.db'}"
+    stores = {**env(f"sqlite:///{tmp_path / 'logs.db'}"), "SAGALINE_VIEWS": views}
+    with Runner(system, stores) as runner:
+        opened(runner)
+        runner.settle()
+    for file in tmp_path.glob("logs.db*"):
+        shutil.copy(file, tmp_path / f"backup-{file.name}")
+    with Runner(system, stores) as runner:
+        want(runner, 2)
+        runner.settle()
+    for file in tmp_path.glob("logs.db*"):
+        file.unlink()
+    for file in tmp_path.glob("backup-*"):
+        file.rename(tmp_path / file.name.removeprefix("backup-"))
+    with pytest.raises(LogTooShort, match=r"has read the log of Desk .* up to \d+; it ends at"):
+        Runner(system, stores).start()
+
+
 def test_logs_and_read_tables_may_be_in_several_stores(tmp_path: Path) -> None:
     def store(name: str) -> str:
         return f"sqlite:///{tmp_path / name}.db"
@@ -248,6 +268,41 @@ def test_logs_and_read_tables_may_be_in_several_stores(tmp_path: Path) -> None:
         runner.settle()
         assert statuses(other) == {"confirmed": 5, "cancelled": 5}
         assert wrong(runner) == []
+
+
+def tables_in(url: str, schema: str) -> set[str]:
+    with outside(url) as connection:
+        return set(inspect(connection).get_table_names(schema))
+
+
+def test_a_schema_holds_a_store_of_its_own(postgres_store: str) -> None:
+    evening = {**env(postgres_store), "SQLALCHEMY_SCHEMA": "evening"}
+    with Runner(TOY, {**env(postgres_store), "SQLALCHEMY_SCHEMA": "toys"}):
+        pass
+    with Runner(system, evening) as runner:
+        opened(runner, seats=5)
+        want(runner, 7)
+        runner.settle()
+        assert statuses(runner) == {"confirmed": 5, "cancelled": 2}
+        assert wrong(runner) == []
+    with pytest.raises(StoreOfAnotherSystem, match="'evenings'"):
+        Runner(TOY, evening)
+    assert tables_in(postgres_store, "public") == set()
+    assert {"store", "desk_events", "guest_list"} <= tables_in(postgres_store, "evening")
+    assert "desk_events" not in tables_in(postgres_store, "toys")
+
+
+def test_one_log_may_have_a_schema_of_its_own(postgres_store: str) -> None:
+    schemas = {"SQLALCHEMY_SCHEMA": "evening", "TILL_SQLALCHEMY_SCHEMA": "till"}
+    with Runner(system, {**env(postgres_store), **schemas}) as runner:
+        assert len(runner.datastores) == 2
+        opened(runner, seats=5)
+        want(runner, 7)
+        runner.settle()
+        assert wrong(runner) == []
+    assert "till_events" in tables_in(postgres_store, "till")
+    assert not {"till_events", "guest_list"} & tables_in(postgres_store, "public")
+    assert not {"desk_events", "guest_list"} & tables_in(postgres_store, "till")
 
 
 # Other processes
@@ -270,7 +325,7 @@ def test_it_sees_what_another_process_writes(store_url: str) -> None:
         joined(PROCESSES.Process(target=wanting, args=(store_url, ready, 5)))
         # No command is given here, and nobody is woken.
         until(lambda: statuses(runner) == {"confirmed": 5})
-        assert wrong(runner) == []
+        until(lambda: wrong(runner) == [])
 
 
 def running(url: str, ready: Any, done: Any) -> None:
@@ -327,7 +382,7 @@ def locked(url: str) -> Iterator[None]:
 def test_it_recovers_from_a_database_that_was_locked(
     sqlite_store: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Runner(system, env(f"{sqlite_store}?timeout=0.05")) as runner:
+    with Runner(system, env(f"{sqlite_store}?timeout=0.5")) as runner:
         opened(runner)
         want(runner, 5)
         with locked(sqlite_store):

@@ -27,7 +27,7 @@ from sagaline.saga import (
     on_completed,
     step,
 )
-from sagaline.testing.aggregates import SOMEONE, happened
+from sagaline.testing import SOMEONE, given, happened
 from tests.sagas.trip import BookTrip
 
 
@@ -333,6 +333,42 @@ def test_a_saga_has_one_last_word_for_each_end() -> None:
     assert told.startswith("Work.thank_again: a second @on_completed.")
 
 
+class MakeMuch(Make):
+    much: int
+
+
+class MakeKeyless(Command):
+    pass
+
+
+def test_a_command_that_needs_the_key_alone_stands_for_its_method() -> None:
+    class Short(Saga, starts_on=Started, key=number_of):
+        make = step(Make, done=Made)
+        unmake = make.undo(Unmake, done=Unmade)
+        send = step(Send, done=Sent, refused=NotSent, kind=PIVOT)
+
+    assert list(Short.steps) == ["make", "send"]
+    assert Short.commands() == {"make": Make, "unmake": Unmake, "send": Send}
+    story = given(Short, happened(Started, number=7)).then(Make(number=7))
+    story = story.when(Made).then(Send(number=7))
+    story.when(NotSent, reason="lost").then(Unmake(number=7))
+
+
+def test_it_is_the_same_definition_as_with_methods() -> None:
+    make = step(Make, done=Made, refused=NotMade)
+    unmake = make.undo(Unmake, done=Unmade)
+    short = saga(make=make, unmake=unmake, send=step(Send, done=Sent, kind=NO_EFFECT))
+    assert short.shape() == declared(gives=Send, undoes=Unmake).shape()
+    assert short.fingerprint() == declared(gives=Send, undoes=Unmake).fingerprint()
+
+
+@pytest.mark.parametrize("command", [MakeMuch, MakeKeyless])
+def test_a_command_that_needs_more_or_has_no_key_needs_a_method(command: type[Command]) -> None:
+    told = problem_of(lambda: saga(make=step(command, done=Made, kind=NO_EFFECT)))
+    name = command.__name__
+    assert told.startswith(f"Work.make: {name} is not made from a key alone. Declare a method")
+
+
 # The fingerprint.
 
 
@@ -346,12 +382,15 @@ def declared(
     sends: bool = True,
     closes: bool = False,
     gives: type[Command] = Make,
+    undoes: type[Command] = Make,
     after: Sequence[Step] | None = None,
 ) -> type[Saga]:
     make = step(done=Made, refused=refused, within=within, retry=retry, kind=kind)(ask_make())
     members: dict[str, Any] = {"make": make}
     if kind is COMPENSATABLE:
-        members["unmake"] = make.undo(done=undone)(ask_make("unmake"))
+        undo = ask_make("unmake")
+        undo.__annotations__["return"] = undoes
+        members["unmake"] = make.undo(done=undone)(undo)
     if sends:
         ask = ask_make("send")
         ask.__annotations__["return"] = gives

@@ -10,9 +10,8 @@ from sagaline.course import Course
 from sagaline.journal import Journal, journal_id
 from sagaline.saga_list import SagaList
 from sagaline.steering import Person
-from sagaline.testing import given
-from sagaline.testing.aggregates import LONG_AGO, SOMEONE
-from sagaline.testing.read_models import FoldedRows, given_read_model
+from sagaline.testing import LONG_AGO, SOMEONE, given
+from sagaline.testing.read_models import FoldedRows
 from sagaline.testing.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.party import (
@@ -39,7 +38,7 @@ def paid() -> GivenSaga:
 def listed(story: GivenSaga) -> FoldedRows:
     """The list when the saga has recorded this story, each of its events in a batch of its own."""
     events: list[Any] = story.events
-    return given_read_model(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
+    return given(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
 
 
 def row(story: GivenSaga) -> dict[str, Any]:
@@ -134,7 +133,7 @@ def test_a_saga_whose_answer_came_before_its_start_is_listed_from_its_start_on()
     journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
     course.start()
     events: Any = journal.collect_events()
-    (found,) = given_read_model(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
+    (found,) = given(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
     assert (found["key"], found["step"]) == ("Ada", "book_hall")
 
 

@@ -52,9 +52,10 @@ def test_a_store_that_nobody_claimed_serves_any_application(store_url: str) -> N
         claim(datastore, "shop", ["Orders"])
 
 
-def test_checking_creates_nothing(store_url: str) -> None:
+def test_checking_creates_nothing(store_url: str, tmp_path: Path) -> None:
     with opened(store_url) as datastore:
         check(datastore, "Orders")
+    assert list(tmp_path.iterdir()) == []
     with outside(store_url) as connection:
         assert inspect(connection).get_table_names() == []
 
@@ -72,6 +73,19 @@ def test_a_newer_store_is_refused(store_url: str) -> None:
             check(datastore, "Orders")
         with pytest.raises(StoreTooNew):
             datastore.prepare()
+
+
+@pytest.mark.parametrize("table", ["store", "timers"])
+def test_a_table_of_another_program_under_the_name_of_one_of_ours_is_refused(
+    store_url: str, table: str
+) -> None:
+    with outside(store_url) as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {table} (id INTEGER)")
+    assert _reason(store_url) == f"its table {table!r} is not one of Sagaline"
+    with opened(store_url) as datastore, pytest.raises(StoreUnusable):
+        datastore.prepare()
+    with outside(store_url) as connection:
+        assert inspect(connection).get_table_names() == [table]
 
 
 def _reason(url: str) -> str:

@@ -1,0 +1,17 @@
+"""Python's garbage collector, in a process that does nothing but lead followers."""
+
+import gc
+
+YOUNG = 50_000
+"""New objects between two collections. A message lives for some thousands of objects: with
+Python's 700 it is taken for old by then, and to look through the old ones takes longest."""
+
+
+def leave_in_peace() -> None:
+    """Spares the collector what stays until the end of the process: modules, classes, statements.
+
+    For programs only: it is not for a library to set up the process that it is used in.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 50)

@@ -1,0 +1,187 @@
+"""The turns of a runner: in each, every follower that it holds takes a batch."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from math import inf
+from threading import Event
+from typing import Any
+
+from sagaline.assembly import VIEW_BATCH, Assembly
+from sagaline.clock import StoreClock
+from sagaline.follower import STORAGE_FAULTS, Follower
+from sagaline.lease import RENEWAL, Leases
+from sagaline.storage import Datastore
+from sagaline.storage.listener import Listener
+from sagaline.storage.timers import first_dues
+from sagaline.storage.watch import Watch
+
+UNSAVED = 5_000
+"""Events that a follower may skip before it records its position, while there is work."""
+
+PATIENCE = 1.0
+"""Seconds that a read model may fall behind while there is other work."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts on a store that is out of reach."""
+
+log = logging.getLogger(__name__)
+
+
+class Turns:
+    """Leads followers turn after turn, and rests while there is nothing to do.
+
+    `wake` ends a rest: it is set by whoever has written something in this process, and, on
+    PostgreSQL, by a notice that somebody has written anywhere. `stopping` ends a turn.
+    """
+
+    def __init__(
+        self, assembly: Assembly, now: Callable[[], datetime], wake: Event, stopping: Event
+    ) -> None:
+        self._assembly = assembly
+        self._now = now
+        self._wake = wake
+        self._stopping = stopping
+        self._pauses: dict[str, tuple[float, float]] = {}
+        self._next_due = inf
+        self._viewed = 0.0
+        self._watches = [Watch(each) for each in assembly.datastores]
+        self._pause = min(RENEWAL, *(each.pause for each in self._watches))
+        self._leases = _leases(assembly)
+        self._listeners = _listeners(assembly, wake)
+        for app in assembly.apps.values():
+            app.asking.meanwhile = self._keep_leases
+
+    def take(self) -> bool:
+        """One turn over all logs and followers; says whether anything moved."""
+        for leases in self._leases:
+            self._guarded(_name_of(leases), partial(self._take, leases))
+        held = self._held()
+        moved = False
+        if isinstance(self._now, StoreClock):
+            self._guarded("the clock", self._now.look)
+        # Before the logs are read: what was in a log when a timer was due is heard before it fires.
+        now = self._now().timestamp()
+        for tail in {name: t for each in held for name, t in each.leaders.items()}.values():
+            moved |= self._guarded(f"the log of {tail.application}", tail.refresh)
+        busy = self._step([each for each in held if each.name in self._assembly.apps])
+        views = [each for each in held if each.name not in self._assembly.apps]
+        if not busy or self._are_due(views):
+            moved |= self._step(views)
+            self._viewed = time.monotonic()
+        return self._fire(held, now) or moved or busy
+
+    def rest(self) -> None:
+        """Waits until something may have been written, a timer is due, or leases are to renew."""
+        until = time.monotonic() + RENEWAL
+        while not self._wake.wait(self._pause) and time.monotonic() < until:
+            if self._now().timestamp() >= self._next_due or self._guarded("watch", self._changed):
+                break
+        self._wake.clear()
+
+    def save(self) -> None:
+        """Records how far the followers have come through events that they do not want."""
+        for follower in self._held():
+            self._guarded(follower.name, follower.save)
+
+    def close(self) -> None:
+        """Gives the leases back, and lets all connections go."""
+        for leases in self._leases:
+            self._guarded(_name_of(leases), leases.release)
+        for listener in self._listeners:
+            listener.close()
+        for watch in self._watches:
+            watch.close()
+
+    def _step(self, followers: list[Follower]) -> bool:
+        moved = False
+        for follower in followers:
+            if self._stopping.is_set():
+                return True
+            moved |= self._guarded(follower.name, follower.step)
+            if follower.unsaved > UNSAVED:
+                self._guarded(follower.name, follower.save)
+        return moved
+
+    def _are_due(self, views: list[Follower]) -> bool:
+        """Whether read models get their turn though there is other work."""
+        late = time.monotonic() - self._viewed > PATIENCE
+        return late or any(each.behind >= VIEW_BATCH for each in views)
+
+    def _take(self, leases: Leases) -> None:
+        gained = leases.renew()
+        for follower in self._assembly.followers:
+            if follower.name in gained:
+                follower.forget()
+
+    def _keep_leases(self) -> None:
+        for leases in self._leases:
+            self._guarded(_name_of(leases), leases.keep)
+
+    def _held(self) -> list[Follower]:
+        held: set[str] = set().union(*(each.held for each in self._leases))
+        return [each for each in self._assembly.followers if each.name in held]
+
+    def _fire(self, held: list[Follower], now: float) -> bool:
+        dues = self._dues()
+        self._next_due = min((dues.get(each.name, inf) for each in held), default=inf)
+        fired = False
+        for follower in held:
+            if dues.get(follower.name, inf) <= now and self._at_head(follower):
+                fired |= self._guarded(follower.name, partial(follower.fire, now))
+        return fired
+
+    def _at_head(self, follower: Follower) -> bool:
+        return follower.caught_up and all(each.complete for each in follower.leaders.values())
+
+    def _dues(self) -> dict[str, float]:
+        dues: dict[str, float] = {}
+        for datastore in self._assembly.datastores:
+            name = f"the timers in {datastore.address}"
+            self._guarded(name, partial(_read_dues, datastore, dues))
+        return dues
+
+    def _changed(self) -> bool:
+        changed = [each.changed() for each in self._watches]
+        return any(changed)
+
+    def _guarded(self, name: str, action: Callable[[], Any]) -> bool:
+        """Runs one part; a fault of its store makes it pause, and stops no other."""
+        until, pause = self._pauses.get(name, (0.0, 0.05))
+        if time.monotonic() < until:
+            return False
+        try:
+            moved = bool(action())
+        except STORAGE_FAULTS as fault:
+            pause = min(pause * 2, LONGEST_PAUSE)
+            self._pauses[name] = (time.monotonic() + pause, pause)
+            log.warning("%s: the store does not answer, again in %.1f s: %s", name, pause, fault)
+            return False
+        self._pauses.pop(name, None)
+        return moved
+
+
+def _name_of(leases: Leases) -> str:
+    return f"the leases in {leases.datastore.address}"
+
+
+def _read_dues(datastore: Datastore, dues: dict[str, float]) -> None:
+    with datastore.read() as connection:
+        dues.update(first_dues(connection))
+
+
+def _leases(assembly: Assembly) -> list[Leases]:
+    held: dict[Datastore, list[str]] = {}
+    for follower in assembly.followers:
+        held.setdefault(follower.datastore, []).append(follower.name)
+    return [Leases(datastore, names) for datastore, names in held.items()]
+
+
+def _listeners(assembly: Assembly, wake: Event) -> list[Listener]:
+    channels: dict[Datastore, list[str]] = {}
+    for app in assembly.apps.values():
+        if app.datastore.dialect == "postgresql":
+            channels.setdefault(app.datastore, []).append(app.recorder.channel_name)
+    return [Listener(datastore, names, wake.set) for datastore, names in channels.items()]

@@ -1,0 +1,185 @@
+"""A store that is refused is left as it was, byte for byte, by every command."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sagaline.storage import Datastore, claim
+from tests.cli.command_line import CommandLine, Said
+from tests.cli.orders import GOOD, json_lines, order
+
+MEMBERS = ["Orders", "Inventory", "Payments", "Shipping", "OrderFulfilment"]
+
+
+def of_another_system(path: Path) -> None:
+    datastore = Datastore.open(f"sqlite:///{path}")
+    claim(datastore, "warehouse", MEMBERS)
+    datastore.close()
+
+
+def of_a_newer_version(path: Path) -> None:
+    of_another_system(path)
+    sql(path, "UPDATE store SET version = 999, system = 'shop'")
+
+
+def with_a_store_table_of_its_own(path: Path) -> None:
+    sql(path, "CREATE TABLE store (id INTEGER, city TEXT)", "INSERT INTO store VALUES (1, 'Ulm')")
+
+
+def with_a_table_that_is_called_like_one_of_ours(path: Path) -> None:
+    sql(path, "CREATE TABLE timers (id INTEGER, rings TEXT)")
+
+
+def cut_off(path: Path) -> None:
+    sql(path, "CREATE TABLE theirs (x)", "INSERT INTO theirs VALUES (zeroblob(20000))")
+    path.write_bytes(path.read_bytes()[:9_000])
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"text " * 999)
+
+
+def left_in_the_middle_of_a_write(path: Path) -> None:
+    of_another_system(path)
+    sql(path, "PRAGMA journal_mode = delete")
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN")
+        for number in range(50):
+            writer.execute("INSERT INTO commands VALUES (?, zeroblob(9000), '', 1)", [number])
+        left = files_beside(path)
+    put_back(path, left)
+
+
+def sql(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for each in statements:
+            connection.execute(each).fetchall()
+
+
+def files_beside(path: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
+
+
+def put_back(path: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        (path.parent / name).write_bytes(content)
+
+
+def file_of(shop: CommandLine) -> Path:
+    assert shop.store is not None
+    return Path(shop.store.removeprefix("sqlite:///"))
+
+
+def every_command(shop: CommandLine) -> list[Said]:
+    (shop.folder / "orders").write_text(json_lines([order()]))
+    (shop.folder / "stock").write_text(json_lines([{"sku": "A1", "quantity": 1}]))
+    return [
+        shop.application("place", "orders"),
+        shop.application("stock", "stock"),
+        shop.sagaline("run", "--until-settled"),
+        shop.sagaline("status"),
+        shop.sagaline("rebuild"),
+        shop.sagaline("events"),
+        shop.application("orders"),
+        shop.application("gateway", "allow-refunds", GOOD),
+    ]
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (of_another_system, "'warehouse', not for 'shop'"),
+        (of_a_newer_version, "schema version 999"),
+        (with_a_store_table_of_its_own, "its table 'store' is not one of Sagaline"),
+        (with_a_table_that_is_called_like_one_of_ours, "its table 'timers' is not one of Sagaline"),
+    ],
+)
+def test_the_database_of_somebody_else_is_left_as_it_was(
+    sqlite_shop: CommandLine, make: Callable[[Path], None], reason: str, mode: str
+) -> None:
+    make(file_of(sqlite_shop))
+    sql(file_of(sqlite_shop), f"PRAGMA journal_mode = {mode}")
+    is_left_alone(sqlite_shop, reason)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (no_database, "is not a SQLite database"),
+        (cut_off, "malformed"),
+        (left_in_the_middle_of_a_write, "was left in the middle of a write"),
+    ],
+)
+def test_a_damaged_file_is_left_as_it_was(
+    sqlite_shop: CommandLine, make: Callable[[Path], None], reason: str
+) -> None:
+    make(file_of(sqlite_shop))
+    is_left_alone(sqlite_shop, reason)
+
+
+def is_left_alone(shop: CommandLine, reason: str) -> None:
+    before = files_beside(file_of(shop))
+    for said in every_command(shop):
+        assert said.status == 2
+        assert reason in said.errors
+        assert (said.output, said.errors.count("\n")) == ("", 1)
+        assert files_beside(file_of(shop)) == before
+
+
+def test_what_another_program_has_not_yet_moved_into_its_file_stays_where_it_is(
+    sqlite_shop: CommandLine,
+) -> None:
+    path = file_of(sqlite_shop)
+    of_another_system(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as theirs:
+        theirs.execute("UPDATE store SET system = 'theirs'")
+        before = files_beside(path)
+        refused_and_left_alone(sqlite_shop, before)
+    put_back(path, before)  # as it stands after a power cut
+    refused_and_left_alone(sqlite_shop, before)
+
+
+def refused_and_left_alone(shop: CommandLine, before: dict[str, bytes]) -> None:
+    for said in every_command(shop):
+        assert (said.status, "made for the system 'theirs'" in said.errors) == (2, True)
+    after = files_beside(file_of(shop))
+    assert after.keys() == before.keys() == {"store.db", "store.db-wal", "store.db-shm"}
+    for name in ("store.db", "store.db-wal"):  # the third says who reads, and is made again
+        assert after[name] == before[name]
+
+
+def test_a_file_is_known_by_its_address_as_well(run: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "their shop.db"
+    of_another_system(path)
+    sql(path, "PRAGMA journal_mode = delete")
+    before = files_beside(path)
+    shop = run.on(f"sqlite:///file:{tmp_path}/their%20shop.db?uri=true")
+    said = shop.sagaline("run", "--until-settled")
+    assert (said.status, "'warehouse'" in said.errors) == (2, True)
+    assert files_beside(path) == before
+
+
+def test_where_one_store_is_refused_no_other_is_made(
+    sqlite_shop: CommandLine, tmp_path: Path
+) -> None:
+    views = tmp_path / "views.db"
+    of_another_system(views)
+    before = files_beside(views)
+    run = sqlite_shop.given(SAGALINE_VIEWS=f"sqlite:///{views}")
+    said = run.sagaline("run", "--until-settled")
+    assert (said.status, "'warehouse'" in said.errors) == (2, True)
+    assert files_beside(views) == before
+
+
+def test_a_database_may_be_shared_with_another_program(sqlite_shop: CommandLine) -> None:
+    sql(file_of(sqlite_shop), "CREATE TABLE theirs (x)", "INSERT INTO theirs VALUES (7)")
+    placed = sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    assert placed.status == 0
+    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
+    with closing(sqlite3.connect(file_of(sqlite_shop))) as theirs:
+        assert theirs.execute("SELECT x FROM theirs").fetchall() == [(7,)]
