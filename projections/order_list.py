@@ -72,6 +72,15 @@ class OrderList(ReadModel):
             row.update(waiting)
         _touch(row, at)
 
+    @project(Journal.Resumed)
+    def resumed(self, event: Journal.Resumed, message: Message) -> None:
+        waiting = {"status": PLACED, "reason": None, "updated_at": event.timestamp}
+        row = self.rows.setdefault(uuid_of_text(message.key or ""), waiting)
+        if row["status"] == ATTENTION:
+            row["status"] = PLACED
+            row["reason"] = None
+        _touch(row, event.timestamp)
+
     def _close(self, order_id: UUID, status: str, reason: str | None, at: datetime) -> None:
         row = self.rows[order_id]
         row["status"] = status

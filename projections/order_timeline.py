@@ -159,8 +159,9 @@ def _(event: CommandFaulted) -> str:
     return f"{event.command}, attempt {event.attempt}: {event.reason}"
 
 
-@summary.register
-def _(event: Journal.Started) -> str:
+@summary.register(Journal.Started)
+@summary.register(Journal.Begun)
+def _(event: Any) -> str:
     return f"{event.saga}: {', '.join(event.plan)}"
 
 
@@ -179,6 +180,12 @@ def _(event: Journal.Noted) -> str:
 @summary.register
 def _(event: Journal.Parked) -> str:
     return f"{event.step}: {event.reason}"
+
+
+@summary.register
+def _(event: Journal.Intervened) -> str:
+    why = f": {event.reason}" if event.reason else ""
+    return f"{' '.join(filter(None, [event.action.value, event.step]))} by {event.by}{why}"
 
 
 @summary.register

@@ -33,7 +33,9 @@ from sagaline.saga import (
     RETRIABLE,
     Kind,
     Saga,
+    hears,
     on_compensated,
+    on_completed,
     step,
 )
 from sagaline.system import System
@@ -78,9 +80,11 @@ __all__ = [
     "UnfitValue",
     "Uuid",
     "handles",
+    "hears",
     "hours",
     "minutes",
     "on_compensated",
+    "on_completed",
     "project",
     "reacts_to",
     "rebuild",

@@ -8,16 +8,19 @@ from eventsourcing.utils import Environment, EnvType
 from sqlalchemy import Connection
 
 from sagaline.application import Application
+from sagaline.clock import StoreClock
 from sagaline.codec import loaded_class
 from sagaline.errors import (
     DefinitionError,
     LogTooShort,
+    SagasInTheWay,
     StoreUnusable,
     UnknownEvents,
     UnknownTopic,
 )
 from sagaline.follower import Follower
 from sagaline.participant import Participant
+from sagaline.process import SagaProcess
 from sagaline.projector import Projector
 from sagaline.status import Place, places
 from sagaline.storage import Datastore, claim
@@ -25,6 +28,7 @@ from sagaline.storage.read_tables import columns_of
 from sagaline.storage.store import refuse_another
 from sagaline.system import System, topics_of
 from sagaline.tail import Tail
+from sagaline.versions import is_changed, record, verdicts
 
 Where = tuple[str, str | None]
 """The URL of a store, and the schema in it where there is one (PostgreSQL)."""
@@ -45,7 +49,7 @@ class Assembly:
         system: System,
         env: Mapping[str, str],
         only: Collection[str],
-        now: Callable[[], datetime],
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.system = system
         self.apps: dict[str, Application] = {}
@@ -56,7 +60,8 @@ class Assembly:
         self._opened: list[Datastore] = []
         try:
             self._claim()
-            self._construct(now)
+            self.now = now or self._clock()
+            self._construct()
         except BaseException:
             self.close()
             raise
@@ -75,8 +80,9 @@ class Assembly:
     def check(self) -> None:
         """Holds the logs against the positions and against the code.
 
-        Raises LogTooShort where a follower is ahead of a log, and UnknownEvents where the code does
-        not know what no follower has passed yet.
+        Raises LogTooShort where a follower is ahead of a log, UnknownEvents where the code does not
+        know what no follower has passed yet, and SagasInTheWay where a changed definition could not
+        lead instances that are under way.
         """
         passed: dict[str, int] = {}
         for each in self.places():
@@ -92,6 +98,9 @@ class Assembly:
             passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
         for name in self.apps:
             self._check_topics(name, passed.get(name, 0))
+        for process in self.system.processes:
+            if self._wanted(process.name):
+                self._check_saga(process)
 
     def close(self) -> None:
         """Lets the stores go: once, because a datastore counts who has it open."""
@@ -108,6 +117,23 @@ class Assembly:
                 url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
             )
 
+    def _check_saga(self, process: type[SagaProcess]) -> None:
+        app = self.apps[process.name]
+        if not is_changed(process, app.recorder):
+            return
+        found = verdicts(process, app.recorder, app.mapper)
+        stuck = [each for each in found if not each.can_go_on]
+        if stuck:
+            raise SagasInTheWay(
+                url=app.datastore.address,
+                reason="",
+                saga=process.name,
+                count=len(stuck),
+                key=stuck[0].key,
+                first=stuck[0].reason,
+            )
+        record(process, app.recorder)
+
     def _open(self, where: Where) -> Datastore:
         datastore = Datastore.open(*where)
         self._opened.append(datastore)
@@ -123,12 +149,17 @@ class Assembly:
         for datastore in found:
             claim(datastore, self.system.name, [each.name for each in members])
 
-    def _construct(self, now: Callable[[], datetime]) -> None:
+    def _clock(self) -> StoreClock:
+        """The server's, where there is one: runners on several machines agree on what is due."""
+        served = [each for each in self._opened if each.dialect == "postgresql"]
+        return StoreClock((served or self._opened)[0])
+
+    def _construct(self) -> None:
         self.views = self._open(views_at(self._env))
         self.views.prepare()
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
-            app.now = now
+            app.now = self.now
             self.tails[cls.name] = Tail(cls.name, app.recorder, app.mapper)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
         starts: dict[str, int] = dict.fromkeys(self.tails, 0)

@@ -27,6 +27,64 @@ class DefinitionError(SagalineError):
     cure: str
 
 
+class NoCommand(SagalineError):
+    """{where} returned no command. Annotate it with `-> ... | None` if its step may be skipped."""
+
+    where: str
+
+
+class InterventionRefused(SagalineError):
+    """{saga}: {action} is refused: {reason}."""
+
+    saga: str
+    action: str
+    reason: str
+
+
+class SagaUnknown(SagalineError):
+    """There is no saga {id}."""
+
+    id: str
+
+
+class SagaAmbiguous(SagalineError):
+    """{id} is the key of several sagas: name one of {ids}."""
+
+    id: str
+    ids: str
+
+
+class LetterUnknown(SagalineError):
+    """There is no dead letter {id}: see `dead-letters list`."""
+
+    id: str
+
+
+class LetterBusy(SagalineError):
+    """The dead letter {id} could not be taken, as a runner writes all the time; try again."""
+
+    id: str
+
+
+class TimerUnknown(SagalineError):
+    """There is no timer {id}: see `timers list`."""
+
+    id: str
+
+
+class TimerAmbiguous(SagalineError):
+    """Several followers have a timer {id}: name one of {ids}."""
+
+    id: str
+    ids: str
+
+
+class TimerHeld(SagalineError):
+    """The timer {id} waits for its dead letter: retry or discard that."""
+
+    id: str
+
+
 class StoreUnusable(SagalineError):
     """The store {url} cannot be used: {reason}."""
 
@@ -59,6 +117,18 @@ class UnknownEvents(StoreUnusable):
 
     application: str
     topics: str
+
+
+class SagasInTheWay(StoreUnusable):
+    """{count} live sagas {saga} in {url} cannot go on with the definition that is loaded.
+
+    The first is {key}: {first}. See `sagaline check`.
+    """
+
+    saga: str
+    count: int
+    key: str
+    first: str
 
 
 class LogTooShort(StoreUnusable):

@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from eventsourcing.persistence import InterfaceError, InternalError, OperationalError
@@ -12,11 +13,11 @@ from sqlalchemy import Connection
 from sagaline.errors import FencedOut, VersionConflict, storable, told
 from sagaline.message import Message
 from sagaline.storage import Datastore
-from sagaline.storage.dead_letters import Letter, add_letters, parked_keys
+from sagaline.storage.dead_letters import Letter, add_letters, delete_letter, parked_keys
 from sagaline.storage.followers import advance, register, standing
 from sagaline.storage.timers import delete_timers, due_timers, hold_timers
 from sagaline.tail import Tail
-from sagaline.timers import timer_message, timer_of
+from sagaline.timers import timer_id, timer_message, timer_of
 
 BATCH = 500
 """Events taken at once: a larger batch gains little, a smaller one pays a commit for fewer."""
@@ -138,6 +139,39 @@ class Follower:
         except STORAGE_FAULTS:
             self.forget()
             raise
+
+    def retake(self, letter: Letter, message: Message) -> None:
+        """Takes a parked event after all, and its letter away; in which order, the caller knows.
+
+        Raises FencedOut and VersionConflict where another writer was first, and what its handler
+        raises, which the letter tells from then on.
+        """
+        self._stand()
+        try:
+            self._process([message])
+            self._commit({}, partial(self._write_retaken, letter))
+        except _Failed as failed:
+            self._processor.discard()
+            error = failed.__cause__ or failed
+            again = self._letter(message, error, letter.attempts + 1)
+            kept = letter._replace(
+                error=again.error, traceback=again.traceback, attempts=again.attempts
+            )
+            self._commit({}, lambda connection: add_letters(connection, [kept]))
+            raise error from None
+        except BaseException:
+            self.forget()
+            raise
+        self._processor.committed()
+        self._fence = None  # which keys are still parked must be read again
+
+    def _write_retaken(self, letter: Letter, connection: Connection) -> None:
+        if not delete_letter(connection, letter):
+            raise FencedOut(follower=self.name)  # somebody else has taken it
+        if letter.position == 0:
+            # Before what the handler sets, which may be a timer of the same id.
+            delete_timers(connection, self.name, [timer_id(letter.leader)])
+        self._processor.write(connection)
 
     def save(self) -> None:
         """Records how far it has come through events that it does not want."""

@@ -44,6 +44,21 @@ class Role(Enum):
     CLOSE = "close"
 
 
+class Action(Enum):
+    """What a person did to an instance."""
+
+    RETRY = "retry"
+    """What is stuck is asked for again."""
+    SKIP = "skip"
+    """A step, or an undo, that is stuck counts as dealt with by hand."""
+    CANCEL = "cancel"
+    """It turns round."""
+    ABANDON = "abandon"
+    """It is closed as it is."""
+    RETRY_LETTER = "retry dead letter"
+    DISCARD_LETTER = "discard dead letter"
+
+
 class Outcome(Enum):
     """What an answer, or its absence, means for the step."""
 
@@ -68,6 +83,12 @@ class Status(Enum):
     UNDOING = "undoing"
     UNDONE = "undone"
     UNDO_STUCK = "undo stuck"
+    SKIPPED = "skipped"
+    """It was not asked for, or a person has dealt with it: there is nothing to undo."""
+    UNDO_AGAIN = "undo again"
+    """Its undo was stuck, and a person wants it to be tried again."""
+    LEFT = "left"
+    """Its undo was stuck, and a person wants its effect to be left."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +108,8 @@ class Progress:
 
     status: Status
     attempts: int = 1
+    forgiven: int = 0
+    """Attempts that its `retry` no longer counts, as a person has asked for more."""
     pausing: bool = False
     """It faulted, and is asked for again when its pause is over."""
     reason: str = ""
@@ -119,6 +142,25 @@ class Journal(Aggregate):
         plan: tuple[str, ...]
         event: Heard
 
+    class Awaited(Aggregate.Created):
+        """An answer came before the event that starts the instance; it is kept until then."""
+
+        saga: str
+        key: str
+
+    class Begun(Aggregate.Event):
+        """The event that starts the instance came after an answer; see `Started`."""
+
+        saga: str
+        key: str
+        fingerprint: str
+        plan: tuple[str, ...]
+        event: Heard
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.begin(self.fingerprint, self.plan, self.event)
+
     class Requested(Aggregate.Event):
         """A command was given. Subclasses, one for each class of command, type the command."""
 
@@ -132,6 +174,17 @@ class Journal(Aggregate):
         def apply(self, journal: "Journal") -> None:
             journal.heed(self.answer)
             journal.ask(self)
+
+    class Skipped(Aggregate.Event):
+        """The condition of a step was not met: it is not asked for, and will not be undone."""
+
+        step: str
+        answer: Answer | None
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.heed(self.answer)
+            journal.steps[self.step] = Progress(Status.SKIPPED)
 
     class Noted(Aggregate.Event):
         """An answer was heard that asks for nothing now.
@@ -149,6 +202,12 @@ class Journal(Aggregate):
             else:
                 journal.keep(self.answer)
 
+    class Ignored(Aggregate.Event):
+        """An event came that means nothing here: a second start, or one that nobody listens for."""
+
+        event: Heard
+        reason: str
+
     class Parked(Aggregate.Event):
         """The instance cannot go on by itself: it waits for a person."""
 
@@ -160,6 +219,33 @@ class Journal(Aggregate):
         def apply(self, journal: "Journal") -> None:
             journal.heed(self.answer)
             journal.state = State.PARKED
+
+    class Intervened(Aggregate.Event):
+        """A person did something: who, and why. What follows from it is recorded behind it."""
+
+        action: Action
+        step: str
+        by: str
+        reason: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.obey(self)
+
+    class Resumed(Aggregate.Event):
+        """A parked instance goes on: a late answer came, or a person saw to it.
+
+        `reason` is why it turned round, empty where it goes forward.
+        """
+
+        state: State
+        reason: str
+        answer: Answer | None
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.heed(self.answer)
+            journal.state = self.state
 
     class Ended(Aggregate.Event):
         """Nothing more will happen."""
@@ -174,18 +260,29 @@ class Journal(Aggregate):
             journal.state = self.state
 
     def __init__(
-        self, saga: str, key: str, fingerprint: str, plan: tuple[str, ...], event: Any
+        self,
+        saga: str,
+        key: str,
+        fingerprint: str = "",
+        plan: tuple[str, ...] = (),
+        event: Any = None,
     ) -> None:
         self.saga = saga
         self.key = key
-        self.fingerprint = fingerprint
-        self.plan = plan
         self.state = State.RUNNING
+        self.turned = False
+        """Whether it is on its way back."""
         self.reason = ""
-        self.heard: dict[type, Any] = {type(event): event}
+        self.heard: dict[type, Any] = {}
+        self.history: list[Any] = []
         self.steps: dict[str, Progress] = {}
+        self.closings: dict[str, Progress] = {}
         self.early: dict[str, Answer] = {}
         self.asked: dict[UUID, tuple[str, Role]] = {}
+        self.fingerprint = ""
+        self.plan: tuple[str, ...] = ()
+        if event is not None:
+            self.begin(fingerprint, plan, event)
 
     @classmethod
     def start(cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str]) -> Self:
@@ -200,20 +297,50 @@ class Journal(Aggregate):
             event=event,
         )
 
+    @classmethod
+    def awaiting(cls, saga: str, key: str) -> Self:
+        """Opens the stream of an instance that has yet to be started."""
+        return cls._create(cls.Awaited, id=journal_id(saga, key), saga=saga, key=key)
+
+    def start_late(self, event: Any, fingerprint: str, plan: Iterable[str]) -> None:
+        """Takes the event that starts an instance of which answers came first."""
+        self.trigger_event(
+            self.Begun,
+            saga=self.saga,
+            key=self.key,
+            fingerprint=fingerprint,
+            plan=tuple(plan),
+            event=event,
+        )
+
+    @property
+    def started(self) -> bool:
+        """Whether the event that starts the instance was heard."""
+        return bool(self.history)
+
+    def begin(self, fingerprint: str, plan: Iterable[str], event: Any) -> None:
+        """Takes the event that starts the instance into the state."""
+        self.fingerprint = fingerprint
+        self.plan = tuple(plan)
+        self.heard[type(event)] = event
+        self.history.append(event)
+
     def heed(self, answer: Answer | None) -> None:
         """Takes an answer into the state. Heeding the same answer twice changes nothing."""
         if answer is None:
             return
         if answer.event is not None:
-            self.heard[type(answer.event)] = answer.event
-        progress = self.steps.setdefault(answer.step, Progress(Status.ASKED))
+            self._hear(answer.event)
+        progress = self.closings.get(answer.step) or self.steps.setdefault(
+            answer.step, Progress(Status.ASKED)
+        )
         progress.pausing = answer.outcome is Outcome.FAULTED
         progress.reason = answer.reason
         after = _AFTER.get((answer.undo, answer.outcome))
         if after is not None:
             progress.status = after
-        if not answer.undo and after in (Status.REFUSED, Status.UNKNOWN):
-            self.reason = answer.reason
+        if after in (Status.REFUSED, Status.UNKNOWN):
+            self._turn(answer.reason)
 
     def keep(self, answer: Answer) -> None:
         """Keeps the first answer to a step that has not been asked for yet, until it is."""
@@ -224,17 +351,50 @@ class Journal(Aggregate):
     def ask(self, request: "Journal.Requested") -> None:
         """Takes a command that was given into the state."""
         self.asked[request.command.id] = (request.step, request.role)
-        if request.role is Role.CLOSE:
-            return
         undo = request.role is Role.UNDO
-        self.state = State.COMPENSATING if undo else State.RUNNING
+        known = self.closings if request.role is Role.CLOSE else self.steps
+        if request.role is not Role.CLOSE:
+            self.state = State.COMPENSATING if undo else State.RUNNING
         status = Status.UNDOING if undo else Status.ASKED
-        if request.step in self.steps:
-            progress = self.steps[request.step]
+        progress = known.get(request.step)
+        if progress is None:
+            known[request.step] = Progress(status, request.attempt)
+        else:
+            if request.attempt == 1:
+                progress.forgiven = 0
             progress.status, progress.attempts = status, request.attempt
             progress.pausing = False
-        else:
-            self.steps[request.step] = Progress(status, request.attempt)
+
+    def obey(self, order: "Journal.Intervened") -> None:
+        """Takes what a person did into the state."""
+        if order.action is Action.RETRY:
+            for each in (*self.steps.values(), *self.closings.values()):
+                if each.status in _STUCK:
+                    each.status = _AGAIN.get(each.status, each.status)
+                    each.forgiven = each.attempts
+        elif order.action is Action.SKIP:
+            progress = self.closings.get(order.step) or self.steps[order.step]
+            progress.status = _DROPPED[progress.status]
+        elif order.action is Action.CANCEL:
+            self._turn(order.reason)
+
+    def _turn(self, reason: str) -> None:
+        if not self.turned:
+            self.turned = True
+            self.reason = reason
+        if self.state is State.RUNNING:
+            self.state = State.COMPENSATING
+
+    def _hear(self, event: Any) -> None:
+        known = self.heard.get(type(event))
+        if known is not event and known != event:
+            self.heard[type(event)] = event
+            self.history.append(event)
+
+
+_STUCK = (Status.STUCK, Status.UNDO_STUCK)
+_AGAIN = {Status.UNDO_STUCK: Status.UNDO_AGAIN}
+_DROPPED = {Status.STUCK: Status.SKIPPED, Status.UNDO_STUCK: Status.LEFT}
 
 
 @cache
@@ -259,6 +419,7 @@ def requested(command: type[Command]) -> type[Journal.Requested]:
 
 
 __all__ = [
+    "Action",
     "Answer",
     "Journal",
     "Outcome",

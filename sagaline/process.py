@@ -1,15 +1,21 @@
 """A saga as a process application: it hears events, and its own log carries its commands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
-from sagaline.application import Application
+from eventsourcing.persistence import IntegrityError
+from eventsourcing.system import RecordingEvent
+
+from sagaline.application import CONFLICTS, Application
 from sagaline.course import Course, Timing
+from sagaline.errors import SagaUnknown
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, journal_id, requested
-from sagaline.message import Message
+from sagaline.message import Message, Trace, position
 from sagaline.saga import Saga
+from sagaline.steering import Steering
+from sagaline.storage.followers import bump
 from sagaline.timers import SetTimer, StepDue, StepTimedOut
 
 
@@ -42,18 +48,66 @@ class SagaProcess(Application):
         (journal,) = self.repository.find(Journal, [journal_id(self.name, key)])
         event = message.event
         if isinstance(event, self.saga.starts_on):
-            if journal is not None:
-                return ()
-            journal = Journal.start(self.name, key, event, self.saga.fingerprint(), self.saga.steps)
-            course = Course(self.saga, journal, self.timings)
-            course.start()
-        elif journal is None or not self._is_ours(journal, event):
-            return ()
-        else:
+            journal, course = self._started(journal, key, event)
+        elif self._is_ours(journal, event):
+            journal = journal or Journal.awaiting(self.name, key)
             course = Course(self.saga, journal, self.timings)
             _take(course, event)
+        else:
+            return ()
         self._set_timers(course)
         return (journal,)
+
+    def steer(self, key: str, act: Callable[[Steering], None]) -> Journal:
+        """Lets a person act on one instance, in one transaction; returns the instance.
+
+        Runners that lead this saga meanwhile see it before they write anything more. Raises
+        SagaUnknown where there is no such instance, and what `act` raises, having written nothing.
+        """
+        for _ in range(CONFLICTS):
+            try:
+                return self._steer(key, act)
+            except IntegrityError as error:
+                conflict = error
+        raise conflict
+
+    def _steer(self, key: str, act: Callable[[Steering], None]) -> Journal:
+        unit = self.unit()
+        with self.working(unit):
+            (journal,) = self.repository.find(Journal, [journal_id(self.name, key)])
+            if journal is None or not journal.started:
+                raise SagaUnknown(id=key)
+            unit.trace = self._trace_behind(journal, key)
+            course = Steering(self.saga, journal, self.timings)
+            act(course)
+            self._set_timers(course)
+            unit.record([journal])
+        with self.datastore.write() as connection:
+            bump(connection, self.name)
+            unit.write(connection)
+        for follower in self.followers:
+            follower.receive_recording_event(RecordingEvent(self.name, [], None))
+        return journal
+
+    def _trace_behind(self, journal: Journal, key: str) -> Trace:
+        """What a person does comes after the last event of the instance, which they looked at."""
+        last = self.recorder.streams([journal.id])[journal.id][-1]
+        return Trace(key, position(self.name, last.id), (last.hop or 0) + 1)
+
+    def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, Course]:
+        """The first start wins; answers that came before it were kept."""
+        shape = self.saga.fingerprint(), self.saga.steps
+        if journal is None:
+            journal = Journal.start(self.name, key, event, *shape)
+        elif journal.started:
+            course = Course(self.saga, journal, self.timings)
+            course.start_again(event)
+            return journal, course
+        else:
+            journal.start_late(event, *shape)
+        course = Course(self.saga, journal, self.timings)
+        course.start()
+        return journal, course
 
     def _set_timers(self, course: Course) -> None:
         for change in course.timers:
@@ -62,9 +116,11 @@ class SagaProcess(Application):
             else:
                 self.cancel_timer(change.id)
 
-    def _is_ours(self, journal: Journal, event: Any) -> bool:
+    def _is_ours(self, journal: Journal | None, event: Any) -> bool:
         """A fault names its command, which another saga for the same key may have given."""
-        return not isinstance(event, CommandFaulted) or event.command_id in journal.asked
+        if isinstance(event, CommandFaulted):
+            return journal is not None and event.command_id in journal.asked
+        return journal is not None or type(event) in self.saga.answers
 
 
 def _take(course: Course, event: Any) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -25,7 +25,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     processes write; it goes on after faults of the store. Several runners on one store harm
     nothing. `env` is upstream's environment (SQLALCHEMY_URL, SQLALCHEMY_SCHEMA,
     ORDERS_SQLALCHEMY_URL, ...); the read tables are in SAGALINE_VIEWS, or with the logs. `only`
-    names the followers to lead; `now` is the clock that timers go by.
+    names the followers to lead; `now` is the clock that timers go by: the PostgreSQL server's, or
+    else this machine's.
 
     Raises a `StoreUnusable` where the store cannot be opened, was made for another system or by a
     newer version, or holds events that the loaded code does not know; nothing is changed then.
@@ -40,8 +41,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         now: Callable[[], datetime] | None = None,
     ) -> None:
         super().__init__(system, environment(env))
-        self._now = now or (lambda: datetime.now(UTC))
-        self._assembly = Assembly(system, self.env or {}, only, self._now)
+        self._assembly = Assembly(system, self.env or {}, only, now)
+        self._now = self._assembly.now
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._idle = threading.Event()
@@ -62,8 +63,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def start(self) -> None:
         """Starts to lead the followers, in a thread of its own.
 
-        Raises LogTooShort and UnknownEvents, and upstream's RunnerAlreadyStartedError: a runner
-        starts once.
+        Raises LogTooShort, UnknownEvents and SagasInTheWay, and upstream's
+        RunnerAlreadyStartedError: a runner starts once.
         """
         if self.is_started:
             raise upstream.RunnerAlreadyStartedError

@@ -5,170 +5,32 @@ and no transport, so a saga is tested by calling it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum
-from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from eventsourcing.utils import construct_topic
 
 from sagaline.commands import Command
 from sagaline.errors import DefinitionError
-from sagaline.retry import Retry
+from sagaline.steps import (
+    COMPENSATABLE,
+    NO_EFFECT,
+    PIVOT,
+    RETRIABLE,
+    Ask,
+    ByKey,
+    Closing,
+    Fold,
+    Kind,
+    Step,
+    Undo,
+    hears,
+    on_compensated,
+    on_completed,
+    step,
+)
 
 E = TypeVar("E")
-Ask = Callable[[Any], Command]
-Events = type | tuple[type, ...]
-
-
-class Kind(Enum):
-    """What a step means for the way back."""
-
-    COMPENSATABLE = "compensatable"
-    """Its effect can be undone; an undo is required."""
-    NO_EFFECT = "no effect"
-    """It leaves nothing behind, so there is nothing to undo."""
-    PIVOT = "pivot"
-    """The point of no return: once it is done, the saga goes forward only."""
-    RETRIABLE = "retriable"
-    """Behind the pivot: it is tried until it is done."""
-
-
-COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
-
-
-class ByKey:
-    """Asks with a command that needs nothing but the saga's key; its name is where it stands."""
-
-    def __init__(self, command: type[Command]) -> None:
-        self.command = command
-        self.__name__ = command.__name__
-
-    def __call__(self, saga: "Saga") -> Command:
-        """The command, as a method would return it."""
-        return self.command(**{str(self.command.key_field): saga.key})
-
-
-class Declared:
-    """A part of a saga that asks with a command, and the name that it goes by."""
-
-    ask: Ask
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        if isinstance(self.ask, ByKey):
-            self.ask.__name__ = name
-
-    @property
-    def name(self) -> str:
-        """The name in the class of the saga."""
-        return self.ask.__name__
-
-
-@dataclass(frozen=True)
-class Undo(Declared):
-    """What takes a step's effect back."""
-
-    ask: Ask
-    done: tuple[type, ...]
-    refused: tuple[type, ...]
-
-
-class Step(Declared):
-    """One local transaction of a saga: the command that asks for it, and the answers to expect."""
-
-    def __init__(
-        self,
-        ask: Ask,
-        done: tuple[type, ...],
-        refused: tuple[type, ...],
-        kind: Kind,
-        within: timedelta | None,
-        retry: Retry,
-    ) -> None:
-        self.ask = ask
-        self.done = done
-        self.refused = refused
-        self.kind = kind
-        self.within = within
-        self.retry = retry
-        self.undoing: Undo | None = None
-
-    @overload
-    def undo(self, command: type[Command], *, done: Events, refused: Events = ()) -> Undo: ...
-    @overload
-    def undo(self, *, done: Events, refused: Events = ()) -> Callable[[Ask], Undo]: ...
-    def undo(
-        self, command: type[Command] | None = None, *, done: Events, refused: Events = ()
-    ) -> Undo | Callable[[Ask], Undo]:
-        """Declares, under the step, the command that takes its effect back.
-
-        `done` is the event that says that it is undone, `refused` the one that says that it
-        cannot be. An undo must be safe to ask for when the step's outcome is not known. Like a
-        step it is a method, or a command alone.
-        """
-
-        def declare(ask: Ask) -> Undo:
-            self.undoing = Undo(ask, _classes(done), _classes(refused))
-            return self.undoing
-
-        return declare if command is None else declare(ByKey(command))
-
-
-@dataclass(frozen=True)
-class Closing:
-    """A command that a saga gives as the last thing before its end."""
-
-    name: str
-    ask: Ask
-
-
-@overload
-def step(
-    command: type[Command],
-    *,
-    done: Events,
-    refused: Events = (),
-    kind: Kind = COMPENSATABLE,
-    within: timedelta | None = None,
-    retry: Retry | None = None,
-) -> Step: ...
-@overload
-def step(
-    *,
-    done: Events,
-    refused: Events = (),
-    kind: Kind = COMPENSATABLE,
-    within: timedelta | None = None,
-    retry: Retry | None = None,
-) -> Callable[[Ask], Step]: ...
-def step(
-    command: type[Command] | None = None,
-    *,
-    done: Events,
-    refused: Events = (),
-    kind: Kind = COMPENSATABLE,
-    within: timedelta | None = None,
-    retry: Retry | None = None,
-) -> Step | Callable[[Ask], Step]:
-    """Declares a step: the method returns the command that asks a participant for it.
-
-    A command that needs nothing but the saga's key is named in place of a method:
-    ``hold_seat = step(HoldSeat, done=SeatHeld)``.
-
-    `done` and `refused` are the events that answer it. `within` bounds the whole step, its retries
-    included; without it the saga waits for ever. `retry` says how often a fault is tried again.
-    """
-
-    def declare(ask: Ask) -> Step:
-        return Step(ask, _classes(done), _classes(refused), kind, within, retry or Retry())
-
-    return declare if command is None else declare(ByKey(command))
-
-
-def on_compensated(ask: Ask) -> Closing:
-    """Declares the command that is given when every effect has been taken back."""
-    return Closing(ask.__name__, ask)
 
 
 class Heard(Protocol):
@@ -177,6 +39,10 @@ class Heard(Protocol):
     @property
     def heard(self) -> Mapping[type, Any]:
         """The last event of each class."""
+
+    @property
+    def history(self) -> Sequence[Any]:
+        """All events that counted, in the order of hearing."""
 
     @property
     def reason(self) -> str:
@@ -199,8 +65,15 @@ class Saga:
     key_of: ClassVar[Callable[[Any], Any]]
     steps: ClassVar[Mapping[str, Step]]
     closing: ClassVar[Closing | None]
+    """The command that is given when every effect has been taken back."""
+    completing: ClassVar[Closing | None]
+    """The command that is given when every step is done."""
+    conditional: ClassVar[frozenset[str]]
+    """The methods that may return no command."""
+    folds: ClassVar[Mapping[type, Sequence[Fold]]]
     answers: ClassVar[Mapping[type, tuple[Step, bool, bool]]]
     """Event class -> the step that it answers, whether it answers the undo, whether it is done."""
+    _fingerprint: ClassVar[str]
 
     def __init_subclass__(cls, *, starts_on: type, key: Callable[[Any], Any]) -> None:
         super().__init_subclass__()
@@ -209,12 +82,20 @@ class Saga:
         declared = list(vars(cls).values())
         cls.steps = {each.name: each for each in declared if isinstance(each, Step)}
         closings = [each for each in declared if isinstance(each, Closing)]
-        cls.closing = closings[0] if closings else None
+        cls.closing = next((each for each in closings if not each.completed), None)
+        cls.completing = next((each for each in closings if each.completed), None)
+        cls.folds = _folds(declared)
         cls.answers = _answers(cls)
         _check(cls, closings)
+        cls.conditional = frozenset(n for n, ask in _asks(cls).items() if _may_be_none(ask))
+        cls._fingerprint = _digest(cls.shape())
 
     def __init__(self, instance: Heard) -> None:
         self._instance = instance
+        if self.folds:
+            for event in instance.history:
+                for fold in self.folds.get(type(event), ()):
+                    fold.take(self, event)
 
     @property
     def key(self) -> Any:
@@ -240,28 +121,53 @@ class Saga:
     @classmethod
     def fingerprint(cls) -> str:
         """Names the shape of the definition, of which timeouts and retries are no part."""
-        lines = [f"{construct_topic(cls)} starts on {construct_topic(cls.starts_on)}"]
+        return cls._fingerprint
+
+    @classmethod
+    def shape(cls) -> dict[str, str]:
+        """What the definition says of each of its parts: the start, the steps, undos, closings."""
+        given = {name: construct_topic(command) for name, command in cls.commands().items()}
+        found = {"start": f"{construct_topic(cls)} on {construct_topic(cls.starts_on)}"}
         for each in cls.steps.values():
-            lines.append(f"{each.name} {each.kind.value} {_topics(each.done, each.refused)}")
+            may = " or nothing" if each.name in cls.conditional else ""
+            answers = _topics(each.done, each.refused)
+            found[each.name] = f"{each.kind.value}: {given[each.name]}{may}, {answers}"
+            found[f"order of {each.name}"] = ", ".join(each.after)
             if each.undoing is not None:
                 undo = each.undoing
-                lines.append(f"  undo {undo.name} {_topics(undo.done, undo.refused)}")
-        if cls.closing is not None:
-            lines.append(f"closing {cls.closing.name}")
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+                answers = _topics(undo.done, undo.refused)
+                found[f"undo of {each.name}"] = f"{undo.name}: {given[undo.name]}, {answers}"
+        for closing in (cls.completing, cls.closing):
+            if closing is not None:
+                end = "completed" if closing.completed else "compensated"
+                found[f"on {end}"] = f"{closing.name}: {given[closing.name]}"
+        return found
 
     @classmethod
     def commands(cls) -> dict[str, type[Command]]:
         """The class of each command that the saga gives, by the name of the method that does."""
-        asks = {each.name: each.ask for each in cls.steps.values()}
-        asks |= {s.undoing.name: s.undoing.ask for s in cls.steps.values() if s.undoing}
-        if cls.closing is not None:
-            asks[cls.closing.name] = cls.closing.ask
-        return {name: _command_of(cls, ask) for name, ask in asks.items()}
+        return {name: _command_of(cls, ask) for name, ask in _asks(cls).items()}
 
 
-def _classes(given: Events) -> tuple[type, ...]:
-    return given if isinstance(given, tuple) else (given,)
+def _digest(shape: Mapping[str, str]) -> str:
+    lines = "\n".join(f"{part}: {said}" for part, said in shape.items())
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def _asks(cls: type[Saga]) -> dict[str, Ask]:
+    asks = {each.name: each.ask for each in cls.steps.values()}
+    asks |= {s.undoing.name: s.undoing.ask for s in cls.steps.values() if s.undoing}
+    asks |= {each.name: each.ask for each in (cls.completing, cls.closing) if each}
+    return asks
+
+
+def _folds(declared: Iterable[object]) -> dict[type, list[Fold]]:
+    found: dict[type, list[Fold]] = {}
+    for each in declared:
+        if isinstance(each, Fold):
+            for event in each.events:
+                found.setdefault(event, []).append(each)
+    return found
 
 
 def _topics(*classes: tuple[type, ...]) -> str:
@@ -302,6 +208,10 @@ def _by_key_alone(cls: type[Saga], ask: ByKey) -> type[Command]:
     )
 
 
+def _may_be_none(ask: Ask) -> bool:
+    return not isinstance(ask, ByKey) and type(None) in get_args(get_type_hints(ask).get("return"))
+
+
 def _answers(cls: type[Saga]) -> dict[type, tuple[Step, bool, bool]]:
     found: dict[type, tuple[Step, bool, bool]] = {}
     for each in cls.steps.values():
@@ -327,34 +237,78 @@ def _check(cls: type[Saga], closings: list[Closing]) -> None:
         raise DefinitionError(
             where=cls.__name__, problem="it has no steps", cure="Declare one with @step(done=...)."
         )
-    if len(closings) > 1:
-        raise DefinitionError(
-            where=f"{cls.__name__}.{closings[1].name}",
-            problem="a second @on_compensated",
-            cure="Keep one: it may return one command.",
-        )
-    _check_order(cls, steps)
-    for each in steps:
-        _check_step(cls, each)
+    for each in closings:
+        if each not in (cls.completing, cls.closing):
+            raise DefinitionError(
+                where=f"{cls.__name__}.{each.name}",
+                problem=f"a second @on_{'completed' if each.completed else 'compensated'}",
+                cure="Keep one: it may return one command.",
+            )
+    _order(cls, steps)
+    _check_kinds(cls, steps)
     cls.commands()
+    for one in steps:
+        _check_step(cls, one)
+    for event in cls.folds:
+        _check_fold(cls, event)
 
 
-def _check_order(cls: type[Saga], steps: Iterable[Step]) -> None:
+def _order(cls: type[Saga], steps: Sequence[Step]) -> None:
+    """Says of each step which it waits for; only those above it, so that none waits for itself."""
+    for place, each in enumerate(steps):
+        above = steps[:place]
+        for other in each.waits_for or ():
+            if other not in above:
+                name = getattr(other, "name", repr(other))
+                raise DefinitionError(
+                    where=f"{cls.__name__}.{each.name}",
+                    problem=f"it waits for {name}, which is no step above it",
+                    cure="Name steps of this class in after=..., and declare them first.",
+                )
+        waits_for = above[-1:] if each.waits_for is None else each.waits_for
+        each.after = tuple(other.name for other in waits_for)
+
+
+def _check_kinds(cls: type[Saga], steps: Sequence[Step]) -> None:
+    """Before the pivot all can be undone, behind it nothing need be, and nothing is beside it."""
     pivot: Step | None = None
     for each in steps:
+        before = _before(cls, each)
         if each.kind is PIVOT and pivot is not None:
             problem = f"a second pivot, after {pivot.name}"
             cure = "Keep one point of no return; make the later steps RETRIABLE."
+        elif each.kind is RETRIABLE and (pivot is None or pivot.name not in before):
+            problem = "a RETRIABLE step with no pivot before it"
+            cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
         elif pivot is not None and each.kind in (COMPENSATABLE, NO_EFFECT):
             problem = f"a {each.kind.value} step behind the pivot {pivot.name}"
             cure = "Make it RETRIABLE, or declare it before the pivot."
-        elif pivot is None and each.kind is RETRIABLE:
-            problem = "a RETRIABLE step with no pivot before it"
-            cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
+        elif each.kind is PIVOT and (
+            beside := [s.name for s in steps[: steps.index(each)] if s.name not in before]
+        ):
+            problem = f"the pivot does not wait for {', '.join(beside)}, which it could overtake"
+            cure = f"Name it too: after=({', '.join([*each.after, *beside])},)."
         else:
             pivot = each if each.kind is PIVOT else pivot
             continue
         raise DefinitionError(where=f"{cls.__name__}.{each.name}", problem=problem, cure=cure)
+
+
+def _before(cls: type[Saga], step: Step) -> set[str]:
+    """All steps that are done before this one begins."""
+    found = set(step.after)
+    for name in step.after:
+        found |= _before(cls, cls.steps[name])
+    return found
+
+
+def _check_fold(cls: type[Saga], event: type) -> None:
+    if event is not cls.starts_on and event not in cls.answers:
+        raise DefinitionError(
+            where=f"{cls.__name__}.{cls.folds[event][0].name}",
+            problem=f"the saga does not hear {event.__qualname__}",
+            cure="Name the event that starts the saga, or one that answers a step.",
+        )
 
 
 def _check_step(cls: type[Saga], each: Step) -> None:
@@ -367,6 +321,9 @@ def _check_step(cls: type[Saga], each: Step) -> None:
     elif each.kind is not COMPENSATABLE and each.undoing is not None:
         problem = f"a {each.kind.value} step with an undo, which would never run"
         cure = "Leave the undo out, or make the step compensatable."
+    elif each.undoing is not None and _may_be_none(each.undoing.ask):
+        problem = "its undo may return no command"
+        cure = "Return one always: an undo must be safe where there is nothing to take back."
     elif each.kind is RETRIABLE and each.refused:
         problem = "a step behind the pivot that can be refused"
         cure = "Move it before the pivot, or let its participant never refuse."
@@ -395,3 +352,21 @@ def _check_names(cls: type[Saga], steps: Iterable[Step], closings: Iterable[Clos
                 cure="Give each step, undo and closing command a name of its own.",
             )
         names.add(declared.name)
+
+
+__all__ = [
+    "COMPENSATABLE",
+    "NO_EFFECT",
+    "PIVOT",
+    "RETRIABLE",
+    "Ask",
+    "Closing",
+    "Kind",
+    "Saga",
+    "Step",
+    "Undo",
+    "hears",
+    "on_compensated",
+    "on_completed",
+    "step",
+]

@@ -3,8 +3,9 @@
 from sqlalchemy import Column, Index, MetaData, Table, Text
 
 from sagaline.columns import Moment, Uuid
-from sagaline.journal import Journal, Outcome, Role, State
+from sagaline.journal import Action, Answer, Journal, Outcome, Role, State
 from sagaline.read_model import ReadModel, project
+from sagaline.rows import Row
 
 metadata = MetaData()
 
@@ -35,8 +36,8 @@ class SagaList(ReadModel):
         """The instance whose stream the event is in."""
         return (event.originator_id,)  # type: ignore[attr-defined]  # every domain event has one
 
-    @project(Journal.Started)
-    def started(self, event: Journal.Started) -> None:
+    @project(Journal.Started, Journal.Begun)
+    def started(self, event: Journal.Started | Journal.Begun) -> None:
         """A new instance: nothing is done, all is left."""
         plan = ", ".join(event.plan)
         self.rows[event.originator_id] = {
@@ -53,26 +54,47 @@ class SagaList(ReadModel):
 
     @project(Journal.Requested)
     def requested(self, event: Journal.Requested) -> None:
-        """The instance asked for a step, or for an undo."""
+        """The instance asked for a step, for an undo, or for the last command before its end."""
         row = self.rows[event.originator_id]
+        _heed(row, event.answer)
         row["step"] = event.step
-        plan = row["plan"].split(", ")
-        if event.role is Role.DO:
-            row["state"] = State.RUNNING.value
-            row["reason"] = ""
-            row["remaining"] = ", ".join(plan[plan.index(event.step) + 1 :])
-        elif event.role is Role.UNDO:
-            row["state"] = State.COMPENSATING.value
-            row["remaining"] = ", ".join(reversed(plan[: plan.index(event.step)]))
-        answer = event.answer
-        if answer and not answer.undo and answer.outcome is not Outcome.DONE:
-            row["reason"] = answer.reason
+        if event.role is not Role.CLOSE:
+            row["remaining"] = _without(row["remaining"], event.step)
+
+    @project(Journal.Skipped)
+    def skipped(self, event: Journal.Skipped) -> None:
+        """The condition of a step was not met: it will neither be done nor undone."""
+        row = self.rows[event.originator_id]
+        _heed(row, event.answer)
+        row["remaining"] = _without(row["remaining"], event.step)
+        row["plan"] = _without(row["plan"], event.step)
+
+    @project(Journal.Noted)
+    def noted(self, event: Journal.Noted) -> None:
+        """An answer counted that led to nothing by itself, as others are under way."""
+        if event.heeded:
+            _heed(self.rows[event.originator_id], event.answer)
+
+    @project(Journal.Intervened)
+    def intervened(self, event: Journal.Intervened) -> None:
+        """A person turned it round."""
+        if event.action is Action.CANCEL:
+            _turn(self.rows[event.originator_id], event.reason)
+
+    @project(Journal.Resumed)
+    def resumed(self, event: Journal.Resumed) -> None:
+        """A parked instance goes on."""
+        row = self.rows[event.originator_id]
+        _heed(row, event.answer)
+        row["state"] = event.state.value
+        row["reason"] = event.reason
 
     @project(Journal.Parked)
     def parked(self, event: Journal.Parked) -> None:
         """The instance waits for a person."""
         row = self.rows[event.originator_id]
         row["state"] = State.PARKED.value
+        row["ended_at"] = None
         row["step"] = event.step
         row["reason"] = event.reason
 
@@ -84,3 +106,35 @@ class SagaList(ReadModel):
         row["remaining"] = ""
         row["reason"] = event.reason
         row["ended_at"] = event.timestamp
+
+
+def _heed(row: Row, answer: Answer | None) -> None:
+    """A step that was done before it was asked for is not left to do; a refusal turns it round."""
+    if answer is None or answer.undo:
+        return
+    if answer.outcome is Outcome.DONE:
+        if row["state"] == State.RUNNING.value:
+            row["remaining"] = _without(row["remaining"], answer.step)
+    elif answer.outcome is Outcome.REFUSED or answer.outcome is Outcome.UNKNOWN:
+        if row["state"] != State.COMPENSATING.value:
+            _turn(row, answer.reason)
+        if answer.outcome is Outcome.REFUSED:
+            row["remaining"] = _without(row["remaining"], answer.step)
+
+
+def _turn(row: Row, reason: str) -> None:
+    """What was begun is left to be undone, the last first."""
+    left = row["remaining"].split(", ")
+    begun = [each for each in row["plan"].split(", ") if each not in left]
+    row["state"] = State.COMPENSATING.value
+    row["reason"] = reason
+    row["remaining"] = ", ".join(reversed(begun))
+
+
+def _without(steps: str, step: str) -> str:
+    if step not in steps:
+        return steps
+    first, _, rest = steps.partition(", ")
+    if first == step:
+        return rest
+    return ", ".join(each for each in steps.split(", ") if each != step)

@@ -78,7 +78,12 @@ def timer_message(application: str, row: TimerRow) -> Message:
 
 def timer_of(message: Message) -> str:
     """The id of the timer that a message came from."""
-    return (message.cause or "").removeprefix(_FROM)
+    return timer_id(message.cause or "")
+
+
+def timer_id(cause: str) -> str:
+    """The id of the timer that a cause names: ``timer:settle:1``."""
+    return cause.removeprefix(_FROM)
 
 
 def command_class(topic: str) -> type[Command]:

@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any
 
 from sagaline.assembly import VIEW_BATCH, Assembly
+from sagaline.clock import StoreClock
 from sagaline.follower import STORAGE_FAULTS, Follower
 from sagaline.lease import RENEWAL, Leases
 from sagaline.storage import Datastore
@@ -59,6 +60,8 @@ class Turns:
             self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
         moved = False
+        if isinstance(self._now, StoreClock):
+            self._guarded("the clock", self._now.look)
         # Before the logs are read: what was in a log when a timer was due is heard before it fires.
         now = self._now().timestamp()
         for tail in {name: t for each in held for name, t in each.leaders.items()}.values():

@@ -3,6 +3,7 @@
 import typer
 
 from sagaline.cli import dead_letters, sagas, timers
+from sagaline.cli.check import check
 from sagaline.cli.diagram import diagram
 from sagaline.cli.events import events
 from sagaline.cli.options import options
@@ -20,7 +21,7 @@ program = typer.Typer(
     rich_markup_mode="markdown",
 )
 program.callback()(options)
-for _command in (run, status, rebuild, events, timeline, diagram):
+for _command in (run, status, rebuild, events, timeline, check, diagram):
     program.command()(_command)
 program.add_typer(sagas.program, name="sagas")
 program.add_typer(timers.program, name="timers")

@@ -1,5 +1,6 @@
 """The options before the command: which system, in which store."""
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -18,6 +19,21 @@ Store = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="The store, a SQLAlchemy URL. [SAGALINE_STORE]"),
 ]
+
+Reason = Annotated[str, typer.Option("--reason", metavar="R", help="Why; it is recorded.")]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who does it. [the user logged in]")
+]
+
+
+def who(by: str | None) -> str:
+    """Who does it: who is named, or who is logged in."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "somebody without a name"  # as in a container whose user nobody has entered
 
 
 def options(ctx: typer.Context, app: App = None, store: Store = None) -> None:

@@ -1,4 +1,4 @@
-"""`sagaline sagas`: the saga instances of a system."""
+"""`sagaline sagas`: the saga instances of a system, and what a person may do to one."""
 
 from typing import Annotated
 
@@ -7,6 +7,8 @@ import typer
 from sagaline.cli.listing import Listing
 from sagaline.cli.options import looking_into
 from sagaline.cli.program import needs_attention
+from sagaline.cli.sagas_act import abandon, cancel, retry, skip
+from sagaline.cli.sagas_show import show_saga
 from sagaline.cli.standing import sagas, sagas_by_state
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, moment, print_rows, show
@@ -15,7 +17,7 @@ from sagaline.journal import State
 SHOWN = 50
 """Instances shown to people, where nothing else is asked for."""
 
-program = typer.Typer(help="Look at saga instances.", no_args_is_help=True)
+program = typer.Typer(help="Look at saga instances, and act on one.", no_args_is_help=True)
 
 InState = Annotated[State | None, typer.Option("--state", help="Those in one state only.")]
 Limit = Annotated[
@@ -26,7 +28,7 @@ Limit = Annotated[
 
 @program.callback()
 def _sagas() -> None:
-    """Look at saga instances."""
+    """Look at saga instances, and act on one."""
 
 
 @program.command("list")
@@ -55,3 +57,8 @@ def _show(stores: Stores, state: State | None, limit: int, count: int) -> None:
     rows.show()
     if count > len(rows):
         show(f"... and {count - len(rows):,} more: --limit {count}")
+
+
+program.command("show")(show_saga)
+for _command in (retry, skip, cancel, abandon):
+    program.command()(_command)

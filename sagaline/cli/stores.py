@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, inspect
 
 from sagaline.application import Application
 from sagaline.assembly import environment, views_at
+from sagaline.codec import TypedMapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory, sqlite
 from sagaline.storage.store import look, refuse_another
@@ -25,7 +26,9 @@ class Log:
         merged = {**application.env, **env, "CREATE_TABLE": "no"}
         self._factory = Factory(Environment(application.name, merged))
         self.recorder: ApplicationRecorder = self._factory.application_recorder()
-        self.mapper: Mapper[UUID] = self._factory.mapper(self._factory.transcoder())
+        self.mapper: Mapper[UUID] = self._factory.mapper(
+            self._factory.transcoder(), mapper_class=TypedMapper
+        )
         self._exists = False
 
     def exists(self) -> bool:

@@ -25,6 +25,16 @@ class Letter(NamedTuple):
     attempts: int
     parked_at: datetime
 
+    @property
+    def place(self) -> str:
+        """Where the event stands: ``orders:12``; a timer stands in no log."""
+        return f"{self.leader.lower()}:{self.position}" if self.position else self.leader
+
+    @property
+    def id(self) -> str:
+        """What a person calls it: ``order_list/orders:12``."""
+        return f"{self.follower}/{self.place}"
+
 
 _delete = delete(dead_letters).where(
     dead_letters.c.follower == bindparam("by"),
@@ -53,6 +63,20 @@ def parked_keys(connection: Connection, follower: str) -> set[str]:
         .distinct()
     )
     return {key for (key,) in connection.execute(query)}
+
+
+def letters_of(connection: Connection, follower: str) -> list[Letter]:
+    """The dead letters of one follower, in the order of their coming."""
+    columns = [dead_letters.c[name] for name in Letter._fields]
+    order = (dead_letters.c.parked_at, dead_letters.c.leader, dead_letters.c.position)
+    query = select(*columns).where(dead_letters.c.follower == follower).order_by(*order)
+    return [Letter(*row) for row in connection.execute(query)]
+
+
+def delete_letter(connection: Connection, letter: Letter) -> bool:
+    """Deletes a letter; says whether it was there."""
+    row = {"by": letter.follower, "of": letter.leader, "at": letter.position}
+    return connection.execute(_delete, row).rowcount == 1
 
 
 def all_letters(connection: Connection) -> list[Letter]:

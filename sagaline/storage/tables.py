@@ -129,3 +129,11 @@ read_tables = Table(
     Column("name", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
 )
+
+definitions = Table(
+    "definitions",
+    metadata,
+    Column("saga", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("shape", Text, nullable=False),  # JSON: part of the definition -> what it says
+)

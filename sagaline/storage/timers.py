@@ -1,11 +1,12 @@
 """Timers in their table, written in the transaction of the follower that owns them."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from sagaline.storage.tables import timers
+from sagaline.storage.tables import followers, timers
 
 HELD = 253_402_300_799.0
 """When a timer is due that waits for a person: the last second of the year 9999."""
@@ -63,19 +64,57 @@ def due_timers(connection: Connection, follower: str, now: float, limit: int) ->
     return [TimerRow(*row) for row in connection.execute(query)]
 
 
+def timer_of_id(connection: Connection, follower: str, id: str) -> TimerRow | None:
+    """One timer; None where there is none of this id."""
+    columns = [timers.c[name] for name in TimerRow._fields]
+    query = select(*columns).where(timers.c.follower == follower, timers.c.id == id)
+    row = connection.execute(query).first()
+    return None if row is None else TimerRow(*row)
+
+
+def due_of(connection: Connection, follower: str, id: str) -> float | None:
+    """When a timer is due; None where there is none of this id."""
+    row = timer_of_id(connection, follower, id)
+    return None if row is None else row.due_at
+
+
+def timers_named(connection: Connection, name: str) -> list[tuple[str, str]]:
+    """The follower and the id of each timer that is meant by an id, or by ``follower/id``."""
+    query = select(timers.c.follower, timers.c.id).where(
+        or_(timers.c.id == name, timers.c.follower + "/" + timers.c.id == name)
+    )
+    return [(follower, id_) for follower, id_ in connection.execute(query)]
+
+
+def move_timer(connection: Connection, follower: str, id: str, due_at: datetime) -> None:
+    """Lets a timer be due at another moment."""
+    row = timers.c.follower == follower, timers.c.id == id
+    connection.execute(update(timers).where(*row).values(due_at=due_at.timestamp()))
+
+
 def pending_timers(connection: Connection, until: float | None = None) -> int:
     """How many timers of all followers are pending, up to a moment where one is given.
 
     Those that wait for a person are not among them.
     """
-    query = select(func.count()).select_from(timers).where(timers.c.due_at < HELD)
-    if until is not None:
-        query = query.where(timers.c.due_at <= until)
-    return connection.execute(query).scalar_one()
+    soon = timers.c.due_at < HELD if until is None else timers.c.due_at <= min(until, HELD - 1)
+    # Follower by follower, so that those which are not due yet are not looked at.
+    due = (
+        select(func.count())
+        .select_from(timers)
+        .where(timers.c.follower == followers.c.name, soon)
+        .scalar_subquery()
+    )
+    return int(connection.execute(select(func.sum(due)).select_from(followers)).scalar() or 0)
 
 
 def first_dues(connection: Connection) -> dict[str, float]:
     """When the next timer of each follower is due; those that have none are left out."""
-    query = select(timers.c.follower, func.min(timers.c.due_at)).group_by(timers.c.follower)
-    rows: Any = connection.execute(query)
-    return dict(rows.tuples().all())
+    # One look into the index for each follower, however many timers it has.
+    first = (
+        select(func.min(timers.c.due_at))
+        .where(timers.c.follower == followers.c.name)
+        .scalar_subquery()
+    )
+    rows = connection.execute(select(followers.c.name, first))
+    return {name: due_at for name, due_at in rows if due_at is not None}

@@ -15,6 +15,7 @@ from sagaline.course import Course
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, State, Status
 from sagaline.saga import Saga
+from sagaline.steering import Steering
 from sagaline.testing.aggregates import ENVELOPE, SOMEONE, Happened
 from sagaline.timers import SetTimer, StepDue, StepTimedOut, TimerChange
 
@@ -45,7 +46,7 @@ class Chapter:
     @property
     def said(self) -> list[str]:
         """The commands and the end that it led to, as a failure tells them."""
-        return [_said(each) for each in self.events if not isinstance(each, _QUIET)]
+        return [_said(each) for each in self.events if isinstance(each, _LOUD)]
 
     @override
     def __str__(self) -> str:
@@ -115,6 +116,10 @@ class GivenSaga:
         """Lets the pause before the next attempt of a step, or of its undo, come to its end."""
         return self._fired(StepDue, step, lambda course: course.ask_again(step))
 
+    def when_person(self, act: Callable[[Steering], None]) -> "GivenSaga":
+        """Lets a person act: ``when_person(lambda saga: saga.retry(Person("Eve")))``."""
+        return self._continued("a person acts", act)
+
     def then(self, *commands: Command) -> Self:
         """Expects exactly these commands, in this order, for what was heard last.
 
@@ -161,16 +166,16 @@ class GivenSaga:
     def _started(self, told: str, event: Any) -> "GivenSaga":
         saga = self._definition
         if self._chapters:
-            return self._continued(told, lambda _: None)
+            return self._continued(told, lambda course: course.start_again(event))
         key = str(saga.key_of(event))
         journal = Journal.start(saga.__name__, key, event, saga.fingerprint(), saga.steps)
         course = Course(saga, journal, {})
         course.start()
         return self._longer(told, journal, course)
 
-    def _continued(self, told: str, take: Callable[[Course], None]) -> "GivenSaga":
+    def _continued(self, told: str, take: Callable[[Steering], None]) -> "GivenSaga":
         journal = self.journal
-        course = Course(self._definition, journal, {})
+        course = Steering(self._definition, journal, {})
         take(course)
         return self._longer(told, journal, course)
 
@@ -272,7 +277,7 @@ class GivenSaga:
         return AssertionError("\n".join(["Something else than expected.", *lines]))
 
 
-_QUIET = (Journal.Started, Journal.Noted)
+_LOUD = (Journal.Requested, Journal.Parked, Journal.Ended)
 _WAITING = (Status.ASKED, Status.UNDOING)
 _TIMERS: Mapping[type[Command], str] = {StepTimedOut: "time limit", StepDue: "pause"}
 

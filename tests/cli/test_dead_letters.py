@@ -5,6 +5,8 @@ import pytest
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import DECLINED, GOOD, json_lines, order
 
+LETTER = "customers/orders:2"
+
 SYSTEM = """
 import os
 
@@ -58,6 +60,30 @@ def test_an_event_that_a_handler_cannot_take_is_parked_and_shown(unlucky: Comman
     assert 'raise ValueError("a bug")' in letter["traceback"]
     status = unlucky.process("sagaline", "status")
     assert (status.status, "parked" in status.output) == (1, True)
+
+
+def test_a_parked_event_is_shown_retried_and_discarded(unlucky: CommandLine) -> None:
+    assert unlucky.process("sagaline", "run", "--until-settled").status == 1
+    shown = unlucky.process("sagaline", "dead-letters", "show", LETTER)
+    assert shown.status == 0
+    assert 'raise ValueError("a bug")' in shown.output
+    again = unlucky.process("sagaline", "dead-letters", "retry", LETTER, "--json")
+    assert (again.status, again.json["error"]) == (1, "ValueError: a bug")
+    mended = unlucky.given(UNLUCKY="")
+    done = mended.process("sagaline", "dead-letters", "retry", LETTER, "--json")
+    assert (done.status, done.json["taken"], done.json["left"]) == (0, 1, 0)
+    assert mended.process("sagaline", "dead-letters", "list").status == 0
+    gone = mended.process("sagaline", "dead-letters", "show", LETTER)
+    assert (gone.status, gone.errors.count("\n")) == (2, 1)
+    assert f"There is no dead letter {LETTER}" in gone.errors
+
+
+def test_a_parked_event_is_thrown_away_for_a_reason(unlucky: CommandLine) -> None:
+    assert unlucky.process("sagaline", "run", "--until-settled").status == 1
+    assert unlucky.process("sagaline", "dead-letters", "discard", LETTER).status == 2
+    why = ("--reason", "a customer of no account")
+    assert unlucky.process("sagaline", "dead-letters", "discard", LETTER, *why).status == 0
+    assert unlucky.process("sagaline", "run", "--until-settled").status == 0
 
 
 def test_a_rebuild_that_fails_names_the_event(unlucky: CommandLine) -> None:

@@ -38,6 +38,7 @@ class Ending(Enum):
     DECLINED = "declined"
     REFUNDED = "refunded"
     PARKED = "parked"
+    RESUMED = "parked, then resumed"
     PARKED_THEN_COMPLETED = "parked, then completed"
     PARKED_THEN_CANCELLED = "parked, then cancelled"
 
@@ -85,6 +86,8 @@ class Shop:
             course.pay()
         if "parked" in ending.value:
             course.park()
+        if ending in (Ending.PARKED_THEN_COMPLETED, Ending.RESUMED):
+            course.resume()
         if ending in (Ending.COMPLETED, Ending.PARKED_THEN_COMPLETED):
             course.complete()
         elif ending in (Ending.REFUNDED, Ending.PARKED_THEN_CANCELLED):
@@ -175,6 +178,9 @@ class _Course:
 
     def park(self) -> None:
         self._journal(Journal.Parked, step="book_shipment", reason="no answer", answer=None)
+
+    def resume(self) -> None:
+        self._journal(Journal.Resumed, state=State.RUNNING, reason="", answer=None)
 
     def complete(self) -> None:
         self._add(

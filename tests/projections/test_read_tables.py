@@ -15,7 +15,7 @@ from projections.payment_ledger import PaymentLedger
 from projections.sales_by_day import SalesByDay
 from projections.stock_level import StockLevel
 from sagaline.errors import RowMissing
-from sagaline.journal import Journal
+from sagaline.journal import Journal, State
 from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, told
 from tests.projections.history import SHIP_TO, line, usd
 
@@ -95,6 +95,33 @@ def test_an_order_whose_saga_is_parked_wants_attention() -> None:
         .when(parked())
         .then_row(ORDER, status="attention", reason="refund_payment: refused", updated_at=LATER)
     )
+
+
+def resumed() -> object:
+    journal = happened(
+        Journal.Resumed,
+        originator_id=UUID(int=3),
+        timestamp=LATER,
+        state=State.COMPENSATING,
+        reason="undeliverable",
+        answer=None,
+    )
+    return told(journal, key=ORDER)
+
+
+def test_an_order_whose_saga_goes_on_wants_attention_no_more() -> None:
+    for history in ([placed(), parked(), resumed()], [parked(), resumed(), placed()]):
+        (
+            given(OrderList, *history[:-1])
+            .when(history[-1])
+            .then_row(ORDER, status="placed", reason=None, updated_at=LATER)
+        )
+    for history in ([placed(), cancelled("no"), parked()], [placed(), parked(), cancelled("no")]):
+        (
+            given(OrderList, *history)
+            .when(resumed())
+            .then_row(ORDER, status="cancelled", reason="no")
+        )
 
 
 def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() -> None:

@@ -15,7 +15,7 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.order_timeline import LONGEST, OrderTimeline, name_of, summary
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Answer, Journal, Outcome, Role, State, requested
+from sagaline.journal import Action, Answer, Journal, Outcome, Role, State, requested
 from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
 from tests.projections.history import SHIP_TO, event, line, usd
 
@@ -141,6 +141,11 @@ WORDS = [
         an(Journal.Parked, step="refund_payment", reason="refused", answer=None),
         "Journal.Parked",
         "refund_payment: refused",
+    ),
+    (
+        an(Journal.Intervened, action=Action.SKIP, step="pay", by="Eve", reason="in cash"),
+        "Journal.Intervened",
+        "skip pay by Eve: in cash",
     ),
     (ended(State.COMPLETED, ""), "Journal.Ended", "completed"),
     (ended(State.COMPENSATED, "card declined"), "Journal.Ended", "compensated: card declined"),

@@ -39,6 +39,7 @@ from tests.sagas.trip import (
     SendTickets,
     TellTraveller,
     TicketsSent,
+    Trip,
     TripNotPaid,
     TripPaid,
     VisaFound,
@@ -408,7 +409,10 @@ def test_answers_after_the_end_are_noted_and_change_nothing() -> None:
 def test_the_first_start_wins() -> None:
     story = given(BookTrip, WANTED, VISA)
     again = story.when(WANTED).then_nothing().then_waits("book_flight")
-    assert again.events == story.events
+    assert again.events[:-1] == story.events
+    ignored = again.events[-1]
+    assert isinstance(ignored, Journal.Ignored)
+    assert (type(ignored.event), ignored.reason) == (Trip.Wanted, "it has begun already")
 
 
 def test_an_answer_that_comes_early_is_kept_until_its_step_is_wanted() -> None:
@@ -497,10 +501,33 @@ def test_an_abandoned_saga_takes_neither_answers_nor_timers() -> None:
 # The closing command.
 
 
-def test_a_fault_of_the_closing_command_is_noted() -> None:
-    ended = given(BookTrip, WANTED).when(VisaMissing, reason="no visa")
-    told = ended.when_fault("tell_traveller").then_nothing().then_ends(State.COMPENSATED)
-    assert recorded(told) is Journal.Noted
+def told_of_no_visa() -> GivenSaga:
+    return given(BookTrip, WANTED).when(VisaMissing, reason="no visa").then(sorry("no visa"))
+
+
+def test_a_fault_of_the_closing_command_is_tried_again_with_the_same_key() -> None:
+    story = told_of_no_visa().when_fault("tell_traveller").then_nothing()
+    story = story.then_timer("tell_traveller", seconds(1)).when_pause_ends("tell_traveller")
+    story.then(sorry("no visa")).then_ends(State.COMPENSATED, "no visa").then_no_timers()
+    first, second = requests(story, "tell_traveller")
+    assert (first.command.id, first.attempt) == (second.command.id, 1)
+    assert second.attempt == 2
+
+
+def test_a_second_report_of_one_fault_of_the_closing_command_counts_once() -> None:
+    story = told_of_no_visa().when_fault("tell_traveller")
+    again = story.when_fault("tell_traveller").then_nothing()
+    assert again.timers == story.timers
+    noted = [each for each in again.events if isinstance(each, Journal.Noted)]
+    assert [each.heeded for each in noted] == [True, False]
+
+
+def test_a_closing_command_that_faults_for_good_parks_the_saga() -> None:
+    story = told_of_no_visa()
+    for _ in range(2):
+        story = story.when_fault("tell_traveller", "no line").when_pause_ends("tell_traveller")
+    story = story.when_fault("tell_traveller", "no line")
+    story.then_parks("tell_traveller", "no line").then_no_timers()
 
 
 # Keys and times.

@@ -30,6 +30,7 @@ from tests.sagas.trip import (
     CancelFlight,
     CheckVisa,
     FlightBooked,
+    HotelBooked,
     HotelFull,
     SendTickets,
     Trip,
@@ -162,14 +163,45 @@ def test_several_inputs_of_several_instances_are_one_batch(desk: Desk) -> None:
     assert [row.id for row in desk.log()] == list(range(1, 9))
 
 
-def test_a_second_start_writes_nothing(desk: Desk) -> None:
+def test_a_second_start_is_recorded_and_changes_nothing(desk: Desk) -> None:
     desk.hear(WANTED, WANTED)
     desk.take(desk.message(WANTED), desk.message(WANTED))
-    assert len(desk.log()) == 2
+    assert [row.topic.rpartition(".")[2] for row in desk.log()[2:]] == ["Ignored"] * 3
+    assert desk.given() == ["CheckVisa"]
+    assert len(desk.timers()) == 1
 
 
-def test_an_answer_for_no_instance_and_one_without_a_key_write_nothing(desk: Desk) -> None:
+def test_an_answer_before_the_start_is_kept_until_the_saga_begins(desk: Desk) -> None:
     desk.hear(VISA)
+    assert desk.given() == []
+    desk.hear(FLIGHT)
+    desk.hear(WANTED)
+    assert desk.given() == ["BookHotel"]
+    started = next(row for row in desk.log() if row.topic.endswith(".Begun"))
+    assert started.key == "Ada"
+    desk.hear(WANTED)
+    assert desk.given() == ["BookHotel"]
+    assert desk.journal().fingerprint == BookTrip.fingerprint()
+
+
+def test_an_answer_and_the_start_behind_it_may_be_one_batch(desk: Desk) -> None:
+    desk.take(desk.message(VISA), desk.message(WANTED))
+    assert desk.given() == ["BookFlight"]
+
+
+def test_a_fault_and_an_event_of_another_kind_open_no_saga(desk: Desk) -> None:
+    desk.hear(CommandFaulted.of(CheckVisa(traveller="Ada"), 1, "down"))
+    desk.hear(happened(Trip.Forgotten))
+    assert desk.log() == []
+
+
+def test_an_event_that_answers_no_step_is_recorded(desk: Desk) -> None:
+    desk.hear(WANTED, happened(Trip.Forgotten))
+    assert desk.log()[-1].topic.endswith(".Ignored")
+    assert desk.given() == ["CheckVisa"]
+
+
+def test_an_answer_without_a_key_is_for_nobody(desk: Desk) -> None:
     desk.hear(VISA, key=None)
     assert desk.log() == []
 
@@ -278,3 +310,31 @@ def test_a_process_bears_the_name_of_its_saga() -> None:
     process = process_of(BookTrip, {})
     assert process.name == "BookTrip"
     assert get_topic(process) == "tests.sagas.trip:BookTrip.Process"
+
+
+def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_others(
+    sqlite_store: str,
+) -> None:
+    desk = Desk(process_of(BookTrip, {"book_flight": Timing(retry=Retry(1))}), sqlite_store)
+    names = [f"traveller {number}" for number in range(10_000)]
+    for start in range(0, len(names), 500):
+        some = names[start : start + 500]
+        wanted = [desk.message(happened(Trip.Wanted, traveller=each), each) for each in some]
+        desk.take(*wanted, *(desk.message(VISA, each) for each in some))
+    stuck = names[::7]
+    for start in range(0, len(stuck), 500):
+        desk.take(*(fault_of_flight(desk, each) for each in stuck[start : start + 500]))
+    # Those in between go on, as if they were alone.
+    others = [names[1], names[5_000], names[-2]]
+    desk.take(*(desk.message(FLIGHT, each) for each in others))
+    desk.take(*(desk.message(happened(HotelBooked), each) for each in others))
+    assert [list(desk.journal(each).steps)[-1] for each in others] == ["rent_car"] * 3
+    assert {desk.journal(each).state for each in stuck[:3]} == {State.COMPENSATING}
+    assert desk.journal(names[2]).steps.keys() == {"check_visa", "book_flight"}
+    desk.process.close()
+
+
+def fault_of_flight(desk: Desk, traveller: str) -> Message:
+    *_, command = desk.journal(traveller).asked
+    asked = BookFlight(id=command, traveller=traveller)
+    return desk.message(CommandFaulted.of(asked, 1, "down"), traveller)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import new_class
 from typing import Any, cast
@@ -21,7 +21,10 @@ from sagaline.saga import (
     RETRIABLE,
     Kind,
     Saga,
+    Step,
+    hears,
     on_compensated,
+    on_completed,
     step,
 )
 from sagaline.testing import SOMEONE, given, happened
@@ -266,6 +269,70 @@ def test_a_step_says_which_command_it_gives() -> None:
     assert "Import the command's class" in told
 
 
+def test_a_step_waits_for_steps_above_it_in_its_own_saga() -> None:
+    elsewhere = step(done=Sent, kind=NO_EFFECT)(ask_make("elsewhere"))
+    told = problem_of(
+        lambda: saga(make=step(done=Made, kind=NO_EFFECT, after=(elsewhere,))(ask_make()))
+    )
+    assert told.startswith("Work.make: it waits for elsewhere, which is no step above it.")
+    assert "declare them first" in told
+
+
+def test_nothing_that_can_be_undone_runs_beside_the_point_of_no_return() -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
+            send=step(done=Sent, kind=PIVOT, after=())(ask_make("send")),
+        )
+    )
+    assert told == (
+        "Work.send: the pivot does not wait for make, which it could overtake. "
+        "Name it too: after=(make,)."
+    )
+
+
+def test_a_retriable_step_waits_for_the_pivot() -> None:
+    def declare() -> type[Saga]:
+        make = step(done=Made, kind=PIVOT)(ask_make())
+        return saga(make=make, send=step(done=Sent, kind=RETRIABLE, after=())(ask_make("send")))
+
+    assert problem_of(declare).startswith("Work.send: a RETRIABLE step with no pivot before it.")
+
+
+def test_an_undo_always_gives_a_command() -> None:
+    def unmake(saga: Any) -> Unmake | None:
+        return None
+
+    def declare() -> type[Saga]:
+        make = step(done=Made)(ask_make())
+        return saga(make=make, unmake=make.undo(done=Unmade)(unmake))
+
+    told = problem_of(declare)
+    assert told.startswith("Work.make: its undo may return no command.")
+
+
+def test_a_saga_remembers_only_what_it_hears() -> None:
+    def note(saga: Any, event: Sent) -> None:
+        saga.sent = True
+
+    told = problem_of(
+        lambda: saga(make=step(done=Made, kind=NO_EFFECT)(ask_make()), note=hears(Sent)(note))
+    )
+    assert told.startswith("Work.note: the saga does not hear Sent.")
+
+
+def test_a_saga_has_one_last_word_for_each_end() -> None:
+    told = problem_of(
+        lambda: saga(
+            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
+            thank=on_completed(ask_make("thank")),
+            sorry=on_compensated(ask_make("sorry")),
+            thank_again=on_completed(ask_make("thank_again")),
+        )
+    )
+    assert told.startswith("Work.thank_again: a second @on_completed.")
+
+
 class MakeMuch(Make):
     much: int
 
@@ -288,13 +355,11 @@ def test_a_command_that_needs_the_key_alone_stands_for_its_method() -> None:
 
 
 def test_it_is_the_same_definition_as_with_methods() -> None:
-    class Work(Saga, starts_on=Started, key=number_of):
-        make = step(Make, done=Made, refused=NotMade)
-        unmake = make.undo(Unmake, done=Unmade)
-        send = step(Send, done=Sent, kind=NO_EFFECT)
-
-    Work.__qualname__, Work.__module__ = declared().__qualname__, declared().__module__
-    assert Work.fingerprint() == declared().fingerprint()
+    make = step(Make, done=Made, refused=NotMade)
+    unmake = make.undo(Unmake, done=Unmade)
+    short = saga(make=make, unmake=unmake, send=step(Send, done=Sent, kind=NO_EFFECT))
+    assert short.shape() == declared(gives=Send, undoes=Unmake).shape()
+    assert short.fingerprint() == declared(gives=Send, undoes=Unmake).fingerprint()
 
 
 @pytest.mark.parametrize("command", [MakeMuch, MakeKeyless])
@@ -316,13 +381,20 @@ def declared(
     undone: type = Unmade,
     sends: bool = True,
     closes: bool = False,
+    gives: type[Command] = Make,
+    undoes: type[Command] = Make,
+    after: Sequence[Step] | None = None,
 ) -> type[Saga]:
     make = step(done=Made, refused=refused, within=within, retry=retry, kind=kind)(ask_make())
     members: dict[str, Any] = {"make": make}
     if kind is COMPENSATABLE:
-        members["unmake"] = make.undo(done=undone)(ask_make("unmake"))
+        undo = ask_make("unmake")
+        undo.__annotations__["return"] = undoes
+        members["unmake"] = make.undo(done=undone)(undo)
     if sends:
-        members["send"] = step(done=Sent, kind=NO_EFFECT)(ask_make("send"))
+        ask = ask_make("send")
+        ask.__annotations__["return"] = gives
+        members["send"] = step(done=Sent, kind=NO_EFFECT, after=after)(ask)
     if closes:
         members["tell"] = on_compensated(ask_make("tell"))
     return saga(**members)
@@ -357,6 +429,8 @@ def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None
         lambda: declared(refused=(NotMade, NotSent)),
         lambda: declared(undone=Unsent),
         lambda: declared(closes=True),
+        lambda: declared(gives=Send),
+        lambda: declared(after=()),
         lambda: saga(
             send=step(done=Sent, kind=NO_EFFECT)(ask_make("send")),
             **{
@@ -366,7 +440,17 @@ def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None
             },
         ),
     ],
-    ids=["a step less", "kind", "no refusal", "one more", "undo", "closing", "order"],
+    ids=[
+        "a step less",
+        "kind",
+        "no refusal",
+        "one more",
+        "undo",
+        "closing",
+        "command",
+        "parallel",
+        "order",
+    ],
 )
 def test_what_the_steps_are_changes_the_fingerprint(changed: Declare) -> None:
     assert changed().fingerprint() != declared().fingerprint()

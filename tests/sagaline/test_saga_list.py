@@ -6,12 +6,24 @@ from domain.order import Order
 from domain.payment import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundRefused
 from domain.reservation import StockDispatched, StockRefused, StockReleased, StockReserved
 from domain.shipment import ShipmentBooked, ShipmentRefused
-from sagaline.journal import journal_id
+from sagaline.course import Course
+from sagaline.journal import Journal, journal_id
 from sagaline.saga_list import SagaList
-from sagaline.testing import LONG_AGO, given
+from sagaline.steering import Person
+from sagaline.testing import LONG_AGO, SOMEONE, given
 from sagaline.testing.read_models import FoldedRows
 from sagaline.testing.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
+from tests.sagas.party import (
+    BAND,
+    HALL,
+    SMALL,
+    BandBusy,
+    GiveParty,
+    MenusPrinted,
+    Party,
+    PartyPaid,
+)
 from tests.sagas.shop import ORDER, PLACED
 
 SAGA = journal_id("OrderFulfilment", str(ORDER))
@@ -112,3 +124,40 @@ def test_a_retry_after_a_fault_is_still_running() -> None:
 def test_what_only_is_noted_changes_nothing() -> None:
     story = given(OrderFulfilment, PLACED, StockReserved)
     assert row(story.when(StockReserved)) == row(story)
+
+
+def test_a_saga_whose_answer_came_before_its_start_is_listed_from_its_start_on() -> None:
+    journal = Journal.awaiting("GiveParty", "Ada")
+    course = Course(GiveParty, journal, {})
+    course.hear(BAND.sealed(Party, SOMEONE, 1))
+    journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
+    course.start()
+    events: Any = journal.collect_events()
+    (found,) = given(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
+    assert (found["key"], found["step"]) == ("Ada", "book_hall")
+
+
+def test_steps_side_by_side_are_left_until_they_are_asked_for() -> None:
+    story = given(GiveParty, SMALL)
+    assert row(story)["remaining"] == "order_cake, pay, invite, print_menus, open_doors"
+    assert row(story.when(HALL))["remaining"] == "pay, invite, print_menus, open_doors"
+    refused = story.when(HALL).when(BandBusy, reason="on tour")
+    assert row(refused) == {
+        "state": "compensating",
+        "step": "book_hall",
+        "remaining": "",
+        "reason": "on tour",
+    }
+    waiting = story.when(BandBusy, reason="on tour")
+    assert (row(waiting)["state"], row(waiting)["remaining"]) == ("compensating", "book_hall")
+
+
+def test_a_saga_that_a_person_cancels_or_resumes_is_listed_so() -> None:
+    cancelled = given(GiveParty, SMALL).when_person(lambda saga: saga.cancel(Person("Eve")))
+    assert row(cancelled)["state"] == "compensating"
+    assert row(cancelled)["reason"] == "cancelled by Eve"
+    stuck = given(GiveParty, SMALL, HALL, BAND, PartyPaid, MenusPrinted).when_fault("invite")
+    parked = stuck.when_pause_ends("invite").when_fault("invite", "no stamps")
+    assert row(parked)["state"] == "parked"
+    resumed = row(parked.when_person(lambda saga: saga.retry(Person("Eve"))))
+    assert (resumed["state"], resumed["step"], resumed["reason"]) == ("running", "invite", "")

@@ -1,16 +1,26 @@
 """Timers: once, in time, and never before an answer that is there already."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from eventsourcing.persistence import OperationalError
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from typing_extensions import override
 
 from sagaline.errors import UnknownTopic
 from sagaline.status import Place
-from sagaline.storage.timers import TimerRow
+from sagaline.storage.followers import bump
+from sagaline.storage.timers import (
+    TimerRow,
+    due_timers,
+    first_dues,
+    move_timer,
+    pending_timers,
+    set_timers,
+)
 from sagaline.timers import command_class, timer_message, timer_of
 from tests.sagaline.small_system import (
     PROCESSES,
@@ -82,6 +92,83 @@ def test_a_timer_that_is_set_again_replaces_the_first(store_url: str) -> None:
         led.clock.turn(MINUTE)
         assert led.fire("Porter")
         assert reminded(led) == [("Ada", "later")]
+
+
+def test_a_timer_that_is_moved_fires_at_its_new_time_and_not_before(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask(led, after=600)
+        led.clock.turn(5 * MINUTE)
+        moved = led.clock() + 10 * MINUTE
+        with led.runner.views.write() as connection:
+            bump(connection, "Porter")
+            move_timer(connection, "Porter", "Ada", moved)
+        led.clock.turn(6 * MINUTE)
+        assert not led.fire("Porter")
+        (pending,) = timers(led.runner, "Porter")
+        assert pending.due_at - led.clock().timestamp() == 240
+        led.clock.turn(4 * MINUTE - timedelta(microseconds=1))
+        assert not led.fire("Porter")
+        led.clock.turn(timedelta(microseconds=1))
+        assert led.fire("Porter")
+        assert reminded(led) == [("Ada", "soon")]
+
+
+def test_after_a_long_stop_all_that_was_due_fires_in_its_order_and_once(store_url: str) -> None:
+    clock = Clock()
+    with hands(store_url, clock) as led:
+        asked = [AskForReminder(guest=f"{n:04}", after=n + 1) for n in range(1_200)]
+        led.runner.get(Porter).execute(asked)
+    clock.turn(timedelta(days=400))
+    with hands(store_url, clock) as led:
+        assert led.fire("Porter")
+        assert [guest for guest, _ in reminded(led)] == [f"{n:04}" for n in range(1_200)]
+        assert timers(led.runner, "Porter") == []
+
+
+# What is not due costs nothing
+
+
+def plans(led: Hands, *calls: Callable[[Connection], object]) -> list[str]:
+    """How the database goes about the queries of these calls."""
+    asked: list[tuple[Any, Any]] = []
+
+    def listen(connection: Connection, cursor: Any, sql: str, parameters: Any, *_: object) -> None:
+        asked.append((sql, parameters))
+
+    with led.runner.views.read() as connection:
+        event.listen(connection, "before_cursor_execute", listen)
+        for call in calls:
+            call(connection)
+        event.remove(connection, "before_cursor_execute", listen)
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        rows = [
+            row
+            for sql, parameters in asked
+            for row in connection.exec_driver_sql(f"{explain} {sql}", parameters)
+        ]
+    return [str(row[-1]) for row in rows]
+
+
+def test_timers_that_are_not_due_are_not_looked_at(store_url: str) -> None:
+    with hands(store_url) as led:
+        with led.runner.views.write() as connection:
+            rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(20_000)]
+            set_timers(connection, "Porter", rows)
+        if store_url.startswith("postgresql"):
+            with outside(store_url) as connection:
+                connection.execute(text("ANALYZE"))
+        looks: list[Callable[[Connection], object]] = [
+            first_dues,
+            lambda connection: due_timers(connection, "Porter", 1e9, 500),
+            lambda connection: pending_timers(connection, 1e9),
+        ]
+        told = plans(led, *looks)
+        assert sum("timers_due_idx" in line for line in told) >= len(looks)
+        assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
+        with led.runner.views.read() as connection:
+            assert first_dues(connection) == {"Porter": 2e9}
+            assert pending_timers(connection, 1e9) == 0
+            assert pending_timers(connection) == 20_000
 
 
 def test_a_timer_that_is_taken_back_does_not_fire(store_url: str) -> None:

@@ -12,6 +12,9 @@ class Trip(Aggregate):
     class Wanted(Aggregate.Created):
         traveller: str
 
+    class Forgotten(Aggregate.Event):
+        """Nobody listens for it."""
+
 
 class VisaFound(Aggregate.Event):
     number: str

@@ -1,0 +1,134 @@
+"""Live saga instances, held against the definition that is loaded: which of them can go on.
+
+A store describes the definition of each saga that was last run on it. What an instance has begun
+must be declared as it was then; what it has not begun may change.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from eventsourcing.application import project_aggregate
+from eventsourcing.persistence import Mapper
+from eventsourcing.utils import construct_topic
+from sqlalchemy import select
+
+from sagaline.errors import told
+from sagaline.journal import Journal
+from sagaline.process import SagaProcess
+from sagaline.saga import Saga
+from sagaline.storage import ApplicationRecorder
+from sagaline.storage.definitions import Definition, definition_of, describe
+
+CHUNK = 500
+"""Instances read at once."""
+
+
+class Verdict(NamedTuple):
+    """What becomes of one live instance; `reason` is why it cannot go on, empty where it can."""
+
+    saga: str
+    saga_id: UUID
+    key: str
+    state: str
+    fingerprint: str
+    reason: str
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the loaded definition can lead it to its end."""
+        return not self.reason
+
+
+def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> bool:
+    """Whether another definition was last run on this store, or none."""
+    known = _known(process, recorder)
+    return known is None or known.fingerprint != process.saga.fingerprint()
+
+
+def record(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
+    """Describes the loaded definition in the store, once all live instances can go on with it."""
+    saga = process.saga
+    with recorder.datastore.write() as connection:
+        describe(connection, process.name, Definition(saga.fingerprint(), saga.shape()))
+
+
+def verdicts(
+    process: type[SagaProcess], recorder: ApplicationRecorder, mapper: Mapper[UUID]
+) -> Iterator[Verdict]:
+    """A verdict on each instance that has not ended."""
+    known = _known(process, recorder)
+    described = None if known is None else known.shape
+    decode: Any = mapper.to_domain_event  # a row has what it needs of a stored event
+    live = _live(recorder)
+    for start in range(0, len(live), CHUNK):
+        for stream, rows in recorder.streams(live[start : start + CHUNK]).items():
+            try:
+                journal: Any = project_aggregate(None, map(decode, rows))
+            except Exception as error:
+                key = rows[0].key or ""
+                reason = f"its stream cannot be read ({told(error)})"
+                yield Verdict(process.name, stream, key, "", "", reason)
+            else:
+                facts = stream, journal.key, journal.state.value, journal.fingerprint
+                reason = obstacle(process.saga, journal, described) or ""
+                yield Verdict(process.name, *facts, reason)
+
+
+def obstacle(saga: type[Saga], journal: Journal, described: Mapping[str, str] | None) -> str | None:
+    """Why an instance cannot go on with this definition; None where it can.
+
+    `described` is the shape of the definition that it was led by so far.
+    """
+    if journal.fingerprint == saga.fingerprint() and described in (None, saga.shape()):
+        return None
+    if described is None:
+        return f"another definition began it, {journal.fingerprint}, which is not described here"
+    found = (_obstacle_at(name, saga, journal, described) for name in journal.steps)
+    return next((each for each in found if each is not None), None)
+
+
+def _obstacle_at(
+    name: str, saga: type[Saga], journal: Journal, described: Mapping[str, str]
+) -> str | None:
+    if name not in saga.steps:
+        return f"it has begun {name}, which is no more"
+    now = saga.shape()
+    for part in (name, f"undo of {name}"):
+        if described.get(part) != now.get(part):
+            return f"it has begun {name}, and {_change(part, described, now)}"
+    for other in saga.steps[name].after:
+        if other not in journal.steps:
+            return f"it has begun {name}, which now waits for {other}"
+    return None
+
+
+def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    if part not in now:
+        return f"the {part} is no more"
+    if part not in before:
+        return f"the {part} is new"
+    return f"{part} was {before[part]!r} and is {now[part]!r}"
+
+
+def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:
+    with recorder.datastore.read() as connection:
+        return definition_of(connection, process.name)
+
+
+def _live(recorder: ApplicationRecorder) -> list[UUID]:
+    """The streams that have begun and not ended."""
+    begun = [construct_topic(each) for each in (Journal.Started, Journal.Begun)]
+    table = recorder.log.table
+    end = table.alias("an_end")
+    ended = select(end.c.id).where(
+        end.c.originator_id == table.c.originator_id,
+        end.c.topic == construct_topic(Journal.Ended),
+    )
+    query = (
+        select(table.c.originator_id)
+        .where(table.c.topic.in_(begun), ~ended.exists())
+        .order_by(table.c.id)
+    )
+    with recorder.datastore.read() as connection:
+        return list(connection.execute(query).scalars())

@@ -1,0 +1,90 @@
+"""`sagaline check`, and `run` after a change: live sagas, stored events and tables against code."""
+
+import pytest
+
+from tests.cli.command_line import CommandLine
+from tests.cli.orders import GOOD, json_lines, order
+
+SYSTEM = """
+from application.commands import RefundPayment, ReleaseStock, ReserveStock, TakePayment
+from application.system import APPLICATIONS
+from domain.order import Order
+from domain.payment import PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided
+from domain.reservation import ReservedLine, StockRefused, StockReleased, StockReserved
+from sagaline import Saga, System, minutes, step
+
+
+class Fulfil(Saga, starts_on=Order.Placed, key=lambda event: event.originator_id):
+    @step(done=StockReserved, refused=StockRefused)
+    def reserve(self) -> ReserveStock:
+        lines = self[Order.Placed].lines
+        pieces = tuple(ReservedLine(sku=each.sku, quantity=each.quantity) for each in lines)
+        return ReserveStock(order_id=self.key, lines=pieces)
+
+    @reserve.undo(done=StockReleased)
+    def release(self) -> ReleaseStock:
+        return ReleaseStock(order_id=self.key)
+
+    @step(done=PaymentCaptured, refused=PaymentDeclined, within=minutes(60))
+    def NAME(self) -> TakePayment:
+        placed = self[Order.Placed]
+        method = placed.payment_method
+        return TakePayment(order_id=self.key, amount=placed.total, payment_method=method)
+
+    @NAME.undo(done=(PaymentRefunded, PaymentVoided))
+    def refund(self) -> RefundPayment:
+        return RefundPayment(order_id=self.key, amount=self[Order.Placed].total)
+
+
+system = System("shop", applications=APPLICATIONS, sagas=[Fulfil])
+"""
+
+NOT_YET = ("--until-settled", "--horizon", "60")
+
+
+@pytest.fixture
+def waiting(run: CommandLine, sqlite_store: str) -> CommandLine:
+    """A shop whose one saga waits for a payment that is known in half an hour."""
+    run = run.given(SAGALINE_APP="fulfil:system", SAGALINE_STORE=sqlite_store)
+    define(run, "pay")
+    stock = json_lines([{"sku": "A1", "quantity": 100}])
+    assert run.process("application", "stock", "-", input=stock).status == 0
+    lines = json_lines([order(GOOD, payment_method="pm_timeout")])
+    assert run.process("application", "place", "-", input=lines).status == 0
+    assert run.process("sagaline", "run", *NOT_YET).status == 0
+    return run
+
+
+def define(run: CommandLine, name: str) -> None:
+    """Names the paying step, as a change of the code would."""
+    (run.folder / "fulfil.py").write_text(SYSTEM.replace("NAME", name))
+
+
+def test_where_nothing_has_changed_all_can_go_on(waiting: CommandLine) -> None:
+    said = waiting.process("sagaline", "check", "--json")
+    assert said.status == 0
+    assert [(each["key"], each["can_go_on"]) for each in said.json["sagas"]] == [(GOOD, True)]
+    assert (said.json["unknown_events"], said.json["tables_out_of_date"]) == ({}, [])
+
+
+def test_a_change_that_live_sagas_cannot_follow_is_refused_and_harms_nothing(
+    waiting: CommandLine,
+) -> None:
+    define(waiting, "charge")
+    said = waiting.process("sagaline", "check", "--json")
+    (found,) = said.json["sagas"]
+    assert (said.status, found["can_go_on"]) == (1, False)
+    assert found["reason"] == "it has begun pay, which is no more"
+    assert "it has begun pay, which is no more" in waiting.process("sagaline", "check").output
+    refused = waiting.process("sagaline", "run", *NOT_YET)
+    assert refused.status == 2
+    assert "1 live sagas Fulfil in" in refused.errors
+    assert f"The first is {GOOD}: it has begun pay, which is no more." in refused.errors
+    define(waiting, "pay")
+    assert waiting.process("sagaline", "run", *NOT_YET).status == 0
+    (timer,) = (
+        each
+        for each in waiting.process("sagaline", "timers", "list", "--json").json
+        if each["follower"] == "Payments"
+    )
+    assert waiting.process("sagaline", "timers", "move", timer["id"], "now").status == 0

@@ -1,0 +1,176 @@
+"""`sagaline sagas show`, `retry`, `skip`, `cancel`, `abandon`: a person acts on one saga."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.command_line import CommandLine
+from tests.cli.orders import GOOD, STUCK, json_lines, order
+from tests.invariants import violations
+from tests.sagaline.small_system import until
+
+PAYING = "00000000-0000-4000-8000-000000000004"
+"""An order whose bank gives no answer for half an hour."""
+
+
+def opened(run: CommandLine, *orders: dict[str, object]) -> CommandLine:
+    stock = json_lines([{"sku": "A1", "quantity": 100}])
+    assert run.process("application", "stock", "-", input=stock).status == 0
+    assert run.process("application", "place", "-", input=json_lines(orders)).status == 0
+    return run
+
+
+def stuck_order() -> dict[str, object]:
+    far = {"country": "ZZ", "postcode": "45202"}
+    return order(STUCK, payment_method="pm_refund_fails", ship_to=far)
+
+
+@pytest.fixture
+def parked(shop: CommandLine) -> CommandLine:
+    """A shop in which one saga waits for a person, as a refund was refused."""
+    opened(shop, stuck_order(), order(GOOD))
+    assert shop.process("sagaline", "run", "--until-settled").status == 1
+    return shop
+
+
+def status_of(run: CommandLine, order_id: str) -> tuple[str, str | None]:
+    found = run.application("order", order_id, "--json").json
+    return found["status"], found["reason"]
+
+
+def saga(run: CommandLine, key: str) -> dict[str, object]:
+    shown: dict[str, object] = run.sagaline("sagas", "show", key, "--json").json
+    return shown
+
+
+def interventions(run: CommandLine, key: str) -> Iterator[tuple[object, ...]]:
+    history: list[dict[str, dict[str, object]]] = saga(run, key)["history"]  # type: ignore[assignment]
+    for each in history:
+        if str(each["type"]) == "Journal.Intervened":
+            yield tuple(each["state"][name] for name in ("action", "step", "by", "reason"))
+
+
+def test_a_saga_is_shown_with_its_history_and_with_what_can_be_done(parked: CommandLine) -> None:
+    shown = parked.sagaline("sagas", "show", STUCK, "--json")
+    assert shown.status == 0
+    found = shown.json
+    assert (found["name"], found["key"], found["state"]) == ("OrderFulfilment", STUCK, "parked")
+    assert found["reason"] == "refund refused"
+    steps = {each["step"]: (each["status"], each["attempts"]) for each in found["steps"]}
+    assert steps["take_payment"] == ("undo stuck", 3)
+    assert steps["reserve_stock"] == ("undone", 1)
+    assert found["remaining"] == ["take_payment"]
+    assert found["next"] == [
+        {"action": "retry", "step": ""},
+        {"action": "skip", "step": "take_payment"},
+        {"action": "abandon", "step": ""},
+    ]
+    types = [each["type"] for each in found["history"]]
+    assert (types[0], types[-1]) == ("Journal.Started", "Journal.Parked")
+    text = parked.sagaline("sagas", "show", found["saga_id"]).output
+    assert re.search(r"take_payment +undo stuck +3 +refund refused", text)
+    assert f"sagas skip {STUCK} take_payment --reason R" in text
+
+
+def test_a_person_mends_a_refund_and_resumes_the_saga(parked: CommandLine, store_url: str) -> None:
+    assert status_of(parked, STUCK)[0] == "attention"
+    assert parked.application("gateway", "allow-refunds", STUCK).status == 0
+    said = parked.sagaline("sagas", "retry", STUCK, "--by", "Eve", "--json")
+    assert (said.status, said.json["state"]) == (0, "compensating")
+    assert list(interventions(parked, STUCK)) == [("retry", "", "Eve", "")]
+    assert parked.process("sagaline", "run", "--until-settled").status == 0
+    assert status_of(parked, STUCK) == ("cancelled", "undeliverable address")
+    assert saga(parked, STUCK)["state"] == "compensated"
+    assert violations(store_url, settled=True) == []
+    assert parked.sagaline("rebuild", "--verify").status == 0
+
+
+def test_an_order_turns_back_from_attention_when_its_saga_is_resumed(parked: CommandLine) -> None:
+    assert parked.sagaline("sagas", "retry", STUCK).status == 0
+    with parked.started("sagaline", "run", "--only", "order_list", "saga_list"):
+        until(lambda: status_of(parked, STUCK)[0] == "placed")
+    assert status_of(parked, STUCK) == ("placed", None)
+    listed = parked.sagaline("sagas", "list", "--state", "compensating", "--json").json
+    assert [each["key"] for each in listed] == [STUCK]
+    # It is refused again, three times, and waits for a person again.
+    assert parked.process("sagaline", "run", "--until-settled").status == 1
+    assert status_of(parked, STUCK)[0] == "attention"
+
+
+def test_a_person_acts_while_a_runner_is_at_work(parked: CommandLine) -> None:
+    with parked.started("sagaline", "run"):
+        until(lambda: all(each["owner"] for each in followers(parked)))
+        assert parked.application("gateway", "allow-refunds", STUCK).status == 0
+        assert parked.sagaline("sagas", "retry", STUCK).status == 0
+        until(lambda: status_of(parked, STUCK)[0] == "cancelled")
+    assert [each[0] for each in interventions(parked, STUCK)] == ["retry"]
+
+
+def followers(run: CommandLine) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = run.sagaline("status", "--json").json["followers"]
+    return found
+
+
+def test_a_step_that_was_dealt_with_by_hand_is_skipped(parked: CommandLine) -> None:
+    why = ("--reason", "paid back in cash", "--by", "Eve")
+    assert parked.sagaline("sagas", "skip", STUCK, "take_payment", *why).status == 0
+    done = ("skip", "take_payment", "Eve", "paid back in cash")
+    assert list(interventions(parked, STUCK)) == [done]
+    assert parked.process("sagaline", "run", "--until-settled").status == 0
+    assert saga(parked, STUCK)["state"] == "compensated"
+
+
+def test_a_saga_that_nobody_can_help_is_abandoned(parked: CommandLine) -> None:
+    assert parked.sagaline("sagas", "abandon", STUCK, "--reason", "lost case").status == 0
+    found = saga(parked, STUCK)
+    assert (found["state"], found["remaining"], found["next"]) == ("abandoned", [], [])
+    ((action, _, by, reason),) = interventions(parked, STUCK)
+    assert (action, bool(by), reason) == ("abandon", True, "lost case")
+    assert parked.process("sagaline", "run", "--until-settled").status == 0
+
+
+@pytest.fixture
+def paying(shop: CommandLine) -> CommandLine:
+    """A shop in which one saga waits for its payment, and one has passed its pivot."""
+    opened(shop, order(PAYING, payment_method="pm_timeout"), order(GOOD))
+    assert shop.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
+    return shop
+
+
+def test_an_order_is_cancelled_before_its_point_of_no_return(
+    paying: CommandLine, store_url: str
+) -> None:
+    said = paying.sagaline("sagas", "cancel", PAYING, "--reason", "changed her mind")
+    assert said.status == 0
+    assert "it is compensating" in said.errors
+    # The payment is under way: what became of it is known when its time is up.
+    (timer,) = (t for t in timers(paying) if t["command"] == "StepTimedOut")
+    assert paying.sagaline("timers", "move", str(timer["id"]), "now").status == 0
+    assert paying.process("sagaline", "run", "--until-settled").status == 0
+    assert status_of(paying, PAYING) == ("cancelled", "changed her mind")
+    assert violations(store_url, settled=True) == []
+
+
+def timers(run: CommandLine) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = run.sagaline("timers", "list", "--json").json
+    return found
+
+
+def test_what_must_not_be_is_refused_in_one_line(paying: CommandLine) -> None:
+    for arguments, why in (
+        (("cancel", GOOD), "cancel is refused: it has ended, completed"),
+        (("retry", PAYING), "nothing is stuck; it waits for the answer to take_payment"),
+        (("skip", PAYING, "take_payment", "--reason", "x"), "take_payment is asked"),
+        (("cancel", "nobody"), "There is no saga nobody."),
+        (("show", "nobody"), "There is no saga nobody."),
+    ):
+        said = paying.sagaline("sagas", *arguments)
+        assert (said.status, said.errors.count("\n")) == (2, 1)
+        assert why in said.errors
+        assert list(interventions(paying, PAYING)) == []
+
+
+@pytest.mark.parametrize("action", [["skip", STUCK, "take_payment"], ["abandon", STUCK]])
+def test_what_a_person_decides_needs_a_reason(settled: CommandLine, action: list[str]) -> None:
+    assert settled.sagaline("sagas", *action).status == 2
