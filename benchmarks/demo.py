@@ -30,6 +30,7 @@ from benchmarks.baskets import Baskets, json_lines, load
 from projections.tables import order_list, payment_ledger, stock_level
 from sagaline import Command, Runner, rebuild, timeline
 from sagaline.cli.terminal import counted
+from sagaline.garbage import leave_in_peace
 
 FOLDER = Path(".demo")
 COUNT = 3_000
@@ -54,6 +55,7 @@ def main(count: int = COUNT) -> int:
     baskets = load(count)
     url = _fresh_store()
     _introduce(console, baskets)
+    leave_in_peace()
     with Runner(system, {"SQLALCHEMY_URL": url}) as runner:
         ran = _run(runner, baskets)
         _show_ends(console, runner)

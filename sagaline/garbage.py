@@ -1,4 +1,4 @@
-"""Python's garbage collector, in a process that does nothing but lead followers."""
+"""Python's garbage collector, in a process that does nothing but pass events on."""
 
 import gc
 

@@ -14,6 +14,7 @@ from sagaline.cli.program import needs_attention
 from sagaline.cli.stores import stores
 from sagaline.cli.terminal import AsJson, duration, print_json, say, show, side
 from sagaline.errors import RebuildBusy, RebuildFailed
+from sagaline.garbage import leave_in_peace
 from sagaline.rebuild import Progress as Told
 from sagaline.rebuild import Rebuilt, roll_back
 from sagaline.rebuild import rebuild as rebuilding
@@ -49,6 +50,7 @@ def rebuild(
     if rollback:
         _tell_rolled_back(roll_back(system, env, views or ()), json)
         return
+    leave_in_peace()
     with _progress() as progress:
         done, failed = _done(rebuilding(system, env, views or (), verify=verify, progress=progress))
     _tell(done, verify, json)
