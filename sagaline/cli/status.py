@@ -1,6 +1,6 @@
 """`sagaline status`: how far each follower is, judged from the stores alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, duration, facts, print_json, show
 from sagaline.journal import State
 from sagaline.status import Place, places, timers_pending
+from sagaline.storage.followers import all_fences
 from sagaline.storage.leases import owners
 from sagaline.timeline import Entry
 
@@ -21,7 +22,10 @@ OPEN = (State.RUNNING, State.COMPENSATING, State.PARKED)
 
 
 class Follower(NamedTuple):
-    """One follower and one of its leaders. `state`: following, behind, or parked."""
+    """One follower and one of its leaders. `state`: following, behind, parked, or new.
+
+    New is one that nobody has led yet: its read table may not be there.
+    """
 
     follower: str
     leader: str
@@ -82,16 +86,18 @@ def status(ctx: typer.Context, json: AsJson = False) -> None:
 
 def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
     held: dict[str, str] = {}
+    known: set[str] = set()
     for datastore in stores.datastores:
         with datastore.read() as connection:
             held.update(owners(connection))
+            known.update(all_fences(connection))
     return [
         Follower(
             *place,
             place.lag,
             _lag_seconds(stores, place),
             held.get(place.follower),
-            _state(place, letters),
+            _state(place, known, letters),
             letters.get(place.follower, 0),
         )
         for place in _places(stores)
@@ -129,10 +135,12 @@ def _lag_seconds(stores: Stores, place: Place) -> float | None:
     return round(max(0.0, (datetime.now(UTC) - moment).total_seconds()), 3)
 
 
-def _state(place: Place, letters: Mapping[str, int]) -> str:
+def _state(place: Place, known: Collection[str], letters: Mapping[str, int]) -> str:
     if letters.get(place.follower):
         return "parked"
-    return "behind" if place.lag else "following"
+    if place.lag:
+        return "behind"
+    return "following" if place.follower in known else "new"
 
 
 def _show(found: Status) -> None:
@@ -140,11 +148,10 @@ def _show(found: Status) -> None:
     last = ""
     for each in found.followers:
         name, last = ("" if each.follower == last else each.follower), each.follower
-        lag = each.lag or None
         age = duration(each.lag_seconds) if each.lag else ""
         style = {"parked": "red", "behind": "yellow"}.get(each.state, "")
         owner = each.owner.rpartition(":")[0] if each.owner else "nobody"
-        rows.add(name, each.leader, each.position, lag, age, each.state, owner, style=style)
+        rows.add(name, each.leader, each.position, each.lag, age, each.state, owner, style=style)
     rows.show()
     show("")
     show(facts(_summary(found)))

@@ -125,7 +125,7 @@ def test_looking_changes_nothing_and_shows_what_is_waiting(sqlite_shop: CommandL
     assert (waiting["position"], waiting["head"], waiting["lag"]) == (0, 1, 1)
     assert waiting["lag_seconds"] > 0
     assert (waiting["state"], waiting["owner"]) == ("behind", None)
-    assert found["Orders", "OrderFulfilment"]["state"] == "following"
+    assert found["Orders", "OrderFulfilment"]["state"] == "new", "nobody has led it yet"
 
 
 def test_a_settled_system_has_no_lag(settled: CommandLine) -> None:
@@ -147,6 +147,19 @@ def test_people_get_a_table(settled: CommandLine) -> None:
         "follower", "leader", "position", "lag", "age", "state", "owner",
     ]  # fmt: skip
     assert "open sagas          1 parked" in output
+    first = output.splitlines()[2].split()
+    assert (first[:2], first[3:]) == (["Orders", "OrderFulfilment"], ["0", "following", "nobody"])
+
+
+def test_a_follower_that_nobody_has_led_yet_is_new(sqlite_shop: CommandLine) -> None:
+    stock = json_lines([{"sku": "A1", "quantity": 1}])
+    assert sqlite_shop.process("application", "stock", "-", input=stock).status == 0
+    before = sqlite_shop.sagaline("status", "--json").json["followers"]
+    states = {each["follower"]: each["state"] for each in before}
+    assert (states["order_list"], states["stock_level"]) == ("new", "behind")
+    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
+    after = sqlite_shop.sagaline("status", "--json").json["followers"]
+    assert {each["state"] for each in after} == {"following"}
 
 
 def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
