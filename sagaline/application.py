@@ -20,6 +20,7 @@ from sagaline.codec import TypedMapper
 from sagaline.commands import Command
 from sagaline.errors import CommandConflict, DefinitionError, PortGivenUp
 from sagaline.faults import CommandFaulted
+from sagaline.follower import STORAGE_FAULTS
 from sagaline.handlers import Handler
 from sagaline.journal import Journal
 from sagaline.message import Message, Trace, position
@@ -164,16 +165,14 @@ class Application(ProcessApplication[UUID]):
         """Executes commands in one transaction, each with its own receipt.
 
         A command that is refused writes nothing and does not stop the others. The same command id
-        is one effect however often it is given.
+        is one effect however often it is given. Raises where the store does not answer, which is
+        no command's fault; nothing is written then.
         """
-        failed: dict[int, Exception] = {}
-        for _ in range(CONFLICTS + len(commands)):
+        for _ in range(CONFLICTS):
             try:
-                return self._execute(commands, failed)
+                return self._execute(commands)
             except IntegrityError as error:
                 conflict = error
-            except _Refused as refused:
-                failed[refused.index] = refused.error
         raise conflict
 
     def key_of(self, message: Message) -> str | None:
@@ -267,25 +266,33 @@ class Application(ProcessApplication[UUID]):
             raise LookupError("Timers are set and cancelled inside a handler.")
         return unit
 
-    def _execute(
-        self, commands: Sequence[Command], failed: Mapping[int, Exception]
-    ) -> list[Receipt]:
+    def _execute(self, commands: Sequence[Command]) -> list[Receipt]:
         with self.datastore.read() as connection:
             known = known_commands(connection, [each.id for each in commands])
         unit = self.unit()
         digests = [_digest(each) for each in commands]
         sizes: dict[UUID, tuple[str, int]] = {}
+        refused: dict[int, Exception] = {}
         with self.working(unit):
             unit.prefetch([each for command in commands for each in self._loads(command)])
             for index, command in enumerate(commands):
-                if command.id not in known and command.id not in sizes and index not in failed:
-                    before = unit.size
-                    self._execute_in(unit, index, command)
-                    sizes[command.id] = (digests[index], unit.size if unit.size > before else 0)
+                if command.id in known or command.id in sizes:
+                    continue
+                before = unit.mark()
+                try:
+                    self._execute_in(unit, command)
+                except STORAGE_FAULTS:
+                    raise
+                except Exception as error:
+                    unit.take_back(before)
+                    refused[index] = error
+                else:
+                    size = unit.size if unit.size > before.events else 0
+                    sizes[command.id] = (digests[index], size)
         fresh = self._write(unit, sizes)
         known.update(fresh)
         return [
-            self._receipt(command, digests[index], known, failed.get(index), fresh)
+            self._receipt(command, digests[index], known, refused.get(index), fresh)
             for index, command in enumerate(commands)
         ]
 
@@ -308,17 +315,14 @@ class Application(ProcessApplication[UUID]):
         loads = self.handlers[type(command)].loads
         return () if loads is None else loads(command)
 
-    def _execute_in(self, unit: Unit, index: int, command: Command) -> None:
+    def _execute_in(self, unit: Unit, command: Command) -> None:
         handler = self.handlers[type(command)]
         unit.trace = Trace(command.key, f"command:{command.id}", 0)
-        try:
-            if handler.asking is None:
-                results = handler.function(self, command)
-            else:
-                results = handler.function(self, command, handler.asking(self, command))
-            unit.record(_many(results))
-        except Exception as error:
-            raise _Refused(index, error) from error
+        if handler.asking is None:
+            results = handler.function(self, command)
+        else:
+            results = handler.function(self, command, handler.asking(self, command))
+        unit.record(_many(results))
 
     def _receipt(
         self,
@@ -335,15 +339,6 @@ class Application(ProcessApplication[UUID]):
         if first.digest != digest:
             return Receipt(place, error=CommandConflict(command_id=str(command.id)))
         return Receipt(place, duplicate=fresh.pop(command.id, None) is None)
-
-
-class _Refused(Exception):
-    """A handler raised: the commands are executed again without that one."""
-
-    def __init__(self, index: int, error: Exception) -> None:
-        super().__init__(index)
-        self.index = index
-        self.error = error
 
 
 def command_of(message: Message) -> Command:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -17,6 +17,14 @@ from sagaline.timers import SetTimer, TimerChange, timer_row
 
 KEPT = 20_000
 """Aggregates kept in memory between batches; about 2 KB each."""
+
+
+class Mark(NamedTuple):
+    """How much a unit held at some moment."""
+
+    events: int
+    changed: int
+    timers: int
 
 
 class Unit:
@@ -106,11 +114,28 @@ class Unit:
             if isinstance(each, DomainEvent):
                 self._take(each)
             else:
-                self._touched.pop(each.id, None)
+                self._touched[each.id] = each
                 self._collect(each)
         for each in self._touched.values():
             self._collect(each)
         self._touched.clear()
+
+    def mark(self) -> Mark:
+        """What it holds now, for `take_back`."""
+        return Mark(len(self._events), len(self._changed), len(self._timers))
+
+    def take_back(self, mark: Mark) -> None:
+        """Undoes what has come since: a command was refused, and others stand before and behind it.
+
+        Whatever the command has touched it may have changed, so that is read again.
+        """
+        touched, self._touched = self._touched, {}
+        del self._rows[mark.events :], self._events[mark.events :], self._timers[mark.timers :]
+        while len(self._changed) > mark.changed:
+            self._changed.popitem()
+        for each in touched:
+            self._aggregates.pop(each, None)
+        self._restore([each for each in touched if each in self._changed])
 
     def change_timer(self, change: TimerChange) -> None:
         """Sets or cancels a timer, in the transaction of this unit."""
@@ -152,6 +177,16 @@ class Unit:
         """How many events wait to be written."""
         return len(self._rows)
 
+    def _restore(self, ids: Sequence[UUID]) -> None:
+        """Reads aggregates as the log has them, with the events that wait to be written."""
+        streams = self._recorder.streams(ids) if ids else {}
+        for each in ids:
+            new = [event for event, _ in self._events if event.originator_id == each]
+            first = new[0].originator_version
+            # What another writer adds meanwhile is met as a conflict, when this is written.
+            stored = [row for row in streams.get(each, ()) if row.originator_version < first]
+            self._aggregates[each] = _folded(self._rebuilt(stored), new)
+
     def _collect(self, aggregate: Any) -> None:
         events = aggregate.collect_events()
         if events:
@@ -192,11 +227,7 @@ class Unit:
         set_timers(connection, self._application, rows)
 
     def _rebuilt(self, rows: Iterable[Any]) -> Any:
-        aggregate: Any = None
-        for row in rows:
-            # Upstream's own loop asks each event whether it can do this, which takes longer.
-            aggregate = cast("Any", self._mapper.to_domain_event(row)).mutate(aggregate)
-        return aggregate
+        return _folded(None, map(self._mapper.to_domain_event, rows))
 
     def _trim(self) -> None:
         excess = len(self._aggregates) - KEPT
@@ -212,3 +243,10 @@ class Unit:
         self._touched.clear()
         self._changed.clear()
         self._events, self._rows, self._timers, self._messages = [], [], [], []
+
+
+def _folded(aggregate: Any, events: Iterable[Any]) -> Any:
+    # Upstream's own loop asks each event whether it can do this, which takes longer.
+    for each in events:
+        aggregate = each.mutate(aggregate)
+    return aggregate

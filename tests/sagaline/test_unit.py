@@ -9,11 +9,13 @@ from uuid import uuid4
 
 import pytest
 from eventsourcing.application import AggregateNotFoundError
+from eventsourcing.persistence import OperationalError
 
 from sagaline import Application, Command, DefinitionError, SetTimer, handles, seconds
 from sagaline.asking import Asking, Fault
 from sagaline.errors import CommandConflict, NotStorable
 from sagaline.message import Trace
+from sagaline.storage.timers import pending_timers
 from sagaline.unit import Unit
 from tests.sagaline.small_system import (
     PROCESSES,
@@ -39,6 +41,7 @@ from tests.sagaline.small_system import (
     named,
     wish,
 )
+from tests.storage.stores import outside
 
 
 def seats_left(led: Hands, show: str = "Hamlet") -> int:
@@ -214,6 +217,123 @@ def test_what_cannot_be_stored_refuses_one_command(store_url: str) -> None:
         receipts = till.execute([TakeFee(booking_id=uuid4()) for _ in "abc"])
         assert [type(each.error) for each in receipts] == [type(None), NotStorable, type(None)]
         assert named(led.runner, Till) == ["Fee.Asked", "Fee.Paid"] * 2
+
+
+class Seat(Command):
+    """Adds seats and says how many there are; refused, after all, where `fails` is set."""
+
+    show: str
+    seats: int
+    fails: bool = False
+
+
+class Full(Exception):
+    pass
+
+
+class Usher(Application, aggregates=[Show]):
+    """Somebody whose refusals come late: what was to be changed is changed by then."""
+
+    def __init__(self, env: Any) -> None:
+        super().__init__(env)
+        self.seen: list[int] = []
+
+    @handles(Seat, loads=lambda command: [Show.create_id(command.show)])
+    def seat(self, command: Seat) -> Show:
+        (show,) = self.repository.find(Show, [Show.create_id(command.show)])
+        show = show or Show(show=command.show, seats=0)
+        self.seen.append(show.left)
+        show.add(command.seats)
+        if command.fails:
+            self.set_timer(SetTimer("late", seconds(1), command))
+            raise Full(command.show)
+        return show
+
+
+def usher_at(url: str) -> Usher:
+    return Usher({**env(url), "PERSISTENCE_MODULE": "sagaline.storage"})
+
+
+def test_what_a_refused_command_has_changed_is_undone(store_url: str) -> None:
+    usher = usher_at(store_url)
+    usher.execute_one(Seat(show="Hamlet", seats=10))
+    usher.seen.clear()
+    receipts = usher.execute(
+        [
+            Seat(show="Hamlet", seats=1),
+            Seat(show="Hamlet", seats=5, fails=True),
+            Seat(show="Hamlet", seats=2),
+            Seat(show="Lear", seats=5, fails=True),
+            Seat(show="Lear", seats=3),
+            Seat(show="Lear", seats=5, fails=True),
+            Seat(show="Hamlet", seats=4),
+        ]
+    )
+    assert [type(each.error) for each in receipts] == [
+        type(None), Full, type(None), Full, type(None), Full, type(None),
+    ]  # fmt: skip
+    assert usher.seen == [10, 11, 11, 0, 0, 3, 13], "each is asked once, and sees what stands"
+    for show, left in (("Hamlet", 17), ("Lear", 3)):
+        found: Show = usher.repository.get(Show.create_id(show))
+        assert found.left == left
+    with usher.datastore.read() as connection:
+        assert pending_timers(connection, None) == 0
+    usher.close()
+
+
+def test_many_refusals_ask_no_command_twice(sqlite_store: str) -> None:
+    usher = usher_at(sqlite_store)
+    receipts = usher.execute([Seat(show=str(n), seats=1, fails=n % 2 == 0) for n in range(200)])
+    assert sum(each.error is not None for each in receipts) == 100
+    assert len(usher.seen) == 200
+    usher.close()
+
+
+def test_a_refusal_beside_what_another_writer_has_just_added(store_url: str) -> None:
+    other = usher_at(store_url)
+    other.execute_one(Seat(show="Hamlet", seats=10))
+
+    class Overtaken(Usher):
+        name = "Usher"
+
+        @handles(Seat)
+        def seat(self, command: Seat) -> Show:
+            if command.fails and len(self.seen) == 1:
+                other.execute_one(Seat(show="Hamlet", seats=100))
+            seated: Show = Usher.seat.function(self, command)
+            return seated
+
+    usher = Overtaken({**env(store_url), "PERSISTENCE_MODULE": "sagaline.storage"})
+    seat, refused = Seat(show="Hamlet", seats=1), Seat(show="Hamlet", seats=5, fails=True)
+    first, second = usher.execute([seat, refused])
+    assert (first.error, type(second.error)) == (None, Full)
+    assert usher.seen == [10, 11, 110, 111], "all are asked again, on what is there now"
+    found: Show = other.repository.get(Show.create_id("Hamlet"))
+    assert found.left == 111
+    for each in (usher, other):
+        each.close()
+
+
+def test_a_store_that_does_not_answer_is_no_refusal(sqlite_store: str) -> None:
+    class Looking(Usher):
+        name = "Usher"
+
+        @handles(Seat)
+        def seat(self, command: Seat) -> Show:
+            seated: Show = Usher.seat.function(self, command)
+            return seated
+
+    usher = Looking({**env(sqlite_store), "PERSISTENCE_MODULE": "sagaline.storage"})
+    usher.execute_one(Seat(show="Hamlet", seats=10))
+    commands = [Seat(show="Lear", seats=1), Seat(show="Hamlet", seats=1)]
+    with outside(sqlite_store) as connection:
+        connection.exec_driver_sql("ALTER TABLE usher_events RENAME TO away")
+        with pytest.raises(OperationalError, match="usher_events"):
+            usher.execute(commands)
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO usher_events")
+    receipts = usher.execute(commands)
+    assert [(each.error, each.duplicate) for each in receipts] == [(None, False)] * 2
+    usher.close()
 
 
 def test_a_command_without_events_has_no_position_and_counts_once(store_url: str) -> None:
