@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine.interfaces import IsolationLevel
 
 from sagaline import (
     DefinitionError,
@@ -326,6 +327,22 @@ def test_a_changed_read_model_is_built_anew(store: Store, monkeypatch: pytest.Mo
     assert store.made_by("balances") != fingerprint(Balances)
     store.rolled_back("balances")
     assert store.made_by("balances") == fingerprint(Balances)
+
+
+@pytest.mark.parametrize(("level", "seen"), [("REPEATABLE READ", 0), ("READ COMMITTED", 29)])
+def test_a_snapshot_that_is_older_than_the_swap_hides_the_new_rows(
+    postgres_store: str, level: IsolationLevel, seen: int
+) -> None:
+    store = busy(Store(postgres_store, postgres_store))
+    engine = create_engine(store.views, isolation_level=level)
+    with engine.connect() as reader:
+        reader.exec_driver_sql("SELECT 1 FROM followers")
+        store.rebuilt("balances")
+        count = reader.exec_driver_sql("SELECT count(*) FROM balances").scalar_one()
+        reader.rollback()
+        assert reader.exec_driver_sql("SELECT count(*) FROM balances").scalar_one() == 29
+    engine.dispose()
+    assert count == seen
 
 
 def test_what_killed_rebuilds_and_verifications_left_is_cleaned_up(embedded: Store) -> None:
