@@ -186,9 +186,8 @@ class Payment(Aggregate):
 
         Where it was given up before, the rest is undone already, and this ends the order.
         """
-        amount, closes = self._captured(), self.given_up
-        because = because if closes is None else None
-        self._refund(order_id=self.order_id, amount=amount, because=because, closes=closes)
+        facts = {"because": because, "closes": self.given_up}
+        self._refund(order_id=self.order_id, amount=self._captured(), **facts)
 
     def refuse_refund(self, reason: str, because: str | None = None) -> None:
         """The money cannot be given back now. Raises `PaymentNotCaptured`.

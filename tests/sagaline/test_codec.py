@@ -293,7 +293,7 @@ def test_a_stored_event_is_plain_json_without_what_stands_in_columns() -> None:
     assert stored.state.decode() == (
         f'{{"timestamp":"{moment}","originator_topic":"domain.payment:Payment",'
         f'"order_id":"{ORDER}","amount":{{"amount":"9.99","currency":"USD"}},"reference":"ch_1",'
-        '"ship_to":null}}'
+        '"ship_to":null}'
     )
 
 

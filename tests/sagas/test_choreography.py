@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from application.commands import PlaceOrder, RefundPayment
+from application.commands import PlaceOrder, ReceiveStock, RefundPayment
+from application.inventory import Inventory
+from application.orders import Orders
 from application.payments import Payments
 from application.ports import Captured, Pending, PortFault, RefundDeclined
 from application.shipping import Shipping
@@ -17,6 +19,7 @@ from application.system import system as orchestrated
 from sagaline import Runner, System, minutes, seconds
 from sagaline.errors import StoreOfAnotherSystem
 from sagaline.rebuild import rebuild
+from sagaline.runner import environment
 from sagaline.timeline import timeline
 from sagas.choreography import system as choreographed
 from tests.invariants import ends, violations
@@ -317,6 +320,21 @@ def test_a_refund_that_fails_now_and_then_gets_through(
     assert violations(shop.url, settled=True) == []
 
 
+def test_money_that_was_taken_without_our_hearing_of_it_goes_back_and_nothing_is_shipped(
+    shop: Choreographed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = shop.gateway.capture
+    monkeypatch.setattr(shop.gateway, "capture", lambda *asked: (capture(*asked), fail())[1])
+    shop.receives(A1=10)
+    shop.takes(order("unheard"))
+    shop.goes_on()
+    told = shop.timeline(order_id("unheard"))
+    assert told[-5:-3] == ["Payment.Captured", "Payment.Refunded"]
+    assert "Shipment.Booked" not in told
+    assert shop.statuses()[order_id("unheard")] == ("cancelled", "PortFault: the line is dead")
+    assert violations(shop.url, settled=True) == []
+
+
 def test_where_nobody_can_say_what_became_of_the_money_a_person_must_ask(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,15 +380,24 @@ def test_a_carrier_that_fails_at_first_is_asked_again(
     assert ends(shop.url) == {"completed": 1}
 
 
-def test_a_refund_that_comes_before_the_capture_leaves_no_money(shop: Choreographed) -> None:
-    shop.receives(A1=10)
-    shop.runner.get(Payments).refund(RefundPayment(order_id=order_id("early"), because="a mistake"))
-    shop.takes(order("early"))
-    shop.goes_on()
-    told = shop.timeline(order_id("early"))
-    assert "Payment.Captured" not in told
-    assert "Shipment.Booked" not in told
-    assert shop.query("SELECT * FROM payment_ledger") == []
+def test_a_refund_that_comes_before_the_capture_undoes_the_order(store_url: str) -> None:
+    early = order_id("early")
+    for context, command in (
+        (Inventory, ReceiveStock(sku="A1", quantity=10)),
+        (Orders, order("early")),
+        (Payments, RefundPayment(order_id=early, because="the customer called")),
+    ):
+        application = context(env=environment({"SQLALCHEMY_URL": store_url}))
+        application.execute_one(command)
+        application.close()
+    with open_shop(store_url) as shop:
+        shop.goes_on()
+        told = shop.timeline(early)
+        assert {"Payment.Voided", "Reservation.Released", "Order.Cancelled"} < set(told)
+        assert not {"Payment.Captured", "Shipment.Booked"} & set(told)
+        assert shop.statuses()[early][0] == "cancelled"
+        assert violations(store_url, settled=True) == []
+        assert shop.letters() == []
 
 
 def test_an_order_that_is_placed_again_while_it_is_on_its_way_is_one_order(
