@@ -17,9 +17,9 @@ from application.ports import Captured, Pending, PortFault, RefundDeclined
 from application.shipping import Shipping
 from application.system import system as orchestrated
 from sagaline import Runner, System, minutes, seconds
+from sagaline.assembly import environment
 from sagaline.errors import StoreOfAnotherSystem
 from sagaline.rebuild import rebuild
-from sagaline.runner import environment
 from sagaline.timeline import timeline
 from sagas.choreography import system as choreographed
 from tests.invariants import ends, violations
