@@ -22,8 +22,18 @@ class SettingRefused(SagalineError, ValueError):
     value: str
 
 
+class SwitchRefused(SagalineError, ValueError):
+    """{name} must be true or false, not {value}."""
+
+    name: str
+    value: str
+
+
 class Settings(BaseSettings):
-    """What a shop may want otherwise. Raises `SettingRefused`, which names the variable."""
+    """What a shop may want otherwise.
+
+    Raises `SettingRefused`, or `SwitchRefused`, which names the variable.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -36,6 +46,9 @@ class Settings(BaseSettings):
     retry_base: Seconds = 1
     """How long to wait before the first retry."""
 
+    one_order_per_customer: bool = False
+    """Whether a customer's next order waits until the one before it has ended."""
+
     def __init__(self, **given: Any) -> None:
         try:
             super().__init__(**given)
@@ -43,7 +56,9 @@ class Settings(BaseSettings):
             raise _refused(error) from None
 
 
-def _refused(error: ValidationError) -> SettingRefused:
+def _refused(error: ValidationError) -> SettingRefused | SwitchRefused:
     first = error.errors()[0]
     name = f"{PREFIX}{first['loc'][0]}".upper()
+    if first["type"].startswith("bool"):
+        return SwitchRefused(name=name, value=f"{first['input']!r:.40}")
     return SettingRefused(name=name, limit=YEAR, value=f"{first['input']!r:.40}")

@@ -30,4 +30,5 @@ system = System(
     sagas=[OrderFulfilment],
     read_models=READ_MODELS,
     timings={OrderFulfilment: timings(Settings())},
+    unlocked=() if Settings().one_order_per_customer else [OrderFulfilment],
 )

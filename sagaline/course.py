@@ -59,6 +59,21 @@ class Course:
         """Asks for the first steps."""
         self._forward()
 
+    def queue(self) -> tuple[str, ...]:
+        """Names the locks that are to be held before the first step; none where none are wanted."""
+        wanted = self._definition.locks
+        if wanted is None:
+            return ()
+        names = tuple(sorted(set(wanted.claim(self._definition(self._journal)))))
+        if names:
+            self._journal.trigger_event(Journal.Locking, names=names)
+        return names
+
+    def refuse(self, reason: str) -> None:
+        """Turns round before the first step."""
+        self._journal.trigger_event(Journal.Refused, reason=reason)
+        self._back()
+
     def start_again(self, event: Any) -> None:
         """Takes another event that would start the instance: the first one has won."""
         self._journal.trigger_event(Journal.Ignored, event=event, reason="it has begun already")

@@ -161,6 +161,24 @@ class Journal(Aggregate):
         def apply(self, journal: "Journal") -> None:
             journal.begin(self.fingerprint, self.plan, self.event)
 
+    class Locking(Aggregate.Event):
+        """The instance queues for these locks, and begins when it is the first on each of them."""
+
+        names: tuple[str, ...]
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.locks = self.names
+
+    class Refused(Aggregate.Event):
+        """The instance must not begin: another one holds a lock that it would not wait for."""
+
+        reason: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.turn(self.reason)
+
     class Requested(Aggregate.Event):
         """A command was given. Subclasses, one for each class of command, type the command."""
 
@@ -279,6 +297,7 @@ class Journal(Aggregate):
         self.closings: dict[str, Progress] = {}
         self.early: dict[str, Answer] = {}
         self.asked: dict[UUID, tuple[str, Role]] = {}
+        self.locks: tuple[str, ...] = ()
         self.fingerprint = ""
         self.plan: tuple[str, ...] = ()
         if event is not None:
@@ -340,7 +359,7 @@ class Journal(Aggregate):
         if after is not None:
             progress.status = after
         if after in (Status.REFUSED, Status.UNKNOWN):
-            self._turn(answer.reason)
+            self.turn(answer.reason)
 
     def keep(self, answer: Answer) -> None:
         """Keeps the first answer to a step that has not been asked for yet, until it is."""
@@ -376,9 +395,10 @@ class Journal(Aggregate):
             progress = self.closings.get(order.step) or self.steps[order.step]
             progress.status = _DROPPED[progress.status]
         elif order.action is Action.CANCEL:
-            self._turn(order.reason)
+            self.turn(order.reason)
 
-    def _turn(self, reason: str) -> None:
+    def turn(self, reason: str) -> None:
+        """From here on it goes back; the first reason stands."""
         if not self.turned:
             self.turned = True
             self.reason = reason

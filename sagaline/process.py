@@ -1,11 +1,13 @@
 """A saga as a process application: it hears events, and its own log carries its commands."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar
 
 from eventsourcing.persistence import IntegrityError
 from eventsourcing.system import RecordingEvent
+from sqlalchemy import Connection
 
 from sagaline.application import CONFLICTS, Application
 from sagaline.course import Course, Timing
@@ -16,7 +18,9 @@ from sagaline.message import Message, Trace, position
 from sagaline.saga import Saga
 from sagaline.steering import Steering
 from sagaline.storage.followers import bump
-from sagaline.timers import SetTimer, StepDue, StepTimedOut
+from sagaline.storage.locks import ahead_of, claim, release
+from sagaline.storage.timers import set_timers
+from sagaline.timers import LocksFreed, SetTimer, StepDue, StepTimedOut, timer_row
 
 
 class SagaProcess(Application):
@@ -24,6 +28,7 @@ class SagaProcess(Application):
 
     saga: ClassVar[type[Saga]]
     timings: ClassVar[Mapping[str, Timing]] = {}
+    takes_locks: ClassVar[bool] = True
 
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
@@ -47,15 +52,18 @@ class SagaProcess(Application):
             return ()
         (journal,) = self.repository.find(Journal, [journal_id(self.name, key)])
         event = message.event
+        was_open = journal is None or not journal.state.ended
         if isinstance(event, self.saga.starts_on):
             journal, course = self._started(journal, key, event)
         elif self._is_ours(journal, event):
             journal = journal or Journal.awaiting(self.name, key)
             course = Course(self.saga, journal, self.timings)
-            _take(course, event)
+            self._take(journal, course, event)
         else:
             return ()
         self._set_timers(course)
+        if was_open:
+            self._release_at_end(journal)
         return (journal,)
 
     def steer(self, key: str, act: Callable[[Steering], None]) -> Journal:
@@ -78,9 +86,12 @@ class SagaProcess(Application):
             if journal is None or not journal.started:
                 raise SagaUnknown(id=key)
             unit.trace = self._trace_behind(journal, key)
+            was_open = not journal.state.ended
             course = Steering(self.saga, journal, self.timings)
             act(course)
             self._set_timers(course)
+            if was_open:
+                self._release_at_end(journal)
             unit.record([journal])
         with self.datastore.write() as connection:
             bump(connection, self.name)
@@ -106,8 +117,51 @@ class SagaProcess(Application):
         else:
             journal.start_late(event, *shape)
         course = Course(self.saga, journal, self.timings)
-        course.start()
+        names = course.queue() if self.takes_locks else ()
+        if names:
+            now = self.now().timestamp()
+            self._current().also(lambda c: claim(c, self.name, key, names, now))
+            # A hop of its own looks whether it is the first: what others claim is on disk by then.
+            first = SetTimer(f"{key}:locks", timedelta(0), LocksFreed(saga_key=key))
+            self.set_timer(first)
+        else:
+            course.start()
         return journal, course
+
+    def _take(self, journal: Journal, course: Course, event: Any) -> None:
+        if isinstance(event, LocksFreed):
+            self._begin(journal, course)
+        elif isinstance(event, StepTimedOut):
+            course.time_out(event.step)
+        elif isinstance(event, StepDue):
+            course.ask_again(event.step)
+        else:
+            course.hear(event)
+
+    def _begin(self, journal: Journal, course: Course) -> None:
+        """Takes the first step, if nobody is ahead in the queue for one of the locks."""
+        if journal.steps or journal.state.ended or journal.turned:
+            return
+        with self.datastore.read() as connection:
+            other = ahead_of(connection, self.name, journal.key)
+        if other is None:
+            course.start()
+        elif self.saga.locks is not None and not self.saga.locks.wait:
+            course.refuse(f"{other.name} is held by {other.saga} {other.key}")
+
+    def _release_at_end(self, journal: Journal) -> None:
+        if journal.locks and journal.state.ended:
+            trace, now = self._current().trace, self.now()
+            self._current().also(lambda c: self._release(c, journal.key, trace, now))
+
+    def _release(self, connection: Connection, key: str, trace: Trace, now: datetime) -> None:
+        """Gives the locks back, and has those look that are the first in a queue now."""
+        for each in release(connection, self.name, key):
+            # An id of its own: what wakes it now must not be deleted with what woke it before.
+            id_ = f"{each.key}:locks:{self.name}:{key}"
+            timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
+            row = timer_row(timer, now, trace._replace(key=each.key))
+            set_timers(connection, each.saga, [row])
 
     def _set_timers(self, course: Course) -> None:
         for change in course.timers:
@@ -123,25 +177,21 @@ class SagaProcess(Application):
         return journal is not None or type(event) in self.saga.answers
 
 
-def _take(course: Course, event: Any) -> None:
-    if isinstance(event, StepTimedOut):
-        course.time_out(event.step)
-    elif isinstance(event, StepDue):
-        course.ask_again(event.step)
-    else:
-        course.hear(event)
-
-
-def process_of(saga: type[Saga], timings: Mapping[str, Timing]) -> type[SagaProcess]:
+def process_of(
+    saga: type[Saga], timings: Mapping[str, Timing], takes_locks: bool = True
+) -> type[SagaProcess]:
     """The process application of a saga class, found by topic as ``module:Saga.Process``.
 
     The same for the same timings, so that a saga can be part of several systems.
     """
-    return _process_of(saga, frozenset(timings.items()))  # type: ignore[arg-type]  # has a hash
+    given = frozenset(timings.items())
+    return _process_of(saga, given, takes_locks)  # type: ignore[arg-type]  # has a hash
 
 
 @cache
-def _process_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> type[SagaProcess]:
+def _process_of(
+    saga: type[Saga], timings: frozenset[tuple[str, Timing]], takes_locks: bool
+) -> type[SagaProcess]:
     for command in set(saga.commands().values()):
         requested(command)
     # Upstream takes a topic for one class only, so those with other timings are numbered.
@@ -156,6 +206,7 @@ def _process_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> typ
             "__doc__": saga.__doc__,
             "saga": saga,
             "timings": dict(timings),
+            "takes_locks": takes_locks,
         },
     )
     setattr(saga, name, process)  # found there by its topic

@@ -22,9 +22,11 @@ from sagaline.steps import (
     Closing,
     Fold,
     Kind,
+    Locks,
     Step,
     Undo,
     hears,
+    locks,
     on_compensated,
     on_completed,
     step,
@@ -71,6 +73,7 @@ class Saga:
     conditional: ClassVar[frozenset[str]]
     """The methods that may return no command."""
     folds: ClassVar[Mapping[type, Sequence[Fold]]]
+    locks: ClassVar[Locks | None]
     answers: ClassVar[Mapping[type, tuple[Step, bool, bool]]]
     """Event class -> the step that it answers, whether it answers the undo, whether it is done."""
     _fingerprint: ClassVar[str]
@@ -85,6 +88,7 @@ class Saga:
         cls.closing = next((each for each in closings if not each.completed), None)
         cls.completing = next((each for each in closings if each.completed), None)
         cls.folds = _folds(declared)
+        cls.locks = next((each for each in declared if isinstance(each, Locks)), None)
         cls.answers = _answers(cls)
         _check(cls, closings)
         cls.conditional = frozenset(n for n, ask in _asks(cls).items() if _may_be_none(ask))
@@ -366,6 +370,7 @@ __all__ = [
     "Step",
     "Undo",
     "hears",
+    "locks",
     "on_compensated",
     "on_completed",
     "step",

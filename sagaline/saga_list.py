@@ -81,6 +81,11 @@ class SagaList(ReadModel):
         if event.action is Action.CANCEL:
             _turn(self.rows[event.originator_id], event.reason)
 
+    @project(Journal.Refused)
+    def refused(self, event: Journal.Refused) -> None:
+        """Another instance held a lock."""
+        _turn(self.rows[event.originator_id], event.reason)
+
     @project(Journal.Resumed)
     def resumed(self, event: Journal.Resumed) -> None:
         """A parked instance goes on."""

@@ -151,6 +151,8 @@ class Steering(Course):
             for name, each in self._journal.steps.items()
             if each.status in (Status.ASKED, Status.UNDOING)
         ]
+        if not waiting:
+            return f"waits for its locks, {', '.join(self._journal.locks)}"
         return f"waits for the answer to {', '.join(waiting)}"
 
 

@@ -1,6 +1,6 @@
 """What a saga is declared with: steps, each with its undo, closing commands, and folds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -211,6 +211,34 @@ def _closing(ask: Ask | None, retry: Retry | None, *, completed: bool) -> Any:
         return Closing(ask.__name__, ask, retry or Retry(), completed)
 
     return declare if ask is None else declare(ask)
+
+
+@dataclass(frozen=True)
+class Locks:
+    """What a saga keeps to itself from its start to its end."""
+
+    name: str
+    claim: Callable[[Any], Iterable[str]]
+    wait: bool
+
+
+@overload
+def locks(claim: Callable[[Any], Iterable[str]]) -> Locks: ...
+@overload
+def locks(*, wait: bool) -> Callable[[Callable[[Any], Iterable[str]]], Locks]: ...
+def locks(claim: Any = None, *, wait: bool = True) -> Any:
+    """Declares a method that names what a saga keeps to itself: ``customer:42``.
+
+    It sees the event that starts the saga. All names are taken at once, before the first step, and
+    given back with the end. Another saga that wants one of them waits for its turn, or with
+    ``wait=False`` is refused: it turns round at once, and says who holds it. Sagas of all classes
+    whose logs are in one store share the names.
+    """
+
+    def declare(claim: Callable[[Any], Iterable[str]]) -> Locks:
+        return Locks(claim.__name__, claim, wait)
+
+    return declare if claim is None else declare(claim)
 
 
 def hears(*events: type) -> Callable[[F], Fold]:

@@ -1,7 +1,7 @@
 """Systems: which applications, sagas and read models belong together, and who follows whom."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from eventsourcing import system as upstream
@@ -29,7 +29,7 @@ class System(upstream.System):
     sagas that give it commands, and the applications whose events it reacts to; a read model
     follows whatever records the events it projects. `name` is what a store remembers, so that
     another system's store is refused. `timings` overrides the declared `within` and `retry` of a
-    saga's steps, by saga and name of the step.
+    saga's steps, by saga and name of the step; `unlocked` sagas do without their locks.
 
     Raises `DefinitionError` where a command has no handler, or an event no application.
     """
@@ -42,13 +42,16 @@ class System(upstream.System):
         sagas: Sequence[type[Saga]] = (),
         read_models: Sequence[type[ReadModel]] = (),
         timings: Mapping[type[Saga], Mapping[str, Timing]] | None = None,
+        unlocked: Collection[type[Saga]] = (),
     ) -> None:
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         _check_timings(name, self.sagas, timings or {})
-        self.processes = tuple(process_of(each, (timings or {}).get(each, {})) for each in sagas)
+        self.processes = tuple(
+            process_of(each, (timings or {}).get(each, {}), each not in unlocked) for each in sagas
+        )
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
         _check_names(name, [*self.applications, *self.processes], self.read_models)
         self._owners = _owners(self.applications)

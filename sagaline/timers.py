@@ -51,6 +51,12 @@ class StepDue(Command, key="saga_key"):
     step: str
 
 
+class LocksFreed(Command, key="saga_key"):
+    """A saga may be the first in the queues for its locks."""
+
+    saga_key: str
+
+
 def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
     """A timer as it is stored."""
     command = timer.command

@@ -56,6 +56,7 @@ class Unit:
         self._events: list[tuple[Any, Trace]] = []
         self._rows: list[EventRow] = []
         self._timers: list[tuple[TimerChange, Trace, datetime]] = []
+        self._also: list[Callable[[Connection], None]] = []
         self._messages: list[Message] = []
         self._before = 0
         self._seen = 0
@@ -141,6 +142,10 @@ class Unit:
         """Sets or cancels a timer, in the transaction of this unit."""
         self._timers.append((change, self.trace, self._now()))
 
+    def also(self, write: Callable[[Connection], None]) -> None:
+        """Has something else written, in the transaction of this unit."""
+        self._also.append(write)
+
     def write(self, connection: Connection) -> Sequence[int]:
         """Writes all events and timers; returns the ids of the events, in order."""
         ids: Sequence[int] = ()
@@ -149,6 +154,8 @@ class Unit:
             ids, self._before = appended.ids, appended.before
             self._messages = self._numbered(ids)
         self._write_timers(connection)
+        for write in self._also:
+            write(connection)
         return ids
 
     def committed(self) -> tuple[int, list[Message]]:
@@ -242,6 +249,7 @@ class Unit:
         self._absent.clear()
         self._touched.clear()
         self._changed.clear()
+        self._also.clear()
         self._events, self._rows, self._timers, self._messages = [], [], [], []
 
 

@@ -29,7 +29,7 @@ from domain.reservation import (
     StockReserved,
 )
 from domain.shipment import ShipmentBooked, ShipmentRefused
-from sagaline import PIVOT, RETRIABLE, Retry, Saga, minutes, on_compensated, step
+from sagaline import PIVOT, RETRIABLE, Retry, Saga, locks, minutes, on_compensated, step
 
 
 def order_id(event: Order.Placed) -> UUID:
@@ -39,6 +39,11 @@ def order_id(event: Order.Placed) -> UUID:
 
 class OrderFulfilment(Saga, starts_on=Order.Placed, key=order_id):
     """One order, from placed to shipped, or back to where it started."""
+
+    @locks
+    def one_at_a_time(self) -> tuple[str]:
+        """A customer's next order waits until this one has ended, where a shop wants that."""
+        return (f"customer:{self[Order.Placed].customer_id}",)
 
     @step(done=StockReserved, refused=StockRefused, within=minutes(5))
     def reserve_stock(self) -> ReserveStock:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import typer
@@ -16,6 +17,7 @@ from sagaline.journal import State
 from sagaline.status import Place, places, timers_pending
 from sagaline.storage.followers import all_fences
 from sagaline.storage.leases import owners
+from sagaline.storage.locks import all_claims
 from sagaline.timeline import Entry
 
 OPEN = (State.RUNNING, State.COMPENSATING, State.PARKED)
@@ -38,6 +40,15 @@ class Follower(NamedTuple):
     dead_letters: int
 
 
+class Lock(NamedTuple):
+    """A semantic lock: which saga holds it, and which wait for it, as names and keys."""
+
+    name: str
+    holder: str
+    since: datetime
+    waiting: list[str]
+
+
 class Status(NamedTuple):
     """A system as its stores show it."""
 
@@ -48,6 +59,7 @@ class Status(NamedTuple):
     sagas: dict[str, int]
     dead_letters: int
     timers: int
+    locks: list[Lock]
 
     @classmethod
     def of(cls, stores: Stores) -> "Status":
@@ -61,6 +73,7 @@ class Status(NamedTuple):
             sagas_by_state(stores, OPEN),
             sum(letters.values()),
             timers_pending(stores.datastores, None),
+            _locks(stores),
         )
 
     @property
@@ -70,7 +83,9 @@ class Status(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The status as plain JSON values."""
-        return {**self._asdict(), "followers": [each._asdict() for each in self.followers]}
+        locks = [each._asdict() for each in self.locks]
+        followers = [each._asdict() for each in self.followers]
+        return {**self._asdict(), "followers": followers, "locks": locks}
 
 
 def status(ctx: typer.Context, json: AsJson = False) -> None:
@@ -102,6 +117,18 @@ def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
         )
         for place in _places(stores)
     ]
+
+
+def _locks(stores: Stores) -> list[Lock]:
+    found: list[Lock] = []
+    for datastore in stores.datastores:
+        with datastore.read() as connection:
+            queues = groupby(all_claims(connection), key=lambda each: each.name)
+        for name, (holder, *waiting) in queues:
+            since = datetime.fromtimestamp(holder.since, UTC)
+            names = [f"{each.saga} {each.key}" for each in (holder, *waiting)]
+            found.append(Lock(name, names[0], since, names[1:]))
+    return found
 
 
 def _places(stores: Stores) -> list[Place]:
@@ -154,6 +181,12 @@ def _show(found: Status) -> None:
         rows.add(name, each.leader, each.position, each.lag, age, each.state, owner, style=style)
     rows.show()
     show("")
+    if found.locks:
+        locks = Listing("lock", "held by", "?since", "#waiting")
+        for lock in found.locks:
+            locks.add(lock.name, lock.holder, lock.since, len(lock.waiting))
+        locks.show()
+        show("")
     show(facts(_summary(found)))
 
 

@@ -11,6 +11,9 @@ CONNECT_TIMEOUT = 10
 _CREATION = 0x5A6A_11E5
 """The advisory lock that those who create tables queue for."""
 
+_CLAIMS = 0x5A6A_10C5
+"""The advisory lock that those who claim or release semantic locks queue for."""
+
 
 def limit_waiting(connection: Connection, seconds: float) -> None:
     """Bounds the waiting for locks in this transaction.
@@ -23,3 +26,8 @@ def limit_waiting(connection: Connection, seconds: float) -> None:
 def lock_creation(connection: Connection) -> None:
     """Lets one process at a time create tables: IF NOT EXISTS is no help in a race."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATION})")
+
+
+def lock_claims(connection: Connection) -> None:
+    """Lets one transaction at a time claim or release semantic locks."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CLAIMS})")

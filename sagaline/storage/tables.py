@@ -137,3 +137,15 @@ definitions = Table(
     Column("fingerprint", Text, nullable=False),
     Column("shape", Text, nullable=False),  # JSON: part of the definition -> what it says
 )
+
+saga_locks = Table(
+    "saga_locks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("ticket", BigInteger, primary_key=True, autoincrement=False),
+    Column("saga", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("since", Double, nullable=False),  # seconds since 1970
+    Index("saga_locks_key_idx", "saga", "key"),
+    Index("saga_locks_ticket_idx", "ticket"),
+)

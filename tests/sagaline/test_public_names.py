@@ -21,7 +21,7 @@ def test_the_public_names_are_these() -> None:
     assert set(sagaline.__all__) == {
         # declarations
         "Application", "Command", "CommandFaulted", "Journal", "Message", "ReadModel", "Row",
-        "Saga", "State", "System", "Timing", "handles", "hears", "on_compensated",
+        "Saga", "State", "System", "Timing", "handles", "hears", "locks", "on_compensated",
         "on_completed", "project", "reacts_to", "step",
         "COMPENSATABLE", "Kind", "NO_EFFECT", "PIVOT", "RETRIABLE",
         "CancelTimer", "Retry", "SetTimer", "hours", "minutes", "seconds",
