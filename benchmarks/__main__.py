@@ -1,72 +1,51 @@
 """The benchmarks: one JSON document on stdout, progress on stderr.
 
-    python -m benchmarks
+    python -m benchmarks [NAME ...]
 
-One figure so far: orders a second to their end, with all read tables, on SQLite. What it is to be
-held against (`baseline`, `ratio`) has no benchmark yet, and so no number.
+Each NAME is a benchmark, or what several of them begin with; without one, all are run.
 """
 
 import json
-import os
-import platform
-import statistics
 import sys
-import tempfile
-import time
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from application.inventory import Inventory
-from application.orders import Orders
-from application.system import system
-from benchmarks.baskets import load
-from benchmarks.demo import BATCH, LIMIT, execute, orders_of, stock_of
-from sagaline import Runner
+from benchmarks.figure import Figure
+from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
+from benchmarks.machine import machine
+from benchmarks.orders_per_second import baskets_per_second, orders_per_second
+from benchmarks.pairs import say
+from benchmarks.sizes import FULL, Sizes
 
-RUNS = 3
-COUNT = 1_000
+Benchmark = Callable[[Laboratory], Iterator[Figure]]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "orders_per_second/sqlite": partial(orders_per_second, kind=SQLITE),
+    "orders_per_second/real_baskets": baskets_per_second,
+    "orders_per_second/postgresql": partial(orders_per_second, kind=POSTGRESQL),
+}
 
 
-def main() -> int:
-    """Runs the benchmarks and returns the exit status."""
-    rates = [_orders_per_second(run) for run in range(1, RUNS + 1)]
-    figure = {
-        "name": "orders_per_second/sqlite",
-        "unit": "orders/s",
-        "value": round(statistics.median(rates), 1),
-        "spread": [round(min(rates), 1), round(max(rates), 1)],
-        "baseline": None,
-        "ratio": None,
-        "asked": "ratio >= 20",
-        "met": None,
-    }
-    print(json.dumps({"machine": _machine(), "figures": [figure]}, indent=2))
+def main(names: Sequence[str], sizes: Sizes = FULL) -> int:
+    """Runs benchmarks and returns the exit status."""
+    chosen = {each: run for each, run in BENCHMARKS.items() if _is_wanted(each, names)}
+    unknown = [name for name in names if not any(each.startswith(name) for each in chosen)]
+    if unknown:
+        say(f"There is no benchmark {', '.join(unknown)}. There are {', '.join(BENCHMARKS)}.")
+        return 2
+    on = machine()
+    figures = []
+    with Laboratory(sizes) as laboratory:
+        for name, run in chosen.items():
+            say(name)
+            figures += [each.document() for each in run(laboratory)]
+    print(json.dumps({"machine": on, "figures": figures}, indent=2))
     return 0
 
 
-def _orders_per_second(run: int) -> float:
-    baskets = load(COUNT)
-    orders = list(orders_of(baskets))
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'shop.db'}"
-        with Runner(system, {"SQLALCHEMY_URL": url}) as runner:
-            execute(runner.get(Inventory).execute, stock_of(baskets), BATCH)
-            runner.settle(LIMIT)
-            started = time.perf_counter()
-            execute(runner.get(Orders).execute, orders, BATCH)
-            runner.settle(LIMIT)
-            rate = len(orders) / (time.perf_counter() - started)
-    print(f"run {run} of {RUNS}: {rate:,.0f} orders/s on SQLite", file=sys.stderr)
-    return rate
-
-
-def _machine() -> dict[str, object]:
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-    }
+def _is_wanted(benchmark: str, names: Sequence[str]) -> bool:
+    return not names or any(benchmark.startswith(name) for name in names)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -46,6 +46,11 @@ class Basket:
     payment_method: str
     country: str
 
+    @property
+    def ends_well(self) -> bool:
+        """Whether it can be paid and delivered."""
+        return self.payment_method == "pm_card_visa" and self.country == "US"
+
     def order(self) -> dict[str, Any]:
         """The basket as a line of `python -m application place`."""
         return {
@@ -120,8 +125,8 @@ def _basket(random: Random, rows: list[dict[str, Any]]) -> Basket:
         str(UUID(int=random.getrandbits(128), version=4)),
         str(rows[0]["household_id"]),
         tuple(_line(product, *each) for product, each in sums.items()),
-        _payment_method(random),
-        "ZZ" if random.random() < UNDELIVERABLE else "US",
+        payment_method(random),
+        country(random),
     )
 
 
@@ -130,7 +135,13 @@ def _line(product: int, quantity: int, value: Decimal) -> Line:
     return Line(str(product), quantity, str(price))
 
 
-def _payment_method(random: Random) -> str:
+def payment_method(random: Random) -> str:
+    """A card, one in ten of which is declined."""
     if random.random() >= DECLINED:
         return "pm_card_visa"
     return random.choice(["pm_card_chargeDeclined", "pm_card_insufficientFunds"])
+
+
+def country(random: Random) -> str:
+    """Where it goes, which one time in twenty is nowhere."""
+    return "ZZ" if random.random() < UNDELIVERABLE else "US"

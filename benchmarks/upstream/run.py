@@ -1,0 +1,81 @@
+"""Runs the baseline: places orders, and waits for their ends."""
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from eventsourcing.persistence import Tracking
+from eventsourcing.system import Runner
+from sqlalchemy import Engine, create_engine, func, select
+
+from application.commands import PlaceOrder
+from benchmarks.upstream.fulfilments import Fulfilments
+from benchmarks.upstream.inventory import Inventory
+from benchmarks.upstream.orders import Orders
+from benchmarks.upstream.system import system
+from benchmarks.upstream.tuning import Tuning
+from projections.tables import order_list
+
+LIMIT = 600.0
+"""Seconds after which something must be wrong."""
+
+LOOK = 0.005
+"""Seconds between two looks whether every order has ended."""
+
+OBJECTS = 50_000
+"""Objects between two collections of garbage: with Python's 700 they take a noticeable time."""
+
+
+def run(store: str, tuning: Tuning, orders: Sequence[PlaceOrder], warm_up: int) -> dict[str, Any]:
+    """Seconds that all but the first orders took, and how they ended."""
+    env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store}
+    runner: Runner[Any] = tuning.runner(system, {**env, **tuning.env})
+    _receive_stock(runner, orders)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS)
+    view = create_engine(store)
+    with runner:
+        _finish(runner, view, orders[:warm_up])
+        before = _ends(view)
+        started = time.perf_counter()
+        _finish(runner, view, orders[warm_up:])
+        seconds = time.perf_counter() - started
+    ends = _ends(view) - before
+    view.dispose()
+    return {"seconds": seconds, "ends": ends}
+
+
+def _receive_stock(runner: Runner[Any], orders: Sequence[PlaceOrder]) -> None:
+    """Takes in what all orders need, and has the saga pass it over at once."""
+    needed: Counter[str] = Counter()
+    for order in orders:
+        needed.update({line.sku: line.quantity for line in order.lines})
+    inventory = runner.get(Inventory)
+    inventory.receive(needed)
+    newest = inventory.recorder.max_notification_id()
+    assert newest is not None
+    runner.get(Fulfilments).recorder.insert_tracking(Tracking(inventory.name, newest))
+
+
+def _finish(runner: Runner[Any], view: Engine, orders: Sequence[PlaceOrder]) -> None:
+    wanted = _ends(view).total() + len(orders)
+    for order in orders:
+        runner.get(Orders).place(order)
+    deadline = time.monotonic() + LIMIT
+    while _ends(view).total() < wanted:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not all orders have ended after {LIMIT:g} s: {_ends(view)}")
+        time.sleep(LOOK)
+
+
+def _ends(view: Engine) -> Counter[str]:
+    query = (
+        select(order_list.c.status, func.count())
+        .where(order_list.c.status != "placed")
+        .group_by(order_list.c.status)
+    )
+    with view.connect() as connection:
+        return Counter(dict(connection.execute(query).tuples().all()))
