@@ -10,12 +10,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from benchmarks.cost_of_event import cost_of_event
+from benchmarks.durable_steps import durable_steps
 from benchmarks.figure import Figure
 from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
+from benchmarks.latency import latency
 from benchmarks.machine import machine
+from benchmarks.memory import memory
 from benchmarks.orders_per_second import baskets_per_second, orders_per_second
 from benchmarks.pairs import say
+from benchmarks.rebuild import rebuild
 from benchmarks.sizes import FULL, Sizes
+from benchmarks.start import start
+from benchmarks.workers import workers
 
 Benchmark = Callable[[Laboratory], Iterator[Figure]]
 
@@ -23,11 +30,18 @@ BENCHMARKS: dict[str, Benchmark] = {
     "orders_per_second/sqlite": partial(orders_per_second, kind=SQLITE),
     "orders_per_second/real_baskets": baskets_per_second,
     "orders_per_second/postgresql": partial(orders_per_second, kind=POSTGRESQL),
+    "durable_steps": durable_steps,
+    "latency": latency,
+    "workers": workers,
+    "memory": memory,
+    "rebuild": rebuild,
+    "start": start,
+    "cost_of_event": cost_of_event,
 }
 
 
-def main(names: Sequence[str], sizes: Sizes = FULL) -> int:
-    """Runs benchmarks and returns the exit status."""
+def main(names: Sequence[str], sizes: Sizes = FULL, server: str | None = None) -> int:
+    """Runs benchmarks and returns the exit status; `server` is the URL of a PostgreSQL server."""
     chosen = {each: run for each, run in BENCHMARKS.items() if _is_wanted(each, names)}
     unknown = [name for name in names if not any(each.startswith(name) for each in chosen)]
     if unknown:
@@ -35,7 +49,7 @@ def main(names: Sequence[str], sizes: Sizes = FULL) -> int:
         return 2
     on = machine()
     figures = []
-    with Laboratory(sizes) as laboratory:
+    with Laboratory(sizes, server) as laboratory:
         for name, run in chosen.items():
             say(name)
             figures += [each.document() for each in run(laboratory)]

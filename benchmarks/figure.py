@@ -77,11 +77,7 @@ class Figure:
 
 
 def rounded(number: float) -> float:
-    """The number with as many digits as mean something.
-
-    >>> rounded(1234.567), rounded(0.0123456)
-    (1235.0, 0.01235)
-    """
+    """The number with as many digits as mean something."""
     return float(f"{number:.{DIGITS}g}")
 
 

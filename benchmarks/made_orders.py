@@ -1,8 +1,10 @@
 """Made-up orders: three lines over a thousand articles, the same ones each time."""
 
+from collections.abc import Iterable
 from random import Random
 from uuid import UUID
 
+from application.intake import MAX_QUANTITY
 from benchmarks.baskets import SEED, Basket, Line, country, payment_method
 
 LINES = 3
@@ -18,15 +20,35 @@ def made_orders(count: int, seed: int = SEED) -> list[Basket]:
     return [_order(random) for _ in range(count)]
 
 
+def articles() -> dict[str, int]:
+    """As many pieces of each as can be received at once: enough for any number of orders."""
+    return {_sku(article): MAX_QUANTITY for article in range(ARTICLES)}
+
+
+def each_article(seed: int) -> list[Basket]:
+    """As few orders as have each article in them."""
+    random = Random(seed)
+    some = [range(ARTICLES)[start : start + LINES] for start in range(0, ARTICLES, LINES)]
+    return [_of(random, each) for each in some]
+
+
 def _order(random: Random) -> Basket:
+    return _of(random, random.sample(range(ARTICLES), LINES))
+
+
+def _of(random: Random, chosen: Iterable[int]) -> Basket:
     return Basket(
         str(UUID(int=random.getrandbits(128), version=4)),
         str(random.randrange(CUSTOMERS)),
-        tuple(_line(random, article) for article in random.sample(range(ARTICLES), LINES)),
+        tuple(_line(random, article) for article in chosen),
         payment_method(random),
         country(random),
     )
 
 
 def _line(random: Random, article: int) -> Line:
-    return Line(f"SKU-{article:04d}", random.randint(1, MOST), f"{1 + article % 50}.99")
+    return Line(_sku(article), random.randint(1, MOST), f"{1 + article % 50}.99")
+
+
+def _sku(article: int) -> str:
+    return f"SKU-{article:04d}"

@@ -9,6 +9,9 @@ class Sizes:
 
     rounds: int = 3
 
+    warm_up: int = 20
+    """Orders that go first and do not count."""
+
     orders: int = 4_000
     """Orders that Sagaline brings to their ends in one run."""
 
@@ -17,10 +20,37 @@ class Sizes:
 
     expert_orders: int = 300
     documented_orders: int = 80
+    engine_orders: int = 400
     """Orders of the slower systems: the first of the same ones."""
+
+    single_orders: int = 300
+    """Orders in one round that are placed one by one."""
+
+    many_events: int = 1_000_000
+    few_events: int = 10_000
+
+    pulled_orders: int = 3_000
+    """Orders in the log that the slower system rebuilds its table from."""
+
+    cost_rounds: int = 5
+    cost_orders: int = 2_000
 
 
 FULL = Sizes()
 
-MINIATURE = Sizes(rounds=1, orders=40, baskets=20, expert_orders=10, documented_orders=5)
-"""Enough to see that a benchmark runs; its figures mean nothing."""
+MINIATURE = Sizes(
+    rounds=1,
+    warm_up=2,
+    orders=40,
+    baskets=20,
+    expert_orders=10,
+    documented_orders=5,
+    engine_orders=20,
+    single_orders=5,
+    many_events=8_000,
+    few_events=6_000,
+    pulled_orders=50,
+    cost_rounds=1,
+    cost_orders=40,
+)
+"""Enough to see that each benchmark runs; its figures mean nothing."""

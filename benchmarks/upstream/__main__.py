@@ -1,6 +1,6 @@
 """Runs the baseline in a process of its own; prints what it came to, as JSON.
 
-python -m benchmarks.upstream STORE ORDERS WARM_UP [--documented]
+python -m benchmarks.upstream STORE ORDERS WARM_UP [--documented] [--runner NAME]
 
 ORDERS is a file of orders as `python -m application place` reads them, the first WARM_UP of which
 do not count.
@@ -9,14 +9,14 @@ do not count.
 import argparse
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
-from application.commands import PlaceOrder
-from application.intake import Accepted, read_orders
 from benchmarks.upstream.run import run
-from benchmarks.upstream.tuning import DOCUMENTED, expert
+from benchmarks.upstream.tuning import DOCUMENTED, RUNNERS, expert
+from benchmarks.workload import read
 
 
 def main() -> None:
@@ -25,17 +25,17 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("orders", type=Path)
     parser.add_argument("warm_up", type=int)
-    parser.add_argument("--documented", action="store_true")
+    parser.add_argument("--documented", action="store_true", help="with the library's defaults")
+    parser.add_argument("--runner", choices=RUNNERS, help="another one of the library's runners")
     given = parser.parse_args()
     tuning = DOCUMENTED if given.documented else expert(given.store)
+    if given.runner:
+        tuning = replace(tuning, runner=RUNNERS[given.runner])
     # The library gives the classes of all tracking tables one name.
     warnings.simplefilter("ignore", SAWarning)
-    print(json.dumps(run(given.store, tuning, _orders(given.orders), given.warm_up)))
-
-
-def _orders(path: Path) -> list[PlaceOrder]:
-    with path.open("rb") as lines:
-        return [each.command for each in read_orders(lines) if isinstance(each, Accepted)]
+    with given.orders.open("rb") as lines:
+        orders = list(read(lines))
+    print(json.dumps(run(given.store, tuning, orders, given.warm_up)))
 
 
 main()

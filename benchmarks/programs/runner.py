@@ -1,0 +1,23 @@
+"""A runner in its own process, which says when it was made; it runs until its input ends.
+
+    python -m benchmarks.programs.runner STORE
+
+Prints the time of the clock, in seconds since 1970, before anything is opened. All modules are
+loaded by then.
+"""
+
+import sys
+import time
+
+from application.system import system
+from sagaline import Runner
+
+
+def main(store: str) -> None:
+    """Runs until nobody wants it any more."""
+    print(time.time(), flush=True)
+    with Runner(system, {"SQLALCHEMY_URL": store}):
+        sys.stdin.read()
+
+
+main(*sys.argv[1:])

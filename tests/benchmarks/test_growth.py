@@ -1,0 +1,38 @@
+"""A log that was made longer by copying is one that the shop might have written."""
+
+import pytest
+
+from benchmarks.growth import make_long_log, unfold
+from benchmarks.made_orders import made_orders
+from benchmarks.shop import Shop
+from benchmarks.workload import Workload
+from tests.invariants import ends, violations
+
+EVENTS = 12_000
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A log in which the orders are three times: as they were, and twice as others."""
+    store = f"sqlite:///{tmp_path_factory.mktemp('long') / 'shop.db'}"
+    make_long_log(store, EVENTS)
+    Shop(store).settle()
+    return store
+
+
+def test_every_invariant_of_the_shop_holds_in_a_log_that_was_copied(long_log: str) -> None:
+    assert violations(long_log, settled=True) == []
+    assert sum(ends(long_log).values()) > 3 * 150
+
+
+def test_read_tables_that_are_folded_again_are_the_same(long_log: str) -> None:
+    before = ends(long_log)
+    unfold(long_log)
+    assert ends(long_log).total() == 0
+    Shop(long_log).settle()
+    assert ends(long_log) == before
+
+
+def test_the_shop_goes_on_where_the_copies_end(long_log: str) -> None:
+    Shop(long_log).run(Workload(made_orders(2, seed=1), made_orders(20, seed=2)))
+    assert violations(long_log, settled=True) == []
