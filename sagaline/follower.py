@@ -205,6 +205,8 @@ class Follower:
         return sum(self._positions[each] - self._saved[each] for each in self._positions)
 
     def _stand(self) -> None:
+        # What was read under an older fence may be stale, and the new one would let it be written.
+        self._processor.discard()
         with self.datastore.read() as connection:
             found = standing(connection, self.name)
             self._parked = parked_keys(connection, self.name)

@@ -19,6 +19,7 @@ from tests.sagaline.small_system import (
     hands,
     letters,
     rows_of,
+    show_list,
     statuses,
     timers,
     trouble,
@@ -165,6 +166,21 @@ def test_a_retry_that_another_runner_overtakes_tries_again(store_url: str) -> No
         follower._process = slow  # type: ignore[method-assign]
         assert retry(led.runner, first_letter(led)) == Retried(2, 0, None)
         assert rows_of(led.runner, guest_list)[ada] == ("Ada", "confirmed", 2)
+
+
+def test_what_another_runner_writes_between_two_retries_is_kept(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url, led.clock) as other:
+        led.open()
+        for each in (wish("Ada"), wish("Bea")):
+            led.want(each)
+            with trouble.at("show_list keys", each.booking_id):
+                led.settle("show_list")
+        first, second = letters(led.runner)
+        assert retry(led.runner, first) == Retried(1, 0, None)
+        led.want(wish("Cy"))
+        other.settle("show_list")
+        assert retry(led.runner, second) == Retried(1, 0, None)
+        assert rows_of(led.runner, show_list) == {"Hamlet": (3,)}
 
 
 def test_one_that_is_overtaken_all_the_time_says_so(sqlite_store: str) -> None:
