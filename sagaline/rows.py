@@ -121,6 +121,7 @@ class Rows(MutableMapping[Any, Row]):
         row._rows = self
         row._key = key
         row._set = _WHOLE
+        self._kept.pop(key, None)  # else it would come back if this one is deleted
         self._batch[key] = self.changed[key] = row
 
     @override

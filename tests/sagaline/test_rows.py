@@ -295,6 +295,19 @@ def test_a_row_that_is_made_and_deleted_in_one_batch_leaves_nothing(store: Datas
     assert stored(store) == []
 
 
+def test_a_row_from_before_that_is_replaced_and_deleted_in_one_batch_is_gone(
+    store: Datastore,
+) -> None:
+    rows = rows_of(store)
+    rows[ANN] = {"owner": "Ann"}
+    save(store, rows)
+    rows[ANN] = {"owner": "Anna"}
+    del rows[ANN]
+    save(store, rows)
+    assert ANN not in rows
+    assert stored(store) == []
+
+
 def test_the_key_may_have_several_columns_with_any_name(store: Datastore) -> None:
     rows = rows_of(store, shelves)
     rows["A", 1] = {"order": "first", "100% full": "yes"}
