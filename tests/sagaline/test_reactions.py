@@ -12,6 +12,7 @@ from eventsourcing.domain import Aggregate, event
 from sqlalchemy import Column, MetaData, Table, Text
 
 from sagaline import (
+    NO_EFFECT,
     Application,
     Command,
     DefinitionError,
@@ -19,11 +20,13 @@ from sagaline import (
     ReadModel,
     Retry,
     Runner,
+    Saga,
     System,
     handles,
     project,
     reacts_to,
     seconds,
+    step,
 )
 from sagaline.diagram import system_diagram
 from sagaline.storage.dead_letters import all_letters
@@ -276,6 +279,40 @@ def test_two_runners_lead_each_event_to_one_effect(store_url: str) -> None:
         one.runner.settle(horizon=0)
         expected = ["Meal.Ordered", "Dish.Cooked", "Meal.Eaten"]
         assert [one.names(each) for each in meals] == [expected] * 40
+
+
+class Card(Aggregate):
+    class Sent(Aggregate.Created):
+        meal_id: UUID
+
+    @event(Sent)
+    def __init__(self, meal_id: UUID) -> None: ...
+
+
+class SendCard(Command, key="meal_id"):
+    meal_id: UUID
+
+
+class Office(Application, aggregates=[Card]):
+    @handles(SendCard)
+    def send(self, command: SendCard) -> Card:
+        return Card(meal_id=command.meal_id)
+
+
+class Thanks(Saga, starts_on=Meal.Eaten, key=lambda event: event.originator_id):
+    @step(done=Card.Sent, kind=NO_EFFECT)
+    def send_card(self) -> SendCard:
+        return SendCard(meal_id=self.key)
+
+
+def test_a_system_may_have_both_kinds(sqlite_store: str) -> None:
+    stove.__init__()  # type: ignore[misc]
+    system = System("both", applications=[Floor, Kitchen, Office], sagas=[Thanks])
+    with Runner(system, {"SQLALCHEMY_URL": sqlite_store}) as runner:
+        meal_id = Open(runner, Clock()).order("soup")
+        names = [each.name for each in timeline(runner.apps, str(meal_id))]
+    assert names[:3] == ["Meal.Ordered", "Dish.Cooked", "Meal.Eaten"]
+    assert names[-2:] == ["Card.Sent", "Journal.Ended"]
 
 
 def test_a_subclass_may_react_to_something_else() -> None:
