@@ -28,7 +28,7 @@ def test_what_matters_least_is_left_out_where_there_is_no_room(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sagaline.cli.terminal.WIDE", columns)
+    monkeypatch.setenv("COLUMNS", str(columns))
     listing().show()
     head, _, row = capsys.readouterr().out.splitlines()
     assert head.split() == headings
