@@ -177,5 +177,5 @@ def _sum_of(first: OrderLine, second: OrderLine) -> OrderLine:
 
 
 def total_of(lines: Iterable[OrderLine]) -> Money:
-    """What all lines cost together. Raises `CurrencyMismatch`, and `AmountTooLarge`."""
+    """What all lines cost together. Raises `CurrencyMismatch`, and `AmountOutOfBounds`."""
     return reduce(add, (line.total for line in lines))
