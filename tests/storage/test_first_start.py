@@ -1,6 +1,7 @@
 """Creating tables, when many processes start at once."""
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Barrier
 
 import pytest
@@ -8,6 +9,9 @@ from eventsourcing_sqlalchemy.recorders import SQLAlchemyProcessRecorder
 from sqlalchemy import inspect
 
 from sagaline.errors import StoreTooNew
+from sagaline.storage import Datastore
+from sagaline.storage.postgres import lock_creation
+from sagaline.storage.tables import metadata
 from tests.storage.stores import bare, opened, outside, placed, recorded, recorder_of, stored
 
 PROCESSES = 8
@@ -32,6 +36,26 @@ def test_many_first_starts_at_once_succeed(store_url: str) -> None:
         assert recorder_of(datastore).head() == PROCESSES
 
 
+QUEUED = (
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' "
+    "AND waitstart < clock_timestamp() - interval '0.2 s'"
+)
+
+
+def test_a_start_waits_for_another_one_longer_than_a_write_waits(postgres_store: str) -> None:
+    store = Datastore(url=postgres_store, lock_timeout=0.1)
+    with outside(postgres_store) as another, ThreadPoolExecutor(1) as pool:
+        another.exec_driver_sql("BEGIN")
+        lock_creation(another)
+        start = pool.submit(recorder_of, store)
+        with outside(postgres_store) as server:
+            while not (start.done() or server.exec_driver_sql(QUEUED).scalar_one()):
+                pass
+        another.exec_driver_sql("COMMIT")
+        assert start.result().head() == 0
+    store.close()
+
+
 def test_all_tables_are_in_the_schema(postgres_store: str) -> None:
     with opened(postgres_store, "my-shop") as datastore:
         recorded(recorder_of(datastore), placed())
@@ -39,10 +63,7 @@ def test_all_tables_are_in_the_schema(postgres_store: str) -> None:
     with outside(postgres_store) as connection:
         found = inspect(connection)
         assert found.get_table_names("public") == []
-        assert set(found.get_table_names("my-shop")) == {
-            "commands", "dead_letters", "followers", "orders_events", "positions", "read_tables",
-            "store", "timers",
-        }  # fmt: skip
+        assert set(found.get_table_names("my-shop")) == {*metadata.tables, "orders_events"}
 
 
 def test_a_store_of_upstream_is_taken_over_with_its_events(store_url: str) -> None:
