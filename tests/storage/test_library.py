@@ -1,6 +1,7 @@
 """What the library underneath does, and ours does not: one pair for each fault that shows at once.
 
-Those about transactions, positions, settings and subscriptions stand with what ours does instead.
+Those about transactions, positions, settings, subscriptions and topics stand with what ours does
+instead, and those of its runners and repositories in a file of their own.
 """
 
 from typing import Any
