@@ -93,14 +93,15 @@ class _Turn:
             except IndexError:
                 return
             self._begun[index] = monotonic()
-            self._answers[index] = _answer(call)
+            self._answers[index] = answer_of(call)
             del self._begun[index]
             self._answered.append(index)
             if len(self._answered) == len(self._answers):
                 self.done.set()
 
 
-def _answer(call: Callable[[], Any]) -> Any:
+def answer_of(call: Callable[[], Any]) -> Any:
+    """What a port says, or the `Fault` that it is."""
     try:
         return call()
     except BaseException as error:

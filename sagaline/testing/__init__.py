@@ -1,6 +1,8 @@
-"""Tests in business words: ``given(X, *history).when(...).then(...)``, in plain pytest.
+"""Tests in business words, in plain pytest.
 
-One module for each kind of `X`; `given` finds it by the type.
+``given(X, *history).when(...).then(...)`` tests one aggregate, saga or read model by itself (one
+module for each kind of `X`; `given` finds it by the type), `Scenario` a whole system or a saga with
+time that passes, and `fault_matrix` a saga with everything that can go wrong.
 """
 
 from typing import Any, overload
@@ -10,17 +12,26 @@ from eventsourcing.domain import BaseAggregate
 from sagaline.read_model import ReadModel
 from sagaline.saga import Saga
 from sagaline.testing.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
+from sagaline.testing.fault_matrix import Matrix, fault_matrix
+from sagaline.testing.participants import Effects, SimulatedParticipant
 from sagaline.testing.read_models import GivenReadModel, Told, told
 from sagaline.testing.sagas import GivenSaga, given_saga
+from sagaline.testing.scenario import Answering, Scenario
 
 __all__ = [
     "LONG_AGO",
     "SOMEONE",
+    "Answering",
+    "Effects",
     "GivenAggregate",
     "GivenReadModel",
     "GivenSaga",
     "Happened",
+    "Matrix",
+    "Scenario",
+    "SimulatedParticipant",
     "Told",
+    "fault_matrix",
     "given",
     "happened",
     "told",

@@ -225,7 +225,7 @@ class GivenSaga:
         if missing:
             raise TypeError(f"{event_class.__qualname__} is told with its {', '.join(missing)}")
         version = len(self._chapters) + 1
-        return Happened(event_class, told).sealed(_owner(event_class), SOMEONE, version)
+        return Happened(event_class, told).sealed(owner_of(event_class), SOMEONE, version)
 
     def _known(self, event_class: type[Any]) -> dict[str, Any]:
         """What the start says, and the commands of the step that this event answers.
@@ -243,7 +243,7 @@ class GivenSaga:
     def _id_for(self, event_class: type[Any]) -> Any:
         """An event of the aggregate that started the saga is one of the same instance."""
         starts_on = self._definition.starts_on
-        if self._chapters and _owner(event_class) is _owner(starts_on):
+        if self._chapters and owner_of(event_class) is owner_of(starts_on):
             return self.journal.heard[starts_on].originator_id
         return SOMEONE
 
@@ -293,7 +293,7 @@ def _changed(
     return after
 
 
-def _owner(event_class: type[Any]) -> type[Any]:
+def owner_of(event_class: type[Any]) -> type[Any]:
     """The aggregate class that an event class is written in."""
     found: Any = sys.modules[event_class.__module__]
     for name in event_class.__qualname__.split(".")[:-1]:

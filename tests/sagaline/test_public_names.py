@@ -34,8 +34,9 @@ def test_the_public_names_are_these() -> None:
         "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",
     }  # fmt: skip
     assert set(testing.__all__) == {
-        "LONG_AGO", "SOMEONE", "GivenAggregate", "GivenReadModel", "GivenSaga", "Happened", "Told",
-        "given", "happened", "told",
+        "LONG_AGO", "SOMEONE", "Answering", "Effects", "GivenAggregate", "GivenReadModel",
+        "GivenSaga", "Happened", "Matrix", "Scenario", "SimulatedParticipant", "Told",
+        "fault_matrix", "given", "happened", "told",
     }  # fmt: skip
 
 

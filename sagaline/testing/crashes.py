@@ -1,0 +1,61 @@
+"""A saga on a real store, where everything crashes before and behind each commit."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from sagaline.saga import Saga
+from sagaline.testing.cast import Casting, Script
+from sagaline.testing.performance import Performance
+from sagaline.testing.stage import Commits
+from sagaline.testing.story import Story
+from sagaline.testing.verdict import excuses, wrong_at_the_end
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One run with a crash in it, and what was wrong with it."""
+
+    script: Script
+    where: str
+    wrong: list[str]
+    story: Story
+
+
+def crashed(
+    saga: type[Saga],
+    start: Any,
+    participants: Mapping[str, Casting],
+    scripts: Sequence[Script],
+) -> Iterator[Crash]:
+    """Each script, played twice for each of its commits: with a crash before it, and behind it."""
+    performance = Performance(saga, participants)
+    with closing(performance.stage):
+        for script in scripts:
+            commits = Commits()
+            yield _played(saga, performance, start, script, commits, "without a crash")
+            for number in range(1, commits.count + 1):
+                for before in (True, False):
+                    crash = Commits(number, before=before)
+                    where = f"everything crashes {'before' if before else 'behind'} commit {number}"
+                    yield _played(saga, performance, start, script, crash, where)
+
+
+def _played(
+    saga: type[Saga],
+    performance: Performance,
+    start: Any,
+    script: Script,
+    commits: Commits,
+    where: str,
+) -> Crash:
+    performance.restart(script, commits)
+    key = performance.begin(start)
+    performance.run_out()
+    journal = performance.journal(key)
+    cast = performance.casts[journal.id]
+    wrong = list(wrong_at_the_end(saga, cast, journal, excuses(saga, script)))
+    wrong += [f"a timer is left over: {each.id}" for each in performance.stage.timers()]
+    wrong += [f"{each.follower} fails: {each.error}" for each in performance.stage.letters()]
+    return Crash(script, where, wrong, performance.chronicle.story)

@@ -1,0 +1,66 @@
+"""A saga as a system of its own, whose participants are one simulated application."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from typing_extensions import override
+
+from sagaline.application import Application
+from sagaline.commands import Command
+from sagaline.handlers import Handler
+from sagaline.journal import Journal
+from sagaline.message import Message
+from sagaline.saga import Saga
+from sagaline.system import System
+
+
+class Say(Command, key="saga_key"):
+    """Records an event that nobody asks for now: a start, or an answer that comes later."""
+
+    saga_key: str
+
+
+class Simulated(Application):
+    """Takes all commands of a saga; what it says to them, another one decides."""
+
+    take: Callable[[Journal.Requested], Sequence[Any]]
+    said: dict[Any, Any]
+
+    @override
+    def handle(self, message: Message, answers: Any) -> Sequence[Any]:
+        request = message.event
+        assert isinstance(request, Journal.Requested)
+        return self.take(request)
+
+    def say(self, key: str, event: Any) -> None:
+        """Records an event, for the instance of this key."""
+        command = Say(saga_key=key)
+        self.said = {command.id: event}
+        self.execute_one(command)
+
+
+def _say(app: Simulated, command: Say) -> Any:
+    return app.said[command.id]
+
+
+def _nothing(app: Simulated, command: Command) -> None:
+    """What comes from a saga is handled as a message."""
+
+
+@cache
+def system_of(saga: type[Saga]) -> System:
+    """The system of a saga and its simulated participants."""
+    events = (saga.starts_on, *saga.answers)
+    records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
+    handlers: dict[type, Handler[Any]] = {Say: Handler(Say, _say, None)}
+    for command in saga.commands().values():
+        handlers[command] = Handler(command, _nothing, None)
+    application = type(
+        f"ParticipantsOf{saga.__name__}",
+        (Simulated,),
+        {"handlers": handlers, "__module__": saga.__module__, "__doc__": Simulated.__doc__},
+        aggregates=[records],
+    )
+    application.answers_faults = True  # type: ignore[attr-defined]  # made just now
+    return System(f"{saga.__name__} simulated", applications=[application], sagas=[saga])
