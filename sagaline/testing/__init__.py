@@ -11,6 +11,7 @@ from eventsourcing.domain import BaseAggregate
 
 from sagaline.read_model import ReadModel
 from sagaline.saga import Saga
+from sagaline.steering import Person
 from sagaline.testing.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
 from sagaline.testing.fault_matrix import Matrix, fault_matrix
 from sagaline.testing.participants import Effects, SimulatedParticipant
@@ -28,6 +29,7 @@ __all__ = [
     "GivenSaga",
     "Happened",
     "Matrix",
+    "Person",
     "Scenario",
     "SimulatedParticipant",
     "Told",
