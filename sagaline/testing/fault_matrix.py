@@ -83,8 +83,8 @@ class _Cases:
         self._cases += len(played)
         failed = [each for each in played if each.wrong]
         if failed:
-            shortest = min(failed, key=lambda each: len(each.play.story))
-            lines = _faults(shortest.case), shortest.play.story, shortest.wrong
+            shortest = min(failed, key=lambda each: len(each.story))
+            lines = _faults(shortest.case), shortest.story, shortest.wrong
             what = f"{len(failed)} of {len(played)} cases {what} went"
             raise AssertionError(_told(f"{self._saga.__name__}: {what}", *lines))
         return played
@@ -153,29 +153,31 @@ class _Cases:
 
 
 class _Played:
-    """One case, played to its end, and what was wrong with it."""
+    """One case, played to its end: which commands were given in it, and what was wrong."""
 
     def __init__(
         self, saga: type[Saga], start: Any, participants: Mapping[str, Casting], case: Case
     ) -> None:
         self.case = case
-        cast = Cast(saga, participants, case)
-        self.play = Play(saga, start, cast)
-        self.play.run()
-        self.asked = frozenset(cast.asked)
-        self.wrong = list(self._wrong(saga, cast, excuses(saga, case)))
+        play = Play(saga, start, Cast(saga, participants, case))
+        play.run()
+        self.asked = frozenset(play.cast.asked)
+        self.wrong = list(_wrong(saga, play, excuses(saga, case)))
+        # Of the thousands that went well nobody wants to hear.
+        self.story = play.story if self.wrong else Story()
 
-    def _wrong(self, saga: type[Saga], cast: Cast, excused: Excuses) -> Iterator[str]:
-        if self.play.raised is None and self.play.journal.state is State.PARKED:
-            yield from wrong_while_parked(cast, self.play.journal, excused)
-            self.play.retry()
-            self.play.run()
-        if self.play.raised is not None:
-            yield f"it ends with an error: {self.play.raised!r}"
-            return
-        yield from wrong_at_the_end(saga, cast, self.play.journal, excused)
-        for due, timer in self.play.timers.values():
-            yield f"a timer is left over: {timer.id}, due at {due}"
+
+def _wrong(saga: type[Saga], play: Play, excused: Excuses) -> Iterator[str]:
+    if play.raised is None and play.journal.state is State.PARKED:
+        yield from wrong_while_parked(play.cast, play.journal, excused)
+        play.retry()
+        play.run()
+    if play.raised is not None:
+        yield f"it ends with an error: {play.raised!r}"
+        return
+    yield from wrong_at_the_end(saga, play.cast, play.journal, excused)
+    for due, timer in play.timers.values():
+        yield f"a timer is left over: {timer.id}, due at {due}"
 
 
 def _faults(script: Script) -> list[str]:

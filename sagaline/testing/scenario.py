@@ -21,7 +21,7 @@ from sagaline.testing.chronicle import Chronicle
 from sagaline.testing.faults import NOW, Cue, Fault, Part, Place
 from sagaline.testing.performance import Performance
 from sagaline.testing.samples import sealed
-from sagaline.testing.stage import Stage
+from sagaline.testing.stage import Commits, Stage
 from sagaline.timers import command_class
 
 A = TypeVar("A", bound=Application)
@@ -128,6 +128,16 @@ class Scenario:
         self._stage.crash()
         self._settle()
         return self
+
+    def will_crash(self, commit: int, *, before: bool) -> Self:
+        """Crashes at a commit of a follower, counted from now on: before it, or behind it."""
+        self._stage.commits = Commits(commit, before=before)
+        return self
+
+    @property
+    def commits(self) -> int:
+        """How many commits of followers there were, since `will_crash` if that was said."""
+        return self._stage.commits.count
 
     def person(
         self, act: Callable[[Steering], None], key: Any = None, saga: type[Saga] | None = None

@@ -12,6 +12,7 @@ from sagaline.assembly import Assembly
 from sagaline.follower import Follower
 from sagaline.storage import Datastore
 from sagaline.storage.dead_letters import Letter, all_letters
+from sagaline.storage.followers import standing
 from sagaline.storage.timers import HELD, TimerRow, due_timers, first_dues
 from sagaline.system import System
 from sagaline.testing.aggregates import LONG_AGO
@@ -91,10 +92,15 @@ class Stage:
 
     def crash(self) -> None:
         """Loses all that is in memory, as when the process dies and another one takes over."""
+        starts = dict.fromkeys(self._assembly.tails, 0)
         for follower in self._assembly.followers:
             follower.forget()
-        for tail in self._assembly.tails.values():
-            tail.start_at(0)
+            with follower.datastore.read() as connection:
+                positions = standing(connection, follower.name).positions
+            for leader, position in positions.items():
+                starts[leader] = max(starts[leader], position)
+        for name, tail in self._assembly.tails.items():
+            tail.start_at(starts[name])
 
     def clear(self) -> None:
         """Begins anew on empty stores, which is quicker than to open new ones."""
