@@ -59,10 +59,10 @@ def _fields(event_class: type[Any]) -> dict[str, bool]:
     }
 
 
-def sealed(told: Happened) -> Any:
+def sealed(told: Happened, version: int = 1) -> Any:
     """The event as it is told, with what is left out made up."""
     facts = facts_of(told.event_class, told.fields) | told.fields
-    return Happened(told.event_class, facts).sealed(owner_of(told.event_class), SOMEONE, 1)
+    return Happened(told.event_class, facts).sealed(owner_of(told.event_class), SOMEONE, version)
 
 
 def _fits(event_class: type[Any], name: str, value: Any) -> bool:

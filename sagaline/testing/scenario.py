@@ -49,6 +49,7 @@ class Scenario:
     ) -> None:
         self._performance: Performance | None = None
         self._script: dict[Place, tuple[Fault, ...]] = {}
+        self._happened = 0
         if isinstance(subject, System):
             self._stage = Stage(subject, env)
             self._sagas = list(subject.sagas)
@@ -90,7 +91,8 @@ class Scenario:
         """
         if self._performance is None:
             raise TypeError("a system records its events itself: give it a command")
-        made = _made(event, facts)
+        self._happened += 1
+        made = _made(event, facts, self._happened)
         if isinstance(made, self._sagas[0].starts_on):
             self._performance.begin(made)
         else:
@@ -342,10 +344,10 @@ class Answering:
         return self
 
 
-def _made(event: Any, facts: dict[str, Any]) -> Any:
-    """The event, with what the test left out."""
+def _made(event: Any, facts: dict[str, Any], version: int) -> Any:
+    """The event, with what the test left out; two that are told alike are two."""
     told = Happened(event, facts) if isinstance(event, type) else event
-    return sealed(told) if isinstance(told, Happened) else told
+    return sealed(told, version) if isinstance(told, Happened) else told
 
 
 def _about(topic: str, state: bytes) -> str:
