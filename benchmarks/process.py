@@ -15,6 +15,9 @@ HOUSE = Path(__file__).parents[1]
 LIMIT = 600.0
 """Seconds after which something must be wrong."""
 
+PATIENCE = 30.0
+"""Seconds that a process may take to stop."""
+
 TOLD = 2_000
 """Characters of what a process said that went wrong."""
 
@@ -27,7 +30,7 @@ class WentWrong(Exception):
 
 @contextmanager
 def started(module: str, *arguments: str) -> Iterator[Process]:
-    """A module that runs, with its ends in our hands; it is killed in the end, if need be.
+    """A module that runs, with its ends in our hands; it is told to stop in the end.
 
     Where something goes wrong, the error says what the module has said.
     """
@@ -48,8 +51,16 @@ def started(module: str, *arguments: str) -> Iterator[Process]:
             error.add_note(f"{module} said: {said.read()[-TOLD:]}")
             raise
         finally:
-            process.kill()
-            process.communicate()
+            _stop(process)
+
+
+def _stop(process: Process) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def told(module: str, *arguments: str, input: str = "") -> str:
@@ -76,6 +87,6 @@ def environment() -> dict[str, str]:
     own = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("SAGALINE_", "SHOP_")) and not name.endswith("SQLALCHEMY_URL")
+        if not name.startswith(("SAGALINE_", "SHOP_")) and "SQLALCHEMY_" not in name
     }
     return {**own, "PYTHONPATH": str(HOUSE)}

@@ -46,7 +46,7 @@ def table(document: Told) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
         *(_row(each) for each in figures),
     ]
-    notes = [f"- `{each['name']}`: {note}" for each in figures for note in each.get("notes", ())]
+    notes = [f"- {each['name']}: {note}" for each in figures for note in each.get("notes", ())]
     parts = ["\n".join(rows), "\n".join(notes), _machine(document["machine"])]
     return "\n\n".join(part for part in parts if part)
 
@@ -54,7 +54,7 @@ def table(document: Told) -> str:
 def _row(figure: Told) -> str:
     unit, baseline = figure["unit"], figure["baseline"]
     cells = [
-        f"`{figure['name']}`",
+        figure["name"],
         f"{_measured(figure)} {unit}",
         baseline["name"] if baseline else "",
         f"{_measured(baseline)} {unit}" if baseline else "",

@@ -30,7 +30,7 @@ class Watcher:
     @contextmanager
     def on(cls, store: str) -> Iterator[Self]:
         """A watcher of this store."""
-        runner = Runner(system, {"SQLALCHEMY_URL": store})
+        runner = Runner(system, {"SQLALCHEMY_URL": store, "SAGALINE_VIEWS": store})
         try:
             yield cls(runner)
         finally:

@@ -1,4 +1,4 @@
-"""A runner in its own process, which says when it was made; it runs until its input ends.
+"""A runner in its own process, which says when it was made; it runs until it is told to stop.
 
     python -m benchmarks.programs.runner STORE
 
@@ -8,6 +8,8 @@ loaded by then.
 
 import sys
 import time
+from signal import SIGTERM, signal
+from threading import Event
 
 from application.system import system
 from sagaline import Runner
@@ -15,9 +17,11 @@ from sagaline import Runner
 
 def main(store: str) -> None:
     """Runs until nobody wants it any more."""
+    stop = Event()
+    signal(SIGTERM, lambda *_: stop.set())
     print(time.time(), flush=True)
     with Runner(system, {"SQLALCHEMY_URL": store}):
-        sys.stdin.read()
+        stop.wait()
 
 
 main(*sys.argv[1:])

@@ -6,7 +6,6 @@ Places the orders of a file and ends them, in one transaction, which does not co
 and seconds, as JSON.
 """
 
-import gc
 import json
 import sys
 import time
@@ -21,6 +20,7 @@ from benchmarks.upstream.orders import Orders
 from benchmarks.upstream.tuning import expert
 from benchmarks.workload import read
 from domain.order import Order
+from sagaline.garbage import leave_in_peace
 
 
 def main(store: str, file: str) -> None:
@@ -36,8 +36,7 @@ def main(store: str, file: str) -> None:
         orders.save(*(_ended(each) for each in read(lines)))
     view = OrderList(env)
     view.follow(orders.name, orders.notification_log)
-    gc.collect()
-    gc.freeze()
+    leave_in_peace()
     started = time.perf_counter()
     view.pull_and_process(orders.name)
     seconds = time.perf_counter() - started

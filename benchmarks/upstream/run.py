@@ -1,6 +1,5 @@
 """Runs the baseline: places orders, and waits for their ends."""
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from benchmarks.upstream.orders import Orders
 from benchmarks.upstream.system import system
 from benchmarks.upstream.tuning import Tuning
 from projections.tables import order_list
+from sagaline.garbage import leave_in_peace
 
 LIMIT = 600.0
 """Seconds after which something must be wrong."""
@@ -24,18 +24,13 @@ LIMIT = 600.0
 LOOK = 0.005
 """Seconds between two looks whether every order has ended."""
 
-OBJECTS = 50_000
-"""Objects between two collections of garbage: with Python's 700 they take a noticeable time."""
-
 
 def run(store: str, tuning: Tuning, orders: Sequence[PlaceOrder], warm_up: int) -> dict[str, Any]:
     """Seconds that all but the first orders took, and how they ended."""
     env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store}
     runner: Runner[Any] = tuning.runner(system, {**env, **tuning.env})
     _receive_stock(runner, orders)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS)
+    leave_in_peace()
     view = create_engine(store)
     with runner:
         _finish(runner, view, orders[:warm_up])

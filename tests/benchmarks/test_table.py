@@ -39,11 +39,11 @@ def test_a_document_is_written_into_the_page_and_kept(
     assert written.startswith(f"before\n\n{BEGIN}\n\n| figure |")
     assert written.endswith(f"\n\n{END}\n\nafter\n")
     assert (
-        "| `speed` | 1,100 (1,000 to 1,200) m/s | the other one | 55.5 (50 to 60) m/s | 20 "
+        "| speed | 1,100 (1,000 to 1,200) m/s | the other one | 55.5 (50 to 60) m/s | 20 "
         "| ratio >= 20 | yes |\n"
-        "| `weight` | 0.0123 (0.0123 to 0.0123) kg |  |  |  |  |  |\n"
+        "| weight | 0.0123 (0.0123 to 0.0123) kg |  |  |  |  |  |\n"
         "\n"
-        "- `speed`: a word on it\n"
+        "- speed: a word on it\n"
     ) in written
     assert "old" not in written
 
