@@ -91,7 +91,7 @@ def test_the_second_of_two_rebuilds_is_refused_in_one_line(run_shop: CommandLine
 
     def progress(view: str, passed: int, total: int) -> None:
         if not said:
-            said.append(run_shop.process("sagaline", "rebuild", view))
+            said.append(run_shop.sagaline("rebuild", view))
 
     env = {"SQLALCHEMY_URL": str(run_shop.store)}
     (done,) = rebuild(system, env, ["order_list"], progress=progress)

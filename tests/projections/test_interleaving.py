@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from random import Random
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaline.message import Message
@@ -37,7 +37,6 @@ def interleaved(logs: Logs, chance: Random) -> Iterator[Message]:
             yield message
 
 
-@settings(deadline=None)
 @given(endings=endings, chance=chance)
 def test_any_interleaving_in_any_batches_gives_the_same_rows(
     endings: list[Ending], chance: Random

@@ -203,7 +203,6 @@ def retry(saga: Steering) -> None:
 
 @sagas
 @given(done=smoothly, inputs=chances)
-@settings(deadline=None)
 def test_a_saga_is_always_on_its_way_or_parked_or_at_an_end(
     saga: type[Saga], start: Any, done: int, inputs: list[Chance]
 ) -> None:
@@ -214,7 +213,7 @@ def test_a_saga_is_always_on_its_way_or_parked_or_at_an_end(
 
 @sagas
 @given(done=smoothly, inputs=chances)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_after_its_end_nothing_changes(
     saga: type[Saga], start: Any, done: int, inputs: list[Chance]
 ) -> None:
@@ -234,7 +233,7 @@ def to_steps(story: GivenSaga) -> int:
 
 @sagas
 @given(done=smoothly, inputs=chances)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_same_request_has_the_same_key_and_another_one_another(
     saga: type[Saga], start: Any, done: int, inputs: list[Chance]
 ) -> None:
@@ -248,7 +247,7 @@ def test_the_same_request_has_the_same_key_and_another_one_another(
 
 @sagas
 @given(done=smoothly, inputs=chances)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_undos_come_in_reverse_order_of_start_and_none_behind_the_pivot(
     saga: type[Saga], start: Any, done: int, inputs: list[Chance]
 ) -> None:
@@ -262,7 +261,7 @@ def test_undos_come_in_reverse_order_of_start_and_none_behind_the_pivot(
 
 @sagas
 @given(done=smoothly, inputs=chances)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_its_stream_gives_the_same_instance_from_any_store(
     saga: type[Saga], start: Any, done: int, inputs: list[Chance]
 ) -> None:
