@@ -22,7 +22,7 @@ class StockLevel(ReadModel):
         return (event.sku,)
 
     @project(Stock.Listed)
-    def rows_of(self, event: Stock.Listed) -> None:
+    def listed(self, event: Stock.Listed) -> None:
         self.rows[event.sku] = {}
 
     @project(Stock.Received)

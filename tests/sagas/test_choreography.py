@@ -448,7 +448,7 @@ def test_a_store_of_one_kind_is_refused_by_the_other(
         Runner(second, {"SQLALCHEMY_URL": store_url})
 
 
-def test_no_context_hears_of_all_others() -> None:
+def test_each_context_hears_of_those_alone_that_it_answers() -> None:
     followed = {name: set(choreographed.leaders_of[name]) for name in choreographed.nodes}
     assert followed == {
         "Orders": {"Inventory", "Payments"},
