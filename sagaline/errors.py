@@ -307,6 +307,13 @@ class RebuildFailed(SagalineError):
     reason: str
 
 
+class RunnerDied(SagalineError):
+    """The runner of {system} does not run any more: {reason}."""
+
+    system: str
+    reason: str
+
+
 class RebuildBusy(SagalineError):
     """The rebuild of {view} could not catch up with the running system; try again later."""
 

@@ -12,6 +12,7 @@ from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 
 from sagaline.assembly import Assembly, environment
+from sagaline.errors import RunnerDied, told
 from sagaline.status import Place, fences, timers_pending
 from sagaline.storage import Datastore
 from sagaline.system import System
@@ -48,6 +49,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._idle = threading.Event()
         self._stopping = threading.Event()
         self._stopped = False
+        self._failure: BaseException | None = None
         self.apps = self._assembly.apps
         self.tails = self._assembly.tails
         self.followers = self._assembly.followers
@@ -108,9 +110,15 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         return fences(self.datastores) == before
 
     def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
-        """Waits until the system is settled. Raises TimeoutError when it takes longer."""
+        """Waits until the system is settled. Raises TimeoutError when it takes longer.
+
+        Raises RunnerDied where nobody leads it any more, with what its thread has died of.
+        """
         deadline = time.monotonic() + timeout
         while True:
+            if self._failure is not None:
+                name = self._assembly.system.name
+                raise RunnerDied(system=name, reason=told(self._failure)) from self._failure
             self._idle.clear()
             self._wake.set()
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
@@ -138,5 +146,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                     self._idle.set()
                     turns.rest()
             turns.save()
+        except BaseException as error:
+            self._failure = error
+            raise
         finally:
             turns.close()

@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from sagaline import CommandFaulted, DefinitionError, Runner, StoreUnusable, System
 from sagaline.asking import Asking
-from sagaline.errors import LogTooShort, StoreOfAnotherSystem, UnknownEvents
+from sagaline.errors import LogTooShort, RunnerDied, StoreOfAnotherSystem, UnknownEvents
+from sagaline.follower import Follower
 from sagaline.storage import Datastore
 from tests.sagaline.small_system import (
     PROCESSES,
@@ -183,6 +184,20 @@ def test_a_pending_timer_is_waited_for_and_named(sqlite_store: str) -> None:
         runner.settle()
         (given,) = events(runner, Porter)
         assert isinstance(given, Reminder.Given)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_waits_for_a_runner_hears_of_what_it_has_died(
+    sqlite_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(follower: Follower) -> bool:
+        raise ZeroDivisionError("a bug of the framework")
+
+    with Runner(system, env(sqlite_store)) as runner:
+        runner.settle()
+        monkeypatch.setattr(Follower, "step", break_down)
+        with pytest.raises(RunnerDied, match="a bug of the framework"):
+            runner.settle(timeout=30)
 
 
 # Stores
