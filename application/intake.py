@@ -143,7 +143,7 @@ def _object(line: bytes | None) -> Fields:
     except UnicodeDecodeError as error:
         raise _Refused(f"the line is not UTF-8 text from byte {error.start + 1} on") from None
     except json.JSONDecodeError as error:
-        raise _Refused(f"the line is not JSON from character {error.colno} on") from None
+        raise _Refused(f"the line is not JSON from character {error.pos + 1} on") from None
     except RecursionError:
         raise _Refused("the line is nested too deeply") from None
     except ValueError:

@@ -241,6 +241,7 @@ def test_places_are_those_of_the_currency() -> None:
     ("line", "reason"),
     [
         (b"{", "the line is not JSON from character "),
+        (b'{"a":', "the line is not JSON from character 7 on"),
         (b"hello", "the line is not JSON from character 1 on"),
         (b'{"a": 1} {"b": 2}', "the line is not JSON from character 10 on"),
         (b"{'a': 1}", "the line is not JSON from character 2 on"),
