@@ -76,10 +76,14 @@ class Turns:
     def rest(self) -> None:
         """Waits until something may have been written, a timer is due, or leases are to renew."""
         until = time.monotonic() + RENEWAL
-        while not self._wake.wait(self._pause) and time.monotonic() < until:
+        while not self._wake.wait(self._nap()) and time.monotonic() < until:
             if self._now().timestamp() >= self._next_due or self._guarded("watch", self._changed):
                 break
         self._wake.clear()
+
+    def _nap(self) -> float:
+        """Seconds until there is a reason to look."""
+        return max(0.0, min(self._pause, self._next_due - self._now().timestamp()))
 
     def save(self) -> None:
         """Records how far the followers have come through events that they do not want."""

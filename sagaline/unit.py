@@ -114,6 +114,7 @@ class Unit:
         for each in results:
             if isinstance(each, DomainEvent):
                 self._take(each)
+                self._follow(each)
             else:
                 self._touched[each.id] = each
                 self._collect(each)
@@ -201,6 +202,13 @@ class Unit:
             self._changed[aggregate.id] = None
         for each in events:
             self._take(each)
+
+    def _follow(self, event: Any) -> None:
+        """Brings an aggregate in memory up to an event that its handler did not trigger on it."""
+        known = self._aggregates.get(event.originator_id)
+        if known is not None and known.version + 1 == event.originator_version:
+            self._aggregates[known.id] = event.mutate(known)
+            self._changed[known.id] = None
 
     def _take(self, event: Any) -> None:
         topic, state = self._mapper.topic_and_state(event)

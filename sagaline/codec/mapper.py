@@ -1,6 +1,7 @@
 """Events as rows: the mapper that the applications write and read with."""
 
 import zlib
+from hashlib import sha256
 from typing import Any, cast
 from uuid import UUID
 
@@ -37,7 +38,8 @@ class TypedMapper(Mapper[UUID]):
         if self.compressor:
             state = self.compressor.compress(state)
         if self.cipher:
-            state = self.cipher.encrypt(state)
+            seal = _seal(codec.topic, domain_event.originator_id, domain_event.originator_version)
+            state = self.cipher.encrypt(seal + state)
         return codec.topic, state
 
     @override
@@ -47,7 +49,7 @@ class TypedMapper(Mapper[UUID]):
         originator_id = stored_event.originator_id
         version = stored_event.originator_version
         try:
-            state = self._state(stored_event.state)
+            state = self._state(stored_event)
             event = codec.decode(state, codec.id_of(originator_id), version)
         except UnknownTopic:
             raise
@@ -60,13 +62,26 @@ class TypedMapper(Mapper[UUID]):
             ) from error
         return cast("DomainEventProtocol[UUID]", event)
 
-    def _state(self, stored: bytes) -> bytes:
-        state = self.cipher.decrypt(stored) if self.cipher else stored
+    def _state(self, stored: StoredEvent) -> bytes:
+        state = self._opened(stored) if self.cipher else stored.state
         if self.compressor:
             state = _decompressed(self.compressor, state)
         if len(state) > MAX_STATE:
             raise ValueError(f"it has more than {MAX_STATE} bytes")
         return state
+
+    def _opened(self, stored: StoredEvent) -> bytes:
+        assert self.cipher is not None
+        state = self.cipher.decrypt(stored.state)
+        seal = _seal(stored.topic, stored.originator_id, stored.originator_version)
+        if not state.startswith(seal):
+            raise ValueError("it was encrypted for another event")
+        return state[len(seal) :]
+
+
+def _seal(topic: str, originator_id: UUID | str, version: int) -> bytes:
+    """Binds what is encrypted to its place: upstream's cipher would open it anywhere."""
+    return sha256(f"{topic} {originator_id} {version}".encode()).digest()
 
 
 def _decompressed(compressor: Any, data: bytes) -> bytes:

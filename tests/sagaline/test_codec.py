@@ -25,6 +25,7 @@ from eventsourcing.domain import (
     Snapshot,
 )
 from eventsourcing.persistence import (
+    DatetimeAsISO,
     JSONTranscoder,
     Mapper,
     MapperDeserialisationError,
@@ -981,6 +982,23 @@ def test_compressed_and_encrypted_events_come_back() -> None:
         assert kept.to_domain_event(row) == event
         with pytest.raises(Unreadable):
             kept.to_domain_event(StoredEvent(ORDER, 1, row.topic, row.state[:-20]))
+
+
+def test_what_was_encrypted_for_one_event_cannot_be_put_in_the_place_of_another() -> None:
+    cipher = AESCipher(Environment(env={"CIPHER_KEY": AESCipher.create_key(16)}))
+    event = happened(Renamed, it=1)
+    ours = TypedMapper(JSONTranscoder(), cipher=cipher)
+    row = ours.to_stored_event(event)
+    for originator_id, version in ((uuid4(), 1), (ORDER, 2)):
+        with pytest.raises(Unreadable, match="encrypted for another event"):
+            ours.to_domain_event(StoredEvent(originator_id, version, row.topic, row.state))
+    assert ours.to_domain_event(row) == event
+    # The library underneath reads it wherever it stands.
+    transcoder = JSONTranscoder()
+    transcoder.register(DatetimeAsISO())
+    theirs: Mapper[UUID] = Mapper(transcoder, cipher=cipher)
+    moved = StoredEvent(uuid4(), 1, row.topic, theirs.to_stored_event(event).state)
+    assert theirs.to_domain_event(moved).originator_id == moved.originator_id
 
 
 def test_a_compressor_of_the_user_is_used_as_it_is() -> None:

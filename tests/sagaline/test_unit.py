@@ -75,6 +75,36 @@ def test_the_same_command_twice_in_one_batch_is_one_effect(store_url: str) -> No
         assert seats_left(led) == 112
 
 
+class Bookkeeper(Application, aggregates=[Show]):
+    """Records events that it has not triggered on the aggregate."""
+
+    @handles(OpenShow)
+    def open(self, command: OpenShow) -> Show:
+        return Show(show=command.show, seats=command.seats)
+
+    @handles(AddSeats)
+    def add(self, command: AddSeats) -> Any:
+        show: Show = self.repository.get(Show.create_id(command.show))
+        added: Any = Show.Added
+        return added(
+            originator_id=show.id,
+            originator_version=show.version + 1,
+            timestamp=datetime.now(UTC),
+            seats=command.seats,
+        )
+
+
+def test_an_event_that_is_handed_over_bare_counts_for_the_next_command(store_url: str) -> None:
+    keeper = Bookkeeper({"PERSISTENCE_MODULE": "sagaline.storage", **env(store_url)})
+    try:
+        keeper.execute_one(OpenShow(show="Hamlet", seats=100))
+        receipts = keeper.execute([AddSeats(show="Hamlet", seats=n) for n in (1, 2, 3)])
+        assert [each.error for each in receipts] == [None, None, None]
+        assert keeper.repository.get(Show.create_id("Hamlet")).left == 106
+    finally:
+        keeper.close()
+
+
 def test_the_same_command_is_known_after_a_restart(store_url: str) -> None:
     add = AddSeats(show="Hamlet", seats=5)
     for duplicate in (False, True):
