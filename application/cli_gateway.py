@@ -13,10 +13,9 @@ from application.ports import PortFault
 from application.settings import Settings
 from sagaline import StoreUnusable
 from sagaline.assembly import environment, log_at
-from sagaline.cli.stores import refuse_missing
+from sagaline.cli.stores import refuse_foreign, refuse_missing
 from sagaline.cli.terminal import AsJson, print_json, show
 from sagaline.storage import Datastore, check
-from sagaline.storage.store import refuse_another
 
 program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
 
@@ -34,7 +33,7 @@ def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -
     datastore = Datastore.open(*log_at(environment(environment_of(ctx)), Payments))
     try:
         refuse_missing(datastore)
-        refuse_another(datastore, system_of(ctx, datastore).name)
+        refuse_foreign(datastore, system_of(ctx, datastore))
         check(datastore, Payments.name)
         known = _allow_refunds(datastore, order_id)
     finally:

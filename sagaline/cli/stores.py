@@ -63,7 +63,7 @@ class Stores:
         opened.callback(self.views.close)
         for datastore in self.datastores:
             refuse_missing(datastore)
-            _refuse_another(datastore, system)
+            refuse_foreign(datastore, system)
 
     @property
     def datastores(self) -> list[Datastore]:
@@ -105,7 +105,7 @@ def views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
     datastore = Datastore.open(*views_at(environment(dict(env))))
     try:
         refuse_missing(datastore)
-        _refuse_another(datastore, system)
+        refuse_foreign(datastore, system)
         yield datastore
     finally:
         datastore.close()
@@ -122,7 +122,8 @@ def refuse_missing(datastore: Datastore) -> None:
         _refuse(datastore, "it does not exist")
 
 
-def _refuse_another(datastore: Datastore, system: System) -> None:
+def refuse_foreign(datastore: Datastore, system: System) -> None:
+    """Raises StoreUnusable for a database that is no store, StoreOfAnotherSystem for another's."""
     if look(datastore) is None:
         _refuse(datastore, "it has no tables of Sagaline")
     refuse_another(datastore, system.name)

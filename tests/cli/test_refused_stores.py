@@ -183,3 +183,13 @@ def test_a_database_may_be_shared_with_another_program(sqlite_shop: CommandLine)
     assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
     with closing(sqlite3.connect(file_of(sqlite_shop))) as theirs:
         assert theirs.execute("SELECT x FROM theirs").fetchall() == [(7,)]
+
+
+def test_the_gateway_keeps_no_books_beside_a_database_that_is_no_store(
+    sqlite_shop: CommandLine,
+) -> None:
+    sql(file_of(sqlite_shop), "CREATE TABLE theirs (x)")
+    before = files_beside(file_of(sqlite_shop))
+    said = sqlite_shop.application("gateway", "allow-refunds", GOOD)
+    assert (said.status, "it has no tables of Sagaline" in said.errors) == (2, True)
+    assert files_beside(file_of(sqlite_shop)) == before
