@@ -31,6 +31,11 @@ class Program(TyperGroup):
         except BrokenPipeError:
             _drop_output()
             raise typer.Exit(0) from None
+        except OSError as error:
+            # A full disk behind the output, for one: what is on the store stays there.
+            _drop_output()
+            say(f"{_name(ctx)}: {error}")
+            raise typer.Exit(UNUSABLE) from error
         except (SagalineError, PersistenceError) as error:
             say(f"{_name(ctx)}: {error}")
             raise typer.Exit(UNUSABLE) from error

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,21 @@ def test_a_key_that_no_log_knows_is_said_to_be_unknown(settled: CommandLine) -> 
     said = settled.sagaline("timeline", "nobody")
     assert said.status == 1
     assert said.errors == "sagaline: No log has an event of nobody.\n"
+
+
+def test_a_full_disk_behind_the_output_is_said_in_one_line(settled: CommandLine) -> None:
+    command = [
+        sys.executable, "-m", "sagaline", "--app", SHOP, "--store", str(settled.store), "events",
+    ]  # fmt: skip
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command,
+            cwd=settled.folder,
+            env=settled.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "No space left on device" in done.stderr
