@@ -11,7 +11,7 @@ from application.cli_waiting import Timeout, Wait, await_tables
 from projections.order_detail import order as find_order
 from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
-from sagaline.cli.listing import Listing
+from sagaline.cli.listing import Listing, within_reach
 from sagaline.cli.program import needs_attention
 from sagaline.cli.terminal import AsJson, facts, moment, print_json, print_rows, say, show
 
@@ -27,8 +27,13 @@ class Status(StrEnum):
 
 WithStatus = Annotated[Status | None, typer.Option("--status", help="Orders of one status only.")]
 Customer = Annotated[str | None, typer.Option(metavar="C", help="Orders of customer C only.")]
-Limit = Annotated[int, typer.Option(min=0, metavar="N", help="At most N, newest first.")]
-Offset = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N.")]
+Limit = Annotated[
+    int,
+    typer.Option(min=0, metavar="N", callback=within_reach, help="At most N, newest first."),
+]
+Offset = Annotated[
+    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Leave out the first N.")
+]
 OrderId = Annotated[UUID, typer.Argument(metavar="ID", help="The order's id.")]
 
 

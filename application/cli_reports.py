@@ -10,7 +10,7 @@ from application.cli_waiting import Timeout, Wait, await_tables
 from projections.sales_by_day import sales as find_sales
 from projections.stock_level import stock_levels as find_stock_levels
 from projections.tables import sales_by_day, stock_level
-from sagaline.cli.listing import Listing
+from sagaline.cli.listing import Listing, within_reach
 from sagaline.cli.terminal import AsJson, print_rows, show
 
 SHOWN = 50
@@ -28,9 +28,14 @@ To = Annotated[
 ]
 Sku = Annotated[str | None, typer.Option(metavar="SKU", help="One article only.")]
 Limit = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help=f"At most N. [{SHOWN}; with --json all]")
+    int | None,
+    typer.Option(
+        min=0, metavar="N", callback=within_reach, help=f"At most N. [{SHOWN}; with --json all]"
+    ),
 ]
-Offset = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N.")]
+Offset = Annotated[
+    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Leave out the first N.")
+]
 
 
 def sales(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sagaline.cli.listing import within_reach
 from sagaline.cli.options import looking_into
 from sagaline.cli.stores import Log
 from sagaline.cli.terminal import AsJson, as_json, cell, fitting
@@ -21,7 +22,9 @@ LOOK = 0.05
 """Seconds between two looks for new events."""
 
 Application = Annotated[str | None, typer.Option(metavar="A", help="The log of A only.")]
-After = Annotated[int, typer.Option(min=0, metavar="N", help="Begin behind id N.")]
+After = Annotated[
+    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Begin behind id N.")
+]
 Type = Annotated[
     str | None,
     typer.Option(metavar="T", help="Only events of type T: Order.Placed, ReserveStock."),

@@ -12,8 +12,16 @@ from sagaline.cli.terminal import cell, screen, show
 GAP = 2
 """Columns between two columns."""
 
+MOST = 2**62
+"""More than any table has rows, and still a number that every database takes."""
+
 LEAST = 10
 """Columns that the rest of the line needs to be worth showing."""
+
+
+def within_reach(count: int | None) -> int | None:
+    """A number of rows that somebody asks for: beyond MOST all numbers mean the same."""
+    return count if count is None else min(count, MOST)
 
 
 class Listing:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sagaline.cli.listing import Listing
+from sagaline.cli.listing import Listing, within_reach
 from sagaline.cli.options import looking_into
 from sagaline.cli.program import needs_attention
 from sagaline.cli.sagas_act import abandon, cancel, retry, skip
@@ -22,7 +22,12 @@ program = typer.Typer(help="Look at saga instances, and act on one.", no_args_is
 InState = Annotated[State | None, typer.Option("--state", help="Those in one state only.")]
 Limit = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help=f"At most N, newest first. [{SHOWN}; with --json all]"),
+    typer.Option(
+        min=1,
+        metavar="N",
+        callback=within_reach,
+        help=f"At most N, newest first. [{SHOWN}; with --json all]",
+    ),
 ]
 
 

@@ -143,3 +143,14 @@ def test_the_gateway_grants_a_refund_that_it_refused(settled: CommandLine) -> No
 def test_the_gateway_of_a_shop_that_is_not_there_is_not_made(sqlite_shop: CommandLine) -> None:
     assert sqlite_shop.application("gateway", "allow-refunds", GOOD).status == 2
     assert not list(sqlite_shop.folder.parent.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    "query", ["orders --limit", "orders --offset", "stock-levels --limit", "stock-levels --offset"]
+)
+def test_who_asks_for_more_than_a_database_can_count_gets_what_there_is(
+    settled: CommandLine, query: str
+) -> None:
+    found = settled.application(*query.split(), "99999999999999999999", "--json")
+    assert found.status == 0
+    assert bool(found.json) is query.endswith("--limit")
