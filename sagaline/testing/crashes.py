@@ -29,17 +29,26 @@ def crashed(
     participants: Mapping[str, Casting],
     scripts: Sequence[Script],
 ) -> Iterator[Crash]:
-    """Each script, played twice for each of its commits: with a crash before it, and behind it."""
+    """Each script, played twice for each of its commits: with a crash before it, and behind it.
+
+    A crash must leave no trace: not even in what the saga has recorded.
+    """
     performance = Performance(saga, participants)
     with closing(performance.stage):
         for script in scripts:
             commits = Commits()
-            yield _played(saga, performance, start, script, commits, "without a crash")
+            calm = _played(saga, performance, start, script, commits, "without a crash")
+            yield calm
             for number in range(1, commits.count + 1):
                 for before in (True, False):
                     crash = Commits(number, before=before)
                     where = f"everything crashes {'before' if before else 'behind'} commit {number}"
-                    yield _played(saga, performance, start, script, crash, where)
+                    played = _played(saga, performance, start, script, crash, where)
+                    if list(played.story.lines()) != list(calm.story.lines()):
+                        played.wrong.append(
+                            "without the crash the saga would have recorded something else"
+                        )
+                    yield played
 
 
 def _played(

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sagaline.journal import Journal, journal_id
 from sagaline.saga import Saga
@@ -22,6 +22,7 @@ class _Later(NamedTuple):
     at: datetime
     number: int
     key: str
+    request: UUID
     cue: Cue
 
 
@@ -110,11 +111,22 @@ class Performance:
 
     def _take(self, request: Journal.Requested) -> Sequence[Any]:
         said: list[Any] = []
-        for cue in self.casts[request.originator_id].take(request):
+        cast = self.casts[request.originator_id]
+        self._forget(request)
+        for cue in cast.take(request):
             if cue.after <= NOW:
                 said.append(cue.say())
             else:
-                at = self.stage.now + cue.after
-                key = self.casts[request.originator_id].key
-                heappush(self._later, _Later(at, next(self._number), key, cue))
+                later = self.stage.now + cue.after, next(self._number)
+                heappush(self._later, _Later(*later, cast.key, _id_of(request), cue))
         return [each for each in said if each is not None]
+
+    def _forget(self, request: Journal.Requested) -> None:
+        """A command that is given once more after a crash is answered as if for the first time."""
+        self._later = [each for each in self._later if each.request != _id_of(request)]
+        heapify(self._later)
+
+
+def _id_of(request: Journal.Requested) -> UUID:
+    """One attempt at a command."""
+    return uuid5(request.command.id, str(request.attempt))

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from sagaline import course
 from sagaline.commands import Command
+from sagaline.follower import Follower
 from sagaline.journal import Status
 from sagaline.saga import PIVOT, Saga, step
 from sagaline.testing import SimulatedParticipant, fault_matrix
@@ -187,6 +188,25 @@ def test_an_engine_that_is_broken_is_found(
     monkeypatch.setattr(course, broken, value)
     saga: Mapping[str, tuple[type[Saga], Any]] = {"_BEHIND_US": (Gluttony, happened_small())}
     story_of(*saga.get(broken, (BookTrip, None)))
+
+
+def commit_in_two(self: Any, positions: Mapping[str, int], write: Callable[[Any], None]) -> None:
+    """What follows from a batch is on disk before the position is."""
+    with self.datastore.write() as connection:
+        write(connection)
+    whole_commit(self, positions, lambda _: None)
+
+
+whole_commit = Follower._commit
+
+
+def test_a_follower_that_commits_in_two_parts_is_found_by_a_crash_between_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Follower, "_commit", commit_in_two)
+    story = story_of(Gluttony, start=LARGE)
+    assert "everything crashes behind commit" in story
+    assert "without the crash the saga would have recorded something else" in wrong_in(story)
 
 
 class Secret:
