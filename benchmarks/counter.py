@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import IO, cast
 
-from benchmarks.baskets import Basket
+from benchmarks.basket import Basket
 from benchmarks.process import Process, WentWrong
 from benchmarks.workload import lines_of
 

@@ -26,7 +26,8 @@ from application.intake import Accepted, read_orders
 from application.inventory import Inventory
 from application.orders import Orders
 from application.system import system
-from benchmarks.baskets import Baskets, json_lines, load
+from benchmarks.basket import json_lines
+from benchmarks.baskets import Baskets, load
 from projections.tables import order_list, payment_ledger, stock_level
 from sagaline import Command, Runner, rebuild, timeline
 from sagaline.cli.terminal import counted

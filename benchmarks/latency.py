@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 
-from benchmarks.baskets import SEED, Basket
+from benchmarks.basket import SEED, Basket
 from benchmarks.figure import Asked, Figure
 from benchmarks.laboratory import SQLITE, Laboratory
 from benchmarks.made_orders import articles, made_orders

@@ -5,7 +5,7 @@ from random import Random
 from uuid import UUID
 
 from application.intake import MAX_QUANTITY
-from benchmarks.baskets import SEED, Basket, Line, country, payment_method
+from benchmarks.basket import SEED, Basket, Line, country, payment_method
 
 LINES = 3
 ARTICLES = 1_000

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple
 
-from benchmarks.baskets import Basket, json_lines
+from benchmarks.basket import Basket, json_lines
 from benchmarks.counter import Counter
 from benchmarks.process import Process, started, told
 from benchmarks.watcher import Watcher

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO, cast
 
 from application.orders import Orders
-from benchmarks.baskets import SEED
+from benchmarks.basket import SEED
 from benchmarks.figure import Asked, Figure
 from benchmarks.laboratory import Laboratory
 from benchmarks.made_orders import made_orders

@@ -8,7 +8,7 @@ from typing import Self
 from sqlalchemy import func, select
 
 from application.system import system
-from benchmarks.baskets import Basket
+from benchmarks.basket import Basket
 from benchmarks.process import LIMIT, Process, WentWrong
 from projections.tables import order_list
 from sagaline import Runner

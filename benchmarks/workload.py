@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from application.commands import PlaceOrder
 from application.intake import Accepted, read_orders
-from benchmarks.baskets import Basket, Baskets, json_lines, load
+from benchmarks.basket import Basket, json_lines, stock_for
 from benchmarks.made_orders import made_orders
 from benchmarks.process import WentWrong
 
@@ -32,6 +32,9 @@ class Workload:
     @classmethod
     def real(cls, warm_up: int, count: int) -> "Workload":
         """Real baskets, eleven lines each on average."""
+        # Here, because it loads what only those need who want real baskets.
+        from benchmarks.baskets import load
+
         orders = load(warm_up + count).baskets
         return cls(orders[:warm_up], orders[warm_up:])
 
@@ -42,7 +45,7 @@ class Workload:
     @property
     def stock(self) -> dict[str, int]:
         """Pieces of each article that all orders together need."""
-        return Baskets([*self.warm_up, *self.orders], 0).stock()
+        return stock_for([*self.warm_up, *self.orders])
 
 
 def lines_of(baskets: Sequence[Basket]) -> str:
