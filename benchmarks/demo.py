@@ -29,7 +29,7 @@ from application.system import system
 from benchmarks.basket import json_lines
 from benchmarks.baskets import Baskets, load
 from projections.tables import order_list, payment_ledger, stock_level
-from sagaline import Command, Runner, rebuild, timeline
+from sagaline import Command, Rebuilt, Runner, rebuild, timeline
 from sagaline.cli.terminal import counted
 from sagaline.garbage import leave_in_peace
 
@@ -94,13 +94,7 @@ def _introduce(console: Console, baskets: Baskets) -> None:
 
 def _run(runner: Runner, baskets: Baskets) -> Ran:
     stock, orders = stock_of(baskets), list(orders_of(baskets))
-    columns = (
-        TextColumn("{task.description:<16}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with _bars() as progress:
         receive = progress.add_task("stock received", total=len(stock))
         place = progress.add_task("orders placed", total=len(orders))
         finish = progress.add_task("orders finished", total=len(orders))
@@ -197,21 +191,37 @@ def _show_compensated(console: Console, runner: Runner) -> None:
     if order_id is None:
         return
     console.print(f"one compensated order: {order_id}")
-    table = Table("#", "application", "event")
+    table = Table("hop", "application", "event")
     for each in timeline(runner.apps, str(order_id)):
         table.add_row(str(each.hop), each.application, each.name)
     console.print(table)
 
 
+def _bars(*, transient: bool = False) -> Progress:
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=transient)
+
+
 def _show_rebuild(console: Console, url: str) -> bool:
     console.print("rebuild of every read table from the logs, compared with the live one:")
-    same = True
-    for each in rebuild(system, {"SQLALCHEMY_URL": url}, verify=True):
-        same = same and not each.differences
+    done: list[Rebuilt] = []
+    with _bars(transient=True) as bars:
+        bar = bars.add_task("rebuilt", total=None)
+
+        def progress(view: str, passed: int, total: int) -> None:
+            bars.update(bar, description=view, completed=passed, total=total)
+
+        done += rebuild(system, {"SQLALCHEMY_URL": url}, verify=True, progress=progress)
+    for each in done:
         verdict = "[green]the same[/]" if not each.differences else "[red]different[/]"
         rows = f"{each.rows:>8,} {'row' if each.rows == 1 else 'rows'}"
         console.print(f"  {each.view:<16} {rows:<13}  {verdict}")
-    return same
+    return not any(each.differences for each in done)
 
 
 def _invite(console: Console, url: str) -> None:
