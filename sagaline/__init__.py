@@ -18,8 +18,9 @@ from sagaline.errors import (
 )
 from sagaline.faults import CommandFaulted
 from sagaline.handlers import handles
-from sagaline.journal import Journal, State
+from sagaline.journal import Journal
 from sagaline.message import Message
+from sagaline.progress import State
 from sagaline.reactions import reacts_to
 from sagaline.read_model import ReadModel, project
 from sagaline.rebuild import Rebuilt, rebuild, roll_back

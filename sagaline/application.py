@@ -7,11 +7,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from eventsourcing.application import Repository
-from eventsourcing.persistence import EventStore, IntegrityError, Mapper
+from eventsourcing.persistence import IntegrityError, Mapper
 from eventsourcing.system import ProcessApplication, RecordingEvent
 from eventsourcing.utils import EnvType
 
@@ -25,14 +25,13 @@ from sagaline.handlers import Handler
 from sagaline.journal import Journal
 from sagaline.message import Message, Trace, position
 from sagaline.reactions import Reaction, Repeat, reactions_of
+from sagaline.repository import UnitRepository
 from sagaline.retry import Retry
 from sagaline.storage import Datastore, ProcessRecorder
 from sagaline.storage.commands import KnownCommand, known_commands, remember_commands
 from sagaline.storage.followers import bump
 from sagaline.timers import CancelTimer, SetTimer, timer_of
 from sagaline.unit import Unit
-
-A = TypeVar("A")
 
 PORT_PAUSE = timedelta(seconds=5)
 """How long a timer's command waits when the port that it asks has failed."""
@@ -53,31 +52,6 @@ class Receipt:
     position: str | None
     duplicate: bool = False
     error: Exception | None = None
-
-
-class UnitRepository(Repository[UUID]):
-    """Upstream's repository, which looks into the current unit of work first."""
-
-    def __init__(self, event_store: EventStore[UUID], unit: Callable[[], Unit | None]) -> None:
-        super().__init__(event_store)
-        self._unit = unit
-
-    def get(self, aggregate_id: UUID, **kwargs: Any) -> Any:
-        """The aggregate, the same object for every handler of a batch.
-
-        Raises AggregateNotFoundError where there is none.
-        """
-        unit = self._unit()
-        if unit is None or kwargs.get("version") is not None:
-            return super().get(aggregate_id, **kwargs)
-        return unit.get(aggregate_id)
-
-    def find(self, aggregate: type[A], ids: Sequence[UUID]) -> list[A | None]:
-        """Several aggregates in one read, in the order of their ids; None where there is none."""
-        unit = self._unit()
-        if unit is None:
-            return [self.get(each) if each in self else None for each in ids]
-        return unit.find(ids)
 
 
 class Application(ProcessApplication[UUID]):

@@ -13,16 +13,8 @@ from uuid import uuid5
 from sagaline.commands import Command
 from sagaline.errors import NoCommand
 from sagaline.faults import CommandFaulted
-from sagaline.journal import (
-    Answer,
-    Journal,
-    Outcome,
-    Progress,
-    Role,
-    State,
-    Status,
-    requested,
-)
+from sagaline.journal import Journal, requested
+from sagaline.progress import Answer, Outcome, Progress, Role, State, Status
 from sagaline.retry import Retry
 from sagaline.saga import PIVOT, RETRIABLE, Ask, Closing, Saga, Step
 from sagaline.timers import CancelTimer, SetTimer, StepDue, StepTimedOut, TimerChange

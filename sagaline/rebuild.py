@@ -19,7 +19,6 @@ from sagaline.assembly import environment, views_at
 from sagaline.errors import (
     DefinitionError,
     FencedOut,
-    NothingToRollBack,
     RebuildBusy,
     RebuildFailed,
     RebuildUnderWay,
@@ -37,16 +36,11 @@ from sagaline.storage.read_tables import (
     count_rows,
     differing_keys,
     drop_table,
-    fingerprints,
     forget_follower,
-    has_table,
     lock_follower,
-    move_letters,
-    place_follower,
-    record_fingerprint,
-    rename_table,
     shadows,
 )
+from sagaline.swap import swap_back, swap_in
 from sagaline.system import System
 from sagaline.tail import message_of
 
@@ -118,7 +112,7 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
     """
     models = _chosen(system, views)
     with _views(system, environment(env)) as datastore, datastore.write() as connection:
-        return [_rolled_back(connection, each.table.name) for each in models]
+        return [swap_back(connection, each.table.name) for each in models]
 
 
 @contextmanager
@@ -341,17 +335,8 @@ class _Rebuild:
         return [", ".join(str(part) for part in key) for key in found]
 
     def _swap(self, connection: Connection) -> None:
-        old = f"{self._view}@old"
-        forget_follower(connection, old)
-        drop_table(connection, _old_of(self._view))
-        place_follower(connection, old, standing(connection, self._view).positions)
-        record_fingerprint(connection, old, fingerprints(connection).get(self._view, ""))
-        # What the live follower had parked is in the new table.
-        move_letters(connection, self._view, old)
-        rename_table(connection, self._view, _old_of(self._view))
-        rename_table(connection, self._projector.table.name, self._view)
-        place_follower(connection, self._view, self._positions)
-        record_fingerprint(connection, self._view, fingerprint(self._model))
+        shadow = self._projector.table.name
+        swap_in(connection, self._view, shadow, self._positions, fingerprint(self._model))
         forget_follower(connection, self._name)
 
     def _drop(self, connection: Connection, name: str) -> None:
@@ -360,33 +345,10 @@ class _Rebuild:
             forget_follower(connection, name)
 
 
-def _rolled_back(connection: Connection, view: str) -> str:
-    old = _old_of(view)
-    if not has_table(connection, old):
-        raise NothingToRollBack(view=view)
-    follower, made_by = f"{view}@old", fingerprints(connection)
-    live = lock_follower(connection, view).positions
-    before = standing(connection, follower).positions
-    spare = f"{view}__spare"
-    for one, two in ((view, spare), (old, view), (spare, old)):
-        rename_table(connection, one, two)
-    for one, two in ((view, spare), (follower, view), (spare, follower)):
-        move_letters(connection, one, two)
-    place_follower(connection, view, before)
-    place_follower(connection, follower, live)
-    record_fingerprint(connection, view, made_by.get(follower, ""))
-    record_fingerprint(connection, follower, made_by.get(view, ""))
-    return view
-
-
 def _table_of(shadow: str) -> str:
     """The table of a shadow follower: ``order_list@7:3f2a`` keeps its rows in order_list__7."""
     view, _, rest = shadow.partition("@")
     return f"{view}__{rest.partition(':')[0]}"
-
-
-def _old_of(view: str) -> str:
-    return f"{view}__old"
 
 
 def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:

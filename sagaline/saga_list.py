@@ -3,7 +3,8 @@
 from sqlalchemy import Column, Index, MetaData, Table, Text
 
 from sagaline.columns import Moment, Uuid
-from sagaline.journal import Action, Answer, Journal, Outcome, Role, State
+from sagaline.journal import Journal
+from sagaline.progress import Action, Answer, Outcome, Role, State
 from sagaline.read_model import ReadModel, project
 from sagaline.rows import Row
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from sagaline.course import Course
 from sagaline.errors import InterventionRefused
-from sagaline.journal import Action, Journal, Role, State, Status
+from sagaline.journal import Journal
+from sagaline.progress import Action, Role, State, Status
 from sagaline.saga import PIVOT
 from sagaline.timers import CancelTimer
 

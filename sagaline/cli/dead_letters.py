@@ -24,7 +24,7 @@ from sagaline.cli.terminal import (
 )
 from sagaline.dead_letters import discard, retry
 from sagaline.errors import LetterUnknown
-from sagaline.journal import Action
+from sagaline.progress import Action
 from sagaline.runner import Runner
 from sagaline.steering import Person
 from sagaline.storage import Datastore

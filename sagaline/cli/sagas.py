@@ -12,7 +12,7 @@ from sagaline.cli.sagas_show import show_saga
 from sagaline.cli.standing import sagas, sagas_by_state
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, moment, print_rows, show
-from sagaline.journal import State
+from sagaline.progress import State
 
 SHOWN = 50
 """Instances shown to people, where nothing else is asked for."""

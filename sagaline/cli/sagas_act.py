@@ -15,8 +15,9 @@ from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, print_json, say
 from sagaline.clock import StoreClock
 from sagaline.instances import find_instance, instances_of_key
-from sagaline.journal import Action, Journal
+from sagaline.journal import Journal
 from sagaline.process import SagaProcess
+from sagaline.progress import Action
 from sagaline.steering import Person, Steering
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")]

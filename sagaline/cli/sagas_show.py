@@ -11,7 +11,7 @@ from sagaline.cli.sagas_act import Id
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, facts, moment, print_json, show
 from sagaline.instances import Instance, find_instance
-from sagaline.journal import Action, Progress
+from sagaline.progress import Action, Progress
 from sagaline.steering import Steering
 from sagaline.timeline import Entry
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from sagaline.cli.stores import Stores
-from sagaline.journal import State
+from sagaline.progress import State
 from sagaline.read_model import fingerprint
 from sagaline.saga_list import saga_list
 from sagaline.storage.dead_letters import Letter, all_letters, count_letters

@@ -13,7 +13,7 @@ from sagaline.cli.program import needs_attention
 from sagaline.cli.standing import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, duration, facts, print_json, show
-from sagaline.journal import State
+from sagaline.progress import State
 from sagaline.status import Place, places, timers_pending
 from sagaline.storage.followers import all_fences
 from sagaline.storage.leases import owners

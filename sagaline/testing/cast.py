@@ -6,7 +6,8 @@ from typing import Any
 from uuid import uuid5
 
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal, Role
+from sagaline.journal import Journal
+from sagaline.progress import Role
 from sagaline.saga import Saga
 from sagaline.testing.aggregates import Happened
 from sagaline.testing.faults import NOW, Cue, Fault, Place

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sagaline.journal import Role, State
+from sagaline.progress import Role, State
 from sagaline.saga import Saga
 from sagaline.testing.aggregates import Happened
 from sagaline.testing.cast import Cast, Casting, Script

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
-from sagaline.journal import Role
+from sagaline.progress import Role
 from sagaline.retry import Retry
 from sagaline.saga import RETRIABLE, Saga
 from sagaline.steps import PIVOT, Kind

@@ -13,7 +13,8 @@ from typing_extensions import override
 from sagaline.commands import Command
 from sagaline.course import Course
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal, State, Status
+from sagaline.journal import Journal
+from sagaline.progress import State, Status
 from sagaline.saga import Saga
 from sagaline.steering import Steering
 from sagaline.testing.aggregates import ENVELOPE, SOMEONE, Happened

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from sagaline.application import Application, Receipt
 from sagaline.commands import Command
-from sagaline.journal import Journal, Role, State, Status, journal_id
+from sagaline.journal import Journal, journal_id
 from sagaline.process import SagaProcess
+from sagaline.progress import Role, State, Status
 from sagaline.read_model import ReadModel
 from sagaline.saga import Saga
 from sagaline.steering import Steering

@@ -6,7 +6,8 @@ from typing import Any
 
 from sagaline.commands import Command
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Answer, Journal, Outcome, Role
+from sagaline.journal import Journal
+from sagaline.progress import Answer, Outcome, Role
 from sagaline.timers import StepDue, StepTimedOut
 
 

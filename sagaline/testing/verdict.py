@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from sagaline.journal import Journal, Role, State, Status
+from sagaline.journal import Journal
+from sagaline.progress import Role, State, Status
 from sagaline.retry import Retry
 from sagaline.saga import NO_EFFECT, Saga
 from sagaline.steps import Kind

@@ -14,8 +14,9 @@ from domain.reservation import ReservedLine
 from sagaline import Application, Command
 from sagaline.assembly import environment
 from sagaline.follower import Follower
-from sagaline.journal import Role, requested
+from sagaline.journal import requested
 from sagaline.participant import Participant
+from sagaline.progress import Role
 from sagaline.storage import EventRow
 from sagaline.storage.dead_letters import all_letters
 from sagaline.storage.timers import first_dues

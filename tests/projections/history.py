@@ -19,8 +19,9 @@ from domain.reservation import Reservation, ReservedLine
 from domain.shipment import Shipment
 from domain.stock import Stock
 from projections import READ_MODELS
-from sagaline.journal import Journal, Role, State, journal_id, requested
+from sagaline.journal import Journal, journal_id, requested
 from sagaline.message import Message
+from sagaline.progress import Role, State
 from sagaline.projector import Projector
 from sagaline.read_model import ReadModel
 from sagaline.storage import Datastore

@@ -15,7 +15,8 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.order_timeline import LONGEST, OrderTimeline, name_of, summary
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Action, Answer, Journal, Outcome, Role, State, requested
+from sagaline.journal import Journal, requested
+from sagaline.progress import Action, Answer, Outcome, Role, State
 from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
 from tests.projections.history import SHIP_TO, event, line, usd
 

@@ -7,7 +7,8 @@ import pytest
 
 from sagaline.course import Course, Timing
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal, Role, State
+from sagaline.journal import Journal
+from sagaline.progress import Role, State
 from sagaline.retry import Retry, minutes, seconds
 from sagaline.testing import given
 from sagaline.testing.sagas import GivenSaga

@@ -9,7 +9,8 @@ from eventsourcing.persistence import JSONTranscoder
 from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.codec import TypedMapper, loaded_class
-from sagaline.journal import Answer, Journal, Outcome, Role, State, Status, journal_id, requested
+from sagaline.journal import Journal, journal_id, requested
+from sagaline.progress import Answer, Outcome, Role, State, Status
 from sagaline.testing import given
 from sagaline.testing.sagas import GivenSaga
 from tests.sagas.trip import (

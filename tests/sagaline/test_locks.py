@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sagaline.journal import State
 from sagaline.process import process_of
+from sagaline.progress import State
 from sagaline.saga import NO_EFFECT, Saga, locks, on_compensated, step
 from sagaline.steering import Person
 from sagaline.storage.locks import all_claims

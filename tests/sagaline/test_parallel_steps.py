@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sagaline.errors import NoCommand
-from sagaline.journal import Journal, State, Status
+from sagaline.journal import Journal
+from sagaline.progress import State, Status
 from sagaline.saga import NO_EFFECT, Saga, step
 from sagaline.testing import given
 from sagaline.testing.sagas import GivenSaga

@@ -9,10 +9,11 @@ from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.course import Timing
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal, State, journal_id
+from sagaline.journal import Journal, journal_id
 from sagaline.message import Message
 from sagaline.participant import Participant
 from sagaline.process import SagaProcess, process_of
+from sagaline.progress import State
 from sagaline.retry import Retry, minutes
 from sagaline.saga import NO_EFFECT, Saga, on_compensated, step
 from sagaline.storage import LogRow

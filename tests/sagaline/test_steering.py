@@ -6,7 +6,8 @@ import pytest
 
 from sagaline.errors import InterventionRefused
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Action, Journal, State
+from sagaline.journal import Journal
+from sagaline.progress import Action, State
 from sagaline.retry import minutes, seconds
 from sagaline.steering import Person, Steering
 from sagaline.testing import given

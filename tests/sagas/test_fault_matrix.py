@@ -11,7 +11,7 @@ from typing_extensions import override
 from sagaline import course
 from sagaline.commands import Command
 from sagaline.follower import Follower
-from sagaline.journal import Status
+from sagaline.progress import Status
 from sagaline.saga import PIVOT, Saga, step
 from sagaline.testing import SimulatedParticipant, fault_matrix
 from sagas.order_fulfilment import OrderFulfilment

@@ -10,7 +10,7 @@ from domain.payment import PaymentCaptured
 from domain.reservation import StockDispatched, StockReserved
 from domain.shipment import ShipmentBooked
 from sagaline.commands import Command
-from sagaline.journal import State
+from sagaline.progress import State
 from sagaline.retry import minutes
 from sagaline.saga import NO_EFFECT, Saga, step
 from sagaline.testing import given, happened

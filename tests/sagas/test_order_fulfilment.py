@@ -31,7 +31,7 @@ from domain.reservation import (
     StockReserved,
 )
 from domain.shipment import ShipmentBooked, ShipmentRefused
-from sagaline.journal import State
+from sagaline.progress import State
 from sagaline.retry import minutes, seconds
 from sagaline.saga import PIVOT, RETRIABLE
 from sagaline.testing import given, happened

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from sagaline.codec import TypedMapper
 from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal, Role, State, Status
+from sagaline.journal import Journal
+from sagaline.progress import Role, State, Status
 from sagaline.saga import NO_EFFECT, PIVOT, Saga
 from sagaline.steering import Person, Steering
 from sagaline.testing.sagas import GivenSaga, given_saga
