@@ -121,7 +121,7 @@ class _Copy:
         """An event, as it is in this copy."""
         stream, version = row["originator_id"], row["originator_version"]
         if stream in log.moves:
-            version += self._number * 7 * log.moves[stream]
+            version += self._number * log.moves[stream]
         else:
             stream = self._id(stream)
         return {
