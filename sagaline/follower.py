@@ -17,7 +17,7 @@ from sagaline.storage.dead_letters import Letter, add_letters, delete_letter, pa
 from sagaline.storage.followers import advance, register, standing
 from sagaline.storage.timers import delete_timers, due_timers, hold_timers
 from sagaline.tail import Tail
-from sagaline.timers import timer_id, timer_message, timer_of
+from sagaline.timers import retries, timer_id, timer_message, timer_of
 
 BATCH = 500
 """Events taken at once: a larger batch gains little, a smaller one pays a commit for fewer."""
@@ -118,17 +118,18 @@ class Follower:
             self.forget()
             raise
 
-    def fire(self, now: float) -> bool:
+    def fire(self, now: float, at_head: bool = True) -> bool:
         """Fires the timers due by `now` (seconds since 1970); says whether there were any.
 
-        To be called when every log has been read to its head, so that an answer that is already
-        in a log comes before the timeout that it beats.
+        `at_head` says that every log has been read to its head, so that an answer that is already
+        in a log comes before the timeout that it beats. Else only retries fire.
         """
         try:
             if self._fence is None:
                 self._stand()
             with self.datastore.read() as connection:
-                timers = due_timers(connection, self.name, now, self._limit)
+                topics = None if at_head else retries()
+                timers = due_timers(connection, self.name, now, self._limit, topics)
             messages = [timer_message(self.name, each) for each in timers]
             if messages:
                 self._run(messages, {})

@@ -9,7 +9,7 @@ from eventsourcing.utils import construct_topic
 
 from sagaline.commands import Command
 from sagaline.errors import DefinitionError
-from sagaline.timers import command_class
+from sagaline.timers import Again, command_class
 
 Making = Callable[[Any, Any], Command | None]
 """A method of an application: from an event to a command, or to nothing."""
@@ -81,7 +81,7 @@ def reacts_to(*events: type) -> Callable[[Making], Reaction]:
     return declare
 
 
-class Repeat(Command):
+class Repeat(Again):
     """A command of this application that is tried again, and for which time: a timer holds it."""
 
     topic: str

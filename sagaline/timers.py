@@ -44,7 +44,15 @@ class StepTimedOut(Command, key="saga_key"):
     step: str
 
 
-class StepDue(Command, key="saga_key"):
+class Again(Command):
+    """A pause is over: what has failed is to be tried again, with the key that it had.
+
+    It fires when it is due, also while its follower is behind: nothing that is still to be heard
+    could make it wrong. Else what is tried again would come too late wherever there is much to do.
+    """
+
+
+class StepDue(Again, key="saga_key"):
     """The pause before a step's, or an undo's, next attempt is over."""
 
     saga_key: str
@@ -111,3 +119,8 @@ def _subclasses(cls: type[Command]) -> Iterator[type[Command]]:
     for each in cls.__subclasses__():
         yield each
         yield from _subclasses(each)
+
+
+def retries() -> list[str]:
+    """The topics of the timers that need not wait until their follower is at the head."""
+    return [construct_topic(each) for each in Again.__subclasses__()]

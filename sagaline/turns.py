@@ -133,8 +133,9 @@ class Turns:
         self._next_due = min((dues.get(each.name, inf) for each in held), default=inf)
         fired = False
         for follower in held:
-            if dues.get(follower.name, inf) <= now and self._at_head(follower):
-                fired |= self._guarded(follower.name, partial(follower.fire, now))
+            if dues.get(follower.name, inf) <= now:
+                fire = partial(follower.fire, now, self._at_head(follower))
+                fired |= self._guarded(follower.name, fire)
         return fired
 
     def _at_head(self, follower: Follower) -> bool:

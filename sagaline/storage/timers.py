@@ -52,15 +52,19 @@ def hold_timers(connection: Connection, follower: str, ids: Collection[str]) -> 
         connection.execute(_hold, [{"owner": follower, "timer": each} for each in ids])
 
 
-def due_timers(connection: Connection, follower: str, now: float, limit: int) -> list[TimerRow]:
-    """The timers due by `now`, the longest due first."""
+def due_timers(
+    connection: Connection,
+    follower: str,
+    now: float,
+    limit: int,
+    topics: Collection[str] | None = None,
+) -> list[TimerRow]:
+    """The timers due by `now`, the longest due first; all of them, or those of some topics."""
     columns = [timers.c[name] for name in TimerRow._fields]
-    query = (
-        select(*columns)
-        .where(timers.c.follower == follower, timers.c.due_at <= now)
-        .order_by(timers.c.due_at, timers.c.id)
-        .limit(limit)
-    )
+    query = select(*columns).where(timers.c.follower == follower, timers.c.due_at <= now)
+    if topics is not None:
+        query = query.where(timers.c.topic.in_(topics))
+    query = query.order_by(timers.c.due_at, timers.c.id).limit(limit)
     return [TimerRow(*row) for row in connection.execute(query)]
 
 

@@ -346,6 +346,35 @@ def test_an_answer_that_is_in_a_log_beats_the_timeout(store_url: str) -> None:
         assert wrong(led.runner) == []
 
 
+class StumblingBank(GoodBank):
+    """Fails the first time that anybody asks."""
+
+    @override
+    def answer(self, key: str) -> Paid:
+        if self.asked.total() == 1:
+            raise ConnectionError("no line")
+        return Paid("at last")
+
+
+def test_a_retry_does_not_wait_for_a_backlog_and_a_timeout_does(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.runner.get(Till).bank = StumblingBank()
+        led.open()
+        led.want(wish())
+        led.settle()
+        led.clock.turn(11 * MINUTE)
+        # The pause is over, and so is the time of the step. More guests have come than are heard.
+        led.want(wish("Bea"))
+        led.look()
+        assert not at_head(led, "Evening")
+        evening, now = led.followers["Evening"], led.clock().timestamp()
+        assert evening.fire(now, at_head=False)
+        assert not evening.fire(now, at_head=False)
+        led.settle()
+        assert statuses(led.runner) == {"confirmed": 2}
+        assert wrong(led.runner) == []
+
+
 def test_a_look_at_the_log_that_fails_is_no_look_to_the_end_of_it(postgres_store: str) -> None:
     with hands(postgres_store) as led:
         led.look()
