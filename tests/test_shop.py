@@ -103,6 +103,7 @@ def open_shop(url: str, changed: Mapping[str, Timing] | None = None) -> Iterator
         "shop",
         applications=APPLICATIONS,
         sagas=[OrderFulfilment],
+        unlocked=[OrderFulfilment],
         read_models=READ_MODELS,
         timings={OrderFulfilment: steps},
     )
