@@ -90,12 +90,16 @@ def test_an_order_turns_back_from_attention_when_its_saga_is_resumed(parked: Com
     assert parked.sagaline("sagas", "retry", STUCK).status == 0
     with parked.started("sagaline", "run", "--only", "order_list", "saga_list"):
         until(lambda: status_of(parked, STUCK)[0] == "placed")
+        until(lambda: compensating(parked) == [STUCK])
     assert status_of(parked, STUCK) == ("placed", None)
-    listed = parked.sagaline("sagas", "list", "--state", "compensating", "--json").json
-    assert [each["key"] for each in listed] == [STUCK]
     # It is refused again, three times, and waits for a person again.
     assert parked.process("sagaline", "run", "--until-settled").status == 1
     assert status_of(parked, STUCK)[0] == "attention"
+
+
+def compensating(run: CommandLine) -> list[str]:
+    listed = run.sagaline("sagas", "list", "--state", "compensating", "--json").json
+    return [each["key"] for each in listed]
 
 
 def test_a_person_acts_while_a_runner_is_at_work(parked: CommandLine) -> None:
