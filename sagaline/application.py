@@ -218,10 +218,10 @@ class Application(ProcessApplication[UUID]):
 
     def _faulted(self, message: Message, command: Command, fault: Fault) -> Iterable[Any]:
         """A saga hears of a fault and tries again; nobody hears of a timer's, so it is set anew."""
-        if self.reactions or isinstance(message.event, Journal.Requested):
-            told = [CommandFaulted.of(command, self.attempt, fault.reason)]
-            led = isinstance(message.event, Journal.Requested)
-            return told if led else [*told, *self.faulted(command, fault.reason)]
+        led = isinstance(message.event, Journal.Requested)
+        if led or self.reactions:
+            told = CommandFaulted.of(command, self.attempt, fault.reason)
+            return [told, *(() if led else self.faulted(command, fault.reason))]
         self.set_timer(SetTimer(timer_of(message), PORT_PAUSE, command))
         return ()
 

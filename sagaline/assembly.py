@@ -9,14 +9,13 @@ from sqlalchemy import Connection
 
 from sagaline.application import Application
 from sagaline.clock import StoreClock
-from sagaline.codec import loaded_class
+from sagaline.codec import unknown_topics
 from sagaline.errors import (
     DefinitionError,
     LogTooShort,
     SagasInTheWay,
     StoreUnusable,
     UnknownEvents,
-    UnknownTopic,
 )
 from sagaline.follower import Follower
 from sagaline.participant import Participant
@@ -111,7 +110,7 @@ class Assembly:
 
     def _check_topics(self, name: str, after: int) -> None:
         app = self.apps[name]
-        unknown = [each for each in app.recorder.topics_since(after) if not _known(each)]
+        unknown = unknown_topics(app.recorder.topics_since(after))
         if unknown:
             raise UnknownEvents(
                 url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
@@ -228,11 +227,3 @@ def _checked(system: System, only: Collection[str]) -> frozenset[str]:
             cure=f"Choose among {', '.join(system.leaders_of)}.",
         )
     return frozenset(only)
-
-
-def _known(topic: str) -> bool:
-    try:
-        loaded_class(topic)
-    except UnknownTopic:
-        return False
-    return True

@@ -11,8 +11,7 @@ from sagaline.cli.program import needs_attention
 from sagaline.cli.standing import out_of_date
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, facts, print_json, show
-from sagaline.codec import loaded_class
-from sagaline.errors import UnknownTopic
+from sagaline.codec import unknown_topics
 from sagaline.versions import Verdict, verdicts
 
 SHOWN = 20
@@ -66,17 +65,9 @@ def _sagas(stores: Stores) -> Iterator[Verdict]:
 def _unknown(stores: Stores) -> Iterator[tuple[str, list[str]]]:
     """The types of events, by application, that the code does not know."""
     for name, log in stores.written.items():
-        unknown = [each for each in log.recorder.topics_since(0) if not _is_known(each)]
+        unknown = unknown_topics(log.recorder.topics_since(0))
         if unknown:
             yield name, unknown
-
-
-def _is_known(topic: str) -> bool:
-    try:
-        loaded_class(topic)
-    except UnknownTopic:
-        return False
-    return True
 
 
 def _show(found: Findings) -> None:

@@ -11,7 +11,7 @@ compared, each time.
 from sagaline.codec.event_codec import MAX_STATE, codec_for
 from sagaline.codec.heard import Heard, dump, load
 from sagaline.codec.mapper import TypedMapper
-from sagaline.codec.topics import loaded_class
+from sagaline.codec.topics import loaded_class, unknown_topics
 
 __all__ = (
     "MAX_STATE",
@@ -21,4 +21,5 @@ __all__ = (
     "dump",
     "load",
     "loaded_class",
+    "unknown_topics",
 )

@@ -1,6 +1,7 @@
 """The classes that topics stand for: only those that are loaded."""
 
 import sys
+from collections.abc import Iterable
 from inspect import getattr_static
 from types import ModuleType
 from typing import Final
@@ -28,6 +29,19 @@ def loaded_class(topic: str) -> type:
     if loaded is None or _topic_cache.get(topic, loaded) is not loaded:
         loaded = _loaded[topic] = _find(topic)
     return loaded
+
+
+def unknown_topics(topics: Iterable[str]) -> list[str]:
+    """Those of these topics that the loaded code has no class for."""
+    return [each for each in topics if not _is_known(each)]
+
+
+def _is_known(topic: str) -> bool:
+    try:
+        loaded_class(topic)
+    except UnknownTopic:
+        return False
+    return True
 
 
 def _find(topic: str) -> type:

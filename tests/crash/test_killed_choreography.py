@@ -13,12 +13,11 @@ from tests.crash.test_killed_runners import (
     PATIENCE,
     ROOT,
     SKUS,
-    Runner,
     assert_rebuilds_alike,
     command,
-    wait_for_events,
+    run_and_kill,
 )
-from tests.invariants import ends, violations
+from tests.invariants import ends
 from tests.test_shop import order_id
 
 ORDERS = 300
@@ -47,21 +46,7 @@ def test_two_runners_killed_on_the_way_bring_every_order_to_its_end(
     orders = [_order(Random(number), number) for number in range(ORDERS)]
     _take_in(store_url, "stock", [{"sku": sku, "quantity": 10_000} for sku in SKUS], tmp_path)
     _take_in(store_url, "place", orders, tmp_path)
-    engine = create_engine(store_url)
-    runners = [Runner(store_url, tmp_path / f"runner-{number}.txt") for number in (1, 2)]
-    try:
-        for kill in range(KILLS):
-            wait_for_events(engine, 20 + kill * ORDERS)
-            runners[kill % 2].kill()
-            assert violations(store_url, settled=False) == []
-            runners[kill % 2].start()
-        codes = [each.wait() for each in runners]
-    finally:
-        for each in runners:
-            each.kill()
-        engine.dispose()
-    assert codes == [0, 0], "\n".join(each.said() for each in runners)
-    assert violations(store_url, settled=True) == []
+    run_and_kill(store_url, tmp_path, KILLS, ORDERS)
     expected = {str(each["order_id"]): _end(each) for each in orders}
     found = _ends(store_url)
     # A faltering gateway may take longer than the payment step has, if the runner is killed.

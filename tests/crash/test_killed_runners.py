@@ -29,21 +29,7 @@ def test_two_runners_killed_ten_times_bring_every_order_to_its_end(
     store_url: str, tmp_path: Path
 ) -> None:
     place(store_url, tmp_path)
-    engine = create_engine(store_url)
-    runners = [Runner(store_url, tmp_path / f"runner-{number}.txt") for number in (1, 2)]
-    try:
-        for kill in range(KILLS):
-            wait_for_events(engine, 20 + kill * ORDERS)
-            runners[kill % 2].kill()
-            assert violations(store_url, settled=False) == []
-            runners[kill % 2].start()
-        codes = [each.wait() for each in runners]
-    finally:
-        for each in runners:
-            each.kill()
-        engine.dispose()
-    assert codes == [0, 0], "\n".join(each.said() for each in runners)
-    assert violations(store_url, settled=True) == []
+    run_and_kill(store_url, tmp_path, KILLS, ORDERS)
     assert sum(ends(store_url).values()) == ORDERS
     assert_rebuilds_alike(store_url)
 
@@ -103,6 +89,25 @@ def test_workers_that_are_killed_or_paused_while_orders_arrive(
     assert violations(postgres_store, settled=True) == []
     assert sum(ends(postgres_store).values()) == 4 * ORDERS
     assert_rebuilds_alike(postgres_store)
+
+
+def run_and_kill(url: str, folder: Path, kills: int, orders: int) -> None:
+    """Two runners at once, killed in turns on the way; what must hold then and at the end."""
+    engine = create_engine(url)
+    runners = [Runner(url, folder / f"runner-{number}.txt") for number in (1, 2)]
+    try:
+        for kill in range(kills):
+            wait_for_events(engine, 20 + kill * orders)
+            runners[kill % 2].kill()
+            assert violations(url, settled=False) == []
+            runners[kill % 2].start()
+        codes = [each.wait() for each in runners]
+    finally:
+        for each in runners:
+            each.kill()
+        engine.dispose()
+    assert codes == [0, 0], "\n".join(each.said() for each in runners)
+    assert violations(url, settled=True) == []
 
 
 class Runner:
