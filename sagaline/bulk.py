@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Column, Connection, Dialect, String, Table
+from sqlalchemy import ARRAY, Column, Connection, Dialect, Integer, String, Table
 from typing_extensions import override
 
 from sagaline.columns import ColumnValues, Convert, UnfitAt
@@ -173,7 +173,7 @@ class PostgresBulk(Bulk):
 
     def __init__(self, table: Table, schema: str | None, dialect: Dialect) -> None:
         super().__init__(table, schema, dialect)
-        self.types = {each.name: _array_type(each, dialect) for each in table.columns}
+        self.arrays = {each.name: _array(each, dialect) for each in table.columns}
         self.same = " AND ".join(
             f"t.{self.quoted[each]} = u.{self.quoted[each]}" for each in self.key
         )
@@ -208,7 +208,7 @@ class PostgresBulk(Bulk):
         return tuple(map(list, bound))
 
     def _given(self, names: list[str]) -> str:
-        arrays = ", ".join(f"%s::{self.types[each]}[]" for each in names)
+        arrays = ", ".join(self.arrays[each] for each in names)
         return f"unnest({arrays}) AS u({self.listed(names)})"
 
 
@@ -219,7 +219,8 @@ def bulk_of(table: Table, connection: Connection) -> Bulk:
     return kind(table, schemas.get(table.schema, table.schema), connection.dialect)
 
 
-def _array_type(column: Column[Any], dialect: Dialect) -> str:
+def _array(column: Column[Any], dialect: Dialect) -> str:
+    """One array of a column's values, as a parameter of a statement."""
     if isinstance(column.type, ARRAY):
         raise DefinitionError(
             where=f"{column.table.name}.{column.name}",
@@ -228,5 +229,8 @@ def _array_type(column: Column[Any], dialect: Dialect) -> str:
         )
     if isinstance(column.type, String):
         # A cast to VARCHAR(3) would cut a longer text without a word; an assignment refuses it.
-        return "TEXT"
-    return str(dialect.type_compiler_instance.process(column.type))
+        return "%b::TEXT[]"
+    kind = dialect.type_compiler_instance.process(column.type)
+    # In binary, which is three times as fast, the driver takes the width of one member of an
+    # enumeration for that of all, and cuts the others without a word.
+    return f"%s::{kind}[]" if isinstance(column.type, Integer) else f"%b::{kind}[]"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -485,6 +486,23 @@ def test_a_text_that_is_too_long_for_its_column_is_not_cut(postgres_store: str) 
     rows = rows_of(store, codes)
     rows["USDX"] = {}
     with pytest.raises(Exception, match="too long"):
+        save(store, rows)
+    store.close()
+
+
+def test_a_number_of_an_enumeration_is_not_cut_to_the_width_of_another(postgres_store: str) -> None:
+    class Size(IntEnum):
+        LARGE = 70_000
+        SMALL = 2
+
+    store = Datastore.open(postgres_store)
+    with store.write() as connection:
+        metadata.create_all(connection)
+    rows = rows_of(store)
+    rows[ANN] = {"owner": "Ann", "movements": Size.LARGE}
+    rows[BOB] = {"owner": "Bob", "movements": Size.SMALL}
+    # The driver takes the smaller one's type for both.
+    with pytest.raises(Exception, match="out of range"):
         save(store, rows)
     store.close()
 
