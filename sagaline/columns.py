@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic_core import SchemaSerializer, core_schema
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -23,9 +24,14 @@ from sagaline.errors import UnfitValue
 Convert = Callable[[Any], Any]
 
 _SAME_VALUE_AGAIN = 16_384
-"""One order's id and one event's time are written to several tables in a row."""
+"""One order's id is written to several tables in a row."""
+
+# Twice as fast as what Python has to write them with.
+_write_uuid = SchemaSerializer(core_schema.uuid_schema()).to_python
+_write_moment = SchemaSerializer(core_schema.datetime_schema()).to_python
 
 _MOMENT = len("2026-01-01T12:00:00.000000+00:00")
+_MOMENT_Z = len("2026-01-01T12:00:00.000000Z")
 
 
 @lru_cache(_SAME_VALUE_AGAIN)
@@ -46,7 +52,7 @@ def _uuid(value: Any) -> UUID | None:
 
 @lru_cache(_SAME_VALUE_AGAIN)
 def _uuid_text(value: Any) -> str | None:
-    return None if value is None else str(_uuid(value))
+    return None if value is None else _write_uuid(_uuid(value), mode="json")
 
 
 def _uuid_read(text: str | None) -> UUID | None:
@@ -63,13 +69,13 @@ def _moment(value: Any) -> datetime | None:
     return value.astimezone(UTC)
 
 
-@lru_cache(_SAME_VALUE_AGAIN)
 def _moment_text(value: Any) -> str | None:
+    if isinstance(value, datetime):
+        text: str = _write_moment(value, mode="json")
+        if len(text) == _MOMENT_Z:  # else it is not in UTC, or of a whole second
+            return f"{text[:-1]}+00:00"
     moment = _moment(value)
-    if moment is None:
-        return None
-    text = moment.isoformat()
-    return text if len(text) == _MOMENT else moment.isoformat(timespec="microseconds")
+    return None if moment is None else moment.isoformat(timespec="microseconds")
 
 
 def _moment_read(text: str | None) -> datetime | None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -558,6 +559,36 @@ def test_values_are_kept_exactly(store: Datastore) -> None:
     rows.discard()
     assert rows[BOB]["balance"] == Decimal("123456789012345.6789")
     assert rows[BOB]["seen_at"].utcoffset() == late.utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (NOON, "2026-01-01T12:00:00.000000+00:00"),
+        (NOON.replace(microsecond=10), "2026-01-01T12:00:00.000010+00:00"),
+        (
+            NOON.replace(microsecond=10).astimezone(timezone(timedelta(hours=2))),
+            "2026-01-01T12:00:00.000010+00:00",
+        ),
+        (
+            TypeAdapter(datetime).validate_json('"2026-01-01T12:00:00.000010Z"'),
+            "2026-01-01T12:00:00.000010+00:00",
+        ),
+    ],
+    ids=["whole second", "microseconds", "another zone", "read from an event"],
+)
+def test_moments_are_text_of_one_width_that_sorts_as_time_passes(
+    sqlite_store: str, moment: datetime, text: str
+) -> None:
+    store = Datastore.open(sqlite_store)
+    with store.write() as connection:
+        metadata.create_all(connection)
+    rows = rows_of(store)
+    rows[ANN] = {"owner": "Ann", "seen_at": moment}
+    save(store, rows)
+    with store.read() as connection:
+        assert connection.exec_driver_sql("SELECT seen_at FROM accounts").scalar() == text
+    store.close()
 
 
 def test_rows_are_written_where_the_store_keeps_its_tables(postgres_store: str) -> None:
