@@ -22,6 +22,9 @@ _CLEAN: Final[frozenset[str]] = frozenset()
 _WHOLE: Final[frozenset[str]] = frozenset({"*"})
 _UNKNOWN: Final[Any] = object()
 
+_put = dict.__setitem__
+_put_all = dict.update
+
 
 class Row(dict[str, Any]):
     """One row, by column name. Setting a value is all it takes to have it written.
@@ -41,7 +44,7 @@ class Row(dict[str, Any]):
     def __setitem__(self, column: str, value: Any) -> None:
         if column not in self._rows.settable:
             self._rows.refuse(column)
-        super().__setitem__(column, value)
+        _put(self, column, value)
         if self._set is _CLEAN:
             self._set = {column}
             self._rows.changed[self._key] = self
@@ -112,12 +115,14 @@ class Rows(MutableMapping[Any, Row]):
 
     @override
     def __setitem__(self, key: Any, values: Mapping[str, Any]) -> None:
-        parts = dict(zip(self._key, self._parts(key), strict=True))
-        row = Row({**self._blank, **values, **parts})
+        parts = self._parts(key)
+        row = Row(self._blank)
+        _put_all(row, values)
         if len(row) != len(self._blank):
             self.refuse(*(values.keys() - self._blank.keys()))
         if not self._parts_of_key.isdisjoint(values):
             self._check_key(key, parts, values)
+        _put_all(row, zip(self._key, parts, strict=True))
         row._rows = self
         row._key = key
         row._set = _WHOLE
@@ -221,8 +226,8 @@ class Rows(MutableMapping[Any, Row]):
             columns=", ".join(each for each in self._blank if each in self.settable),
         )
 
-    def _check_key(self, key: Any, parts: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        for name, part in parts.items():
+    def _check_key(self, key: Any, parts: tuple[Any, ...], values: Mapping[str, Any]) -> None:
+        for name, part in zip(self._key, parts, strict=True):
             if values.get(name, part) != part:
                 raise RowUnfit(table=self.table.name, key=key, column=name, reason="not the key")
 
