@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, ins
 from typing_extensions import override
 
 from application.outside import Desk, Question
-from application.ports import Booked, PortFault, Undeliverable
+from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliverable
 from domain.order import ShipTo
 
 NOWHERE: Final = "ZZ"
@@ -73,6 +73,10 @@ class SimulatedCarrier(Desk):
     def book(self, key: str, order_id: UUID, to: ShipTo) -> Booked | Undeliverable:
         """Books a shipment, once for each key: see `Carrier`."""
         return self.ask(_Book(key, order_id, to))
+
+    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
+        """Books many shipments, in one transaction of its books: see `Carrier`."""
+        return self.ask_all([_Book(*each) for each in bookings])
 
     @override
     def answer(self, connection: Connection, questions: Sequence[_Book]) -> list[object]:

@@ -31,6 +31,8 @@ from typing_extensions import override
 
 from application.outside import Desk, Question
 from application.ports import (
+    Capture,
+    CaptureAnswer,
     Captured,
     Declined,
     NeverTaken,
@@ -189,6 +191,10 @@ class SimulatedGateway(Desk):
     ) -> Captured | Declined | Pending:
         """Takes money, once for each key: see `PaymentGateway`."""
         return self.ask(_Capture(key, order_id, amount, method))
+
+    def capture_all(self, captures: Sequence[Capture]) -> Sequence[CaptureAnswer]:
+        """Takes money many times, in one transaction of its books: see `PaymentGateway`."""
+        return self.ask_all([_Capture(*each) for each in captures])
 
     def settle(self, key: str) -> Captured | Declined | NeverTaken:
         """Says what became of a capture, and makes that its end: see `PaymentGateway`.

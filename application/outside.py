@@ -59,7 +59,14 @@ class Desk(ABC):
 
     def ask(self, question: Question[Answer]) -> Answer:
         """The answer, which is on disk. Raises PortFault where there is none."""
-        return cast(Answer, self._outside.ask(self, question))
+        (answer,) = self.ask_all([question])
+        if isinstance(answer, PortFault):
+            raise answer
+        return answer
+
+    def ask_all(self, questions: Sequence[Question[Answer]]) -> list[Answer | PortFault]:
+        """The answers, which are on disk; a `PortFault` for a question that has none."""
+        return cast("list[Answer | PortFault]", self._outside.ask(self, questions))
 
     def close(self) -> None:
         """Lets go of the store; once is enough, and twice does no harm."""
@@ -105,12 +112,12 @@ class _Asked:
         self._asleep.acquire(timeout=RECHECK)
 
     def result(self) -> object:
-        """The answer, or what went wrong, raised."""
-        if isinstance(self.answer, PortFault):
-            raise self.answer
-        if isinstance(self.answer, BaseException):
-            raise PortFault(f"the outside store failed: {_cause(self.answer)}") from self.answer
-        return self.answer
+        """The answer, or what went wrong."""
+        if isinstance(self.answer, PortFault) or not isinstance(self.answer, BaseException):
+            return self.answer
+        fault = PortFault(f"the outside store failed: {_cause(self.answer)}")
+        fault.__cause__ = self.answer
+        return fault
 
 
 class Outside:
@@ -152,12 +159,15 @@ class Outside:
                 self._shared.pop(self._url, None)
                 self._engine.dispose()
 
-    def ask(self, desk: Desk, question: object) -> object:
-        """The desk's answer, which is on disk. Raises PortFault."""
-        asked = _Asked(desk, question)
+    def ask(self, desk: Desk, questions: Sequence[object]) -> list[object]:
+        """The desk's answers, which are on disk; a `PortFault` where there is none."""
+        asked = [_Asked(desk, each) for each in questions]
         with self._queue_lock:
-            self._queue.append(asked)
+            self._queue.extend(asked)
         deadline = monotonic() + PATIENCE
+        return [self._result(each, deadline) for each in asked]
+
+    def _result(self, asked: _Asked, deadline: float) -> object:
         while not asked.answered:
             if self._writing.acquire(blocking=False):
                 self._write_in_turn(asked)

@@ -1,5 +1,6 @@
 """Payments: takes money and gives it back, through a gateway."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from eventsourcing.utils import EnvType
 from application.commands import RefundPayment, SettlePayment, TakePayment
 from application.gateway import SimulatedGateway
 from application.ports import (
+    Capture,
+    CaptureAnswer,
     Captured,
     Declined,
     NeverTaken,
@@ -61,10 +64,10 @@ class Payments(Application, aggregates=[Payment]):
             return _opened(command, answer)
         return _settled(command, payment, answer)
 
-    @take.asks
-    def ask_gateway(self, command: TakePayment) -> Taken:
-        """Asks the gateway for the money."""
-        return self._capture(command)
+    @take.asks_all
+    def ask_gateway(self, commands: Sequence[TakePayment]) -> Sequence[CaptureAnswer]:
+        """Asks the gateway for the money of many orders at once."""
+        return self.gateway.capture_all([_capture(each) for each in commands])
 
     @handles(SettlePayment, loads=_payment)
     def settle(self, command: SettlePayment, answer: Taken) -> Payment | None:
@@ -77,7 +80,7 @@ class Payments(Application, aggregates=[Payment]):
     @settle.asks
     def ask_gateway_again(self, command: SettlePayment) -> Taken:
         """Asks the gateway what it was asked before."""
-        return self._capture(command)
+        return self.gateway.capture(*_capture(command))
 
     @handles(RefundPayment, loads=_payment)
     def refund(self, command: RefundPayment, answer: Returned) -> Payment | None:
@@ -120,10 +123,6 @@ class Payments(Application, aggregates=[Payment]):
         )
         self.set_timer(SetTimer(timer_of(command.order_id), until - self.now(), again))
 
-    def _capture(self, command: TakePayment | SettlePayment) -> Taken:
-        key = str(Payment.id_of(command.order_id))
-        return self.gateway.capture(key, command.order_id, command.amount, command.payment_method)
-
     def _wait(
         self, command: TakePayment | SettlePayment, payment: Payment | None, answer: Pending
     ) -> Payment | None:
@@ -136,6 +135,11 @@ class Payments(Application, aggregates=[Payment]):
 def timer_of(order_id: UUID) -> str:
     """The one timer of an order's payment: whatever Payments does next about it by itself."""
     return f"settle:{order_id}"
+
+
+def _capture(command: TakePayment | SettlePayment) -> Capture:
+    key = str(Payment.id_of(command.order_id))
+    return Capture(key, command.order_id, command.amount, command.payment_method)
 
 
 def _opened(command: TakePayment, answer: Captured | Declined) -> Payment:

@@ -7,9 +7,10 @@ place, and asking again with the same key finds out. `tests/application/test_por
 holds every adapter to this.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from domain.money import Money
@@ -83,6 +84,27 @@ class Undeliverable:
     reason: str
 
 
+CaptureAnswer = Captured | Declined | Pending | PortFault
+BookingAnswer = Booked | Undeliverable | PortFault
+
+
+class Capture(NamedTuple):
+    """What a gateway is asked for when money is to be taken."""
+
+    key: str
+    order_id: UUID
+    amount: Money
+    method: str
+
+
+class Booking(NamedTuple):
+    """What a carrier is asked for when a shipment is to be booked."""
+
+    key: str
+    order_id: UUID
+    to: ShipTo
+
+
 class PaymentGateway(Protocol):
     """Takes money and gives it back."""
 
@@ -94,6 +116,13 @@ class PaymentGateway(Protocol):
         `Captured` and `Declined` are final. After `Pending` the same question finds the answer
         from `until` on. A key that was used for another payment raises `PortFault`. The order id is
         for people: it is how a payment is found on the gateway's side.
+        """
+        ...
+
+    def capture_all(self, captures: Sequence[Capture]) -> Sequence[CaptureAnswer]:
+        """Takes money many times in one call: for each, in order, what `capture` would say.
+
+        Where it would raise, the `PortFault` stands among the answers and touches no other.
         """
         ...
 
@@ -124,5 +153,12 @@ class Carrier(Protocol):
         """Books a shipment, once for each key; both answers are final.
 
         A key that was used for another shipment raises `PortFault`.
+        """
+        ...
+
+    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
+        """Books many shipments in one call: for each, in order, what `book` would say.
+
+        Where it would raise, the `PortFault` stands among the answers and touches no other.
         """
         ...

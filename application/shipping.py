@@ -1,10 +1,12 @@
 """Shipping: hands orders to a carrier."""
 
+from collections.abc import Sequence
+
 from eventsourcing.utils import EnvType
 
 from application.carrier import SimulatedCarrier
 from application.commands import BookShipment
-from application.ports import Booked, Carrier, Undeliverable
+from application.ports import Booked, Booking, BookingAnswer, Carrier, Undeliverable
 from domain.shipment import Shipment
 from sagaline import Application, handles
 
@@ -32,8 +34,12 @@ class Shipping(Application, aggregates=[Shipment]):
             return Shipment.book(command.order_id, answer.tracking_number)
         return Shipment.refuse(command.order_id, answer.reason)
 
-    @book.asks
-    def ask_carrier(self, command: BookShipment) -> Booked | Undeliverable:
-        """Asks the carrier to take the order; the same order is the same shipment."""
-        key = str(Shipment.id_of(command.order_id))
-        return self.carrier.book(key, command.order_id, command.ship_to)
+    @book.asks_all
+    def ask_carrier(self, commands: Sequence[BookShipment]) -> Sequence[BookingAnswer]:
+        """Asks the carrier to take the orders; the same order is the same shipment."""
+        return self.carrier.book_all(
+            [
+                Booking(str(Shipment.id_of(each.order_id)), each.order_id, each.ship_to)
+                for each in commands
+            ]
+        )

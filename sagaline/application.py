@@ -15,7 +15,7 @@ from eventsourcing.persistence import IntegrityError, Mapper
 from eventsourcing.system import ProcessApplication, RecordingEvent
 from eventsourcing.utils import EnvType
 
-from sagaline.asking import Asking, Fault
+from sagaline.asking import Asking, Fault, answers_of
 from sagaline.codec import TypedMapper
 from sagaline.commands import Command
 from sagaline.errors import CommandConflict, DefinitionError, PortGivenUp
@@ -162,13 +162,18 @@ class Application(ProcessApplication[UUID]):
 
     def ask(self, messages: Iterable[Message]) -> dict[int, Any]:
         """Asks the ports that the handlers of these messages need; answers by message."""
-        calls: dict[int, Callable[[], Any]] = {}
-        for message in messages:
-            command = self.command_of(message)
-            handler = self.handlers[type(command)] if command is not None else None
-            if handler is not None and handler.asking is not None:
-                calls[id(message)] = partial(handler.asking, self, command)
-        return dict(zip(calls, self.asking.ask(list(calls.values())), strict=True))
+        parts: list[list[Message]] = []
+        calls: list[Callable[[], Sequence[Any]]] = []
+        for handler, asking in self._asking(messages).items():
+            together = [asking] if handler.asks_at_once else [[each] for each in asking]
+            for part in together:
+                parts.append(part)
+                commands = [self.command_of(each) for each in part]
+                calls.append(partial(handler.answers, self, commands))
+        answers: dict[int, Any] = {}
+        for part, said in zip(parts, self.asking.ask(calls), strict=True):
+            answers.update(zip(map(id, part), answers_of(said, len(part)), strict=True))
+        return answers
 
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one message in the current unit: what is to be saved."""
@@ -234,6 +239,15 @@ class Application(ProcessApplication[UUID]):
         finally:
             self._unit.reset(token)
 
+    def _asking(self, messages: Iterable[Message]) -> dict[Handler[Any], list[Message]]:
+        """The messages whose handlers ask a port, by handler."""
+        asking: dict[Handler[Any], list[Message]] = {}
+        for message in messages:
+            command = self.command_of(message)
+            if command is not None and self.handlers[type(command)].asking is not None:
+                asking.setdefault(self.handlers[type(command)], []).append(message)
+        return asking
+
     def _current(self) -> Unit:
         unit = self._unit.get()
         if unit is None:
@@ -295,7 +309,10 @@ class Application(ProcessApplication[UUID]):
         if handler.asking is None:
             results = handler.function(self, command)
         else:
-            results = handler.function(self, command, handler.asking(self, command))
+            (answer,) = handler.answers(self, [command])
+            if isinstance(answer, Exception):
+                raise answer
+            results = handler.function(self, command, answer)
         unit.record(_many(results))
 
     def _receipt(

@@ -106,3 +106,10 @@ def answer_of(call: Callable[[], Any]) -> Any:
         return call()
     except BaseException as error:
         return Fault(told(error))
+
+
+def answers_of(said: Any, count: int) -> Sequence[Any]:
+    """The answers to so many questions of one call: where it failed, they all have."""
+    if isinstance(said, Fault):
+        return [said] * count
+    return [Fault(told(each)) if isinstance(each, Exception) else each for each in said]

@@ -1,6 +1,6 @@
 """How an application says which method handles which command."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from uuid import UUID
 
@@ -29,7 +29,10 @@ class Handler(Generic[C]):
         self.command = command
         self.function = function
         self.loads = loads
-        self.asking: Callable[[Any, C], Any] | None = None
+        self.asking: Callable[[Any, Sequence[C]], Sequence[Any]] | None = None
+        """What asks the port: from commands to as many answers."""
+        self.asks_at_once = False
+        """Whether all commands of a batch are asked for in one call."""
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
@@ -39,8 +42,29 @@ class Handler(Generic[C]):
         It runs outside any transaction, concurrently with the others of its batch, so it may only
         read its command. It may be called twice for one command: give the port the command's id.
         """
-        self.asking = function
+        self.asking = lambda application, commands: [function(application, *commands)]
         return function
+
+    def asks_all(
+        self, function: Callable[[Any, Sequence[C]], Sequence[Any]]
+    ) -> Callable[[Any, Sequence[C]], Sequence[Any]]:
+        """Declares the method that asks a port for all commands of a batch in one call.
+
+        As `asks`, for a port that takes many questions at once: threads, and what each question
+        costs alone, are saved. It returns one answer for each command, in their order. A fault of
+        one is returned in its place, as an exception; what is raised is the fault of them all.
+        """
+        self.asking = function
+        self.asks_at_once = True
+        return function
+
+    def answers(self, application: Any, commands: Sequence[C]) -> Sequence[Any]:
+        """What the port says to these commands: to one, where it is not asked for all at once."""
+        assert self.asking is not None
+        answers = self.asking(application, commands)
+        if len(answers) != len(commands):
+            raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
+        return answers
 
     @overload
     def __get__(self, instance: None, owner: type) -> "Handler[C]": ...

@@ -93,7 +93,7 @@ def test_money_on_its_way_is_settled_and_given_back_in_one_transaction(
 def test_money_that_was_taken_without_our_knowing_is_captured_and_given_back(
     payments: AtWork[Payments],
 ) -> None:
-    payments.app.ask_gateway(take())
+    payments.app.ask_gateway([take()])
     captured, refunded = payments.told(REFUND)
     assert names([captured, refunded]) == ["Payment.Captured", "Payment.Refunded"]
     assert captured.amount == refunded.amount == usd("19.98")
@@ -105,7 +105,7 @@ def test_what_was_never_taken_is_void_and_never_will_be(payments: AtWork[Payment
     assert names(payments.told(REFUND)) == ["Payment.Voided"]
     assert payments.told(REFUND, REFUND, attempt=2) == []
     assert payments.told(take()) == [], "it comes too late"
-    answer = payments.app.ask_gateway(take())
+    (answer,) = payments.app.ask_gateway([take()])
     assert type(answer).__name__ == "Declined"
 
 

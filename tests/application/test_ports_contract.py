@@ -21,6 +21,8 @@ from application.carrier import SimulatedCarrier
 from application.gateway import SimulatedGateway
 from application.ports import (
     Booked,
+    Booking,
+    Capture,
     Captured,
     Carrier,
     Declined,
@@ -173,6 +175,17 @@ def test_money_is_taken_once_for_each_key(world: World) -> None:
     assert gateway.capture("a", ORDER, PRICE, world.captures) == first
     assert world.gateway().capture("a", ORDER, PRICE, world.captures) == first
     assert world.gateway().capture("b", ORDER, PRICE, world.captures) != first
+
+
+def test_many_payments_in_one_call_get_the_answers_that_each_would_get(world: World) -> None:
+    methods = [world.captures, world.declines, world.answers_late, world.captures]
+    asked = [Capture(f"key {n}", UUID(int=n), PRICE, each) for n, each in enumerate(methods)]
+    stolen = asked[0]._replace(order_id=ORDER)
+    *told, again, fault = world.gateway().capture_all([*asked, asked[0], stolen])
+    assert told == [world.gateway().capture(*each) for each in asked]
+    assert again == told[0] != told[3]
+    assert isinstance(fault, PortFault)
+    assert world.gateway().capture_all([]) == []
 
 
 def test_a_declined_payment_stays_declined(world: World) -> None:
@@ -333,6 +346,15 @@ def test_a_key_is_not_used_for_two_shipments(world: World) -> None:
         with pytest.raises(PortFault):
             carrier.book("a", order_id, to)
     assert carrier.book("a", ORDER, HOME) == first
+
+
+def test_many_shipments_in_one_call_get_the_answers_that_each_would_get(world: World) -> None:
+    asked = [Booking("a", ORDER, HOME), Booking("b", ORDER, NOWHERE)]
+    *told, again, fault = world.carrier().book_all([*asked, asked[0], Booking("a", ORDER, NOWHERE)])
+    assert told == [world.carrier().book(*each) for each in asked]
+    assert [type(each) for each in told] == [Booked, Undeliverable]
+    assert again == told[0]
+    assert isinstance(fault, PortFault)
 
 
 def test_two_processes_that_ship_with_one_key_get_one_answer(world: World) -> None:

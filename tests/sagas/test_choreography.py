@@ -1,7 +1,7 @@
 """The order flow by choreography comes to the same ends as by orchestration, in the same books."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from application.commands import PlaceOrder, ReceiveStock, RefundPayment
 from application.inventory import Inventory
 from application.orders import Orders
 from application.payments import Payments
-from application.ports import Captured, Pending, PortFault, RefundDeclined
+from application.ports import Capture, Captured, Pending, PortFault, RefundDeclined
 from application.shipping import Shipping
 from application.system import system as orchestrated
 from sagaline import Runner, System, minutes, seconds
@@ -192,14 +192,14 @@ def test_money_that_is_settled_too_late_goes_back_and_nothing_is_shipped(
 def test_an_answer_that_comes_in_time_takes_the_order_forward(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    capture = shop.gateway.capture
+    capture_all = shop.gateway.capture_all
     due = shop.clock() + minutes(10)
 
-    def hesitate(*asked: Any) -> Any:
-        answer = capture(*asked)
-        return answer if shop.clock() >= due else Pending(due)
+    def hesitate(captures: Sequence[Capture]) -> Any:
+        capture_all(captures)
+        return [Pending(due)] * len(captures)
 
-    monkeypatch.setattr(shop.gateway, "capture", hesitate)
+    monkeypatch.setattr(shop.gateway, "capture_all", hesitate)
     shop.receives(A1=10)
     shop.takes(order("hesitant"))
     shop.goes_on(minutes(4))
@@ -323,8 +323,10 @@ def test_a_refund_that_fails_now_and_then_gets_through(
 def test_money_that_was_taken_without_our_hearing_of_it_goes_back_and_nothing_is_shipped(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    capture = shop.gateway.capture
-    monkeypatch.setattr(shop.gateway, "capture", lambda *asked: (capture(*asked), fail())[1])
+    capture_all = shop.gateway.capture_all
+    monkeypatch.setattr(
+        shop.gateway, "capture_all", lambda captures: (capture_all(captures), fail())[1]
+    )
     shop.receives(A1=10)
     shop.takes(order("unheard"))
     shop.goes_on()
@@ -339,7 +341,7 @@ def test_where_nobody_can_say_what_became_of_the_money_a_person_must_ask(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.receives(A1=10)
-    for port in ("capture", "settle", "refund"):
+    for port in ("capture", "capture_all", "settle", "refund"):
         monkeypatch.setattr(shop.gateway, port, fail)
     shop.takes(order("dark"))
     shop.goes_on()
@@ -355,7 +357,7 @@ def test_a_carrier_that_never_answers_is_for_a_person(
     carrier: Any = shop.runner.get(Shipping).carrier
     shop.receives(A1=10)
     with monkeypatch.context() as patch:
-        patch.setattr(carrier, "book", fail)
+        patch.setattr(carrier, "book_all", fail)
         shop.takes(order("waiting"))
         shop.goes_on()
     ((follower, error),) = shop.letters()
@@ -369,9 +371,9 @@ def test_a_carrier_that_fails_at_first_is_asked_again(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carrier: Any = shop.runner.get(Shipping).carrier
-    book, answers = carrier.book, [fail, fail]
+    book_all, answers = carrier.book_all, [fail, fail]
     monkeypatch.setattr(
-        carrier, "book", lambda *asked: (answers.pop() if answers else book)(*asked)
+        carrier, "book_all", lambda asked: (answers.pop() if answers else book_all)(asked)
     )
     shop.receives(A1=10)
     shop.takes(order("slow"))
