@@ -1,9 +1,9 @@
 """Applications: one bounded context each, with its aggregates and its log."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -230,14 +230,9 @@ class Application(ProcessApplication[UUID]):
         self.set_timer(SetTimer(timer_of(message), PORT_PAUSE, command))
         return ()
 
-    @contextmanager
-    def working(self, unit: Unit) -> Iterator[None]:
+    def working(self, unit: Unit) -> AbstractContextManager[None]:
         """Makes a unit the current one: what the repository reads is in it."""
-        token = self._unit.set(unit)
-        try:
-            yield
-        finally:
-            self._unit.reset(token)
+        return _Working(self._unit, unit)
 
     def _asking(self, messages: Iterable[Message]) -> dict[Handler[Any], list[Message]]:
         """The messages whose handlers ask a port, by handler."""
@@ -330,6 +325,24 @@ class Application(ProcessApplication[UUID]):
         if first.digest != digest:
             return Receipt(place, error=CommandConflict(command_id=str(command.id)))
         return Receipt(place, duplicate=fresh.pop(command.id, None) is None)
+
+
+class _Working:
+    """A unit that is the current one for as long as this is entered: once for each message."""
+
+    __slots__ = ("_token", "_unit", "_variable")
+
+    _token: Token[Unit | None]
+
+    def __init__(self, variable: ContextVar[Unit | None], unit: Unit) -> None:
+        self._variable = variable
+        self._unit = unit
+
+    def __enter__(self) -> None:
+        self._token = self._variable.set(self._unit)
+
+    def __exit__(self, *_: object) -> None:
+        self._variable.reset(self._token)
 
 
 def command_of(message: Message) -> Command:

@@ -1,9 +1,11 @@
 """Commands: what one part of a system asks another to do."""
 
 from typing import Any, ClassVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from sagaline.ids import random_id
 
 
 class Command(BaseModel):
@@ -21,7 +23,7 @@ class Command(BaseModel):
 
     key_field: ClassVar[str | None] = None
 
-    id: UUID = Field(default_factory=uuid4)
+    id: UUID = Field(default_factory=random_id)
 
     def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import uuid5
 
 from sagaline.commands import Command
 from sagaline.errors import NoCommand
 from sagaline.faults import CommandFaulted
+from sagaline.ids import named_id
 from sagaline.journal import Journal, requested
 from sagaline.progress import Answer, Outcome, Progress, Role, State, Status
 from sagaline.retry import Retry
@@ -287,7 +287,7 @@ class Course:
 
     def _identified(self, command: Command, what: str) -> Command:
         """The same request has the same id however often it is made: the idempotency key."""
-        return command.model_copy(update={"id": uuid5(self._journal.id, what)})
+        return command.model_copy(update={"id": named_id(self._journal.id, what)})
 
     def _note(self) -> None:
         """Records the answer at hand, if any, which led to nothing by itself."""

@@ -1,11 +1,12 @@
 """Failures of the outside world, told as answers."""
 
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import DomainEvent
 
 from sagaline.commands import Command
+from sagaline.ids import named_id
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class CommandFaulted(DomainEvent):
     def of(cls, command: Command, attempt: int, reason: str) -> "CommandFaulted":
         """Records a fault in a stream of its own, so that the same fault is recorded once."""
         return cls(
-            originator_id=uuid5(command.id, f"fault {attempt}"),
+            originator_id=named_id(command.id, f"fault {attempt}"),
             originator_version=1,
             timestamp=cls.create_timestamp(),
             command_id=command.id,

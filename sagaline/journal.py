@@ -8,7 +8,7 @@ under the command's own topic: the participants that follow the log find it ther
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any, Self
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
 
 from eventsourcing.domain import Aggregate
 from eventsourcing.utils import construct_topic, get_topic
@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from sagaline.codec import Heard
 from sagaline.commands import Command
+from sagaline.ids import named_id
 from sagaline.progress import Action, Answer, Outcome, Progress, Role, State, Status
 
 _AFTER = {
@@ -31,7 +32,7 @@ _AFTER = {
 @lru_cache(65_536)
 def journal_id(saga: str, key: str) -> UUID:
     """The stream of the instance of `saga` for one business transaction."""
-    return uuid5(NAMESPACE_URL, f"saga:{saga}:{key}")
+    return named_id(NAMESPACE_URL, f"saga:{saga}:{key}")
 
 
 class Journal(Aggregate):

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
-from uuid import uuid5
 
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import construct_topic
 
 from sagaline.commands import Command
 from sagaline.errors import DefinitionError
+from sagaline.ids import named_id
 from sagaline.timers import Again, command_class
 
 Making = Callable[[Any, Any], Command | None]
@@ -38,7 +38,7 @@ class Reaction:
         if command is None:
             return None
         cause = f"{self.__name__}:{event.originator_version}"
-        return command.model_copy(update={"id": uuid5(event.originator_id, cause)})
+        return command.model_copy(update={"id": named_id(event.originator_id, cause)})
 
     def commands(self, where: str) -> tuple[type[Command], ...]:
         """The classes of the commands that it makes, as annotated. Raises `DefinitionError`."""

@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any, cast
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 from sqlalchemy import Connection, Dialect, Table
 from typing_extensions import override
 
 from sagaline.errors import VersionConflict
+from sagaline.ids import id_of_bytes
 from sagaline.storage.log import Log, Row, numbered
 from sagaline.storage.rows import Appended, EventRow, LogRow
 from sagaline.storage.translation import raise_translated
@@ -54,7 +55,9 @@ class SQLiteLog(Log):
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
         """Makes UUIDs of the bytes."""
         new = tuple.__new__
-        return [new(LogRow, (i, _uuid(o), v, t, s, k, c, h)) for i, o, v, t, s, k, c, h in rows]
+        return [
+            new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h)) for i, o, v, t, s, k, c, h in rows
+        ]
 
     @override
     def bound(self, originator_id: UUID | str) -> bytes:
@@ -64,7 +67,7 @@ class SQLiteLog(Log):
     @override
     def loaded(self, originator_id: bytes) -> UUID:
         """The UUID of 16 bytes."""
-        return _uuid(originator_id)
+        return id_of_bytes(originator_id)
 
     @override
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
@@ -86,18 +89,6 @@ def _raw(connection: Connection) -> sqlite3.Connection:
 
 def _bound(originator_id: UUID | str) -> bytes:
     return (originator_id if isinstance(originator_id, UUID) else UUID(originator_id)).bytes
-
-
-_set = object.__setattr__
-_unknown = SafeUUID.unknown
-
-
-def _uuid(value: bytes) -> UUID:
-    # UUID(bytes=...) spends three times as long on arguments that it is not given.
-    found = UUID.__new__(UUID)
-    _set(found, "int", int.from_bytes(value, "big"))
-    _set(found, "is_safe", _unknown)
-    return found
 
 
 def _is_taken(error: sqlite3.Error) -> bool:
