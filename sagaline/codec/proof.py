@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields as fields_of
+from datetime import UTC
 from enum import Flag
 from typing import Any, Final
 
 from pydantic.dataclasses import is_pydantic_dataclass
 
 from sagaline.codec.harmless import Unproven, allow, allow_config, schema_of_field
-from sagaline.codec.scalars import SCALARS
+from sagaline.codec.scalars import SCALARS, USUAL
 from sagaline.codec.schema import COLUMNS, Schema
 from sagaline.codec.sure import VOUCHED, Sure, never, tried_once
 
@@ -56,7 +57,7 @@ class _Prover:
     """
 
     def __init__(self) -> None:
-        self._names: dict[str, Any] = {}
+        self._names: dict[str, Any] = {"UTC": UTC}
         self._schemas: dict[str, Schema] = {}
 
     def function(self, schema: Schema, *, checked: bool) -> Sure:
@@ -74,7 +75,7 @@ class _Prover:
             raise Unproven
         if kind in SCALARS:
             allow(schema, checked)
-            return self._is(*SCALARS[kind], value)
+            return self._is(*SCALARS[kind], value, USUAL.get(kind))
         prove: Callable[..., str] | None = getattr(self, f"_{kind}".replace("-", "_"), None)
         if prove is None:
             raise Unproven
@@ -85,9 +86,14 @@ class _Prover:
         self._names[name] = known
         return name
 
-    def _is(self, kind: type, holds: Sure | None, value: str) -> str:
+    def _is(self, kind: type, holds: Sure | None, value: str, usual: str | None = None) -> str:
         is_kind = f"type({value}) is {self._name(kind)}"
-        return is_kind if holds is None else f"{is_kind} and {self._name(holds)}({value})"
+        if holds is None:
+            return is_kind
+        test = f"{self._name(holds)}({value})"
+        return (
+            f"{is_kind} and ({usual.format(value)} or {test})" if usual else f"{is_kind} and {test}"
+        )
 
     def _all(self, schema: Schema, values: str, checked: bool) -> str:
         return f"all(map({self._name(self.function(schema, checked=checked))}, {values}))"
