@@ -32,7 +32,6 @@ class Message:
         application: str,
         id: int,
         topic: str,
-        *,
         key: str | None = None,
         cause: str | None = None,
         hop: int = 0,

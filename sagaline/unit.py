@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sagaline.codec import TypedMapper
 from sagaline.message import Message, Trace
 from sagaline.storage import ApplicationRecorder, EventRow
-from sagaline.storage.timers import delete_timers, set_timers
+from sagaline.storage.timers import TimerRow, delete_timers, set_timers
 from sagaline.timers import SetTimer, TimerChange, timer_row
 
 KEPT = 20_000
@@ -219,27 +219,22 @@ class Unit:
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
         return [
-            Message(
-                self._application,
-                id_,
-                row.topic,
-                key=trace.key,
-                cause=trace.cause,
-                hop=trace.hop,
-                event=event,
-            )
+            Message(self._application, id_, row.topic, *trace, event)
             for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
         ]
 
     def _write_timers(self, connection: Connection) -> None:
-        last = {change.id: (change, now, trace) for change, trace, now in self._timers}
-        delete_timers(connection, self._application, list(last))
-        rows = [
-            timer_row(change, now, trace)
-            for change, now, trace in last.values()
-            if isinstance(change, SetTimer)
-        ]
-        set_timers(connection, self._application, rows)
+        cancelled: dict[str, None] = {}
+        rows: dict[str, TimerRow] = {}
+        for change, trace, now in self._timers:  # the last change of a timer is the one that counts
+            if isinstance(change, SetTimer):
+                cancelled.pop(change.id, None)
+                rows[change.id] = timer_row(change, now, trace)
+            else:
+                rows.pop(change.id, None)
+                cancelled[change.id] = None
+        delete_timers(connection, self._application, list(cancelled))
+        set_timers(connection, self._application, list(rows.values()))
 
     def _rebuilt(self, rows: Iterable[Any]) -> Any:
         return _folded(None, map(self._mapper.to_domain_event, rows))

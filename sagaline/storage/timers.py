@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
+from sagaline.bulk import bulk_of
 from sagaline.storage.tables import followers, timers
 
 HELD = 253_402_300_799.0
@@ -24,9 +25,6 @@ class TimerRow(NamedTuple):
     hop: int | None
 
 
-_delete = delete(timers).where(
-    timers.c.follower == bindparam("owner"), timers.c.id == bindparam("timer")
-)
 _hold = (
     update(timers)
     .where(timers.c.follower == bindparam("owner"), timers.c.id == bindparam("timer"))
@@ -35,15 +33,16 @@ _hold = (
 
 
 def set_timers(connection: Connection, follower: str, rows: Sequence[TimerRow]) -> None:
-    """Adds timers; those of the same ids must have been deleted before."""
+    """Sets timers; each takes the place of one of the same id."""
     if rows:
-        connection.execute(insert(timers), [{"follower": follower, **r._asdict()} for r in rows])
+        owner = [follower] * len(rows)
+        bulk_of(timers, connection).upsert(connection, [owner, *zip(*rows, strict=True)])
 
 
 def delete_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:
     """Deletes timers; those that are not there are no error."""
     if ids:
-        connection.execute(_delete, [{"owner": follower, "timer": each} for each in ids])
+        bulk_of(timers, connection).delete(connection, [[follower] * len(ids), list(ids)])
 
 
 def hold_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:
