@@ -8,10 +8,11 @@ import os
 import secrets
 import socket
 import time
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from typing import NamedTuple
 
 from sagaline.storage import Datastore
 from sagaline.storage.leases import (
@@ -31,6 +32,14 @@ RENEWAL = 0.75
 """Seconds between two renewals: with a rest, what is given back is led again within one second."""
 
 
+LEAST = 0.01
+"""The load of a follower that has had no work: so the idle are shared out by their number."""
+
+UNEVEN = 0.25
+"""The part of its load that a runner must have more than another one, before it gives to it: a
+follower that moves reads anew."""
+
+
 class Leases:
     """The leases that this runner holds on the followers of one store.
 
@@ -40,7 +49,8 @@ class Leases:
 
     def __init__(self, datastore: Datastore, names: Collection[str]) -> None:
         self.datastore = datastore
-        self._names = names
+        self._loads = dict.fromkeys(names, 0.0)
+        self._worked: defaultdict[str, float] = defaultdict(float)
         self._owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._renewed = float("-inf")
         self.held: set[str] = set()
@@ -50,12 +60,13 @@ class Leases:
         now = time.monotonic()
         if now - self._renewed < RENEWAL:
             return set()
+        self._weigh(now - self._renewed)
         with self.datastore.write() as connection:
-            held = keep_leases(connection, self._owner, SECONDS)
+            held = keep_leases(connection, self._owner, self._loads, SECONDS)
             alive = living(connection)
             if self._owner not in alive:
-                appear(connection, self._owner, self._names, SECONDS)
-                alive[self._owner] = list(self._names)
+                appear(connection, self._owner, self._loads, SECONDS)
+                alive[self._owner] = self._loads
             dead = {each for each in alive if self._is_dead(each)}
             shares = share(
                 {each: names for each, names in alive.items() if each not in dead},
@@ -79,15 +90,27 @@ class Leases:
         now = time.monotonic()
         if now - self._renewed < RENEWAL:
             return
+        self._weigh(now - self._renewed)
         with self.datastore.write() as connection:
-            keep_leases(connection, self._owner, SECONDS)
+            keep_leases(connection, self._owner, self._loads, SECONDS)
         self._renewed = now
+
+    def worked(self, name: str, seconds: float) -> None:
+        """Notes how long a follower was at work."""
+        self._worked[name] += seconds
 
     def release(self) -> None:
         """Gives all of them back."""
         with self.datastore.write() as connection:
             release_leases(connection, self._owner)
         self.held = set()
+
+    def _weigh(self, seconds: float) -> None:
+        """Reckons the work of the last while, and half of what was before it, as loads."""
+        for name, load in self._loads.items():
+            new = self._worked[name] / max(seconds, RENEWAL) if name in self.held else 0.0
+            self._loads[name] = round((load + new) / 2, 3)
+        self._worked.clear()
 
     def _is_dead(self, owner: str) -> bool:
         """Whether it was a process of this machine that is no more: its lease need not run out."""
@@ -111,18 +134,52 @@ def _machine() -> str:
     return socket.gethostname()
 
 
-def share(wanted: Mapping[str, Collection[str]], held: Mapping[str, str]) -> dict[str, str]:
-    """Who should lead each follower: as many for each runner as can be.
+class _Move(NamedTuple):
+    """What a runner is relieved of, if it gives a follower to another one."""
 
-    `wanted` says which followers each runner would lead, `held` who leads them now. The answer
-    follows from these alone, so that all runners find the same, and changes little when one of
-    them comes or goes.
+    relief: float
+    follower: str
+    to: str
+
+
+def share(wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) -> dict[str, str]:
+    """Who should lead each follower: as much work for each runner as can be.
+
+    `wanted` says which followers each runner would lead, and the load of those that it leads: how
+    many seconds of each second they take. `held` says who leads them now. The answer follows from
+    these alone, so that all runners find the same. Who leads a follower keeps it, unless the move
+    makes a difference.
     """
+    loads = {name: _load(name, wanted, held) for name in set().union(*wanted.values())}
+    sums = dict.fromkeys(sorted(wanted), 0.0)
     shares: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for name in sorted(set().union(*wanted.values())):
-        able = [owner for owner, names in wanted.items() if name in names]
-        owner = min(able, key=lambda each: (counts[each], held.get(name) != each, each))
-        shares[name] = owner
-        counts[owner] += 1
+    for name in sorted(loads, key=lambda each: (held.get(each) not in wanted, -loads[each], each)):
+        able = [owner for owner in sums if name in wanted[owner]]
+        owner = held.get(name, "")
+        shares[name] = owner if owner in able else min(able, key=lambda each: sums[each])
+        sums[shares[name]] += loads[name]
+    while moves := list(_moves(wanted, shares, loads, sums)):
+        best = max(moves)
+        sums[shares[best.follower]] -= loads[best.follower]
+        sums[best.to] += loads[best.follower]
+        shares[best.follower] = best.to
     return shares
+
+
+def _load(name: str, wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) -> float:
+    return max(LEAST, wanted.get(held.get(name, ""), {}).get(name, 0.0))
+
+
+def _moves(
+    wanted: Mapping[str, Mapping[str, float]],
+    shares: Mapping[str, str],
+    loads: Mapping[str, float],
+    sums: Mapping[str, float],
+) -> Iterator[_Move]:
+    """The moves that make it more even, between those where it is too uneven."""
+    for name, owner in shares.items():
+        for other in sums:
+            if name in wanted[other] and sums[owner] - sums[other] > UNEVEN * sums[owner]:
+                most = max(sums[owner] - loads[name], sums[other] + loads[name])
+                if most < sums[owner] - LEAST / 2:
+                    yield _Move(sums[owner] - most, name, other)

@@ -49,7 +49,8 @@ class Turns:
         self._viewed = 0.0
         self._watches = [Watch(each) for each in assembly.datastores]
         self._pause = min(RENEWAL, *(each.pause for each in self._watches))
-        self._leases = _leases(assembly)
+        self._leases_on = _leases(assembly)
+        self._leases = list(self._leases_on.values())
         self._listeners = _listeners(assembly, wake)
         for app in assembly.apps.values():
             app.asking.meanwhile = self._keep_leases
@@ -104,7 +105,9 @@ class Turns:
         for follower in followers:
             if self._stopping.is_set():
                 return True
+            began = time.monotonic()
             moved |= self._guarded(follower.name, follower.step)
+            self._leases_on[follower.datastore].worked(follower.name, time.monotonic() - began)
             if follower.unsaved > UNSAVED:
                 self._guarded(follower.name, follower.save)
         return moved
@@ -177,11 +180,11 @@ def _read_dues(datastore: Datastore, dues: dict[str, float]) -> None:
         dues.update(first_dues(connection))
 
 
-def _leases(assembly: Assembly) -> list[Leases]:
+def _leases(assembly: Assembly) -> dict[Datastore, Leases]:
     held: dict[Datastore, list[str]] = {}
     for follower in assembly.followers:
         held.setdefault(follower.datastore, []).append(follower.name)
-    return [Leases(datastore, names) for datastore, names in held.items()]
+    return {datastore: Leases(datastore, names) for datastore, names in held.items()}
 
 
 def _listeners(assembly: Assembly, wake: Event) -> list[Listener]:

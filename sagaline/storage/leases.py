@@ -1,10 +1,11 @@
 """Who leads a follower now: a lease in the follower's row, by the database's own clock.
 
-And who would: each runner says so, in a row of its own, for as long as it is alive.
+And who would, and how much work each follower is: each runner says so, in a row of its own, for as
+long as it is alive.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -72,27 +73,32 @@ def release_leases(connection: Connection, owner: str) -> None:
     connection.execute(delete(runners).where(runners.c.owner == owner))
 
 
-def keep_leases(connection: Connection, owner: str, seconds: float) -> set[str]:
-    """Renews the leases that an owner has, and takes no others; returns their followers."""
+def keep_leases(
+    connection: Connection, owner: str, loads: Mapping[str, float], seconds: float
+) -> set[str]:
+    """Renews the leases that an owner has, and takes no others; returns their followers.
+
+    `loads` are the followers that it would lead, each with the work that it has had with it.
+    """
     until = _now(connection) + literal(seconds)
     alive = update(runners).where(runners.c.owner == owner)
-    connection.execute(alive.values(alive_until=until))
+    connection.execute(alive.values(alive_until=until, wanted=json.dumps(loads)))
     mine = update(followers).where(followers.c.owner == owner).values(lease_until=until)
     return {name for (name,) in connection.execute(mine.returning(followers.c.name))}
 
 
-def appear(connection: Connection, owner: str, names: Collection[str], seconds: float) -> None:
+def appear(connection: Connection, owner: str, loads: Mapping[str, float], seconds: float) -> None:
     """Makes an owner known, and which followers it would lead; forgets the long silent ones."""
     now = _now(connection)
     silent = delete(runners).where(runners.c.alive_until < now - literal(FORGOTTEN))
     connection.execute(silent)
     until = now + literal(seconds)
-    row = {"owner": owner, "wanted": json.dumps(list(names)), "alive_until": until}
+    row = {"owner": owner, "wanted": json.dumps(loads), "alive_until": until}
     connection.execute(insert(runners).values(row))
 
 
-def living(connection: Connection) -> dict[str, list[str]]:
-    """The owners that are alive, each with the followers that it would lead."""
+def living(connection: Connection) -> dict[str, dict[str, float]]:
+    """The owners that are alive, each with the followers that it would lead, and their loads."""
     query = select(runners.c.owner, runners.c.wanted)
     rows = connection.execute(query.where(runners.c.alive_until >= _now(connection)))
     return {owner: json.loads(wanted) for owner, wanted in rows.tuples()}

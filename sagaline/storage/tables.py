@@ -65,7 +65,9 @@ runners = Table(
     "runners",
     metadata,
     Column("owner", Text, primary_key=True),
-    Column("wanted", Text, nullable=False),  # a JSON list of the followers that it would lead
+    Column(
+        "wanted", Text, nullable=False
+    ),  # JSON: the followers that it would lead, and their loads
     Column("alive_until", Double, nullable=False),
 )
 

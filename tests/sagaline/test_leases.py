@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sagaline import Runner
 from sagaline.errors import FencedOut
 from sagaline.lease import Leases, share
 from sagaline.storage import Datastore, advance, register, standing
-from sagaline.storage.leases import owners
+from sagaline.storage.leases import living, owners
 from sagaline.storage.tables import followers
 from sagaline.storage.tables import runners as runners_table
 from tests.sagaline.small_system import (
@@ -41,7 +42,7 @@ NAMES = ["Evening", "House"]
 
 @pytest.fixture(autouse=True)
 def _renewed_whenever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagaline.lease.RENEWAL", 0.0)
+    monkeypatch.setattr("sagaline.lease.RENEWAL", 1e-9)
 
 
 def prepared(datastore: Datastore) -> None:
@@ -91,9 +92,13 @@ def test_who_has_died_has_no_share(store_url: str) -> None:
         assert first.renew() == set(NAMES)
 
 
+def idle(names: Iterable[str]) -> dict[str, float]:
+    return dict.fromkeys(names, 0.0)
+
+
 @pytest.mark.parametrize("runners", range(1, 6))
 def test_each_gets_as_many_as_another(runners: int) -> None:
-    names = [f"follower {each}" for each in range(12)]
+    names = idle(f"follower {each}" for each in range(12))
     wanted = dict.fromkeys([f"runner {each}" for each in range(runners)], names)
     shares = share(wanted, {})
     counts = Counter(shares.values())
@@ -103,7 +108,7 @@ def test_each_gets_as_many_as_another(runners: int) -> None:
 
 
 def test_when_one_comes_the_others_give_to_it_alone() -> None:
-    names = [f"follower {each}" for each in range(12)]
+    names = idle(f"follower {each}" for each in range(12))
     before = share(dict.fromkeys(["a", "b"], names), {})
     after = share(dict.fromkeys(["a", "b", "c"], names), before)
     moved = {after[each] for each in names if after[each] != before[each]}
@@ -112,8 +117,44 @@ def test_when_one_comes_the_others_give_to_it_alone() -> None:
 
 
 def test_nobody_is_given_what_it_would_not_lead() -> None:
-    wanted = {"all": ["x", "y", "z"], "one": ["y"], "none": []}
+    wanted = {"all": idle("xyz"), "one": idle("y"), "none": idle("")}
     assert share(wanted, {"y": "all"}) == {"x": "all", "y": "one", "z": "all"}
+
+
+def test_work_is_shared_out_and_not_only_followers() -> None:
+    loads = {"saga": 0.5, "stock": 0.2, "list": 0.1, "detail": 0.1, "sales": 0.1}
+    wanted = {"busy": loads, "new": idle(loads)}
+    held = dict.fromkeys(loads, "busy")
+    assert share(wanted, held) == {**held, "saga": "new"}
+
+
+def test_who_leads_a_follower_keeps_it_while_that_is_fair_enough() -> None:
+    wanted = {
+        "a": {"saga": 0.5, "stock": 0.0, "list": 0.05},
+        "b": {"saga": 0.0, "stock": 0.45, "list": 0.0},
+    }
+    held = {"saga": "a", "stock": "b", "list": "a"}
+    assert share(wanted, held) == held
+    wanted["a"]["list"] = 0.2
+    assert share(wanted, held) == {**held, "list": "b"}
+
+
+def test_the_heaviest_of_what_nobody_leads_is_given_first() -> None:
+    wanted = {"a": {"x": 0.3}, "b": idle("xyz")}
+    assert share(wanted, {"x": "a", "y": "dead", "z": "dead"}) == {"x": "a", "y": "b", "z": "b"}
+
+
+def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.renew()
+        for _ in range(20):
+            leases.worked("House", 1_000.0)
+            leases.renew()
+        with datastore.read() as connection:
+            (loads,) = living(connection).values()
+        assert loads["House"] > 1_000 * loads["Evening"] == 0
 
 
 def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
