@@ -11,7 +11,7 @@ from benchmarks.figure import Asked, Baseline, Figure
 from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
 from benchmarks.pairs import interleaved
 from benchmarks.shop import Shop
-from benchmarks.upstream.tuning import DOCUMENTED, expert
+from benchmarks.upstream.tuning import DOCUMENTED, EXPERT
 from benchmarks.workload import Workload
 
 OURS = "Sagaline"
@@ -24,19 +24,18 @@ def orders_per_second(laboratory: Laboratory, kind: str) -> Iterator[Figure]:
     sizes = laboratory.sizes
     orders = Workload.made_up(sizes.warm_up, sizes.orders)
     few, fewer = orders.first(sizes.expert_orders), orders.first(sizes.documented_orders)
-    tuned = expert(kind)
     taken = interleaved(
         sizes.rounds,
         UNIT,
         {
             OURS: partial(ours, laboratory, kind, orders),
-            tuned.name: partial(upstream, laboratory, kind, few),
+            EXPERT.name: partial(upstream, laboratory, kind, few),
             DOCUMENTED.name: partial(upstream, laboratory, kind, fewer, "--documented"),
         },
     )
     name = f"orders_per_second/{kind}"
     for each, asked, against in (
-        (name, ASKED[kind], tuned),
+        (name, ASKED[kind], EXPERT),
         (f"{name}/as_documented", None, DOCUMENTED),
     ):
         yield Figure(each, UNIT, taken[OURS], asked, Baseline(against.name, taken[against.name]))
@@ -46,13 +45,12 @@ def baskets_per_second(laboratory: Laboratory) -> Iterator[Figure]:
     """Real baskets on SQLite, which have more lines, against the library as it can be."""
     sizes = laboratory.sizes
     orders = Workload.real(sizes.warm_up, sizes.baskets)
-    tuned = expert(SQLITE)
     taken = interleaved(
         sizes.rounds,
         UNIT,
         {
             OURS: partial(ours, laboratory, SQLITE, orders),
-            tuned.name: partial(upstream, laboratory, SQLITE, orders.first(sizes.expert_orders)),
+            EXPERT.name: partial(upstream, laboratory, SQLITE, orders.first(sizes.expert_orders)),
         },
     )
     yield Figure(
@@ -60,7 +58,7 @@ def baskets_per_second(laboratory: Laboratory) -> Iterator[Figure]:
         UNIT,
         taken[OURS],
         ASKED[SQLITE],
-        Baseline(tuned.name, taken[tuned.name]),
+        Baseline(EXPERT.name, taken[EXPERT.name]),
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy.exc import SAWarning
 
 from benchmarks.upstream.run import run
-from benchmarks.upstream.tuning import DOCUMENTED, RUNNERS, expert
+from benchmarks.upstream.tuning import DOCUMENTED, EXPERT, RUNNERS
 from benchmarks.workload import read
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--documented", action="store_true", help="with the library's defaults")
     parser.add_argument("--runner", choices=RUNNERS, help="another one of the library's runners")
     given = parser.parse_args()
-    tuning = DOCUMENTED if given.documented else expert(given.store)
+    tuning = DOCUMENTED if given.documented else EXPERT
     if given.runner:
         tuning = replace(tuning, runner=RUNNERS[given.runner])
     # The library gives the classes of all tracking tables one name.

@@ -18,11 +18,11 @@ from benchmarks.upstream.tuning import Tuning
 from projections.tables import order_list
 from sagaline.garbage import leave_in_peace
 
-LIMIT = 600.0
-"""Seconds after which something must be wrong."""
+STALLED = 60.0
+"""Seconds without another end after which a runner with threads has stalled."""
 
-LOOK = 0.005
-"""Seconds between two looks whether every order has ended."""
+LOOK = 0.05
+"""Seconds between two looks whether every order has ended: those runners do not say so."""
 
 
 def run(store: str, tuning: Tuning, orders: Sequence[PlaceOrder], warm_up: int) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def run(store: str, tuning: Tuning, orders: Sequence[PlaceOrder], warm_up: int) 
     leave_in_peace()
     view = create_engine(store)
     with runner:
-        _finish(runner, view, orders[:warm_up])
+        finish(runner, view, orders[:warm_up])
         before = _ends(view)
         started = time.perf_counter()
-        _finish(runner, view, orders[warm_up:])
+        finish(runner, view, orders[warm_up:])
         seconds = time.perf_counter() - started
     ends = _ends(view) - before
     view.dispose()
@@ -55,15 +55,19 @@ def _receive_stock(runner: Runner[Any], orders: Sequence[PlaceOrder]) -> None:
     runner.get(Fulfilments).recorder.insert_tracking(Tracking(inventory.name, newest))
 
 
-def _finish(runner: Runner[Any], view: Engine, orders: Sequence[PlaceOrder]) -> None:
+def finish(runner: Runner[Any], view: Engine, orders: Sequence[PlaceOrder]) -> None:
+    """Places orders and returns when all have ended. Raises TimeoutError where nothing moves."""
     wanted = _ends(view).total() + len(orders)
     for order in orders:
         runner.get(Orders).place(order)
-    deadline = time.monotonic() + LIMIT
-    while _ends(view).total() < wanted:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"Not all orders have ended after {LIMIT:g} s: {_ends(view)}")
+    ended, moved = _ends(view).total(), time.monotonic()
+    while ended < wanted:
+        if time.monotonic() - moved > STALLED:
+            raise TimeoutError(f"{ended} of {wanted} orders have ended, none for {STALLED:g} s")
         time.sleep(LOOK)
+        before, ended = ended, _ends(view).total()
+        if ended > before:
+            moved = time.monotonic()
 
 
 def _ends(view: Engine) -> Counter[str]:
