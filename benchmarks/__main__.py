@@ -2,13 +2,16 @@
 
     python -m benchmarks [NAME ...]
 
-Each NAME is a benchmark, or what several of them begin with; without one, all are run.
+Each NAME is a benchmark, or what several of them begin with; without one, all are run. One that
+fails takes no other's figures with it: it is named on stderr, and the exit status is 1.
 """
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from benchmarks.cost_of_event import cost_of_event
 from benchmarks.durable_steps import durable_steps
@@ -48,13 +51,21 @@ def main(names: Sequence[str], sizes: Sizes = FULL, server: str | None = None) -
         say(f"There is no benchmark {', '.join(unknown)}. There are {', '.join(BENCHMARKS)}.")
         return 2
     on = machine()
-    figures = []
+    figures: list[dict[str, Any]] = []
+    failed = []
     with Laboratory(sizes, server) as laboratory:
         for name, run in chosen.items():
             say(name)
-            figures += [each.document() for each in run(laboratory)]
+            try:
+                for each in run(laboratory):
+                    figures.append(each.document())  # noqa: PERF401 - those before a failure stay
+            except Exception:
+                traceback.print_exc()
+                failed.append(name)
     print(json.dumps({"machine": on, "figures": figures}, indent=2))
-    return 0
+    if failed:
+        say(f"Failed: {', '.join(failed)}. What else was measured is in the document.")
+    return 1 if failed else 0
 
 
 def _is_wanted(benchmark: str, names: Sequence[str]) -> bool:

@@ -55,6 +55,18 @@ def test_a_benchmark_prints_one_document_with_its_figures(
     assert said.err.startswith(f"{name}\n  ")
 
 
+def test_a_benchmark_that_fails_is_named_and_takes_no_other_figures_with_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    nobody_there = "postgresql+psycopg://postgres@127.0.0.1:1/postgres"
+    assert main(["workers", "start"], MINIATURE, nobody_there) == 1
+    said = capsys.readouterr()
+    figures = json.loads(said.out)["figures"]
+    assert [each["name"] for each in figures] == ["start/runner", "start/process"]
+    assert "Connection refused" in said.err
+    assert "\nFailed: workers." in said.err
+
+
 def assert_is_sane(figure: dict[str, Any]) -> None:
     assert list(figure) == KEYS
     assert_is_measured(figure)
