@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.cost_of_event import cost_of_event
 from benchmarks.durable_steps import durable_steps
 from benchmarks.figure import Figure
+from benchmarks.idle import idle
 from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
 from benchmarks.latency import latency
 from benchmarks.machine import machine
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "orders_per_second/postgresql": partial(orders_per_second, kind=POSTGRESQL),
     "durable_steps": durable_steps,
     "latency": latency,
+    "idle": idle,
     "workers": workers,
     "memory": memory,
     "rebuild": rebuild,

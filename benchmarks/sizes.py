@@ -26,6 +26,9 @@ class Sizes:
     single_orders: int = 300
     """Orders in one round that are placed one by one."""
 
+    idle_seconds: float = 10.0
+    """Seconds in one round in which a runner has nothing to do."""
+
     many_events: int = 1_000_000
     few_events: int = 10_000
 
@@ -47,6 +50,7 @@ MINIATURE = Sizes(
     documented_orders=5,
     engine_orders=20,
     single_orders=5,
+    idle_seconds=2.5,
     many_events=8_000,
     few_events=6_000,
     pulled_orders=50,

@@ -24,6 +24,7 @@ FIGURES = {
     },
     "durable_steps": {"durable_steps/postgresql": "ratio >= 10"},
     "latency": {"latency/p50": "value <= 20", "latency/p99": "value <= 60"},
+    "idle": {"idle/sqlite": "value <= 1", "idle/postgresql": "value <= 1"},
     "workers": {"workers/postgresql": "ratio >= 1.4"},
     "memory": {"memory/runner": "value <= 300", "memory/rebuild": "value <= 300"},
     "rebuild": {"rebuild/order_list": "ratio >= 60", "rebuild/order_list/floor": "ratio >= 0.3"},
