@@ -23,7 +23,7 @@ from sagaline.process import SagaProcess
 from sagaline.projector import Projector
 from sagaline.status import Place, places
 from sagaline.storage import Datastore, claim
-from sagaline.storage.read_tables import columns_of
+from sagaline.storage.read_tables import columns_of, start_over
 from sagaline.storage.store import refuse_another
 from sagaline.system import System, topics_of
 from sagaline.tail import Tail
@@ -179,7 +179,9 @@ class Assembly:
         for model in self.system.read_models:
             projector = Projector(model, self.views)
             with self.views.write() as connection:
-                projector.create_table(connection)
+                if projector.create_table(connection):
+                    # It may have been dropped: empty, it must not stand where the old one stood.
+                    start_over(connection, projector.name)
                 self._check_columns(connection, projector)
             yield Follower(projector, self.views, self._leaders(projector.name), VIEW_BATCH)
 

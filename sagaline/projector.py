@@ -70,20 +70,21 @@ class Projector:
         """The batch was rolled back: no row in memory is to be believed."""
         self.model.rows.discard()
 
-    def create_table(self, connection: Connection, indexed: bool = True) -> None:
-        """Creates the table where it is missing, however many do so at once.
+    def create_table(self, connection: Connection, indexed: bool = True) -> bool:
+        """Creates the table where it is missing, however many do so at once; says whether it was.
 
         Filling a large table is faster without its indexes; `create_indexes` adds them later.
         """
         if connection.dialect.name == "postgresql":
             lock_creation(connection)
         if has_table(connection, self.table.name):
-            return
+            return False
         connection.execute(CreateTable(self.table))
         if indexed:
             self.create_indexes(connection)
         if self.table.name == self.name:
             record_fingerprint(connection, self.name, fingerprint(type(self.model)))
+        return True
 
     def create_indexes(self, connection: Connection) -> None:
         """Creates the table's indexes where they are missing."""

@@ -39,6 +39,7 @@ from sagaline.storage.read_tables import (
     forget_follower,
     lock_follower,
     shadows,
+    start_over,
 )
 from sagaline.swap import swap_back, swap_in
 from sagaline.system import System
@@ -183,7 +184,8 @@ class _Rebuild:
         """Finds the shadow table of a rebuild that was killed, or makes a new one."""
         made_by = VERIFYING if self._verify else fingerprint(self._model)
         with self._datastore.write() as connection:
-            Projector(self._model, self._datastore).create_table(connection)
+            if Projector(self._model, self._datastore).create_table(connection):
+                start_over(connection, self._view)
             register(connection, self._view, self._logs)
             # First, so that of those that open at once one sees what the other has begun.
             generation = lock_follower(connection, self._view).fence

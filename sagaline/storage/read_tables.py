@@ -66,6 +66,14 @@ def place_follower(connection: Connection, name: str, reached: dict[str, int]) -
         connection.execute(statement.values(position=position))
 
 
+def start_over(connection: Connection, name: str) -> None:
+    """Puts a follower back to the beginning of its logs, with nothing parked: its table is new."""
+    reached = lock_follower(connection, name).positions
+    if reached:
+        place_follower(connection, name, dict.fromkeys(reached, 0))
+        connection.execute(delete(dead_letters).where(dead_letters.c.follower == name))
+
+
 def move_letters(connection: Connection, follower: str, other: str) -> None:
     """Gives what one follower has parked to another one, in place of what that one had."""
     connection.execute(delete(dead_letters).where(dead_letters.c.follower == other))

@@ -21,6 +21,11 @@ _LIMIT = "54"
 """PostgreSQL's class of what is too large, such as a key for its index. The driver counts it among
 the faults of operation, but waiting makes no value smaller."""
 
+_UNFIT = ("42P01", "42703", "3F000", "42501")
+"""PostgreSQL's states for a table, a column or a schema that is gone, or that is forbidden. The
+driver counts them among the mistakes of a program; but somebody has changed the store under it, and
+no event is to blame. SQLite's driver counts them among the faults of operation."""
+
 _MODULES = ("sqlalchemy", "sqlite3", "psycopg")
 
 
@@ -34,8 +39,12 @@ def translated(error: BaseException) -> BaseException:
         return error
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return persistence.OperationalError(str(error))
-    if str(getattr(getattr(error, "orig", error), "sqlstate", None)).startswith(_LIMIT):
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None))
+    if state.startswith(_LIMIT):
         return persistence.DataError(_said(error))
+    if state in _UNFIT:
+        # The first line: the others show the statement.
+        return persistence.OperationalError(_said(error).partition("\n")[0])
     for each in type(error).__mro__:
         if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
             return _CLASSES[each.__name__](_said(error))

@@ -478,6 +478,51 @@ def test_it_does_not_mind_connections_that_are_cut_while_it_works(postgres_store
         assert letters(runner) == []
 
 
+@pytest.mark.parametrize(
+    ("lose", "find"),
+    [
+        ("ALTER TABLE guest_list RENAME TO lost", "ALTER TABLE lost RENAME TO guest_list"),
+        (
+            "ALTER TABLE guest_list RENAME COLUMN status TO lost",
+            "ALTER TABLE guest_list RENAME COLUMN lost TO status",
+        ),
+    ],
+)
+def test_a_read_table_that_somebody_changes_is_waited_for_and_parks_nothing(
+    store_url: str, caplog: pytest.LogCaptureFixture, lose: str, find: str
+) -> None:
+    with Runner(system, env(store_url)) as runner, outside(store_url) as connection:
+        opened(runner)
+        want(runner, 3)
+        runner.settle()
+        connection.execute(text(lose))
+        want(runner, 2)
+        until(lambda: caplog.text.count("guest_list: the store does not answer") > 2)
+        connection.execute(text(find))
+        runner.settle()
+        assert statuses(runner) == {"confirmed": 5}
+        assert letters(runner) == []
+    assert not any("\n" in each.getMessage() for each in caplog.records)
+
+
+def test_a_read_table_that_was_dropped_is_folded_from_the_start_again(store_url: str) -> None:
+    with Runner(system, env(store_url)) as runner, outside(store_url) as connection:
+        opened(runner)
+        want(runner, 3)
+        runner.settle()
+        connection.execute(text("DROP TABLE guest_list"))
+        want(runner, 1)
+        # Whoever starts makes the table again, and who waits for it goes on.
+        with Runner(system, env(store_url), only=["show_list"]):
+            until(lambda: statuses(runner) == {"confirmed": 4})
+            runner.settle()
+        connection.execute(text("DROP TABLE guest_list"))
+    with Runner(system, env(store_url)) as runner:
+        runner.settle()
+        assert statuses(runner) == {"confirmed": 4}
+        assert letters(runner) == []
+
+
 # Handlers and ports that fail
 
 
