@@ -1,9 +1,11 @@
 """Taking in orders and stock: batches of commands, each with an answer that is on disk."""
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event
 from typing import Any, BinaryIO, cast
 
 import typer
@@ -13,16 +15,24 @@ from application.cli_input import LiveInput
 from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
-from sagaline import Application, CommandConflict, Receipt
+from sagaline import Application, Command, CommandConflict, Receipt
 from sagaline.assembly import environment, log_at
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
+from sagaline.follower import STORAGE_FAULTS
 from sagaline.storage import Datastore, check
 from sagaline.storage.store import refuse_another
 
 BATCH = 500
 """Lines taken in by one transaction: more gain little, and make the first wait for the last."""
+
+PATIENCE = 60.0
+"""Seconds to wait for a store that does not answer; then it is an error, and no line is lost: those
+without an answer can be given again."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts on such a store."""
 
 REJECTED = "rejected"
 
@@ -85,20 +95,38 @@ class Intake:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        with undivided():
-            receipts = iter(self._execute(batch))
+        with undivided() as stop:
+            receipts = iter(self._execute(batch, stop))
             for line in batch:
                 receipt = next(receipts) if isinstance(line, Accepted) else None
                 self._answer(line, receipt)
             sys.stdout.flush()
 
-    def _execute(self, batch: Sequence[Line]) -> list[Receipt]:
+    def _execute(self, batch: Sequence[Line], stop: Event) -> list[Receipt]:
         commands = [line.command for line in batch if isinstance(line, Accepted)]
-        receipts = self._application.execute(commands) if commands else []
+        receipts = self._written(commands, stop) if commands else []
         for each in receipts:
             if isinstance(each.error, PersistenceError):
                 raise each.error  # the store's fault, not the line's
         return receipts
+
+    def _written(self, commands: Sequence[Command], stop: Event) -> list[Receipt]:
+        """Executes commands, again and again while the store does not answer.
+
+        Where a commit succeeded and its answer was lost, the commands are duplicates of themselves:
+        each has one effect.
+        """
+        pause, deadline = 0.1, time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._application.execute(commands)
+            except STORAGE_FAULTS as fault:
+                if time.monotonic() + pause > deadline:
+                    raise
+                say(f"The store does not answer, again in {pause:.1f} s: {fault}")
+            if stop.wait(pause):
+                raise SystemExit(0)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def _answer(self, line: Line, receipt: Receipt | None) -> None:
         status, position = self._done, None

@@ -33,10 +33,10 @@ def noticing() -> Iterator[Event]:
 
 
 @contextmanager
-def undivided() -> Iterator[None]:
-    """What is inside is done as a whole; a signal ends the program after it."""
+def undivided() -> Iterator[Event]:
+    """What is inside is done as a whole; a signal sets the event, and ends the program after it."""
     with noticing() as asked:
-        yield
+        yield asked
     if asked.is_set():
         raise SystemExit(0)
 

@@ -43,8 +43,7 @@ def translated(error: BaseException) -> BaseException:
     if state.startswith(_LIMIT):
         return persistence.DataError(_said(error))
     if state in _UNFIT:
-        # The first line: the others show the statement.
-        return persistence.OperationalError(_said(error).partition("\n")[0])
+        return persistence.OperationalError(_said(error))
     for each in type(error).__mro__:
         if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
             return _CLASSES[each.__name__](_said(error))
@@ -54,8 +53,8 @@ def translated(error: BaseException) -> BaseException:
 
 
 def _said(error: BaseException) -> str:
-    # Without the statement and the link that SQLAlchemy adds; the cause has them.
-    return str(getattr(error, "orig", None) or error)
+    # Without the statement and the link that SQLAlchemy adds, and on one line; the cause has all.
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def raise_translated(error: BaseException) -> None:
