@@ -6,10 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from sagaline.storage import Datastore, claim
 from tests.cli.command_line import CommandLine, Said
 from tests.cli.orders import GOOD, json_lines, order
+from tests.storage.stores import outside
 
 MEMBERS = ["Orders", "Inventory", "Payments", "Shipping", "OrderFulfilment"]
 
@@ -120,6 +122,25 @@ def test_a_damaged_file_is_left_as_it_was(
 ) -> None:
     make(file_of(sqlite_shop))
     is_left_alone(sqlite_shop, reason)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "reason"),
+    [
+        ("CREATE TABLE store (id int, city text)", "its table 'store' is not one of Sagaline"),
+        ("CREATE TABLE timers (id int, rings text)", "its table 'timers' is not one of Sagaline"),
+    ],
+)
+def test_the_database_of_somebody_else_on_a_server_is_left_as_it_was(
+    run: CommandLine, postgres_store: str, theirs: str, reason: str
+) -> None:
+    with outside(postgres_store) as connection:
+        connection.exec_driver_sql(theirs)
+        for said in every_command(run.on(postgres_store)):
+            assert (said.status, said.output, said.errors.count("\n")) == (2, "", 1)
+            assert reason in said.errors
+        (table,) = inspect(connection).get_table_names()
+        assert table in theirs
 
 
 def is_left_alone(shop: CommandLine, reason: str) -> None:
