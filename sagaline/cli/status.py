@@ -24,9 +24,10 @@ OPEN = (State.RUNNING, State.COMPENSATING, State.PARKED)
 
 
 class Follower(NamedTuple):
-    """One follower and one of its leaders. `state`: following, behind, parked, or new.
+    """One follower and one of its leaders. `state`: following, idle, behind, parked, or new.
 
-    New is one that nobody has led yet: its read table may not be there.
+    Idle is one that is at the end of the log, and that nobody leads now. New is one that nobody has
+    led yet: its read table may not be there.
     """
 
     follower: str
@@ -77,6 +78,11 @@ class Status(NamedTuple):
         )
 
     @property
+    def runners(self) -> int:
+        """How many lead followers now."""
+        return len({each.owner for each in self.followers} - {None})
+
+    @property
     def wants_attention(self) -> bool:
         """Whether somebody should look."""
         return bool(self.dead_letters or self.sagas[State.PARKED.value] or self.tables_out_of_date)
@@ -85,7 +91,8 @@ class Status(NamedTuple):
         """The status as plain JSON values."""
         locks = [each._asdict() for each in self.locks]
         followers = [each._asdict() for each in self.followers]
-        return {**self._asdict(), "followers": followers, "locks": locks}
+        rest = {"followers": followers, "locks": locks, "runners": self.runners}
+        return {**self._asdict(), **rest}
 
 
 def status(ctx: typer.Context, json: AsJson = False) -> None:
@@ -112,7 +119,7 @@ def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
             place.lag,
             _lag_seconds(stores, place),
             held.get(place.follower),
-            _state(place, known, letters),
+            _state(place, known, held, letters),
             letters.get(place.follower, 0),
         )
         for place in _places(stores)
@@ -162,12 +169,16 @@ def _lag_seconds(stores: Stores, place: Place) -> float | None:
     return round(max(0.0, (datetime.now(UTC) - moment).total_seconds()), 3)
 
 
-def _state(place: Place, known: Collection[str], letters: Mapping[str, int]) -> str:
+def _state(
+    place: Place, known: Collection[str], held: Collection[str], letters: Mapping[str, int]
+) -> str:
     if letters.get(place.follower):
         return "parked"
     if place.lag:
         return "behind"
-    return "following" if place.follower in known else "new"
+    if place.follower not in known:
+        return "new"
+    return "following" if place.follower in held else "idle"
 
 
 def _show(found: Status) -> None:
@@ -194,6 +205,7 @@ def _summary(found: Status) -> list[tuple[str, Any]]:
     sagas = ", ".join(f"{count:,} {state}" for state, count in found.sagas.items() if count)
     return [
         ("system", f"{found.system} on {', '.join(found.stores)}"),
+        ("runners", found.runners or "none: nobody runs it"),
         ("open sagas", sagas or "none"),
         ("timers", found.timers),
         ("dead letters", found.dead_letters),

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sagaline.storage import Datastore, claim
 from sagaline.storage.dead_letters import Letter, add_letters
 from sagaline.storage.tables import store as store_table
-from tests.cli.command_line import CommandLine
+from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import GOOD, json_lines, order
 
 
@@ -133,10 +133,10 @@ def test_a_settled_system_has_no_lag(settled: CommandLine) -> None:
     assert said.status == 1, "a saga is parked"
     assert said.json.keys() == {
         "system", "stores", "followers", "tables_out_of_date", "sagas", "dead_letters", "timers",
-        "locks",
+        "locks", "runners",
     }  # fmt: skip
     assert {each["lag"] for each in said.json["followers"]} == {0}
-    assert {each["state"] for each in said.json["followers"]} == {"following"}
+    assert {each["state"] for each in said.json["followers"]} == {"idle"}, "nobody leads them now"
     assert said.json["sagas"] == {"running": 0, "compensating": 0, "parked": 1}
     assert said.json["tables_out_of_date"] == []
     assert (said.json["dead_letters"], said.json["timers"]) == (0, 0)
@@ -149,7 +149,8 @@ def test_people_get_a_table(settled: CommandLine) -> None:
     ]  # fmt: skip
     assert "open sagas          1 parked" in output
     first = output.splitlines()[2].split()
-    assert (first[:2], first[3:]) == (["Orders", "OrderFulfilment"], ["0", "following", "nobody"])
+    assert (first[:2], first[3:]) == (["Orders", "OrderFulfilment"], ["0", "idle", "nobody"])
+    assert "\nrunners             none: nobody runs it\n" in output
 
 
 def test_a_follower_that_nobody_has_led_yet_is_new(sqlite_shop: CommandLine) -> None:
@@ -160,7 +161,18 @@ def test_a_follower_that_nobody_has_led_yet_is_new(sqlite_shop: CommandLine) -> 
     assert (states["order_list"], states["stock_level"]) == ("new", "behind")
     assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
     after = sqlite_shop.sagaline("status", "--json").json["followers"]
-    assert {each["state"] for each in after} == {"following"}
+    assert {each["state"] for each in after} == {"idle"}
+
+
+def test_it_says_who_runs_the_system(sqlite_shop: CommandLine) -> None:
+    sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    with sqlite_shop.started("sagaline", "run") as process:
+        waiting = ("orders", "--wait", "orders:1", "--timeout", str(LIMIT))
+        assert sqlite_shop.process("application", *waiting).status == 0
+        found = sqlite_shop.sagaline("status", "--json").json
+        assert found["runners"] == 1
+        assert all(f":{process.pid}:" in each["owner"] for each in found["followers"])
+        assert {each["state"] for each in found["followers"]} <= {"following", "behind"}
 
 
 def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
@@ -169,7 +181,7 @@ def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
     status = sqlite_shop.sagaline("status", "--json")
     assert (status.status, status.json["dead_letters"]) == (1, 1)
     states = {each["follower"]: each["state"] for each in status.json["followers"]}
-    assert (states["order_list"], states["order_detail"]) == ("parked", "following")
+    assert (states["order_list"], states["order_detail"]) == ("parked", "idle")
     listed = sqlite_shop.sagaline("dead-letters", "list", "--json")
     assert listed.status == 1
     (letter,) = listed.json
