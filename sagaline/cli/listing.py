@@ -1,5 +1,6 @@
-"""Tables for people, which fit their terminal without cutting off what matters."""
+"""Tables for people, which fit their terminal and cut nothing off."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -25,10 +26,11 @@ def within_reach(count: int | None) -> int | None:
 
 
 class Listing:
-    """Rows under headings, with at most one column that is cut off where the terminal ends.
+    """Rows under headings, with at most one column of text that goes on below where it must.
 
     A heading that begins with ``#`` is of numbers, with ``>`` of the column that takes the rest,
-    and with ``?`` of one that is left out where there is no room for it, the last one first.
+    and with ``?`` of one that is left out where there is no room for it, the last one first. The
+    others stay whole, so that ids can be copied, also where the terminal is too narrow for them.
     """
 
     def __init__(self, *headings: str, title: str = "") -> None:
@@ -48,21 +50,23 @@ class Listing:
 
     def show(self, empty: str = "There are none.") -> None:
         """Prints the table, or what is said where it is empty."""
-        show(self._drawn(screen().width) if self._rows else empty)
+        if not self._rows:
+            show(empty)
+            return
+        widths = self._fitting(screen().width)
+        show(self._drawn(widths), width=sum(widths.values()) + GAP * len(widths))
 
-    def _drawn(self, room: int) -> Table:
+    def _drawn(self, widths: Mapping[int, int]) -> Table:
         drawn = Table(
             box=box.SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False,
             title=self._title or None, title_justify="left", title_style="bold",
         )  # fmt: skip
-        widths = self._fitting(room)
         for index, width in widths.items():
             number = self._kinds[index] == "#"
             drawn.add_column(
                 self._headings[index],
                 justify="right" if number else "left",
-                no_wrap=True,
-                overflow="ellipsis",
+                overflow="fold",
                 width=width,
             )
         for cells, style in self._rows:

@@ -17,11 +17,22 @@ ATTENTION = 1
 """The exit status of a command that was done, where something needs attention."""
 
 UNUSABLE = 2
-"""The exit status of wrong usage, of bad configuration, and of a store that cannot be used."""
+"""The exit status of what was not done: for wrong usage, an id that nothing has, bad configuration,
+or a store that cannot be used."""
 
 
 class Program(TyperGroup):
     """A group of commands whose errors are one line each, and which a broken pipe ends quietly."""
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name."""
+        return _plain(super().get_command(ctx, cmd_name), ctx)
+
+    @override
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option that shows the help."""
+        return _flag(super().get_help_option(ctx))
 
     @override
     def invoke(self, ctx: Any) -> Any:
@@ -61,6 +72,21 @@ def needs_attention(*, when: bool = True) -> None:
     """Ends the command with the status that says so."""
     if when:
         raise typer.Exit(ATTENTION)
+
+
+def _plain(command: Any, ctx: Any) -> Any:
+    """The command, and those in it, with flags that the help shows no type of: they have none."""
+    for each in () if command is None else command.get_params(ctx):
+        _flag(each)
+    for each in getattr(command, "commands", {}).values():
+        _plain(each, ctx)
+    return command
+
+
+def _flag(option: Any) -> Any:
+    if getattr(option, "is_flag", False) and option.metavar is None:
+        option.metavar = ""
+    return option
 
 
 def _name(ctx: Any) -> str:

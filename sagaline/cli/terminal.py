@@ -33,9 +33,13 @@ def screen() -> Console:
     return _Screen(highlight=False, width=_width(sys.stdout))
 
 
-def show(what: Any) -> None:
-    """Prints something for people; where no terminal is, without blanks at the ends of lines."""
+def show(what: Any, width: int = 0) -> None:
+    """Prints something for people; where no terminal is, without blanks at the ends of lines.
+
+    What needs a certain `width` gets it: a terminal that has less breaks the lines itself.
+    """
     console = screen()
+    console.width = max(width, console.width)
     if console.is_terminal:
         console.print(what)
         return

@@ -56,7 +56,7 @@ def _pending(stores: Stores) -> Iterator[dict[str, Any]]:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
-    rows = Listing("due", "#in", "?follower", "command", "?key", ">id")
+    rows = Listing("?due", "#in", "?follower", "command", "?key", "id")
     now = datetime.now(UTC)
     for each in found:
         left = max(0.0, (each["due_at"] - now).total_seconds())

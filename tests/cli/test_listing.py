@@ -1,7 +1,13 @@
 """Tables for people."""
 
-import pytest
+from uuid import uuid4
 
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from application.cli import program as shop
+from sagaline.cli import program as framework
 from sagaline.cli.listing import Listing
 from sagaline.cli.terminal import duration, printable
 
@@ -30,11 +36,31 @@ def test_what_matters_least_is_left_out_where_there_is_no_room(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     listing().show()
-    head, _, row = capsys.readouterr().out.splitlines()
+    head, _, row, *more = capsys.readouterr().out.splitlines()
     assert head.split() == headings
-    assert len(row) <= columns
+    assert all(len(each) <= columns for each in (row, *more))
     assert row.startswith("k" * 10)
     assert "1,000" in row
+    assert "".join([row, *more]).count("r") == (30 if "rest" in headings else 0)
+
+
+def test_an_id_stays_whole_where_the_terminal_is_too_narrow_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    made = Listing("#in", "command", "id")
+    id_ = f"settle:{uuid4()}"
+    made.add("15 min", "SettlePayment", id_)
+    made.show()
+    assert f"15 min  SettlePayment  {id_}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", [framework, shop])
+def test_the_help_shows_no_type_of_a_flag(program: typer.Typer) -> None:
+    for arguments in ([], ["status"], ["sagas", "list"], ["order"], ["gateway", "allow-refunds"]):
+        said = CliRunner().invoke(program, [*arguments, "--help"])
+        assert "--help" in said.output or said.exit_code == 2, "a command of the other program"
+        assert "bool" not in said.output.lower()
 
 
 def test_nothing_in_a_row_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
