@@ -12,7 +12,7 @@ from projections.order_detail import order as find_order
 from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
 from sagaline.cli.listing import Listing, within_reach
-from sagaline.cli.program import needs_attention
+from sagaline.cli.program import UNUSABLE
 from sagaline.cli.terminal import AsJson, facts, moment, print_json, print_rows, say, show
 
 
@@ -75,8 +75,8 @@ def order(
             found = find_order(connection, order_id)
     if found is None:
         say(f"application: There is no order {order_id}.")
-        needs_attention()
-    elif json:
+        raise typer.Exit(UNUSABLE)
+    if json:
         print_json(found)
     else:
         _show_order(found)
@@ -84,7 +84,7 @@ def order(
 
 def _show_orders(found: list[dict[str, Any]]) -> None:
     rows = Listing(
-        "order", "status", "#total", "placed", "?customer", "?items", ">reason"
+        "order", "status", "#total", "?placed", "?customer", "?items", ">reason"
     )  # fmt: skip
     for each in found:
         rows.add(

@@ -47,6 +47,8 @@ def sales(
     json: AsJson = False,
 ) -> None:
     """Show what was sold, by the day (UTC) of placing; the revenue is that of completed orders."""
+    if first and last and first > last:
+        raise typer.BadParameter("It is after --to.", ctx, param_hint="--from")
     days = {"first": first and first.date(), "last": last and last.date()}
     with reading(ctx) as tables:
         await_tables(tables, [sales_by_day], wait, timeout)

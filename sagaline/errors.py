@@ -41,6 +41,12 @@ class InterventionRefused(SagalineError):
     reason: str
 
 
+class KeyUnknown(SagalineError):
+    """No log has an event of {key}."""
+
+    key: str
+
+
 class SagaUnknown(SagalineError):
     """There is no saga {id}."""
 

@@ -12,7 +12,7 @@ import typer
 from sagaline.cli.listing import within_reach
 from sagaline.cli.options import looking_into
 from sagaline.cli.stores import Log
-from sagaline.cli.terminal import AsJson, as_json, cell, fitting
+from sagaline.cli.terminal import AsJson, as_json, cell, fitting, say
 from sagaline.timeline import Entry, readable
 
 PAGE = 1_000
@@ -45,7 +45,8 @@ def events(
     with looking_into(ctx) as stores:
         logs = stores.logs if application is None else stores.log(application)
         reading = _Reading(logs, after, type)
-        _print(reading.new(), form)
+        if not _print(reading.new(), form) and type is not None:
+            say(f"sagaline: There is no event of type {type}{f' behind {after}' if after else ''}.")
         while follow:
             time.sleep(LOOK)
             _print(reading.new(), form)
@@ -78,10 +79,14 @@ def _moment(entry: Entry) -> datetime:
     return entry.timestamp or datetime.min.replace(tzinfo=UTC)
 
 
-def _print(entries: Iterator[Entry], form: Callable[[Entry], str]) -> None:
+def _print(entries: Iterator[Entry], form: Callable[[Entry], str]) -> int:
+    """Prints entries; returns how many there were."""
+    count = 0
     for each in entries:
         sys.stdout.write(f"{form(each)}\n")
+        count += 1
     sys.stdout.flush()
+    return count
 
 
 def _json(entry: Entry) -> str:

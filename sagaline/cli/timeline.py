@@ -7,8 +7,8 @@ import typer
 
 from sagaline.cli.listing import Listing
 from sagaline.cli.options import looking_into
-from sagaline.cli.program import needs_attention
-from sagaline.cli.terminal import AsJson, as_json, counted, moment, printable, say
+from sagaline.cli.terminal import AsJson, as_json, counted, moment, printable
+from sagaline.errors import KeyUnknown
 from sagaline.timeline import Entry
 from sagaline.timeline import timeline as read_timeline
 
@@ -20,8 +20,7 @@ def timeline(ctx: typer.Context, key: Key, json: AsJson = False) -> None:
     with looking_into(ctx) as stores:
         entries = read_timeline(stores.written, key)
     if not entries:
-        say(f"sagaline: No log has an event of {key}.")
-        needs_attention()
+        raise KeyUnknown(key=printable(key))
     if json:
         for each in entries:
             print(as_json(each.as_json()))

@@ -62,7 +62,7 @@ def test_one_order_is_shown_with_its_lines_payments_and_history(settled: Command
 def test_an_order_that_is_not_there_is_said_to_be_unknown(settled: CommandLine) -> None:
     unknown = "00000000-0000-4000-8000-00000000ffff"
     said = settled.application("order", unknown)
-    assert (said.status, said.output) == (1, "")
+    assert (said.status, said.output) == (2, "")
     assert said.errors == f"application: There is no order {unknown}.\n"
     assert settled.application("order", "nonsense").status == 2
 
@@ -154,3 +154,10 @@ def test_who_asks_for_more_than_a_database_can_count_gets_what_there_is(
     found = settled.application(*query.split(), "99999999999999999999", "--json")
     assert found.status == 0
     assert bool(found.json) is query.endswith("--limit")
+
+
+def test_sales_of_swapped_days_are_wrong_usage(settled: CommandLine) -> None:
+    said = settled.application("sales", "--from", "2026-02-02", "--to", "2026-02-01")
+    assert (said.status, said.output) == (2, "")
+    assert "It is after --to." in said.errors
+    assert settled.application("sales", "--from", "2026-02-02", "--to", "2026-02-02").status == 0
