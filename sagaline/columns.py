@@ -213,6 +213,11 @@ class ColumnValues:
                 self._try(index, value)
             raise
 
+    @property
+    def are_plain(self) -> bool:
+        """Whether what goes to the driver is of the column's own type, and of no subclass of it."""
+        return self._bind is not None or self._kinds <= {kind_of(self._column), type(None)}
+
     def reader(self, driver_type: object) -> Convert | None:
         """What turns a value of a result into the column's own."""
         return self._type.result_processor(self._dialect, driver_type)
