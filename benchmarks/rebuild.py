@@ -47,7 +47,7 @@ def ours(store: str) -> float:
 
 
 def upstream(laboratory: Laboratory) -> float:
-    """By the tuned baseline, from a log of its own, which is shorter."""
+    """By the baseline pushed to its limit, from a log of its own, which is shorter."""
     orders = laboratory.file("orders.jsonl", lines_of(made_orders(laboratory.sizes.pulled_orders)))
     with laboratory.store(SQLITE) as store:
         return _rate(printed("benchmarks.upstream.rebuild", store, orders))

@@ -1,6 +1,6 @@
 """Runs the baseline in a process of its own; prints what it came to, as JSON.
 
-python -m benchmarks.upstream STORE ORDERS WARM_UP [--documented] [--runner NAME]
+python -m benchmarks.upstream STORE ORDERS WARM_UP [--tuning NAME] [--runner NAME]
 
 ORDERS is a file of orders as `python -m application place` reads them, the first WARM_UP of which
 do not count.
@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy.exc import SAWarning
 
 from benchmarks.upstream.run import run
-from benchmarks.upstream.tuning import DOCUMENTED, EXPERT, RUNNERS
+from benchmarks.upstream.tuning import RUNNERS, TUNINGS
 from benchmarks.workload import read
 
 
@@ -25,10 +25,10 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("orders", type=Path)
     parser.add_argument("warm_up", type=int)
-    parser.add_argument("--documented", action="store_true", help="with the library's defaults")
+    parser.add_argument("--tuning", choices=TUNINGS, default="expert", help="how far it goes")
     parser.add_argument("--runner", choices=RUNNERS, help="another one of the library's runners")
     given = parser.parse_args()
-    tuning = DOCUMENTED if given.documented else EXPERT
+    tuning = TUNINGS[given.tuning]
     if given.runner:
         tuning = replace(tuning, runner=RUNNERS[given.runner])
     # The library gives the classes of all tracking tables one name.

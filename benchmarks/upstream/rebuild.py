@@ -17,7 +17,7 @@ from sqlalchemy.exc import SAWarning
 from application.commands import PlaceOrder
 from benchmarks.upstream.order_list import OrderList
 from benchmarks.upstream.orders import Orders
-from benchmarks.upstream.tuning import EXPERT
+from benchmarks.upstream.tuning import PUSHED
 from benchmarks.workload import read
 from domain.order import Order
 from sagaline.garbage import leave_in_peace
@@ -26,7 +26,7 @@ from sagaline.garbage import leave_in_peace
 def main(store: str, file: str) -> None:
     """Prepares, measures, prints."""
     warnings.simplefilter("ignore", SAWarning)
-    env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store, **EXPERT.env}
+    env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store, **PUSHED.env}
     orders = Orders(env)
     with Path(file).open("rb") as lines:
         orders.save(*(_ended(each) for each in read(lines)))
