@@ -23,8 +23,10 @@ class Participant:
 
     def begin(self, messages: Sequence[Message]) -> None:
         """Reads the aggregates that will be wanted, and asks the ports."""
-        self._unit.refresh()
-        self._unit.prefetch(self._application.prefetch(messages))
+        wanted = self._application.prefetch(messages)
+        with self._application.datastore.read():
+            self._unit.refresh()
+            self._unit.prefetch(wanted)
         self._answers = self._application.ask(messages)
 
     def process(self, message: Message) -> None:

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sagaline.message import Message
-from sagaline.storage import ApplicationRecorder, LogRow
+from sagaline.storage import ApplicationRecorder, Datastore, LogRow
 
 PAGE = 1_000
 """Rows read at once."""
@@ -42,6 +42,11 @@ class Tail:
         self.head = 0
         self.complete = False
         """Whether the last look at the store reached the end of the log."""
+
+    @property
+    def datastore(self) -> Datastore:
+        """Where the log is."""
+        return self._recorder.datastore
 
     def start_at(self, position: int) -> None:
         """Begins the window at a position, that of the follower that is furthest ahead."""

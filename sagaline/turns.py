@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import partial
 from math import inf
@@ -17,9 +17,13 @@ from sagaline.storage import Datastore
 from sagaline.storage.listener import Listener
 from sagaline.storage.timers import first_dues
 from sagaline.storage.watch import Watch
+from sagaline.tail import Tail
 
 UNSAVED = 5_000
 """Events that a follower may skip before it records its position, while there is work."""
+
+OFTEN = 0.1
+"""Seconds between two looks which timers are due, while there is work."""
 
 PATIENCE = 1.0
 """Seconds that a read model may fall behind while there is other work."""
@@ -46,6 +50,7 @@ class Turns:
         self._stopping = stopping
         self._pauses: dict[str, tuple[float, float]] = {}
         self._next_due = inf
+        self._looked = 0.0
         self._viewed = 0.0
         self._watches = [Watch(each) for each in assembly.datastores]
         self._pause = min(RENEWAL, *(each.pause for each in self._watches))
@@ -65,14 +70,18 @@ class Turns:
             self._guarded("the clock", self._now.look)
         # Before the logs are read: what was in a log when a timer was due is heard before it fires.
         now = self._now().timestamp()
-        for tail in {name: t for each in held for name, t in each.leaders.items()}.values():
-            moved |= self._guarded(f"the log of {tail.application}", tail.refresh)
+        for datastore, tails in _by_store(held).items():
+            read = partial(_read_all, datastore, tails)
+            moved |= self._guarded(f"the logs in {datastore.address}", read)
         busy = self._step([each for each in held if each.name in self._assembly.apps])
         views = [each for each in held if each.name not in self._assembly.apps]
         if not busy or self._are_due(views):
             moved |= self._step(views)
             self._viewed = time.monotonic()
-        return self._fire(held, now) or moved or busy
+        moved |= busy
+        if moved and time.monotonic() - self._looked < OFTEN:
+            return True
+        return self._fire(held, now) or moved
 
     def rest(self) -> None:
         """Waits until something may have been written, a timer is due, or leases are to renew."""
@@ -133,6 +142,7 @@ class Turns:
 
     def _fire(self, held: list[Follower], now: float) -> bool:
         dues = self._dues()
+        self._looked = time.monotonic()
         self._next_due = min((dues.get(each.name, inf) for each in held), default=inf)
         fired = False
         for follower in held:
@@ -173,6 +183,22 @@ class Turns:
 
 def _name_of(leases: Leases) -> str:
     return f"the leases in {leases.datastore.address}"
+
+
+def _by_store(followers: list[Follower]) -> dict[Datastore, set[Tail]]:
+    """The logs that these followers follow, by where they are."""
+    found: dict[Datastore, set[Tail]] = {}
+    for follower in followers:
+        for tail in follower.leaders.values():
+            found.setdefault(tail.datastore, set()).add(tail)
+    return found
+
+
+def _read_all(datastore: Datastore, tails: Collection[Tail]) -> bool:
+    """Reads what others have written into logs of one store, in one transaction."""
+    with datastore.read():
+        moved = [each.refresh() for each in tails]
+    return any(moved)
 
 
 def _read_dues(datastore: Datastore, dues: dict[str, float]) -> None:

@@ -276,7 +276,7 @@ class Datastore(SQLAlchemyDatastore):
     def _begun(self, connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITE, False)
         if self.dialect == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+            sqlite.begin(connection, writing)
         elif writing:
             postgres.limit_waiting(connection, self.lock_timeout)
 

@@ -5,9 +5,10 @@ import sqlite3
 from pathlib import Path
 from random import random
 from time import monotonic, sleep
+from typing import cast
 from urllib.parse import quote, unquote
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 
 PATIENCE = 30.0
 """Seconds to wait for another process's lock, where the URL has no `timeout`."""
@@ -94,6 +95,15 @@ def _write_ahead(raw: sqlite3.Connection, deadline: float) -> str:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
                 raise
             sleep(0.005 + 0.01 * random())
+
+
+def begin(connection: Connection, writing: bool) -> None:
+    """Begins a transaction, one that writes with the lock that it will need.
+
+    By the driver: SQLAlchemy's own way takes several times as long.
+    """
+    raw = cast("sqlite3.Connection", connection.connection.dbapi_connection)
+    raw.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def roll_back_leftovers(raw: sqlite3.Connection) -> None:

@@ -31,6 +31,12 @@ _hold = (
     .values(due_at=HELD)
 )
 
+# One look into the index for each follower, however many timers it has.
+_first_due = (
+    select(func.min(timers.c.due_at)).where(timers.c.follower == followers.c.name).scalar_subquery()
+)
+_first_dues = select(followers.c.name, _first_due)
+
 
 def set_timers(connection: Connection, follower: str, rows: Sequence[TimerRow]) -> None:
     """Sets timers; each takes the place of one of the same id."""
@@ -113,11 +119,5 @@ def pending_timers(connection: Connection, until: float | None = None) -> int:
 
 def first_dues(connection: Connection) -> dict[str, float]:
     """When the next timer of each follower is due; those that have none are left out."""
-    # One look into the index for each follower, however many timers it has.
-    first = (
-        select(func.min(timers.c.due_at))
-        .where(timers.c.follower == followers.c.name)
-        .scalar_subquery()
-    )
-    rows = connection.execute(select(followers.c.name, first))
+    rows = connection.execute(_first_dues)
     return {name: due_at for name, due_at in rows if due_at is not None}
