@@ -7,6 +7,7 @@ the database does.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, Column, Connection, Dialect, Integer, String, Table
@@ -73,7 +74,7 @@ class Bulk(ABC):
     ) -> None:
         """Writes some columns of rows that are there: the others' indexes are not touched."""
         written = [*names, *self.key]
-        columns = [[row[name] for row in rows] for name in written]
+        columns = [list(map(itemgetter(name), rows)) for name in written]
         count = self._run(connection, self.updating(names), self.bound(written, columns))
         if count != len(rows):
             raise RowsLost(table=self.title, count=len(rows) - count)

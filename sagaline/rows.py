@@ -18,12 +18,13 @@ KEPT: Final = 50_000
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
-_CLEAN: Final[frozenset[str]] = frozenset()
-_WHOLE: Final[frozenset[str]] = frozenset({"*"})
+_CLEAN: Final[Any] = frozenset()
+_WHOLE: Final[Any] = frozenset({"*"})
 _UNKNOWN: Final[Any] = object()
 
 _put = dict.__setitem__
 _put_all = dict.update
+_values_of = dict.values
 
 
 class Row(dict[str, Any]):
@@ -37,7 +38,7 @@ class Row(dict[str, Any]):
 
     _rows: "Rows"
     _key: Any
-    _set: set[str] | frozenset[str]
+    _set: set[str]
     """The columns set since the row was read or written; or `_CLEAN`, or `_WHOLE`."""
 
     @override
@@ -48,7 +49,7 @@ class Row(dict[str, Any]):
         if self._set is _CLEAN:
             self._set = {column}
             self._rows.changed[self._key] = self
-        elif isinstance(self._set, set):
+        elif self._set is not _WHOLE:
             self._set.add(column)
 
     @override
@@ -192,7 +193,7 @@ class Rows(MutableMapping[Any, Row]):
         if gone:
             bulk.delete(connection, list(zip(*gone, strict=True)))
         if whole:
-            bulk.upsert(connection, list(zip(*(row.values() for row in whole), strict=True)))
+            bulk.upsert(connection, list(zip(*map(_values_of, whole), strict=True)))
         for names, rows in parts.items():
             bulk.update(connection, [each for each in self._blank if each in names], rows)
 
