@@ -119,6 +119,7 @@ class Store:
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REBUILDING, "PAGE", 10)
+    monkeypatch.setattr(REBUILDING, "CHUNK", 4)
 
 
 @pytest.fixture(autouse=True)
