@@ -4,6 +4,7 @@ Those about transactions, positions, settings, subscriptions and topics stand wi
 instead, and those of its runners and repositories in a file of their own.
 """
 
+from importlib.metadata import requires
 from typing import Any
 from uuid import UUID
 
@@ -128,3 +129,8 @@ def test_the_library_has_one_log_for_two_names(sqlite_store: str) -> None:
     assert recorder.max_notification_id() == 2
     for engine in engines:
         engine.dispose()
+
+
+def test_the_library_wants_a_sqlalchemy_before_the_next_one() -> None:
+    wanted = requires("eventsourcing-sqlalchemy") or ()
+    assert any(each.lower().startswith("sqlalchemy") and "<2.1" in each for each in wanted)

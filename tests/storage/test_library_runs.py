@@ -3,8 +3,14 @@
 What ours does instead stands with the followers, the units of work and the codec.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +18,31 @@ import pytest
 from eventsourcing.application import Application
 from eventsourcing.dispatch import singledispatchmethod
 from eventsourcing.domain import Aggregate, event
-from eventsourcing.persistence import IntegrityError, JSONTranscoder, Tracking
-from eventsourcing.system import ProcessApplication, SingleThreadedRunner, System
+from eventsourcing.persistence import (
+    DatetimeAsISO,
+    DecimalAsStr,
+    IntegrityError,
+    JSONTranscoder,
+    Mapper,
+    StoredEvent,
+    Tracking,
+    TranscodingNotRegisteredError,
+)
+from eventsourcing.system import (
+    MultiThreadedRunner,
+    ProcessApplication,
+    SingleThreadedRunner,
+    System,
+)
+from eventsourcing.utils import TopicError, get_topic
 
 import sagaline
 from sagaline.errors import VersionConflict
 from tests.storage.stores import opened, recorder_of, stored
+
+
+class Colour(Enum):
+    RED = "red"
 
 
 class Parcel(Aggregate):
@@ -182,3 +207,83 @@ def test_the_library_saves_nothing_and_says_so_to_nobody_after_a_conflict(
 def test_the_library_gives_other_types_back_than_it_was_given() -> None:
     transcoder = JSONTranscoder()
     assert transcoder.decode(transcoder.encode({1: (1, 2)})) == {"1": [1, 2]}
+
+
+def test_the_library_takes_a_command_that_is_given_twice_for_two(env: dict[str, str]) -> None:
+    depot = Depot(env)
+    assert depot.pack(1) != depot.pack(1)
+    assert depot.recorder.max_notification_id() == 2
+    # Nor could it say afterwards which command, or which event, led to one.
+    assert [each.name for each in fields(StoredEvent)] == [
+        "originator_id", "originator_version", "topic", "state",
+    ]  # fmt: skip
+    depot.close()
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 31), timedelta(1), {1}, b"bytes", Colour.RED])
+def test_the_library_cannot_write_many_types(value: object) -> None:
+    with pytest.raises(TranscodingNotRegisteredError):
+        JSONTranscoder().encode(value)
+
+
+def test_the_library_takes_data_of_users_for_its_own_marks() -> None:
+    transcoder = JSONTranscoder()
+    transcoder.register(DecimalAsStr())
+    said = {"_type_": "decimal_str", "_data_": "1"}
+    assert transcoder.decode(transcoder.encode(said)) == Decimal(1)
+
+
+def test_the_library_cannot_read_on_where_a_class_was_renamed() -> None:
+    mapper = Mapper[UUID](JSONTranscoder())
+    gone = StoredEvent(UUID(int=1), 1, f"{__name__}:Parcel.Wrapped", b'{"weight":1}')
+    with pytest.raises(TopicError):
+        mapper.to_domain_event(gone)
+
+
+def test_the_library_reads_an_event_that_newer_code_has_written() -> None:
+    transcoder = JSONTranscoder()
+    transcoder.register(DatetimeAsISO())
+    mapper = Mapper[UUID](transcoder)
+    state = transcoder.encode({"weight": 1, "timestamp": datetime.now(UTC), "class_version": 99})
+    read: Any = mapper.to_domain_event(
+        StoredEvent(UUID(int=1), 2, f"{__name__}:Parcel.Weighed", state)
+    )
+    assert read.weight == 1
+
+
+class Stamp(Label):
+    """Wants parcels that are weighed, and no others."""
+
+    topics = (get_topic(Parcel.Weighed),)
+
+
+def test_the_library_moves_no_position_past_what_is_filtered_out(env: dict[str, str]) -> None:
+    with SingleThreadedRunner[UUID](System(pipes=[[Depot, Stamp]]), env) as running:
+        running.get(Depot).pack(1)
+        with pytest.raises(TimeoutError):
+            running.get(Stamp).recorder.wait("Depot", 1, timeout=0.2)
+
+
+class Slow(ProcessApplication[UUID]):
+    """Takes longer than the runner waits for it to stop."""
+
+    under_way, may_go_on = Event(), Event()
+
+    def policy(self, domain_event: Any, processing_event: Any) -> None:
+        self.under_way.set()
+        self.may_go_on.wait(30)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_library_leaves_a_slow_policy_running_when_it_stops(env: dict[str, str]) -> None:
+    running = MultiThreadedRunner[UUID](System(pipes=[[Depot, Slow]]), env)
+    running.start()
+    running.get(Depot).pack(1)
+    assert Slow.under_way.wait(30)
+    threads = set(threading.enumerate())
+    running.stop()
+    left = threads & set(threading.enumerate())
+    Slow.may_go_on.set()
+    for each in left - {threading.current_thread()}:
+        each.join(30)
+    assert len(left) == 2

@@ -22,6 +22,16 @@ def test_a_commit_on_sqlite_is_on_disk(sqlite_store: str) -> None:
         assert _pragma(datastore, "busy_timeout") == 30_000
 
 
+def test_the_library_ignores_what_the_url_says_of_a_commit(sqlite_store: str) -> None:
+    with bare(f"{sqlite_store}?synchronous=OFF") as library:
+        with library.transaction(commit=False) as session:
+            found = [
+                session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            ]
+        assert found == ["wal", 2, 0]
+
+
 def test_the_library_waits_five_seconds_for_a_lock(sqlite_store: str) -> None:
     with bare(sqlite_store) as library, library.engine.connect() as connection:  # type: ignore[union-attr]
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5_000
