@@ -14,7 +14,9 @@ from sagaline.clock import StoreClock
 from sagaline.follower import STORAGE_FAULTS, Follower
 from sagaline.lease import RENEWAL, Leases
 from sagaline.storage import Datastore
+from sagaline.storage.file_listener import FileListener, can_listen
 from sagaline.storage.listener import Listener
+from sagaline.storage.postgres_listener import PostgresListener
 from sagaline.storage.timers import first_dues
 from sagaline.storage.watch import Watch
 from sagaline.tail import Tail
@@ -37,8 +39,8 @@ log = logging.getLogger(__name__)
 class Turns:
     """Leads followers turn after turn, and rests while there is nothing to do.
 
-    `wake` ends a rest: it is set by whoever has written something in this process, and, on
-    PostgreSQL, by a notice that somebody has written anywhere. `stopping` ends a turn.
+    `wake` ends a rest: it is set by whoever has written something in this process, and by a notice
+    that somebody has written anywhere, where the store gives one. `stopping` ends a turn.
     """
 
     def __init__(
@@ -52,11 +54,10 @@ class Turns:
         self._next_due = inf
         self._looked = 0.0
         self._viewed = 0.0
-        self._watches = [Watch(each) for each in assembly.datastores]
-        self._pause = min(RENEWAL, *(each.pause for each in self._watches))
         self._leases_on = _leases(assembly)
         self._leases = list(self._leases_on.values())
         self._listeners = _listeners(assembly, wake)
+        self._watches = [Watch(each, self._listeners.get(each)) for each in assembly.datastores]
         for app in assembly.apps.values():
             app.asking.meanwhile = self._keep_leases
 
@@ -93,7 +94,8 @@ class Turns:
 
     def _nap(self) -> float:
         """Seconds until there is a reason to look."""
-        return max(0.0, min(self._pause, self._next_due - self._now().timestamp()))
+        look = min(RENEWAL, *(each.pause for each in self._watches))
+        return max(0.0, min(look, self._next_due - self._now().timestamp()))
 
     def save(self) -> None:
         """Records how far the followers have come through events that they do not want."""
@@ -104,7 +106,7 @@ class Turns:
         """Gives the leases back, and lets all connections go."""
         for leases in self._leases:
             self._guarded(_name_of(leases), leases.release)
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.close()
         for watch in self._watches:
             watch.close()
@@ -213,9 +215,14 @@ def _leases(assembly: Assembly) -> dict[Datastore, Leases]:
     return {datastore: Leases(datastore, names) for datastore, names in held.items()}
 
 
-def _listeners(assembly: Assembly, wake: Event) -> list[Listener]:
+def _listeners(assembly: Assembly, wake: Event) -> dict[Datastore, Listener]:
     channels: dict[Datastore, list[str]] = {}
     for app in assembly.apps.values():
         if app.datastore.dialect == "postgresql":
             channels.setdefault(app.datastore, []).append(app.recorder.channel_name)
-    return [Listener(datastore, names, wake.set) for datastore, names in channels.items()]
+    listeners: dict[Datastore, Listener] = {
+        datastore: PostgresListener(datastore, names, wake.set)
+        for datastore, names in channels.items()
+    }
+    files = (each for each in assembly.datastores if can_listen(each))
+    return {**listeners, **{each: FileListener(each, wake.set) for each in files}}

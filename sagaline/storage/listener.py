@@ -1,72 +1,83 @@
-"""Hears of new events on PostgreSQL, before the next look would find them."""
+"""Hears that others have written, before the next look would find it."""
 
 import logging
-from collections.abc import Callable, Sequence
+import select
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from sagaline.storage.datastore import Datastore
+from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
 
-ATTENTION = 0.2
-"""Seconds after which a listener looks whether it should stop."""
-
 LONGEST_PAUSE = 5.0
-"""Seconds between two attempts to connect."""
+"""Seconds between two attempts to listen."""
 
 
-class Listener:
-    """Calls `heard` when something is told on one of the channels.
+class Source(Protocol):
+    """What can be waited for by its descriptor."""
 
-    A hint only: a notice can get lost with its connection. So it also calls when it has just
-    connected, after which nothing before it can have been missed.
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
+class Listener(ABC):
+    """Calls `heard` when somebody may have written; it sleeps until then, in a thread of its own.
+
+    A hint only: a notice can get lost. So it also calls when it has just begun to listen, after
+    which nothing before it can have been missed.
     """
 
-    def __init__(
-        self, datastore: "Datastore", channels: Sequence[str], heard: Callable[[], Any]
-    ) -> None:
-        self._engine = datastore.engine
+    def __init__(self, heard: Callable[[], Any]) -> None:
+        self.is_listening = False
+        """Whether it would hear now."""
         self._heard = heard
-        quote = self._engine.dialect.identifier_preparer.quote_identifier
-        self._commands = [f"LISTEN {quote(channel)}" for channel in channels]
         self._stopping = Event()
+        self._stop, self._stopped = socket.socketpair()
         self._thread = Thread(target=self._run, name="sagaline-listener", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Asks it to stop."""
         self._stopping.set()
+        with suppress(OSError):
+            self._stop.send(b".")
 
     def close(self) -> None:
-        """Stops it, and waits until its connection is closed."""
+        """Stops it, and waits until it has let go of what it listens to."""
         self.stop()
         self._thread.join()
+        self._stop.close()
+        self._stopped.close()
+
+    @abstractmethod
+    def listen(self) -> None:
+        """Listens until `wait` says no. What it raises of `faults` makes it begin again."""
+
+    @property
+    @abstractmethod
+    def faults(self) -> type[Exception]:
+        """What may happen to who listens."""
+
+    def begin(self) -> None:
+        """From here on it hears, and what was before is not missed."""
+        self.is_listening = True
+        self._heard()
+
+    def wait(self, source: Source) -> bool:
+        """Sleeps until there is something to hear; says no where it is no longer wanted."""
+        select.select([source, self._stopped], [], [])
+        return not self._stopping.is_set()
 
     def _run(self) -> None:
         pause = 0.05
         while not self._stopping.is_set():
             try:
-                self._listen()
+                self.listen()
                 pause = 0.05
-            except self._engine.dialect.loaded_dbapi.Error as error:
+            except self.faults as error:
+                self.is_listening = False
                 log.info("Listening again in %.1f s: %s", pause, error)
                 self._stopping.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
-
-    def _listen(self) -> None:
-        """Listens on a connection of its own until it fails or is no longer wanted."""
-        dialect = self._engine.dialect
-        arguments, options = dialect.create_connect_args(self._engine.url)
-        connection = cast("Any", dialect.connect(*arguments, **options))
-        try:
-            connection.autocommit = True
-            for command in self._commands:
-                connection.execute(command)
-            self._heard()
-            while not self._stopping.is_set():
-                for _ in connection.notifies(timeout=ATTENTION, stop_after=1):
-                    self._heard()
-        finally:
-            connection.close()

@@ -7,7 +7,7 @@ from eventsourcing.persistence import InterfaceError, ListenNotifySubscription, 
 from typing_extensions import override
 
 from sagaline.errors import StoreClosed
-from sagaline.storage.listener import Listener
+from sagaline.storage.postgres_listener import PostgresListener
 
 if TYPE_CHECKING:
     from sagaline.storage.recorders import ApplicationRecorder
@@ -29,12 +29,12 @@ class LogSubscription(ListenNotifySubscription["ApplicationRecorder"]):
     def __init__(
         self, recorder: "ApplicationRecorder", gt: int | None = None, topics: Sequence[str] = ()
     ) -> None:
-        self._listener: Listener | None = None
+        self._listener: PostgresListener | None = None
         self._pause = POLL
         super().__init__(recorder, gt=gt, topics=topics)
         if recorder.datastore.dialect == "postgresql":
             self._pause = FALLBACK
-            self._listener = Listener(
+            self._listener = PostgresListener(
                 recorder.datastore, [recorder.channel_name], self._has_been_notified.set
             )
 

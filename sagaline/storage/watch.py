@@ -4,24 +4,26 @@ import time
 from typing import Any
 
 from sagaline.storage.datastore import Datastore
+from sagaline.storage.listener import Listener
 from sagaline.storage.translation import raise_translated
 
 LOOK = 0.01
-"""Seconds between two looks at a SQLite file: nobody tells of what another process writes."""
+"""Seconds between two looks at a SQLite file where nobody tells of what another process writes."""
 
 FALLBACK = 1.0
-"""Seconds between two looks at a server, whose notices tell of new events and may get lost."""
+"""Seconds between two looks where a listener tells of it: what it tells may get lost."""
 
 
 class Watch:
     """Says whether a store may have changed since it was last asked. A hint only: the log decides.
 
     On SQLite it costs some microseconds: `PRAGMA data_version` moves with each commit of another
-    connection. On a server it says yes every now and then.
+    connection. On a server it says yes every now and then. `listener` tells of writes by itself.
     """
 
-    def __init__(self, datastore: Datastore) -> None:
+    def __init__(self, datastore: Datastore, listener: Listener | None = None) -> None:
         self._datastore = datastore
+        self._listener = listener
         self._version: Any = None
         self._asked = 0.0
         self._connection: Any = None
@@ -31,7 +33,8 @@ class Watch:
     @property
     def pause(self) -> float:
         """Seconds to the next look."""
-        return LOOK if self._looks else FALLBACK
+        is_told = self._listener is not None and self._listener.is_listening
+        return LOOK if self._looks and not is_told else FALLBACK
 
     def changed(self) -> bool:
         """Whether to look into the store."""
