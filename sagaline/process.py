@@ -66,20 +66,31 @@ class SagaProcess(Application):
             self._release_at_end(journal)
         return (journal,)
 
-    def steer(self, key: str, act: Callable[[Steering], None]) -> Journal:
+    def steer(
+        self,
+        key: str,
+        act: Callable[[Steering], None],
+        also: Callable[[Connection], None] | None = None,
+    ) -> Journal:
         """Lets a person act on one instance, in one transaction; returns the instance.
 
-        Runners that lead this saga meanwhile see it before they write anything more. Raises
-        SagaUnknown where there is no such instance, and what `act` raises, having written nothing.
+        `also` does in it what the act tells of. Runners that lead this saga meanwhile see it before
+        they write anything more. Raises SagaUnknown where there is no such instance, and what `act`
+        and `also` raise, having written nothing.
         """
         for _ in range(CONFLICTS):
             try:
-                return self._steer(key, act)
+                return self._steer(key, act, also)
             except IntegrityError as error:
                 conflict = error
         raise conflict
 
-    def _steer(self, key: str, act: Callable[[Steering], None]) -> Journal:
+    def _steer(
+        self,
+        key: str,
+        act: Callable[[Steering], None],
+        also: Callable[[Connection], None] | None,
+    ) -> Journal:
         unit = self.unit()
         with self.working(unit):
             (journal,) = self.repository.find(Journal, [journal_id(self.name, key)])
@@ -96,6 +107,8 @@ class SagaProcess(Application):
         with self.datastore.write() as connection:
             bump(connection, self.name)
             unit.write(connection)
+            if also is not None:
+                also(connection)
         for follower in self.followers:
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
         return journal

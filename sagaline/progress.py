@@ -43,6 +43,8 @@ class Action(Enum):
     """It is closed as it is."""
     RETRY_LETTER = "retry dead letter"
     DISCARD_LETTER = "discard dead letter"
+    MOVE_TIMER = "move timer"
+    CANCEL_TIMER = "cancel timer"
 
 
 class Outcome(Enum):

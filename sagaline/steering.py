@@ -107,10 +107,10 @@ class Steering(Course):
             self.timers += [CancelTimer(self._timer(name, what)) for what in ("timeout", "due")]
         self._record(Journal.Ended, state=State.ABANDONED, reason=by.reason)
 
-    def note(self, action: Action, by: Person) -> None:
-        """Records what a person did elsewhere for the sake of this instance."""
+    def note(self, action: Action, by: Person, step: str = "") -> None:
+        """Records what a person did elsewhere for the sake of this instance, or of one step."""
         self._journal.trigger_event(
-            Journal.Intervened, action=action, step="", by=by.name, reason=by.reason
+            Journal.Intervened, action=action, step=step, by=by.name, reason=by.reason
         )
 
     def _obey(self, action: Action, step: str, by: Person) -> None:
