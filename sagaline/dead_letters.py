@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sagaline.errors import FencedOut, LetterBusy, VersionConflict, told
+from sqlalchemy import Connection
+
+from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflict, told
 from sagaline.follower import Follower
 from sagaline.message import Message
 from sagaline.runner import Runner
@@ -51,13 +53,16 @@ def retry(runner: Runner, letter: Letter) -> Retried:
     raise LetterBusy(id=letter.id)
 
 
-def discard(datastore: Datastore, letter: Letter) -> bool:
-    """Throws a letter away, and its timer if it is of one; says whether it was still there."""
-    with datastore.write() as connection:
-        bump(connection, letter.follower)
-        if letter.position == 0:
-            delete_timers(connection, letter.follower, [timer_id(letter.leader)])
-        return delete_letter(connection, letter)
+def discard(connection: Connection, letter: Letter) -> None:
+    """Throws a letter away, and its timer if it is of one.
+
+    Raises LetterUnknown where it is not there any more.
+    """
+    bump(connection, letter.follower)
+    if letter.position == 0:
+        delete_timers(connection, letter.follower, [timer_id(letter.leader)])
+    if not delete_letter(connection, letter):
+        raise LetterUnknown(id=letter.id)
 
 
 def _waiting(datastore: Datastore, letter: Letter) -> Sequence[Letter]:

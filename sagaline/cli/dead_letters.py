@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from sagaline.cli.interventions import Deed, history, intervene
 from sagaline.cli.listing import Listing
 from sagaline.cli.options import By, Reason, looking_into, system_and_environment, who
 from sagaline.cli.program import needs_attention
-from sagaline.cli.sagas_act import Why, note
+from sagaline.cli.sagas_act import Why
 from sagaline.cli.standing import letters
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import (
@@ -76,10 +77,9 @@ def retry_letter(
     one fails again: it stays, and so do those behind it.
     """
     with looking_into(ctx) as stores:
-        _, letter = _named(stores, id)
-        note(
-            ctx, stores, letter.key, Action.RETRY_LETTER, Person(who(by), f"{id} {reason}".strip())
-        )
+        datastore, letter = _named(stores, id)
+        deed = _deed(Action.RETRY_LETTER, Person(who(by), reason), letter)
+        intervene(ctx, stores, datastore, deed, lambda _: None)
         system, env = system_and_environment(ctx)
         runner = Runner(system, env, only=[letter.follower])
         try:
@@ -102,9 +102,8 @@ def discard_letter(
     """Throw a parked event away: its follower will never take it."""
     with looking_into(ctx) as stores:
         datastore, letter = _named(stores, id)
-        note(ctx, stores, letter.key, Action.DISCARD_LETTER, Person(who(by), f"{id} {reason}"))
-        if not discard(datastore, letter):
-            raise LetterUnknown(id=id)
+        deed = _deed(Action.DISCARD_LETTER, Person(who(by), reason), letter)
+        intervene(ctx, stores, datastore, deed, lambda connection: discard(connection, letter))
         behind = [each for each in letters(stores) if _waits_behind(each, letter)]
     if json:
         print_json({"id": letter.id, "key": letter.key, "left": len(behind)})
@@ -112,6 +111,16 @@ def discard_letter(
         say(f"{letter.id}: discarded.")
         for each in behind[:1]:
             say(f"{counted(len(behind), 'event')} of {each.key} still there: retry {each.id}")
+
+
+@program.command("history")
+def show_history(ctx: typer.Context, json: AsJson = False) -> None:
+    """List which parked events people have retried or discarded: who, when and why."""
+    history(ctx, (Action.RETRY_LETTER, Action.DISCARD_LETTER), json)
+
+
+def _deed(action: Action, by: Person, letter: Letter) -> Deed:
+    return Deed(action, by, letter.follower, letter.id, letter.key)
 
 
 def _waits_behind(other: Letter, letter: Letter) -> bool:

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from sqlalchemy import Connection
 
 from sagaline.assembly import environment
 from sagaline.cli.options import By, Reason, looking_into, system_and_environment, who
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, print_json, say
 from sagaline.clock import StoreClock
-from sagaline.instances import find_instance, instances_of_key
+from sagaline.instances import Instance, find_instance
 from sagaline.journal import Journal
 from sagaline.process import SagaProcess
-from sagaline.progress import Action
 from sagaline.steering import Person, Steering
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")]
@@ -61,26 +61,23 @@ def steered(
     ctx: typer.Context, stores: Stores, id: str, act: Callable[[Steering], None]
 ) -> Journal:
     """Acts on the instance of this id, or key; returns it as it is then."""
-    found = find_instance(stores.system.processes, stores.written, id)
+    return steer(ctx, find_instance(stores.system.processes, stores.written, id), act)
+
+
+def steer(
+    ctx: typer.Context,
+    found: Instance,
+    act: Callable[[Steering], None],
+    also: Callable[[Connection], None] | None = None,
+) -> Journal:
+    """Acts on this instance, and does what else is to be done in one transaction with it."""
     _, env = system_and_environment(ctx)
     process: SagaProcess = found.process(environment(env))
     process.now = StoreClock(process.datastore)
     try:
-        return process.steer(found.key, act)
+        return process.steer(found.key, act, also)
     finally:
         process.close()
-
-
-def note(ctx: typer.Context, stores: Stores, key: str | None, action: Action, by: Person) -> None:
-    """Records in the sagas of a business transaction what a person does elsewhere for its sake."""
-    _, env = system_and_environment(ctx)
-    found = [] if key is None else instances_of_key(stores.system.processes, stores.written, key)
-    for each in found:
-        process = each.process(environment(env))
-        try:
-            process.steer(each.key, lambda saga: saga.note(action, by))
-        finally:
-            process.close()
 
 
 def _act(

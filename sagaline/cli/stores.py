@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Mapper
 from eventsourcing.utils import Environment
-from sqlalchemy import Connection, Table, inspect
+from sqlalchemy import Table, inspect
 
 from sagaline.application import Application
 from sagaline.assembly import environment, views_at
@@ -34,9 +34,7 @@ class Log:
     def exists(self) -> bool:
         """Whether its table is there, which whoever first writes to it creates."""
         if not self._exists:
-            with self.recorder.datastore.read() as connection:
-                table = self.recorder.log.table
-                self._exists = _has_table(connection, table, self.recorder.datastore)
+            self._exists = has_table(self.recorder.datastore, self.recorder.log.table)
         return self._exists
 
     def close(self) -> None:
@@ -88,8 +86,7 @@ class Stores:
 
     def has_view(self, table: Table) -> bool:
         """Whether a read table is there."""
-        with self.views.read() as connection:
-            return _has_table(connection, table, self.views)
+        return has_table(self.views, table)
 
 
 @contextmanager
@@ -133,5 +130,7 @@ def _refuse(datastore: Datastore, reason: str) -> NoReturn:
     raise StoreUnusable(url=datastore.address, reason=reason)
 
 
-def _has_table(connection: Connection, table: Table, datastore: Datastore) -> bool:
-    return inspect(connection).has_table(table.name, table.schema or datastore.schema)
+def has_table(datastore: Datastore, table: Table) -> bool:
+    """Whether a store has this table."""
+    with datastore.read() as connection:
+        return inspect(connection).has_table(table.name, table.schema or datastore.schema)

@@ -1,23 +1,35 @@
 """`sagaline timers`: what followers will do later, and a person's hand on it."""
 
+import json as json_
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 import typer
 from sqlalchemy import Connection, select
 
+from sagaline.cli.interventions import Deed, Write, history, intervene
 from sagaline.cli.listing import Listing
-from sagaline.cli.options import looking_into
+from sagaline.cli.options import By, looking_into, who
+from sagaline.cli.sagas_act import Why
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, duration, moment, print_json, print_rows, say
 from sagaline.clock import StoreClock
 from sagaline.errors import TimerAmbiguous, TimerHeld, TimerUnknown, UnfitValue
+from sagaline.progress import Action
+from sagaline.steering import Person
 from sagaline.storage import Datastore
 from sagaline.storage.followers import bump
 from sagaline.storage.tables import timers
-from sagaline.storage.timers import HELD, delete_timers, due_of, move_timer, timers_named
+from sagaline.storage.timers import (
+    HELD,
+    delete_timers,
+    due_of,
+    move_timer,
+    timer_of_id,
+    timers_named,
+)
 from sagaline.timeline import readable
 
 program = typer.Typer(help="Look at timers, move and cancel them.", no_args_is_help=True)
@@ -68,61 +80,89 @@ def _show(found: list[dict[str, Any]]) -> None:
 
 
 @program.command("move")
-def move(ctx: typer.Context, id: Id, when: When, json: AsJson = False) -> None:
+def move(
+    ctx: typer.Context, id: Id, when: When, reason: Why = "", by: By = None, json: AsJson = False
+) -> None:
     """Let a timer fire at another time: once, and exactly then."""
     with looking_into(ctx) as stores:
         moment_ = moment_of(when, StoreClock(stores.datastores[0])())
-        row = _change(stores, id, lambda connection, row: move_timer(connection, *row, moment_))
-    _told(row, f"moved to {moment(moment_)} UTC", json, due_at=moment_)
+        timer = _named(stores, id)
+        deed = timer.deed(Action.MOVE_TIMER, Person(who(by), reason), f"to {moment(moment_)} UTC")
+        _change(
+            ctx, stores, timer, deed, lambda c: move_timer(c, timer.follower, timer.id, moment_)
+        )
+    _told(timer, f"moved to {moment(moment_)} UTC", json, due_at=moment_)
 
 
 @program.command("cancel")
-def cancel(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+def cancel(
+    ctx: typer.Context, id: Id, reason: Why = "", by: By = None, json: AsJson = False
+) -> None:
     """Take a timer back: it will not fire."""
     with looking_into(ctx) as stores:
-        row = _change(
-            stores, id, lambda connection, row: delete_timers(connection, row.follower, [row.id])
-        )
-    _told(row, "cancelled", json)
+        timer = _named(stores, id)
+        deed = timer.deed(Action.CANCEL_TIMER, Person(who(by), reason))
+        _change(ctx, stores, timer, deed, lambda c: delete_timers(c, timer.follower, [timer.id]))
+    _told(timer, "cancelled", json)
+
+
+@program.command("history")
+def show_history(ctx: typer.Context, json: AsJson = False) -> None:
+    """List which timers people have moved or cancelled: who, when and why."""
+    history(ctx, (Action.MOVE_TIMER, Action.CANCEL_TIMER), json)
 
 
 class _Timer(NamedTuple):
+    """A timer as it was found; `step` is the saga's step that it is about, if there is one."""
+
+    datastore: Datastore
     follower: str
     id: str
+    key: str | None
+    step: str
+
+    def deed(self, action: Action, by: Person, what: str = "") -> Deed:
+        """What a person does to it."""
+        about = f"{self.follower}/{self.id}"
+        return Deed(action, by, self.follower, about, self.key, self.step, what)
 
 
-def _change(stores: Stores, id: str, change: Callable[[Connection, _Timer], None]) -> _Timer:
+def _change(ctx: typer.Context, stores: Stores, timer: _Timer, deed: Deed, write: Write) -> None:
     """Changes one timer, so that a runner that is about to fire it looks again."""
-    datastore, found = _named(stores, id)
-    with datastore.write() as connection:
-        bump(connection, found.follower)
-        due_at = due_of(connection, *found)
+
+    def change(connection: Connection) -> None:
+        bump(connection, timer.follower)
+        due_at = due_of(connection, timer.follower, timer.id)
         if due_at is None:
-            raise TimerUnknown(id=id)  # it has fired meanwhile
+            raise TimerUnknown(id=timer.id)  # it has fired meanwhile
         if due_at >= HELD:
-            raise TimerHeld(id=id)
-        change(connection, found)
-    return found
+            raise TimerHeld(id=timer.id)
+        write(connection)
+
+    intervene(ctx, stores, timer.datastore, deed, change)
 
 
-def _named(stores: Stores, id: str) -> tuple[Datastore, _Timer]:
+def _named(stores: Stores, id: str) -> _Timer:
     """The timer of this id, which may be written behind its follower: ``Payments/settle:1``."""
-    found: list[tuple[Datastore, _Timer]] = []
+    found: list[_Timer] = []
     for datastore in stores.datastores:
         with datastore.read() as connection:
-            names = [_Timer(*each) for each in timers_named(connection, id)]
-        found += [(datastore, each) for each in names]
+            for follower, name in timers_named(connection, id):
+                row = timer_of_id(connection, follower, name)
+                if row is not None:
+                    step = json_.loads(row.state).get("step", "")
+                    found.append(_Timer(datastore, follower, name, row.key, step))
     if not found:
         raise TimerUnknown(id=id)
     if len(found) > 1:
-        ids = ", ".join(f"{each.follower}/{each.id}" for _, each in found)
+        ids = ", ".join(f"{each.follower}/{each.id}" for each in found)
         raise TimerAmbiguous(id=id, ids=ids)
     return found[0]
 
 
 def _told(timer: _Timer, what: str, json: bool, **facts: Any) -> None:
     if json:
-        print_json({**timer._asdict(), **facts})
+        print_json({"follower": timer.follower, "id": timer.id, **facts})
     else:
         say(f"{timer.follower}/{timer.id}: {what}.")
 

@@ -117,6 +117,18 @@ dead_letters = Table(
     Index("dead_letters_key_idx", "key"),
 )
 
+interventions = Table(
+    "interventions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("key", Text),
+    Column("reason", Text, nullable=False),
+)
+
 store = Table(
     "store",
     metadata,

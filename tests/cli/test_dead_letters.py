@@ -86,6 +86,28 @@ def test_a_parked_event_is_thrown_away_for_a_reason(unlucky: CommandLine) -> Non
     assert unlucky.process("sagaline", "run", "--until-settled").status == 0
 
 
+def test_where_no_saga_tells_it_the_history_says_who_has_done_what_and_why(
+    unlucky: CommandLine,
+) -> None:
+    history = ("dead-letters", "history")
+    assert unlucky.process("sagaline", "run", "--until-settled").status == 1
+    assert unlucky.process("sagaline", *history).output == "There are none.\n"
+    eve = ("--by", "Eve")
+    why = ("--reason", "a customer of no account")
+    assert unlucky.process("sagaline", "dead-letters", "retry", LETTER, *eve).status == 1
+    assert unlucky.process("sagaline", "dead-letters", "discard", LETTER, *why, *eve).status == 0
+    # What is not there any more is not thrown away a second time, and nobody is said to have.
+    assert unlucky.process("sagaline", "dead-letters", "discard", LETTER, *why).status == 2
+    told = unlucky.process("sagaline", *history, "--json").json
+    names = ("by", "action", "about", "key", "reason")
+    assert [tuple(each[name] for name in names) for each in told] == [
+        ("Eve", "retry dead letter", LETTER, DECLINED, ""),
+        ("Eve", "discard dead letter", LETTER, DECLINED, "a customer of no account"),
+    ]
+    assert told[0]["at"] < told[1]["at"]
+    assert "a customer of no account" in unlucky.process("sagaline", *history).output
+
+
 def test_a_rebuild_that_fails_names_the_event(unlucky: CommandLine) -> None:
     assert unlucky.given(UNLUCKY="").process("sagaline", "run", "--until-settled").status == 0
     said = unlucky.process("sagaline", "rebuild", "--json")

@@ -1,12 +1,15 @@
 """`sagaline timers`: what is pending is listed, moved and cancelled."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sagaline.cli.timers import moment_of
 from sagaline.errors import UnfitValue
+from sagaline.process import SagaProcess
+from sagaline.storage.timers import delete_timers
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import GOOD, json_lines, order
 
@@ -38,12 +41,34 @@ def test_what_is_no_moment_is_refused(written: str) -> None:
 @pytest.fixture
 def paying(shop: CommandLine) -> CommandLine:
     """A shop in which one payment is known in half an hour, and is waited for for a quarter."""
+    return opened(shop)
+
+
+def opened(shop: CommandLine) -> CommandLine:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
     assert shop.process("application", "stock", "-", input=stock).status == 0
     lines = json_lines([order(GOOD, payment_method="pm_timeout")])
     assert shop.process("application", "place", "-", input=lines).status == 0
     assert shop.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
     return shop
+
+
+def told_by_the_saga(run: CommandLine) -> list[tuple[str, ...]]:
+    """What the stream of the saga says of people: who did what, about which step, and why."""
+    history = run.sagaline("sagas", "show", GOOD, "--json").json["history"]
+    names = ("by", "action", "step", "reason")
+    return [
+        tuple(each["state"][name] for name in names)
+        for each in history
+        if each["type"] == "Journal.Intervened"
+    ]
+
+
+def history(run: CommandLine) -> list[tuple[str, ...]]:
+    """What is recorded beside the sagas."""
+    names = ("by", "action", "about", "reason")
+    told = run.sagaline("timers", "history", "--json").json
+    return [tuple(each[name] for name in names) for each in told]
 
 
 def timers(run: CommandLine) -> dict[str, dict[str, Any]]:
@@ -75,3 +100,78 @@ def test_a_timer_that_is_cancelled_never_fires(paying: CommandLine) -> None:
         said = paying.sagaline("timers", *command)
         assert (said.status, said.errors.count("\n")) == (2, 1)
         assert f"There is no timer {limit}" in said.errors
+
+
+def test_the_saga_tells_who_has_moved_or_cancelled_its_timer_and_why(paying: CommandLine) -> None:
+    limit = timers(paying)["OrderFulfilment"]["id"]
+    eve, why = ("--by", "Eve"), ("--reason", "the bank is slow today")
+    assert paying.sagaline("timers", "move", limit, "2126-01-01", *eve, *why).status == 0
+    assert paying.sagaline("timers", "cancel", limit, *eve).status == 0
+    about, moved = f"OrderFulfilment/{limit}", "to 2126-01-01 00:00:00 UTC: the bank is slow today"
+    assert told_by_the_saga(paying) == [
+        ("Eve", "move timer", "take_payment", f"{about} {moved}"),
+        ("Eve", "cancel timer", "take_payment", about),
+    ]
+    assert history(paying) == [
+        ("Eve", "move timer", about, moved),
+        ("Eve", "cancel timer", about, ""),
+    ]
+
+
+def test_the_saga_tells_of_a_timer_of_an_application_that_is_about_it(paying: CommandLine) -> None:
+    answer = timers(paying)["Payments"]["id"]
+    assert (
+        paying.sagaline("timers", "cancel", answer, "--by", "Eve", "--reason", "lost").status == 0
+    )
+    assert told_by_the_saga(paying) == [("Eve", "cancel timer", "", f"Payments/{answer} lost")]
+    assert [each[0] for each in history(paying)] == ["Eve"]
+
+
+def test_what_was_not_done_is_not_told(paying: CommandLine) -> None:
+    limit = timers(paying)["OrderFulfilment"]["id"]
+    assert paying.sagaline("timers", "move", limit, "soon").status == 2
+    assert paying.sagaline("timers", "cancel", "nothing").status == 2
+    assert told_by_the_saga(paying) == history(paying) == []
+
+
+def test_a_timer_that_has_fired_meanwhile_is_neither_moved_nor_said_to_be(
+    paying: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = timers(paying)["OrderFulfilment"]["id"]
+    steer = SagaProcess.steer
+
+    def overtaken(self: SagaProcess, key: str, *given: Any) -> Any:
+        """Between the look and the deed a runner fires it."""
+        with self.datastore.write() as connection:
+            delete_timers(connection, self.name, [limit])
+        return steer(self, key, *given)
+
+    monkeypatch.setattr(SagaProcess, "steer", overtaken)
+    said = paying.sagaline("timers", "move", limit, "now")
+    assert (said.status, "There is no timer" in said.errors) == (2, True)
+    assert told_by_the_saga(paying) == history(paying) == []
+
+
+def test_a_timer_of_no_saga_is_moved_and_the_history_says_by_whom(shop: CommandLine) -> None:
+    stock = json_lines([{"sku": "A1", "quantity": 100}])
+    assert shop.process("application", "stock", "-", input=stock).status == 0
+    lines = json_lines([order(GOOD, payment_method="pm_timeout")])
+    assert shop.process("application", "place", "-", input=lines).status == 0
+    danced = ("--app", "sagas.choreography:system")
+    assert shop.sagaline(*danced, "run", "--until-settled", "--horizon", "60").status == 0
+    (timer,) = shop.sagaline(*danced, "timers", "list", "--json").json
+    moved = shop.sagaline(*danced, "timers", "move", timer["id"], "+2h", "--by", "Eve")
+    assert moved.status == 0
+    (told,) = shop.sagaline(*danced, "timers", "history", "--json").json
+    assert (told["by"], told["about"], told["key"]) == ("Eve", f"Payments/{timer['id']}", GOOD)
+
+
+def test_each_may_have_a_store_of_its_own_and_the_saga_tells_it_all_the_same(
+    shop: CommandLine, tmp_path: Path
+) -> None:
+    apart = shop.given(PAYMENTS_SQLALCHEMY_URL=f"sqlite:///{tmp_path / 'payments.db'}")
+    answer = timers(opened(apart))["Payments"]["id"]
+    assert apart.sagaline("timers", "move", answer, "2126-01-01", "--by", "Eve").status == 0
+    told = ("Eve", "move timer", "", f"Payments/{answer} to 2126-01-01 00:00:00 UTC")
+    assert told_by_the_saga(apart) == [told]
+    assert [each[:2] for each in history(apart)] == [("Eve", "move timer")]
