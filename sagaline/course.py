@@ -15,7 +15,7 @@ from sagaline.faults import CommandFaulted
 from sagaline.ids import named_id
 from sagaline.journal import Journal, requested
 from sagaline.progress import Answer, Outcome, Progress, Role, State, Status
-from sagaline.retry import Retry
+from sagaline.retry import Retry, in_words
 from sagaline.saga import PIVOT, RETRIABLE, Ask, Closing, Saga, Step
 from sagaline.timers import CancelTimer, SetTimer, StepDue, StepTimedOut, TimerChange
 
@@ -88,7 +88,9 @@ class Course:
         if self._journal.state.ended or progress is None or progress.status is not Status.ASKED:
             return
         step = self._definition.steps[step_name]
-        reason = f"{step_name}: no answer within {self._within(step)}"
+        within = None if progress.moved else self._within(step)
+        in_time = "in time" if within is None else f"within {in_words(within)}"
+        reason = f"{step_name}: no answer {in_time}"
         if step.kind in (PIVOT, RETRIABLE) and self._pause(step, progress) is not None:
             self._stop_pause(step)
             self._ask_once_more(step, progress)

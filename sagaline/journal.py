@@ -299,6 +299,8 @@ class Journal(Aggregate):
             progress.status = _DROPPED[progress.status]
         elif order.action is Action.CANCEL:
             self.turn(order.reason)
+        elif order.action is Action.MOVE_TIMER and order.step in self.steps:
+            self.steps[order.step].moved = True
 
     def turn(self, reason: str) -> None:
         """From here on it goes back; the first reason stands."""

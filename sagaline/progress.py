@@ -100,5 +100,7 @@ class Progress:
     """Attempts that its `retry` no longer counts, as a person has asked for more."""
     pausing: bool = False
     """It faulted, and is asked for again when its pause is over."""
+    moved: bool = False
+    """A person has moved one of its timers, so its time is not what was declared."""
     reason: str = ""
     """What the last answer gave as its reason, if it was not the one that was wanted."""

@@ -19,6 +19,18 @@ def hours(count: float) -> timedelta:
     return timedelta(hours=count)
 
 
+def in_words(time: timedelta) -> str:
+    """A length of time as people say it, exactly: ``10 s``, ``15 min``, ``36 h``, ``2 days``."""
+    count = time.total_seconds()
+    for unit, length in _UNITS:
+        if count and count % length == 0:
+            return f"{count / length:g} {unit}{'s' if unit == 'day' and count > length else ''}"
+    return f"{count:g} s"
+
+
+_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60))
+
+
 @dataclass(frozen=True)
 class Retry:
     """Up to `attempts` attempts in all, with a pause that grows by `factor` up to `longest`."""
