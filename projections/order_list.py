@@ -12,6 +12,7 @@ from projections.results import rows_of
 from projections.tables import order_list
 from sagaline import Journal, Message, ReadModel, Row, project
 from sagaline.columns import uuid_of_text
+from sagaline.progress import Action
 
 PLACED = "placed"
 COMPLETED = "completed"
@@ -59,6 +60,12 @@ class OrderList(ReadModel):
     def parked(self, event: Journal.Parked, message: Message) -> None:
         order_id = uuid_of_text(message.key or "")
         self._hold(order_id, f"{event.step}: {event.reason}", event.timestamp)
+
+    @project(Journal.Intervened)
+    def abandoned(self, event: Journal.Intervened, message: Message) -> None:
+        if event.action is Action.ABANDON:
+            order_id = uuid_of_text(message.key or "")
+            self._hold(order_id, f"abandoned by {event.by}: {event.reason}", event.timestamp)
 
     @project(RefundRefused)
     def refund_refused(self, event: RefundRefused) -> None:

@@ -1,7 +1,6 @@
 """Mermaid flowcharts of a system and of a saga, drawn from their declarations."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import get_topic
@@ -11,6 +10,7 @@ from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, requested
 from sagaline.process import SagaProcess
 from sagaline.read_model import ReadModel
+from sagaline.retry import in_words
 from sagaline.saga import PIVOT, RETRIABLE, Saga, Step, Undo
 from sagaline.system import System
 
@@ -92,7 +92,7 @@ class _Drawing:
 
     def _without_answer(self, step: Step, back: str) -> str:
         """Where the saga goes when it does not know what became of a step."""
-        limit = "" if step.within is None else f" in {_length(step.within)}"
+        limit = "" if step.within is None else f" in {in_words(step.within)}"
         to = "parked_" if step.kind in (PIVOT, RETRIABLE) else back
         return _arrow(step.name, to, [f"no answer{limit}"], dotted=True)
 
@@ -165,8 +165,3 @@ def _recorded(application: type[Application]) -> Iterator[type[DomainEvent]]:
         for event in vars(aggregate).values():
             if isinstance(event, type) and issubclass(event, DomainEvent):
                 yield event
-
-
-def _length(time: timedelta) -> str:
-    seconds = time.total_seconds()
-    return f"{seconds / 60:g} min" if seconds % 60 == 0 else f"{seconds:g} s"

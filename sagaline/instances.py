@@ -34,6 +34,8 @@ class Instance(NamedTuple):
 
     process: type[SagaProcess]
     rows: Sequence[LogRow]
+    events: Sequence[Any]
+    """The rows, decoded."""
     journal: Journal
 
     @property
@@ -88,6 +90,7 @@ def _read(
     for rows in log.recorder.streams(ids).values():
         if rows:
             decode: Any = log.mapper.to_domain_event  # a row has what it needs of a stored event
-            rebuilt: Any = project_aggregate(None, map(decode, rows))
+            events = [decode(each) for each in rows]
+            rebuilt: Any = project_aggregate(None, events)
             if rebuilt.started:
-                yield Instance(process, rows, rebuilt)
+                yield Instance(process, rows, events, rebuilt)

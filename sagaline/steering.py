@@ -105,7 +105,8 @@ class Steering(Course):
         self._obey(Action.ABANDON, "", by)
         for name in (*self._journal.steps, *self._journal.closings):
             self.timers += [CancelTimer(self._timer(name, what)) for what in ("timeout", "due")]
-        self._record(Journal.Ended, state=State.ABANDONED, reason=by.reason)
+        reason = f"abandoned by {by.name}: {by.reason}"
+        self._record(Journal.Ended, state=State.ABANDONED, reason=reason)
 
     def note(self, action: Action, by: Person, step: str = "") -> None:
         """Records what a person did elsewhere for the sake of this instance, or of one step."""
@@ -133,9 +134,17 @@ class Steering(Course):
     def _no_skipping(self, step: str) -> str | None:
         progress = self._journal.closings.get(step) or self._journal.steps.get(step)
         if progress is None:
-            known = step in self._definition.steps
-            return f"{step} was not asked for yet" if known else f"it has no step {step}"
-        return None if progress.status in _STUCK else f"{step} is {progress.status.value}"
+            return self._unknown(step)
+        return (
+            None if progress.status in _STUCK else f"{step} is {progress.status.value}, not stuck"
+        )
+
+    def _unknown(self, step: str) -> str:
+        for each in self._definition.steps.values():
+            if each.undoing is not None and each.undoing.name == step:
+                return f"{step} is the undo of {each.name}: name that step"
+        known = step in self._definition.steps
+        return f"{step} was not asked for yet" if known else f"it has no step {step}"
 
     def _no_return(self) -> str | None:
         if self._journal.turned:

@@ -1,37 +1,13 @@
 """A saga's own stream, told as a person would tell it."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from sagaline.commands import Command
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal
-from sagaline.progress import Answer, Outcome, Role
+from sagaline.progress import Action, Answer, Outcome, Role, State
 from sagaline.timers import StepDue, StepTimedOut
-
-
-class Story:
-    """What happened, line by line, each with the time since the beginning."""
-
-    def __init__(self) -> None:
-        self._lines: list[tuple[timedelta, str]] = []
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def tell(self, at: timedelta, line: str) -> None:
-        """One line more."""
-        self._lines.append((at, line))
-
-    def lines(self) -> Iterator[str]:
-        """The story as it is printed; a time is shown where it changes."""
-        clocks = [_clock(at) for at, _ in self._lines]
-        width = max(map(len, clocks), default=0)
-        before = None
-        for clock, (_, line) in zip(clocks, self._lines, strict=True):
-            yield f"{clock if clock != before else '':>{width}}  {line}"
-            before = clock
 
 
 def told(event: Any) -> Iterator[str]:
@@ -40,12 +16,14 @@ def told(event: Any) -> Iterator[str]:
     if isinstance(event, Journal.Started | Journal.Begun | Journal.Ignored):
         yield heard(event.event)
     elif answer is not None and answer.event is not None:
-        yield heard(answer.event)
+        yield f"{heard(answer.event)}{_because(answer)}"
     elif answer is not None:
         yield f"the time for {answer.step} is over"
     elif isinstance(event, Journal.Intervened):
-        about = f" {event.step}" if event.step else ""
-        yield f"{event.by} says: {event.action.value}{about} ({event.reason})"
+        why = f": {event.reason}" if event.reason else ""
+        yield f"{event.by} {_DEEDS[event.action].format(step=event.step)}{why}"
+    elif isinstance(event, Journal.Resumed):
+        yield "the saga goes on"
     yield from recorded(event)
 
 
@@ -76,8 +54,14 @@ def _noted(event: Journal.Noted) -> Iterator[str]:
 
 
 def _rested(event: Any) -> Iterator[str]:
-    if isinstance(event, Journal.Parked):
+    if isinstance(event, Journal.Locking):
+        yield f"  the saga queues for {', '.join(event.names)}"
+    elif isinstance(event, Journal.Refused):
+        yield f"  the saga must not begin: {event.reason}"
+    elif isinstance(event, Journal.Parked):
         yield f"  the saga is parked at {event.step}: {event.reason}"
+    elif isinstance(event, Journal.Ended) and event.state is State.ABANDONED:
+        yield f"  the saga has ended, {event.reason}"
     elif isinstance(event, Journal.Ended):
         because = f": {event.reason}" if event.reason else ""
         yield f"  the saga has ended, {event.state.value}{because}"
@@ -106,17 +90,27 @@ def fired(command: Command) -> str:
     return f"{type(command).__name__} is due"
 
 
+def _because(answer: Answer) -> str:
+    """The reason that an answer gives, beyond the name of its event."""
+    return f": {answer.reason}" if answer.reason not in ("", type(answer.event).__name__) else ""
+
+
 def _outcome(answer: Answer) -> str:
     undo = "the undo of " if answer.undo else ""
     return f"{undo}{answer.step} is {_WORDS.get(answer.outcome, answer.outcome.value)}"
 
 
+_DEEDS = {
+    Action.RETRY: "asks again",
+    Action.SKIP: "takes {step} for dealt with by hand",
+    Action.CANCEL: "cancels the saga",
+    Action.ABANDON: "abandons the saga",
+    Action.RETRY_LETTER: "retries a dead letter",
+    Action.DISCARD_LETTER: "discards a dead letter",
+    Action.MOVE_TIMER: "moves a timer",
+    Action.CANCEL_TIMER: "cancels a timer",
+}
 _WORDS = {
     Outcome.UNKNOWN: "of unknown outcome: it may or may not be done",
     Outcome.STUCK: "stuck",
 }
-
-
-def _clock(at: timedelta) -> str:
-    """``0:15:00.001``, or ``1 day, 0:00:00``."""
-    return str(at).removesuffix("000")

@@ -46,6 +46,7 @@ from domain.reservation import (
 from domain.shipment import ShipmentBooked, ShipmentRefused
 from projections import READ_MODELS
 from sagaline import Command, Retry, SetTimer, System, reacts_to
+from sagaline.retry import in_words
 from sagaline.saga_list import SagaList
 
 STEP = "take_payment"
@@ -203,7 +204,7 @@ class Payments(payments.Payments):
 
     def _time_out(self, command: Asked) -> None:
         assert command.until is not None
-        reason = f"{STEP}: no answer within {self.within}"
+        reason = f"{STEP}: no answer within {in_words(self.within)}"
         self._undo(command, reason, command.until - self.now())
 
     def _undo(self, command: Asked, because: str, after: timedelta) -> None:

@@ -167,9 +167,9 @@ def test_every_order_comes_to_its_one_right_end(shop: Shop) -> None:
         "unknown card": ("cancelled", "unknown payment method"),
         "flaky": ("completed", None),
         "too flaky": ("cancelled", "PortFault: the gateway is out of order (attempt 3)"),
-        "late": ("cancelled", "take_payment: no answer within 0:15:00"),
+        "late": ("cancelled", "take_payment: no answer within 15 min"),
         "nowhere": ("cancelled", "undeliverable address"),
-        "late and nowhere": ("cancelled", "take_payment: no answer within 0:15:00"),
+        "late and nowhere": ("cancelled", "take_payment: no answer within 15 min"),
         "no refund but shipped": ("completed", None),
         "unknown SKU": ("cancelled", "unknown SKU Z9"),
         "shortage": ("cancelled", "not enough B2: 3 wanted, 2 available"),
@@ -205,7 +205,7 @@ def test_settings_shorten_the_waiting(sqlite_store: str, monkeypatch: pytest.Mon
         shop.goes_on(timedelta(seconds=1))
         assert shop.clock() - started < timedelta(seconds=35)
         assert shop.statuses() == {
-            order_id("late"): ("cancelled", "take_payment: no answer within 0:00:30"),
+            order_id("late"): ("cancelled", "take_payment: no answer within 30 s"),
             order_id("flaky"): ("completed", None),
         }
         assert violations(sqlite_store, settled=True) == []

@@ -11,22 +11,30 @@ from sagaline.cli.sagas_act import Id
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, facts, moment, print_json, show
 from sagaline.instances import Instance, find_instance
-from sagaline.progress import Action, Progress
+from sagaline.journal import Journal
+from sagaline.progress import Action, Progress, State
 from sagaline.steering import Steering
+from sagaline.telling import told
 from sagaline.timeline import Entry
 
-_REASON = {Action.SKIP: " --reason R", Action.ABANDON: " --reason R"}
+_CURES = {
+    Action.RETRY: ("", "ask again for what is stuck, or waits for its next attempt"),
+    Action.SKIP: ("--reason R", "take it for dealt with by hand, and go on"),
+    Action.CANCEL: ("", "turn round, and undo what was done"),
+    Action.ABANDON: ("--reason R", "close it as it is: nothing more is done or undone"),
+}
+"""What each action is written with, and what it does."""
 
 
 def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     """Show one saga: its history, the steps that are left, and what can be done next."""
     with looking_into(ctx) as stores:
         found = find_instance(stores.system.processes, stores.written, id)
-        history = list(_history(stores, found))
+        history = [each.as_json() for each in _history(stores, found)]
     if json:
-        print_json({**_standing(found), "history": [each.as_json() for each in history]})
+        print_json({**_standing(found), "history": history})
     else:
-        _show(found, history)
+        _show(found)
 
 
 def _history(stores: Stores, found: Instance) -> Iterator[Entry]:
@@ -52,7 +60,9 @@ def _standing(found: Instance) -> dict[str, Any]:
 
 
 def _reason(found: Instance) -> str:
-    """Why it waits for a person, or else why it turned round."""
+    """Who closed it and why, or why it waits for a person, or else why it turned round."""
+    if found.journal.state is State.ABANDONED:
+        return next(str(e.reason) for e in found.events if isinstance(e, Journal.Ended))
     known = (*found.journal.steps.values(), *found.journal.closings.values())
     stuck = [each.reason for each in known if "stuck" in each.status.value]
     return stuck[0] if stuck else found.journal.reason
@@ -67,9 +77,9 @@ def _step(name: str, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _show(found: Instance, history: list[Entry]) -> None:
+def _show(found: Instance) -> None:
     standing = _standing(found)
-    title = {name: standing[name] for name in ("key", "state", "reason")}
+    title = {name: standing[name] for name in ("key", "state", "reason") if standing[name]}
     show(facts([("saga", f"{standing['name']} {standing['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
@@ -77,18 +87,25 @@ def _show(found: Instance, history: list[Entry]) -> None:
         steps.add(*each.values(), style="red" if "stuck" in each["status"] else "")
     steps.show()
     show("")
-    events = Listing("when", "event", ">")
-    for entry in history:
-        events.add(moment(entry.timestamp), entry.name, entry.summary)
+    events = Listing("when", ">what happened")
+    for event in found.events:
+        for number, line in enumerate(told(event)):
+            events.add("" if number else moment(event.timestamp), line)
     events.show()
     show("")
-    show(facts([("left", ", ".join(standing["remaining"]) or "nothing"), ("next", _next(found))]))
+    if standing["remaining"]:
+        left = "to undo" if found.journal.turned else "to do"
+        show(facts([(left, ", ".join(standing["remaining"]))]))
+        show("")
+    _show_next(found)
 
 
-def _next(found: Instance) -> str:
+def _show_next(found: Instance) -> None:
     course = Steering(found.process.saga, found.journal, found.process.timings)
-    lines = [
-        f"sagas {action.value} {found.key}{f' {step}' if step else ''}{_REASON.get(action, '')}"
-        for action, step in course.possible()
-    ]
-    return "; ".join(lines) or "nothing can be done: it has ended"
+    rows = Listing("what you can do", ">what it does")
+    for action, step in course.possible():
+        option, effect = _CURES[action]
+        rows.add(
+            " ".join(["sagas", action.value, found.key, *filter(None, [step, option])]), effect
+        )
+    rows.show(empty="Nothing can be done: it has ended.")

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sagaline.saga import Saga
+from sagaline.telling import told
 from sagaline.testing.aggregates import LONG_AGO
 from sagaline.testing.stage import Stage
-from sagaline.testing.story import Story, told
+from sagaline.testing.story import Story
 
 PAGE = 1_000
 

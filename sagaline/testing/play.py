@@ -12,9 +12,10 @@ from sagaline.course import Course
 from sagaline.journal import Journal
 from sagaline.saga import Saga
 from sagaline.steering import Person, Steering
+from sagaline.telling import fired, heard, recorded
 from sagaline.testing.cast import Cast
 from sagaline.testing.faults import NOW, Cue
-from sagaline.testing.story import Story, fired, heard, recorded
+from sagaline.testing.story import Story
 from sagaline.timers import SetTimer, StepTimedOut
 
 TOO_LONG = 1_000

@@ -68,9 +68,39 @@ def test_a_saga_is_shown_with_its_history_and_with_what_can_be_done(parked: Comm
     ]
     types = [each["type"] for each in found["history"]]
     assert (types[0], types[-1]) == ("Journal.Started", "Journal.Parked")
-    text = parked.sagaline("sagas", "show", found["saga_id"]).output
+
+
+def test_a_person_reads_what_has_happened_and_what_can_be_done(parked: CommandLine) -> None:
+    text = parked.sagaline("sagas", "show", STUCK).output
     assert re.search(r"take_payment +undo stuck +3 +refund refused", text)
-    assert f"sagas skip {STUCK} take_payment --reason R" in text
+    story = re.sub(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)? +", "", text, flags=re.MULTILINE)
+    assert STORY in story
+    assert f"sagas skip {STUCK} take_payment --reason R  take it for dealt with by hand" in story
+
+
+STORY = """\
+Order.Placed is heard
+the saga asks: reserve_stock (ReserveStock)
+Reservation.Made is heard
+the saga asks: take_payment (TakePayment)
+Payment.Captured is heard
+the saga asks: book_shipment (BookShipment)
+Shipment.Refused is heard: undeliverable address
+the saga asks: undo take_payment (RefundPayment)
+Payment.RefundRefused is heard: refund refused
+the saga waits, and will ask again
+the saga asks: undo take_payment (RefundPayment), attempt 2
+Payment.RefundRefused is heard: refund refused
+the saga waits, and will ask again
+the saga asks: undo take_payment (RefundPayment), attempt 3
+Payment.RefundRefused is heard: refund refused
+the undo of take_payment is stuck
+the saga asks: undo reserve_stock (ReleaseStock)
+Reservation.Released is heard
+the saga is parked at take_payment: refund refused
+
+to undo  take_payment
+"""
 
 
 def test_a_person_mends_a_refund_and_resumes_the_saga(parked: CommandLine, store_url: str) -> None:
@@ -126,12 +156,27 @@ def test_a_step_that_was_dealt_with_by_hand_is_skipped(parked: CommandLine) -> N
 
 
 def test_a_saga_that_nobody_can_help_is_abandoned(parked: CommandLine) -> None:
-    assert parked.sagaline("sagas", "abandon", STUCK, "--reason", "lost case").status == 0
+    why = ("--reason", "lost case", "--by", "Eve")
+    assert parked.sagaline("sagas", "abandon", STUCK, *why).status == 0
     found = saga(parked, STUCK)
     assert (found["state"], found["remaining"], found["next"]) == ("abandoned", [], [])
-    ((action, _, by, reason),) = interventions(parked, STUCK)
-    assert (action, bool(by), reason) == ("abandon", True, "lost case")
+    assert list(interventions(parked, STUCK)) == [("abandon", "", "Eve", "lost case")]
     assert parked.process("sagaline", "run", "--until-settled").status == 0
+    # The order has no end: whoever looks for it must find out that nobody is at work on it.
+    told = "abandoned by Eve: lost case"
+    assert status_of(parked, STUCK) == ("attention", told)
+    (listed,) = parked.sagaline("sagas", "list", "--state", "abandoned", "--json").json
+    assert (listed["key"], listed["reason"], found["reason"]) == (STUCK, told, told)
+    text = parked.sagaline("sagas", "show", STUCK).output
+    assert "Eve abandons the saga: lost case" in text
+    assert text.endswith("Nothing can be done: it has ended.\n")
+    assert parked.sagaline("rebuild", "--verify").status == 0
+
+
+def test_who_has_no_name_acts_all_the_same(parked: CommandLine) -> None:
+    assert parked.sagaline("sagas", "retry", STUCK).status == 0
+    ((action, _, by, _),) = interventions(parked, STUCK)
+    assert (action, bool(by)) == ("retry", True)
 
 
 @pytest.fixture
@@ -165,7 +210,8 @@ def test_what_must_not_be_is_refused_in_one_line(paying: CommandLine) -> None:
     for arguments, why in (
         (("cancel", GOOD), "cancel is refused: it has ended, completed"),
         (("retry", PAYING), "nothing is stuck; it waits for the answer to take_payment"),
-        (("skip", PAYING, "take_payment", "--reason", "x"), "take_payment is asked"),
+        (("skip", PAYING, "take_payment", "--reason", "x"), "take_payment is asked, not stuck"),
+        (("skip", PAYING, "refund_payment", "--reason", "x"), "the undo of take_payment"),
         (("cancel", "nobody"), "There is no saga nobody."),
         (("show", "nobody"), "There is no saga nobody."),
     ):

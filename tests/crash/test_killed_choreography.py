@@ -33,7 +33,7 @@ METHODS = {
 REASONS = {
     "pm_card_chargeDeclined": "card declined",
     "pm_card_insufficientFunds": "insufficient funds",
-    "pm_timeout": "take_payment: no answer within 0:00:05",
+    "pm_timeout": "take_payment: no answer within 5 s",
 }
 
 

@@ -21,7 +21,7 @@ from domain.stock import Stock
 from projections import READ_MODELS
 from sagaline.journal import Journal, journal_id, requested
 from sagaline.message import Message
-from sagaline.progress import Role, State
+from sagaline.progress import Action, Role, State
 from sagaline.projector import Projector
 from sagaline.read_model import ReadModel
 from sagaline.storage import Datastore
@@ -40,6 +40,7 @@ class Ending(Enum):
     REFUNDED = "refunded"
     PARKED = "parked"
     RESUMED = "parked, then resumed"
+    ABANDONED = "parked, then abandoned"
     PARKED_THEN_COMPLETED = "parked, then completed"
     PARKED_THEN_CANCELLED = "parked, then cancelled"
 
@@ -89,6 +90,8 @@ class Shop:
             course.park()
         if ending in (Ending.PARKED_THEN_COMPLETED, Ending.RESUMED):
             course.resume()
+        if ending is Ending.ABANDONED:
+            course.abandon()
         if ending in (Ending.COMPLETED, Ending.PARKED_THEN_COMPLETED):
             course.complete()
         elif ending in (Ending.REFUNDED, Ending.PARKED_THEN_CANCELLED):
@@ -182,6 +185,11 @@ class _Course:
 
     def resume(self) -> None:
         self._journal(Journal.Resumed, state=State.RUNNING, reason="", answer=None)
+
+    def abandon(self) -> None:
+        told = {"action": Action.ABANDON, "by": "Eve", "reason": "a lost case"}
+        self._journal(Journal.Intervened, step="", **told)
+        self._journal(Journal.Ended, state=State.ABANDONED, reason="", answer=None)
 
     def complete(self) -> None:
         self._add(

@@ -16,7 +16,7 @@ from projections.sales_by_day import SalesByDay
 from projections.stock_level import StockLevel
 from sagaline.errors import RowMissing
 from sagaline.journal import Journal
-from sagaline.progress import State
+from sagaline.progress import Action, State
 from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, told
 from tests.projections.history import SHIP_TO, line, usd
 
@@ -123,6 +123,31 @@ def test_an_order_whose_saga_goes_on_wants_attention_no_more() -> None:
             .when(resumed())
             .then_row(ORDER, status="cancelled", reason="no")
         )
+
+
+def intervened(action: Action) -> object:
+    journal = happened(
+        Journal.Intervened,
+        originator_id=UUID(int=3),
+        timestamp=LATER,
+        action=action,
+        step="",
+        by="Eve",
+        reason="a lost case",
+    )
+    return told(journal, key=ORDER)
+
+
+def test_an_order_whose_saga_was_abandoned_wants_attention_and_says_who_did_it_and_why() -> None:
+    abandoned = {"status": "attention", "reason": "abandoned by Eve: a lost case"}
+    given(OrderList, placed(), parked()).when(intervened(Action.ABANDON)).then_row(
+        ORDER, **abandoned, updated_at=LATER
+    )
+    given(OrderList, intervened(Action.ABANDON)).when(placed()).then_row(ORDER, **abandoned)
+    given(OrderList, placed(), completed()).when(intervened(Action.ABANDON)).then_row(
+        ORDER, status="completed", reason=None
+    )
+    given(OrderList, placed()).when(intervened(Action.RETRY)).then_row(ORDER, status="placed")
 
 
 def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() -> None:

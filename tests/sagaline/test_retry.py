@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagaline.retry import Retry, hours, minutes, seconds
+from sagaline.retry import Retry, hours, in_words, minutes, seconds
 
 
 def test_a_declaration_reads_as_it_is_meant() -> None:
@@ -15,6 +15,25 @@ def test_a_declaration_reads_as_it_is_meant() -> None:
         timedelta(minutes=5),
         timedelta(hours=2),
     )
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (seconds(0), "0 s"),
+        (seconds(0.25), "0.25 s"),
+        (seconds(10), "10 s"),
+        (seconds(90), "90 s"),
+        (minutes(15), "15 min"),
+        (minutes(90), "90 min"),
+        (hours(2), "2 h"),
+        (hours(36), "36 h"),
+        (hours(24), "1 day"),
+        (hours(24 * 14), "14 days"),
+    ],
+)
+def test_a_length_of_time_is_said_as_people_say_it(time: timedelta, said: str) -> None:
+    assert in_words(time) == said
 
 
 def test_pauses_grow_up_to_the_longest() -> None:

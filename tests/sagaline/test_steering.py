@@ -41,6 +41,7 @@ from tests.sagas.trip import (
 )
 
 EVE = Person("Eve", "the customer rang")
+GONE = "abandoned by Eve: the customer rang"
 
 
 def retry(saga: Steering) -> None:
@@ -171,10 +172,15 @@ def test_skipping_one_of_two_leaves_the_other() -> None:
 
 def test_only_what_is_stuck_is_skipped() -> None:
     parked = stuck_and_parked()
-    assert refusal(parked, skip("book_hotel")).endswith("skip is refused: book_hotel is undone.")
+    assert refusal(parked, skip("book_hotel")).endswith("refused: book_hotel is undone, not stuck.")
     assert refusal(parked, skip("send_tickets")).endswith("send_tickets was not asked for yet.")
     assert refusal(parked, skip("dance")).endswith("it has no step dance.")
-    assert refusal(given(BookTrip, WANTED), skip("check_visa")).endswith("check_visa is asked.")
+    assert refusal(parked, skip("return_car")).endswith(
+        "return_car is the undo of rent_car: name that step."
+    )
+    assert refusal(given(BookTrip, WANTED), skip("check_visa")).endswith(
+        "check_visa is asked, not stuck."
+    )
 
 
 # Cancel.
@@ -211,18 +217,29 @@ def test_a_saga_on_its_way_back_cannot_be_cancelled_again() -> None:
     assert refusal(story, cancel).endswith("it is on its way back already.")
 
 
+# Timers.
+
+
+def test_where_a_person_moves_a_time_limit_nobody_says_that_it_was_kept_to() -> None:
+    def sooner(saga: Steering) -> None:
+        saga.note(Action.MOVE_TIMER, EVE, "book_flight")
+
+    story = given(BookTrip, WANTED, VISA).when_person(sooner).when_time_runs_out("book_flight")
+    story.when(FlightCancelled).then_ends(State.COMPENSATED, "book_flight: no answer in time")
+
+
 # Abandon.
 
 
 def test_an_abandoned_saga_ends_as_it_is_and_takes_its_timers_back() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_person(abandon)
-    story = story.then().then_ends(State.ABANDONED, "the customer rang").then_no_timers()
+    story = story.then().then_ends(State.ABANDONED, GONE).then_no_timers()
     story.when(FLIGHT).then_nothing().then_ends(State.ABANDONED)
     assert last(story).action is Action.ABANDON
 
 
 def test_what_is_parked_can_be_abandoned() -> None:
-    stuck_and_parked().when_person(abandon).then_ends(State.ABANDONED, "the customer rang")
+    stuck_and_parked().when_person(abandon).then_ends(State.ABANDONED, GONE)
 
 
 @pytest.mark.parametrize("act", [retry, cancel, abandon, skip("pay_trip")])

@@ -25,7 +25,7 @@ from sagas.choreography import system as choreographed
 from tests.invariants import ends, violations
 from tests.test_shop import Clock, Shop, order, order_id
 
-LATE = "take_payment: no answer within 0:15:00"
+LATE = "take_payment: no answer within 15 min"
 
 
 class Choreographed(Shop):
@@ -237,7 +237,7 @@ def test_retries_do_not_go_on_beyond_the_time_of_the_step(
         shop.goes_on(seconds(10))
         assert shop.clock() - started == seconds(60)
         assert shop.statuses() == {
-            order_id("flaky"): ("cancelled", "take_payment: no answer within 0:01:00")
+            order_id("flaky"): ("cancelled", "take_payment: no answer within 1 min")
         }
         assert shop.timeline(order_id("flaky")).count("CommandFaulted") == 2
         assert violations(sqlite_store, settled=True) == []
@@ -253,7 +253,7 @@ def test_settings_shorten_the_waiting(sqlite_store: str, monkeypatch: pytest.Mon
         shop.goes_on(timedelta(seconds=1))
         assert shop.clock() - started < timedelta(seconds=35)
         assert shop.statuses() == {
-            order_id("late"): ("cancelled", "take_payment: no answer within 0:00:30"),
+            order_id("late"): ("cancelled", "take_payment: no answer within 30 s"),
             order_id("flaky"): ("completed", None),
         }
 

@@ -151,7 +151,7 @@ What happens:
                  the saga asks: undo book_flight (CancelFlight)
                FlightCancelled is heard
                  the saga asks: at last tell_traveller (TellTraveller)
-                 the saga has ended, compensated: book_flight: no answer within 0:05:00
+                 the saga has ended, compensated: book_flight: no answer within 5 min
   0:05:00.001  FlightBooked is heard
                  that changes nothing (book_flight is done)
 

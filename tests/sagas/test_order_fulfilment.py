@@ -119,7 +119,7 @@ def test_money_that_is_taken_after_the_time_is_up_is_refunded_once() -> None:
     story = story.when_time_runs_out("take_payment").then(REFUND)
     story = story.when(CAPTURED).then_nothing()
     story = story.when(PaymentRefunded).then(RELEASE)
-    story = story.when(StockReleased).then(cancel("take_payment: no answer within 0:15:00"))
+    story = story.when(StockReleased).then(cancel("take_payment: no answer within 15 min"))
     story.when(CAPTURED).then_nothing().when(PaymentRefunded).then_nothing()
 
 
@@ -132,7 +132,7 @@ def test_a_card_that_is_declined_after_the_time_is_up_is_undone_like_any_other()
 def test_stock_that_is_not_answered_for_in_time_is_released() -> None:
     story = given(OrderFulfilment, PLACED).when_time_runs_out("reserve_stock").then(RELEASE)
     story = story.when(StockReserved).then_nothing()
-    story.when(StockReleased, lines=()).then(cancel("reserve_stock: no answer within 0:05:00"))
+    story.when(StockReleased, lines=()).then(cancel("reserve_stock: no answer within 5 min"))
 
 
 def refund_refused() -> GivenSaga:

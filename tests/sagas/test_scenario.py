@@ -138,9 +138,10 @@ def test_what_is_otherwise_than_expected_is_told_with_the_story_and_its_times(
     assert str(failure.value).splitlines() == [
         "Something else than expected.",
         "expected: it is completed",
-        "came: it is compensated: take_payment: no answer within 0:15:00",
+        "came: it is compensated: take_payment: no answer within 15 min",
         "the story so far:",
         "  0:00:00  Order.Placed is heard",
+        "             the saga queues for customer:900",
         "             the saga asks: reserve_stock (ReserveStock)",
         "           Reservation.Made is heard",
         "             the saga asks: take_payment (TakePayment)",
@@ -151,7 +152,7 @@ def test_what_is_otherwise_than_expected_is_told_with_the_story_and_its_times(
         "             the saga asks: undo reserve_stock (ReleaseStock)",
         "           Reservation.Released is heard",
         "             the saga asks: at last cancel_order (CancelOrder)",
-        "             the saga has ended, compensated: take_payment: no answer within 0:15:00",
+        "             the saga has ended, compensated: take_payment: no answer within 15 min",
     ]
 
 
