@@ -1,6 +1,6 @@
 """Mermaid flowcharts of a system and of a saga, drawn from their declarations."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import get_topic
@@ -35,7 +35,10 @@ def system_diagram(system: System) -> str:
 
 
 def saga_diagram(saga: type[Saga]) -> str:
-    """The steps of a saga, its way back, and its ends."""
+    """The steps of a saga, its way back, and its ends.
+
+    The way back is drawn as if all had begun that can have: an undo with nothing to undo is passed.
+    """
     return _flowchart("TD", _Drawing(saga).lines())
 
 
@@ -58,30 +61,35 @@ class _Drawing:
         for each in self._steps:
             if each.undoing is not None:
                 yield self._command(each.undoing.name, "[/{}/]")
-        if self._saga.closing is not None:
-            yield self._command(self._saga.closing.name, "[{}]")
+        for closing in (self._saga.completing, self._saga.closing):
+            if closing is not None:
+                yield self._command(closing.name, "[{}]")
         ends = ["completed", *(["compensated"] if self._turns_round else [])]
         ends += ["parked"] if self._can_park else []
         for end in ends:
             yield _node(f"{end}_", "([{}])", end)
 
     def _forward(self) -> Iterator[str]:
-        names = ["start_", *(each.name for each in self._steps), "completed_"]
-        yield _arrow(names[0], names[1], [])
-        for each, after in zip(self._steps, names[2:], strict=True):
-            yield _arrow(each.name, after, _names(each.done))
+        for each in self._steps:
+            if not each.after:
+                yield _arrow("start_", each.name, [])
+        completing = self._saga.completing
+        end = completing.name if completing is not None else "completed_"
+        for each in self._steps:
+            behind = [other.name for other in self._steps if each.name in other.after]
+            for after in behind or [end]:
+                yield _arrow(each.name, after, _names(each.done))
+        if completing is not None:
+            yield _arrow(completing.name, "completed_", [])
 
     def _back(self) -> Iterator[str]:
-        before: list[Undo] = []
-        for each in self._steps:
-            back = self._way_back(before)
+        for place, each in enumerate(self._steps):
             if each.refused:
+                back = self._way_back(other for other in self._begun_with(each) if other != each)
                 yield _arrow(each.name, back, _names(each.refused), dotted=True)
-            own = [each.undoing] if each.undoing is not None else []
-            yield self._without_answer(each, self._way_back([*before, *own]))
+            yield self._without_answer(each, self._way_back(self._begun_with(each)))
             if each.undoing is not None:
-                yield from self._undone(each.undoing, back)
-            before += own
+                yield from self._undone(each.undoing, self._way_back(self._steps[:place]))
         if self._saga.closing is not None and self._turns_round:
             yield _arrow(self._saga.closing.name, "compensated_", [])
 
@@ -96,7 +104,17 @@ class _Drawing:
         to = "parked_" if step.kind in (PIVOT, RETRIABLE) else back
         return _arrow(step.name, to, [f"no answer{limit}"], dotted=True)
 
-    def _way_back(self, undos: Sequence[Undo]) -> str:
+    def _begun_with(self, step: Step) -> list[Step]:
+        """Itself, and what may have begun when it is answered: all that does not wait for it."""
+        behind = {step.name}
+        for each in self._steps:
+            if behind & set(each.after):
+                behind.add(each.name)
+        return [each for each in self._steps if each is step or each.name not in behind]
+
+    def _way_back(self, steps: Iterable[Step]) -> str:
+        """The first that is to be undone, where these have begun: the last of them."""
+        undos = [each.undoing for each in steps if each.undoing is not None]
         if undos:
             return undos[-1].name
         return self._saga.closing.name if self._saga.closing is not None else "compensated_"
@@ -110,7 +128,8 @@ class _Drawing:
         return any(each.undoing or each.kind in (PIVOT, RETRIABLE) for each in self._steps)
 
     def _command(self, name: str, shape: str) -> str:
-        return _node(name, shape, f"{name}<br/>{self._commands[name].__name__}")
+        may = ", or nothing" if name in self._saga.conditional else ""
+        return _node(name, shape, f"{name}<br/>{self._commands[name].__name__}{may}")
 
 
 def _flowchart(direction: str, lines: Iterable[str]) -> str:
