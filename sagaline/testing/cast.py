@@ -1,16 +1,16 @@
 """The simulated participants of one saga instance, and what goes wrong with each command."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import uuid5
 
+from sagaline.course import Timing
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal
 from sagaline.progress import Role
 from sagaline.saga import Saga
 from sagaline.testing.aggregates import Happened
-from sagaline.testing.faults import NOW, Cue, Fault, Place
+from sagaline.testing.faults import NOW, Cue, Fault, Place, limit_of
 from sagaline.testing.participants import Effects, SimulatedParticipant
 from sagaline.testing.sagas import owner_of
 from sagaline.testing.samples import facts_of
@@ -30,7 +30,10 @@ class Cast:
         saga: type[Saga],
         participants: Mapping[str, Casting] | None = None,
         script: Script | None = None,
+        timings: Mapping[str, Timing] | None = None,
     ) -> None:
+        self.timings: Mapping[str, Timing] = {} if timings is None else timings
+        """How long the steps may take, where it is not as declared."""
         self.effects = Effects()
         self.script: Script = {} if script is None else script
         self.asked: set[tuple[Place, int]] = set()
@@ -109,7 +112,7 @@ class _Part:
         self._cast = cast
         self._request = request
         step = cast._saga.steps.get(request.step)
-        self.limit: timedelta | None = step.within if step and request.role is Role.DO else None
+        self.limit = limit_of(step, cast.timings) if step and request.role is Role.DO else None
 
     def work(self) -> Any:
         return self._cast.work(self._request)

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from sagaline.course import Timing
 from sagaline.saga import Saga
 from sagaline.testing.cast import Casting, Script
 from sagaline.testing.performance import Performance
@@ -27,13 +28,14 @@ def crashed(
     saga: type[Saga],
     start: Any,
     participants: Mapping[str, Casting],
+    timings: Mapping[str, Timing],
     scripts: Sequence[Script],
 ) -> Iterator[Crash]:
     """Each script, played twice for each of its commits: with a crash before it, and behind it.
 
     A crash must leave no trace: not even in what the saga has recorded.
     """
-    performance = Performance(saga, participants)
+    performance = Performance(saga, participants, timings=timings)
     with closing(performance.stage):
         for script in scripts:
             commits = Commits()
@@ -64,7 +66,8 @@ def _played(
     performance.run_out()
     journal = performance.journal(key)
     cast = performance.casts[journal.id]
-    wrong = list(wrong_at_the_end(saga, cast, journal, excuses(saga, script)))
+    wrong = list(wrong_at_the_end(saga, cast, journal, excuses(saga, cast.timings, script)))
     wrong += [f"a timer is left over: {each.id}" for each in performance.stage.timers()]
+    wrong += [f"a lock is left over: {each.name}" for each in performance.stage.claims()]
     wrong += [f"{each.follower} fails: {each.error}" for each in performance.stage.letters()]
     return Crash(script, where, wrong, performance.chronicle.story)

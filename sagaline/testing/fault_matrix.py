@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sagaline.course import Timing
 from sagaline.progress import Role, State
 from sagaline.saga import Saga
 from sagaline.testing.aggregates import Happened
@@ -12,6 +13,7 @@ from sagaline.testing.crashes import crashed
 from sagaline.testing.faults import DOWN, LATE, REFUSED, Place, faults_of
 from sagaline.testing.play import Play
 from sagaline.testing.samples import sealed
+from sagaline.testing.simulated import system_of
 from sagaline.testing.story import Story
 from sagaline.testing.verdict import Excuses, excuses, wrong_at_the_end, wrong_while_parked
 
@@ -34,6 +36,7 @@ def fault_matrix(
     *,
     start: Any = None,
     participants: Mapping[str, Casting] | None = None,
+    timings: Mapping[str, Timing] | None = None,
 ) -> Matrix:
     """Plays a saga through every fault, and every pair of faults, that its declaration allows for.
 
@@ -45,23 +48,30 @@ def fault_matrix(
 
     `start` is the event that the saga starts on, or several of them, where conditions depend on
     it; without it one is made up. `participants` are other than honest ones by the name of their
-    step: subclasses of `SimulatedParticipant`. Raises AssertionError with the shortest story of a
-    case that goes wrong.
+    step: subclasses of `SimulatedParticipant`. `timings` are those that a system gives the saga in
+    place of the declared ones, as `System` takes them. Raises AssertionError with the shortest
+    story of a case that goes wrong.
     """
     starts = [_start(saga, each) for each in _several(start)]
-    return _Cases(saga, starts, participants or {}).play()
+    return _Cases(saga, starts, participants or {}, timings or {}).play()
 
 
 class _Cases:
     """The cases of one saga, by the number of their faults."""
 
     def __init__(
-        self, saga: type[Saga], starts: Sequence[Any], participants: Mapping[str, Casting]
+        self,
+        saga: type[Saga],
+        starts: Sequence[Any],
+        participants: Mapping[str, Casting],
+        timings: Mapping[str, Timing],
     ) -> None:
+        system_of(saga, timings)  # refuses timings of steps that there are not
         self._saga = saga
+        self._timings = timings
         self._starts = starts
         self._participants = participants
-        self._faults = dict(faults_of(saga))
+        self._faults = dict(faults_of(saga, timings))
         self._seen: set[frozenset[Any]] = set()
         self._cases = 0
 
@@ -76,7 +86,7 @@ class _Cases:
     def _play(self, cases: Iterable[Case], what: str) -> "list[_Played]":
         """Plays these cases. Raises AssertionError where some of them go wrong."""
         played = [
-            _Played(self._saga, start, self._participants, case)
+            _Played(self._saga, start, Cast(self._saga, self._participants, case, self._timings))
             for case in cases
             for start in self._starts
         ]
@@ -96,7 +106,7 @@ class _Cases:
         played = [
             crash
             for start in self._starts
-            for crash in crashed(self._saga, start, self._participants, different)
+            for crash in crashed(self._saga, start, self._participants, self._timings, different)
         ]
         failed = [each for each in played if each.wrong]
         if failed:
@@ -155,14 +165,13 @@ class _Cases:
 class _Played:
     """One case, played to its end: which commands were given in it, and what was wrong."""
 
-    def __init__(
-        self, saga: type[Saga], start: Any, participants: Mapping[str, Casting], case: Case
-    ) -> None:
-        self.case = case
-        play = Play(saga, start, Cast(saga, participants, case))
+    def __init__(self, saga: type[Saga], start: Any, cast: Cast) -> None:
+        self.case: Case = dict(cast.script)
+        excused = excuses(saga, cast.timings, cast.script)
+        play = Play(saga, start, cast)
         play.run()
-        self.asked = frozenset(play.cast.asked)
-        self.wrong = list(_wrong(saga, play, excuses(saga, case)))
+        self.asked = frozenset(cast.asked)
+        self.wrong = list(_wrong(saga, play, excused))
         # Of the thousands that went well nobody wants to hear.
         self.story = play.story if self.wrong else Story()
 

@@ -1,13 +1,14 @@
 """What can go wrong with one command of a saga, in words and in deeds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
+from sagaline.course import Timing
 from sagaline.progress import Role
 from sagaline.retry import Retry
-from sagaline.saga import RETRIABLE, Saga
+from sagaline.saga import RETRIABLE, Saga, Step
 from sagaline.steps import PIVOT, Kind
 
 NOW = timedelta(0)
@@ -164,10 +165,24 @@ _ANSWERED = (PENDING, SLOWLY, TWICE, AGAIN, HEARD_TWICE)
 _LIMITED = (SILENT, LATE, PENDING_LATE)
 
 
-def faults_of(saga: type[Saga]) -> Iterator[tuple[Place, Sequence[Fault]]]:
+def limit_of(step: Step, timings: Mapping[str, Timing]) -> timedelta | None:
+    """How long a saga waits for a step, in a system with these timings."""
+    timing = timings.get(step.name)
+    return step.within if timing is None or timing.within is None else timing.within
+
+
+def retry_of(step: Step, timings: Mapping[str, Timing]) -> Retry:
+    """How often a step is tried again, in a system with these timings."""
+    timing = timings.get(step.name)
+    return step.retry if timing is None or timing.retry is None else timing.retry
+
+
+def faults_of(
+    saga: type[Saga], timings: Mapping[str, Timing]
+) -> Iterator[tuple[Place, Sequence[Fault]]]:
     """All that can go wrong with each command, as far as the declaration allows for it."""
     for step in saga.steps.values():
-        limited = _LIMITED if step.within is not None else ()
+        limited = _LIMITED if limit_of(step, timings) is not None else ()
         refused: Sequence[Fault] = (REFUSED,) if step.refused else ()
         late = (REFUSED_LATE,) if refused and limited else ()
         yield Place(step.name, Role.DO), (*refused, *_ANY, *limited, *late, *_ANSWERED)

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from sagaline.course import Timing
 from sagaline.journal import Journal, journal_id
 from sagaline.saga import Saga
 from sagaline.testing.cast import Cast, Casting, Script
@@ -34,12 +35,14 @@ class Performance:
         saga: type[Saga],
         participants: Mapping[str, Casting] | None = None,
         script: Script | None = None,
+        timings: Mapping[str, Timing] | None = None,
     ) -> None:
         self.script: Script = {} if script is None else script
         """What goes wrong with the commands of the instances that begin from now on."""
         self.casts: dict[UUID, Cast] = {}
         """The participants of each instance, by the id of its journal."""
-        self.stage = Stage(system_of(saga))  # type: ignore[arg-type]  # has a hash
+        self._timings = timings or {}
+        self.stage = Stage(system_of(saga, self._timings))
         self.chronicle = Chronicle(self.stage, [saga])
         self._saga = saga
         self._participants = participants or {}
@@ -60,7 +63,7 @@ class Performance:
     def begin(self, start: Any) -> str:
         """The event is recorded that starts an instance; returns the key of the instance."""
         key = str(self._saga.key_of(start))
-        cast = Cast(self._saga, self._participants, self.script)
+        cast = Cast(self._saga, self._participants, self.script, self._timings)
         cast.start, cast.key = start, key
         self.casts.setdefault(journal_id(self._saga.__name__, key), cast)
         self.say(key, start)

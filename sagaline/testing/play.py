@@ -86,7 +86,7 @@ class Play:
         self.story.tell(self._now, heard(event))
         if cue.crash:
             self.story.tell(self._now, "  the saga crashes before that is written down")
-            self._try(lambda: Steering(self._saga, self._replayed(), {}).hear(event))
+            self._try(lambda: Steering(self._saga, self._replayed(), self.cast.timings).hear(event))
             self._journal = self._replayed()
         self._take(lambda course: course.hear(event))
         if cue.crash:
@@ -103,7 +103,7 @@ class Play:
 
     def _take(self, take: Take) -> None:
         """One input: what the saga records, which timers it sets, and which commands it gives."""
-        course = Steering(self._saga, self._journal, {})
+        course = Steering(self._saga, self._journal, self.cast.timings)
         self._try(lambda: take(course))
         events = self._journal.collect_events()
         self._events += events

@@ -1,6 +1,6 @@
 """A saga as a system of its own, whose participants are one simulated application."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from sagaline.application import Application
 from sagaline.commands import Command
+from sagaline.course import Timing
 from sagaline.handlers import Handler
 from sagaline.journal import Journal
 from sagaline.message import Message
@@ -48,19 +49,33 @@ def _nothing(app: Simulated, command: Command) -> None:
     """What comes from a saga is handled as a message."""
 
 
+def system_of(saga: type[Saga], timings: Mapping[str, Timing]) -> System:
+    """The system of a saga and its simulated participants, the same for the same timings."""
+    return _system_of(saga, frozenset(timings.items()))  # type: ignore[arg-type]  # has a hash
+
+
 @cache
-def system_of(saga: type[Saga]) -> System:
-    """The system of a saga and its simulated participants."""
+def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> System:
+    return System(
+        f"{saga.__name__} simulated",
+        applications=[_participants_of(saga)],  # type: ignore[arg-type]  # has a hash
+        sagas=[saga],
+        timings={saga: dict(timings)},
+    )
+
+
+@cache
+def _participants_of(saga: type[Saga]) -> type[Simulated]:
     events = (saga.starts_on, *saga.answers)
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
     handlers: dict[type, Handler[Any]] = {Say: Handler(Say, _say, None)}
     for command in saga.commands().values():
         handlers[command] = Handler(command, _nothing, None)
-    application = type(
+    application: type[Simulated] = type(
         f"ParticipantsOf{saga.__name__}",
         (Simulated,),
         {"handlers": handlers, "__module__": saga.__module__, "__doc__": Simulated.__doc__},
         aggregates=[records],
     )
-    application.answers_faults = True  # type: ignore[attr-defined]  # made just now
-    return System(f"{saga.__name__} simulated", applications=[application], sagas=[saga])
+    application.answers_faults = True
+    return application

@@ -13,6 +13,7 @@ from sagaline.follower import Follower
 from sagaline.storage import Datastore
 from sagaline.storage.dead_letters import Letter, all_letters
 from sagaline.storage.followers import standing
+from sagaline.storage.locks import Claim, all_claims
 from sagaline.storage.timers import HELD, TimerRow, due_timers, first_dues
 from sagaline.system import System
 from sagaline.testing.aggregates import LONG_AGO
@@ -126,6 +127,14 @@ class Stage:
         for datastore in self._assembly.datastores:
             with datastore.read() as connection:
                 found += all_letters(connection)
+        return found
+
+    def claims(self) -> list[Claim]:
+        """Which locks sagas hold, or queue for."""
+        found: list[Claim] = []
+        for datastore in self._assembly.datastores:
+            with datastore.read() as connection:
+                found += all_claims(connection)
         return found
 
     def next_due(self) -> datetime | None:

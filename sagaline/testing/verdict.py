@@ -1,16 +1,17 @@
 """What must be true at the end of a run, whatever went wrong on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
+from sagaline.course import Timing
 from sagaline.journal import Journal
 from sagaline.progress import Role, State, Status
 from sagaline.retry import Retry
 from sagaline.saga import NO_EFFECT, Saga
 from sagaline.steps import Kind
 from sagaline.testing.cast import Cast, Script
-from sagaline.testing.faults import NOW, Fault, Place, may_park, may_turn
+from sagaline.testing.faults import NOW, Fault, Place, limit_of, may_park, may_turn, retry_of
 
 
 class Excuses(NamedTuple):
@@ -21,12 +22,12 @@ class Excuses(NamedTuple):
     """The parts of the declaration at which it may wait for a person."""
 
 
-def excuses(saga: type[Saga], script: Script) -> Excuses:
+def excuses(saga: type[Saga], timings: Mapping[str, Timing], script: Script) -> Excuses:
     """What this script is an excuse for."""
     turn = False
     park: set[str] = set()
     for place, faults in script.items():
-        kind, retry, within = _declared(saga, place)
+        kind, retry, within = _declared(saga, timings, place)
         late = within is not None and _pauses(retry, faults) > within / 2
         if place.role is Role.DO and (may_turn(kind, retry, faults) or late):
             turn = True
@@ -116,10 +117,13 @@ def _known(journal: Journal) -> Iterator[tuple[str, Status]]:
         yield name, progress.status
 
 
-def _declared(saga: type[Saga], place: Place) -> tuple[Kind | None, Retry, timedelta | None]:
+def _declared(
+    saga: type[Saga], timings: Mapping[str, Timing], place: Place
+) -> tuple[Kind | None, Retry, timedelta | None]:
     step = saga.steps.get(place.name)
     if step is not None:
-        return step.kind, step.retry, step.within if place.role is Role.DO else None
+        within = limit_of(step, timings) if place.role is Role.DO else None
+        return step.kind, retry_of(step, timings), within
     closings = [each for each in (saga.completing, saga.closing) if each is not None]
     return None, next(each.retry for each in closings if each.name == place.name), None
 

@@ -1,5 +1,7 @@
 """Diagrams: what a saga may do, drawn from what it declares."""
 
+from itertools import pairwise
+
 from sagaline.diagram import saga_diagram
 from tests.sagas.party import GiveParty
 from tests.sagas.trip import BookTrip
@@ -27,7 +29,7 @@ def test_what_is_refused_beside_others_turns_round_to_the_last_that_has_begun() 
     assert '-.->|"Car.Refused"| cancel_room' in arrows(drawn, "rent_car")
     assert '-.->|"no answer in 10 min"| return_car' in arrows(drawn, "rent_car")
     undone = ["return_car", "cancel_room", "cancel_flight", "cancel_trip"]
-    for undo, after in zip(undone, undone[1:], strict=False):
+    for undo, after in pairwise(undone):
         assert arrows(drawn, undo)[0].endswith(f"| {after}")
 
 

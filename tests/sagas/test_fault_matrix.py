@@ -1,4 +1,4 @@
-"""Everything that can went wrong with a saga is played; what is broken on purpose is found."""
+"""Everything that can go wrong with a saga is played; what is broken on purpose is found."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,10 +8,16 @@ import pytest
 from eventsourcing.domain import Aggregate
 from typing_extensions import override
 
+from application.settings import Settings
+from application.system import timings
 from sagaline import course
 from sagaline.commands import Command
+from sagaline.course import Timing
+from sagaline.errors import DefinitionError
 from sagaline.follower import Follower
+from sagaline.process import SagaProcess
 from sagaline.progress import Status
+from sagaline.retry import Retry, minutes, seconds
 from sagaline.saga import PIVOT, Saga, step
 from sagaline.testing import SimulatedParticipant, fault_matrix
 from sagas.order_fulfilment import OrderFulfilment
@@ -104,6 +110,39 @@ def test_the_shops_saga_comes_to_a_good_end_whatever_goes_wrong() -> None:
     played = fault_matrix(OrderFulfilment)
     assert played.cases > 1_000
     assert played.crashes > 50
+
+
+def test_the_shops_saga_comes_to_a_good_end_with_the_times_of_the_shop_too() -> None:
+    hasty = timings(Settings(payment_timeout=10, stock_timeout=1, retry_base=4))
+    played = fault_matrix(OrderFulfilment, timings=hasty)
+    assert played.cases > 1_000
+
+
+def test_the_times_of_a_system_are_those_that_are_played() -> None:
+    hasty = {"take_payment": Timing(seconds(10), Retry(1))}
+    broken = {"take_payment": TakesSilenceForNo}
+    with pytest.raises(AssertionError) as failure:
+        fault_matrix(OrderFulfilment, participants=broken, timings=hasty)
+    told = str(failure.value)
+    assert "0:00:10  the time for take_payment is over" in told
+    assert "no answer within 10 s" in told
+
+
+def test_a_time_limit_of_a_system_alone_is_played_as_well() -> None:
+    """`Gluttony` declares none: what comes too late comes only where a system sets one."""
+    without = fault_matrix(Gluttony, start=LARGE).cases
+    assert fault_matrix(Gluttony, start=LARGE, timings={"pay": Timing(minutes(1))}).cases > without
+
+
+def test_times_of_a_step_that_there_is_not_are_a_mistake_of_the_test() -> None:
+    with pytest.raises(DefinitionError, match="has no step take_money"):
+        fault_matrix(OrderFulfilment, timings={"take_money": Timing(seconds(10))})
+
+
+def test_a_lock_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SagaProcess, "_release_at_end", lambda *_: None)
+    wrong = wrong_in(story_of(OrderFulfilment, PLACED))
+    assert "a lock is left over: customer:900" in wrong
 
 
 def test_a_real_start_may_be_told_and_serves_as_well_as_one_that_is_made_up() -> None:

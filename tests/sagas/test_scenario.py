@@ -23,7 +23,7 @@ from application.system import system
 from domain.payment import PaymentCaptured
 from projections.order_list import OrderList
 from sagaline import State
-from sagaline.testing import LONG_AGO, Person, Scenario
+from sagaline.testing import LONG_AGO, Person, Scenario, happened
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED, SHIP_TO
 
@@ -126,6 +126,16 @@ def test_several_instances_are_told_apart_by_their_keys(order: Scenario) -> None
     order.happens(type(PLACED)(PLACED.event_class, {**PLACED.fields, "originator_id": other}))
     order.then_ends(State.COMPENSATED, "sold out", key=other)
     order.then_ends(State.COMPLETED, key=ORDER)
+
+
+def test_who_wants_a_lock_that_another_one_has_waits_until_that_has_ended(order: Scenario) -> None:
+    order.when_asked_for("take_payment").is_pending(minutes=3)
+    second = UUID(int=2)
+    order.happens(PLACED).then_waits("take_payment")
+    order.happens(happened(PLACED.event_class, **{**PLACED.fields, "originator_id": second}))
+    order.then_asked().then_waits()
+    order.pass_time(minutes=3).then_ends(State.COMPLETED, key=ORDER)
+    order.then_waits("take_payment", key=second)
 
 
 def test_what_is_otherwise_than_expected_is_told_with_the_story_and_its_times(
