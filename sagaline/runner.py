@@ -13,7 +13,7 @@ from eventsourcing.utils import EnvType
 
 from sagaline.assembly import Assembly, environment
 from sagaline.errors import RunnerDied, told
-from sagaline.status import Place, fences, timers_pending
+from sagaline.status import Place, fences, is_timer_pending
 from sagaline.storage import Datastore
 from sagaline.system import System
 from sagaline.turns import Turns
@@ -104,7 +104,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
-        if any(each.lag for each in self.places()) or timers_pending(self.datastores, until):
+        if any(each.lag for each in self.places()) or is_timer_pending(self.datastores, until):
             return False
         # A timer that fires between the two looks is seen by neither, nor is what it leads to.
         return fences(self.datastores) == before

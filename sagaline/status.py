@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.followers import all_fences, all_positions
-from sagaline.storage.timers import pending_timers
+from sagaline.storage.timers import HELD, first_dues, pending_timers
 
 
 class Place(NamedTuple):
@@ -49,10 +49,20 @@ def fences(datastores: Iterable[Datastore]) -> list[dict[str, int]]:
     return found
 
 
-def timers_pending(datastores: Iterable[Datastore], until: float | None) -> int:
-    """How many timers are pending in these stores, up to a moment where one is given."""
+def count_timers(datastores: Iterable[Datastore]) -> int:
+    """How many timers are pending in these stores."""
     count = 0
     for datastore in datastores:
         with datastore.read() as connection:
-            count += pending_timers(connection, until)
+            count += pending_timers(connection)
     return count
+
+
+def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:
+    """Whether a timer is pending, up to a moment where one is given; the next one tells."""
+    last = HELD if until is None else until
+    for datastore in datastores:
+        with datastore.read() as connection:
+            if any(due < HELD and due <= last for due in first_dues(connection).values()):
+                return True
+    return False

@@ -14,7 +14,7 @@ from sagaline.cli.standing import letters_by_follower, out_of_date, sagas_by_sta
 from sagaline.cli.stores import Stores
 from sagaline.cli.terminal import AsJson, duration, facts, print_json, show
 from sagaline.progress import State
-from sagaline.status import Place, places, timers_pending
+from sagaline.status import Place, count_timers, places
 from sagaline.storage.followers import all_fences
 from sagaline.storage.leases import owners
 from sagaline.storage.locks import all_claims
@@ -73,7 +73,7 @@ class Status(NamedTuple):
             out_of_date(stores),
             sagas_by_state(stores, OPEN),
             sum(letters.values()),
-            timers_pending(stores.datastores, None),
+            count_timers(stores.datastores),
             _locks(stores),
         )
 

@@ -1,8 +1,9 @@
 """Timers: once, in time, and never before an answer that is there already."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,13 +16,13 @@ from sagaline.status import Place
 from sagaline.storage.followers import bump
 from sagaline.storage.timers import (
     TimerRow,
-    due_timers,
     first_dues,
     move_timer,
     pending_timers,
     set_timers,
 )
 from sagaline.timers import command_class, timer_message, timer_of
+from sagaline.turns import Turns
 from tests.sagaline.small_system import (
     PROCESSES,
     AskForReminder,
@@ -128,28 +129,73 @@ def test_after_a_long_stop_all_that_was_due_fires_in_its_order_and_once(store_ur
 # What is not due costs nothing
 
 
-def plans(led: Hands, *calls: Callable[[Connection], object]) -> list[str]:
-    """How the database goes about the queries of these calls."""
-    asked: list[tuple[Any, Any]] = []
+Statement = tuple[str, Any]
+
+
+def asked(led: Hands, act: Callable[[], object]) -> list[Statement]:
+    """What the database is asked meanwhile."""
+    found: list[Statement] = []
 
     def listen(connection: Connection, cursor: Any, sql: str, parameters: Any, *_: object) -> None:
-        asked.append((sql, parameters))
+        found.append((sql, parameters))
 
+    event.listen(led.runner.views.engine, "before_cursor_execute", listen)
+    try:
+        act()
+    finally:
+        event.remove(led.runner.views.engine, "before_cursor_execute", listen)
+    return found
+
+
+def of_timers(statements: Iterable[Statement]) -> list[Statement]:
+    """Those that are about timers; leases are renewed whenever it is time."""
+    return [each for each in statements if "timers" in each[0]]
+
+
+def plans(led: Hands, statements: Iterable[Statement]) -> list[str]:
+    """How the database goes about these."""
     with led.runner.views.read() as connection:
-        event.listen(connection, "before_cursor_execute", listen)
-        for call in calls:
-            call(connection)
-        event.remove(connection, "before_cursor_execute", listen)
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         rows = [
             row
-            for sql, parameters in asked
+            for sql, parameters in statements
             for row in connection.exec_driver_sql(f"{explain} {sql}", parameters)
         ]
     return [str(row[-1]) for row in rows]
 
 
-def test_timers_that_are_not_due_are_not_looked_at(store_url: str) -> None:
+def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -> None:
+    many = 100_000
+    with hands(store_url) as led:
+        turns = Turns(led.runner._assembly, led.clock, Event(), Event())
+
+        def turn() -> None:
+            assert not turns.take()
+            assert led.runner.settled(horizon=3_600)
+
+        while turns.take():
+            pass
+        before = of_timers(asked(led, turn))
+        with led.runner.views.write() as connection:
+            rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(many)]
+            set_timers(connection, "Porter", rows)
+        if store_url.startswith("postgresql"):
+            with outside(store_url) as connection:
+                connection.execute(text("ANALYZE"))
+        looks = of_timers(asked(led, turn))
+        assert [sql for sql, _ in looks] == [sql for sql, _ in before]
+        assert len(looks) == 2, "one to see what is due, one to see whether it is settled"
+        told = plans(led, looks)
+        assert sum("timers_due_idx" in line for line in told) == len(looks)
+        assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
+        turns.close()
+        assert not led.runner.settled()
+        with led.runner.views.read() as connection:
+            assert first_dues(connection) == {"Porter": 2e9}
+            assert pending_timers(connection) == many
+
+
+def test_what_is_due_is_found_among_many_timers_that_are_not(store_url: str) -> None:
     with hands(store_url) as led:
         with led.runner.views.write() as connection:
             rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(20_000)]
@@ -157,18 +203,17 @@ def test_timers_that_are_not_due_are_not_looked_at(store_url: str) -> None:
         if store_url.startswith("postgresql"):
             with outside(store_url) as connection:
                 connection.execute(text("ANALYZE"))
-        looks: list[Callable[[Connection], object]] = [
-            first_dues,
-            lambda connection: due_timers(connection, "Porter", 1e9, 500),
-            lambda connection: pending_timers(connection, 1e9),
+        ask(led)
+        led.clock.turn(MINUTE)
+        looks = [
+            each
+            for each in asked(led, lambda: led.fire("Porter"))
+            if re.match(r"SELECT timers", each[0])
         ]
-        told = plans(led, *looks)
-        assert sum("timers_due_idx" in line for line in told) >= len(looks)
+        told = plans(led, looks)
+        assert sum("timers_due_idx" in line for line in told) >= len(looks) > 0
         assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
-        with led.runner.views.read() as connection:
-            assert first_dues(connection) == {"Porter": 2e9}
-            assert pending_timers(connection, 1e9) == 0
-            assert pending_timers(connection) == 20_000
+        assert reminded(led) == [("Ada", "soon")]
 
 
 def test_a_timer_that_is_taken_back_does_not_fire(store_url: str) -> None:

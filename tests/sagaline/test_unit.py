@@ -307,7 +307,7 @@ def test_what_a_refused_command_has_changed_is_undone(store_url: str) -> None:
         found: Show = usher.repository.get(Show.create_id(show))
         assert found.left == left
     with usher.datastore.read() as connection:
-        assert pending_timers(connection, None) == 0
+        assert pending_timers(connection) == 0
     usher.close()
 
 
