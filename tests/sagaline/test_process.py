@@ -1,11 +1,13 @@
 """A saga as a process application: messages in, journal, commands and timers in one store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from eventsourcing.utils import construct_topic, get_topic
+from sqlalchemy import event
 
 from sagaline.course import Timing
 from sagaline.faults import CommandFaulted
@@ -15,7 +17,8 @@ from sagaline.participant import Participant
 from sagaline.process import SagaProcess, process_of
 from sagaline.progress import State
 from sagaline.retry import Retry, minutes
-from sagaline.saga import NO_EFFECT, Saga, on_compensated, step
+from sagaline.saga import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
+from sagaline.steering import Person
 from sagaline.storage import LogRow
 from sagaline.storage.timers import TimerRow, delete_timers, due_timers
 from sagaline.tail import Tail
@@ -31,7 +34,6 @@ from tests.sagas.trip import (
     CancelFlight,
     CheckVisa,
     FlightBooked,
-    HotelBooked,
     HotelFull,
     SendTickets,
     Trip,
@@ -313,29 +315,81 @@ def test_a_process_bears_the_name_of_its_saga() -> None:
     assert get_topic(process) == "tests.sagas.trip:BookTrip.Process"
 
 
-def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_others(
-    sqlite_store: str,
-) -> None:
-    desk = Desk(process_of(BookTrip, {"book_flight": Timing(retry=Retry(1))}), sqlite_store)
-    names = [f"traveller {number}" for number in range(10_000)]
+class Errand(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
+    """It has one attempt at what cannot be undone: then it waits for a person."""
+
+    @step(done=VisaFound, kind=PIVOT, retry=Retry(1))
+    def check_visa(self) -> CheckVisa:
+        return CheckVisa(traveller=self.key)
+
+    @step(done=FlightBooked, kind=RETRIABLE)
+    def book_flight(self) -> BookFlight:
+        return BookFlight(traveller=self.key)
+
+
+def in_batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(names), 500):
-        some = names[start : start + 500]
-        wanted = [desk.message(happened(Trip.Wanted, traveller=each), each) for each in some]
-        desk.take(*wanted, *(desk.message(VISA, each) for each in some))
-    stuck = names[::7]
-    for start in range(0, len(stuck), 500):
-        desk.take(*(fault_of_flight(desk, each) for each in stuck[start : start + 500]))
-    # Those in between go on, as if they were alone.
-    others = [names[1], names[5_000], names[-2]]
-    desk.take(*(desk.message(FLIGHT, each) for each in others))
-    desk.take(*(desk.message(happened(HotelBooked), each) for each in others))
-    assert [list(desk.journal(each).steps)[-1] for each in others] == ["rent_car"] * 3
-    assert {desk.journal(each).state for each in stuck[:3]} == {State.COMPENSATING}
-    assert desk.journal(names[2]).steps.keys() == {"check_visa", "book_flight"}
+        yield names[start : start + 500]
+
+
+def errands(url: str, names: Sequence[str], stuck: Sequence[str] = ()) -> Desk:
+    """All of them are begun, and some are parked; what is in memory of them is gone."""
+    desk = Desk(process_of(Errand, {}), url)
+    for some in in_batches(names):
+        desk.take(*(desk.message(happened(Trip.Wanted, traveller=each), each) for each in some))
+    for some in in_batches(stuck):
+        desk.take(*(fault_of_visa(desk, each) for each in some))
+    assert {desk.journal(each).state for each in stuck} <= {State.PARKED}
     desk.process.close()
+    return Desk(process_of(Errand, {}), url)
 
 
-def fault_of_flight(desk: Desk, traveller: str) -> Message:
-    *_, command = desk.journal(traveller).asked
-    asked = BookFlight(id=command, traveller=traveller)
+def fault_of_visa(desk: Desk, traveller: str) -> Message:
+    (command,) = desk.journal(traveller).asked
+    asked = CheckVisa(id=command, traveller=traveller)
     return desk.message(CommandFaulted.of(asked, 1, "down"), traveller)
+
+
+def asked_of(desk: Desk, act: Callable[[], object]) -> list[tuple[str, int]]:
+    """What the database is asked meanwhile, and for how much."""
+    found: list[tuple[str, int]] = []
+
+    def listen(connection: Any, cursor: Any, sql: str, parameters: Any, *_: object) -> None:
+        found.append((sql, len(parameters)))
+
+    engine = desk.process.datastore.engine
+    event.listen(engine, "before_cursor_execute", listen)
+    act()
+    event.remove(engine, "before_cursor_execute", listen)
+    return found
+
+
+def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_others(
+    tmp_path: Path,
+) -> None:
+    names = [f"traveller {number}" for number in range(10_000)]
+    stuck = names[::7]
+    others = [names[1], names[5_000], names[-2]]
+    crowd = errands(f"sqlite:///{tmp_path / 'crowd.db'}", names, stuck)
+    alone = errands(f"sqlite:///{tmp_path / 'alone.db'}", others)
+
+    def go_on(desk: Desk) -> list[tuple[str, int]]:
+        heard = happened(VisaFound, number="V1")
+        return asked_of(desk, lambda: desk.take(*(desk.message(heard, each) for each in others)))
+
+    # They go on as if they were alone: nothing is asked for, or written, for the sake of the rest.
+    assert go_on(crowd) == go_on(alone)
+    for desk in (crowd, alone):
+        assert [list(desk.journal(each).steps) for each in others] == [
+            ["check_visa", "book_flight"]
+        ] * 3
+    assert {crowd.journal(each).state for each in stuck} == {State.PARKED}
+    assert crowd.journal(names[2]).state is State.RUNNING
+    # And one of those that are stuck goes on when a person says so, which concerns no other.
+    crowd.process.steer(stuck[0], lambda saga: saga.retry(Person("Eve", "the line is there")))
+    crowd.participant.discard()
+    crowd.hear(happened(VisaFound, number="V2"), key=stuck[0])
+    assert crowd.journal(stuck[0]).state is State.RUNNING
+    assert crowd.journal(stuck[1]).state is State.PARKED
+    for desk in (crowd, alone):
+        desk.process.close()
