@@ -15,8 +15,10 @@ from sagaline.errors import SagaUnknown
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, journal_id, requested
 from sagaline.message import Message, Trace, position
+from sagaline.obstacles import obstacle
 from sagaline.saga import Saga
 from sagaline.steering import Steering
+from sagaline.storage.definitions import definition_of
 from sagaline.storage.followers import bump
 from sagaline.storage.locks import ahead_of, claim, release
 from sagaline.storage.timers import set_timers
@@ -98,7 +100,7 @@ class SagaProcess(Application):
                 raise SagaUnknown(id=key)
             unit.trace = self._trace_behind(journal, key)
             was_open = not journal.state.ended
-            course = Steering(self.saga, journal, self.timings)
+            course = Steering(self.saga, journal, self.timings, self._obstacle(journal))
             act(course)
             self._set_timers(course)
             if was_open:
@@ -112,6 +114,11 @@ class SagaProcess(Application):
         for follower in self.followers:
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
         return journal
+
+    def _obstacle(self, journal: Journal) -> str | None:
+        with self.datastore.read() as connection:
+            known = definition_of(connection, self.name)
+        return obstacle(self.saga, journal, None if known is None else known.shape)
 
     def _trace_behind(self, journal: Journal, key: str) -> Trace:
         """What a person does comes after the last event of the instance, which they looked at."""

@@ -4,14 +4,14 @@ Each is an event in the instance's own stream, with who did it and why, and what
 stands behind it. What would do harm is refused, with the reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from sagaline.course import Course
+from sagaline.course import Course, Timing
 from sagaline.errors import InterventionRefused
 from sagaline.journal import Journal
 from sagaline.progress import Action, Role, State, Status
-from sagaline.saga import PIVOT
+from sagaline.saga import PIVOT, Saga
 from sagaline.timers import CancelTimer
 
 _STUCK = (Status.STUCK, Status.UNDO_STUCK)
@@ -26,7 +26,20 @@ class Person(NamedTuple):
 
 
 class Steering(Course):
-    """The course of one instance with a person's hand on it."""
+    """The course of one instance with a person's hand on it.
+
+    `obstacle` is why the definition cannot lead it on: then it can only be abandoned.
+    """
+
+    def __init__(
+        self,
+        definition: type[Saga],
+        journal: Journal,
+        timings: Mapping[str, Timing],
+        obstacle: str | None = None,
+    ) -> None:
+        super().__init__(definition, journal, timings)
+        self._obstacle = obstacle
 
     def possible(self) -> Iterator[tuple[Action, str]]:
         """What can be done next, each with the step that it is about, if it is about one."""
@@ -55,6 +68,8 @@ class Steering(Course):
         """Why an action must not be; None where it may."""
         if self._journal.state.ended:
             return f"it has ended, {self._journal.state.value}"
+        if self._obstacle is not None and action is not Action.ABANDON:
+            return f"the code that is loaded cannot lead it on: {self._obstacle}"
         if action is Action.RETRY:
             return self._nothing_to_retry()
         if action is Action.SKIP:

@@ -1,10 +1,9 @@
 """Live saga instances, held against the definition that is loaded: which of them can go on.
 
-A store describes the definition of each saga that was last run on it. What an instance has begun
-must be declared as it was then; what it has not begun may change.
+A store describes the definition of each saga that was last run on it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,8 +14,8 @@ from sqlalchemy import select
 
 from sagaline.errors import told
 from sagaline.journal import Journal
+from sagaline.obstacles import obstacle
 from sagaline.process import SagaProcess
-from sagaline.saga import Saga
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.definitions import Definition, definition_of, describe
 
@@ -75,40 +74,12 @@ def verdicts(
                 yield Verdict(process.name, *facts, reason)
 
 
-def obstacle(saga: type[Saga], journal: Journal, described: Mapping[str, str] | None) -> str | None:
-    """Why an instance cannot go on with this definition; None where it can.
-
-    `described` is the shape of the definition that it was led by so far.
-    """
-    if journal.fingerprint == saga.fingerprint() and described in (None, saga.shape()):
-        return None
-    if described is None:
-        return f"another definition began it, {journal.fingerprint}, which is not described here"
-    found = (_obstacle_at(name, saga, journal, described) for name in journal.steps)
-    return next((each for each in found if each is not None), None)
-
-
-def _obstacle_at(
-    name: str, saga: type[Saga], journal: Journal, described: Mapping[str, str]
+def in_the_way(
+    process: type[SagaProcess], recorder: ApplicationRecorder, journal: Journal
 ) -> str | None:
-    if name not in saga.steps:
-        return f"it has begun {name}, which is no more"
-    now = saga.shape()
-    for part in (name, f"undo of {name}"):
-        if described.get(part) != now.get(part):
-            return f"it has begun {name}, and {_change(part, described, now)}"
-    for other in saga.steps[name].after:
-        if other not in journal.steps:
-            return f"it has begun {name}, which now waits for {other}"
-    return None
-
-
-def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    if part not in now:
-        return f"the {part} is no more"
-    if part not in before:
-        return f"the {part} is new"
-    return f"{part} was {before[part]!r} and is {now[part]!r}"
+    """Why one instance cannot go on with the definition that is loaded; None where it can."""
+    known = _known(process, recorder)
+    return obstacle(process.saga, journal, None if known is None else known.shape)
 
 
 def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:

@@ -6,12 +6,13 @@ from typing import Any, cast
 
 import pytest
 
+from sagaline.obstacles import obstacle
 from sagaline.process import SagaProcess, process_of
 from sagaline.retry import minutes
 from sagaline.saga import NO_EFFECT, PIVOT, Saga, on_compensated, step
 from sagaline.testing import given, happened
 from sagaline.testing.sagas import GivenSaga
-from sagaline.versions import is_changed, obstacle, record, verdicts
+from sagaline.versions import is_changed, record, verdicts
 from tests.sagas.party import (
     HALL,
     SMALL,
