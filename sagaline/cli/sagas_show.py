@@ -16,6 +16,7 @@ from sagaline.progress import Action, Progress, State
 from sagaline.steering import Steering
 from sagaline.telling import told
 from sagaline.timeline import Entry
+from sagaline.versions import in_the_way
 
 _CURES = {
     Action.RETRY: ("", "ask again for what is stuck, or waits for its next attempt"),
@@ -31,10 +32,13 @@ def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     with looking_into(ctx) as stores:
         found = find_instance(stores.system.processes, stores.written, id)
         history = [each.as_json() for each in _history(stores, found)]
+        log = stores.logs[found.process.name]
+        obstacle = in_the_way(found.process, log.recorder, found.journal)
+    course = Steering(found.process.saga, found.journal, found.process.timings, obstacle)
     if json:
-        print_json({**_standing(found), "history": history})
+        print_json({**_standing(found, course, obstacle), "history": history})
     else:
-        _show(found)
+        _show(found, course, obstacle)
 
 
 def _history(stores: Stores, found: Instance) -> Iterator[Entry]:
@@ -43,9 +47,8 @@ def _history(stores: Stores, found: Instance) -> Iterator[Entry]:
         yield Entry.of(found.process.name, row, mapper)
 
 
-def _standing(found: Instance) -> dict[str, Any]:
+def _standing(found: Instance, course: Steering, obstacle: str | None) -> dict[str, Any]:
     journal = found.journal
-    course = Steering(found.process.saga, journal, found.process.timings)
     return {
         "saga_id": journal.id,
         "name": journal.saga,
@@ -53,6 +56,7 @@ def _standing(found: Instance) -> dict[str, Any]:
         "state": journal.state.value,
         "reason": _reason(found),
         "fingerprint": journal.fingerprint,
+        "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
         "remaining": course.remaining(),
         "next": [{"action": action.value, "step": step} for action, step in course.possible()],
@@ -77,9 +81,11 @@ def _step(name: str, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _show(found: Instance) -> None:
-    standing = _standing(found)
+def _show(found: Instance, course: Steering, obstacle: str | None) -> None:
+    standing = _standing(found, course, obstacle)
     title = {name: standing[name] for name in ("key", "state", "reason") if standing[name]}
+    if standing["in_the_way"]:
+        title["cannot go on"] = standing["in_the_way"]
     show(facts([("saga", f"{standing['name']} {standing['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
@@ -97,11 +103,10 @@ def _show(found: Instance) -> None:
         left = "to undo" if found.journal.turned else "to do"
         show(facts([(left, ", ".join(standing["remaining"]))]))
         show("")
-    _show_next(found)
+    _show_next(found, course)
 
 
-def _show_next(found: Instance) -> None:
-    course = Steering(found.process.saga, found.journal, found.process.timings)
+def _show_next(found: Instance, course: Steering) -> None:
     rows = Listing("what you can do", ">what it does")
     for action, step in course.possible():
         option, effect = _CURES[action]

@@ -80,6 +80,12 @@ def test_a_change_that_live_sagas_cannot_follow_is_refused_and_harms_nothing(
     assert refused.status == 2
     assert "1 live sagas Fulfil in" in refused.errors
     assert f"The first is {GOOD}: it has begun pay, which is no more." in refused.errors
+    shown = waiting.process("sagaline", "sagas", "show", GOOD, "--json").json
+    assert shown["in_the_way"] == "it has begun pay, which is no more"
+    assert shown["next"] == [{"action": "abandon", "step": ""}]
+    cancelled = waiting.process("sagaline", "sagas", "cancel", GOOD)
+    assert (cancelled.status, cancelled.errors.count("\n")) == (2, 1)
+    assert "cancel is refused: the code that is loaded cannot lead it on: it" in cancelled.errors
     define(waiting, "pay")
     assert waiting.process("sagaline", "run", *NOT_YET).status == 0
     (timer,) = (
@@ -88,3 +94,11 @@ def test_a_change_that_live_sagas_cannot_follow_is_refused_and_harms_nothing(
         if each["follower"] == "Payments"
     )
     assert waiting.process("sagaline", "timers", "move", timer["id"], "now").status == 0
+
+
+def test_what_no_code_can_lead_on_is_closed_by_a_person(waiting: CommandLine) -> None:
+    define(waiting, "charge")
+    why = ("--reason", "paid in cash")
+    assert waiting.process("sagaline", "sagas", "abandon", GOOD, *why).status == 0
+    assert waiting.process("sagaline", "check").status == 0
+    assert waiting.process("sagaline", "run", *NOT_YET).status == 0
