@@ -1,6 +1,5 @@
 """A day of a shop in which everything goes wrong that can, and what is left of it for a person."""
 
-
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import json_lines, order
 from tests.invariants import violations

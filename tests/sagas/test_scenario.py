@@ -128,6 +128,18 @@ def test_several_instances_are_told_apart_by_their_keys(order: Scenario) -> None
     order.then_ends(State.COMPLETED, key=ORDER)
 
 
+def test_what_failed_at_its_first_step_is_not_taken_up_again_by_any_restart(
+    order: Scenario,
+) -> None:
+    order.when_asked_for("reserve_stock").refuses("sold out")
+    order.happens(PLACED).then_ends(State.COMPENSATED, "sold out")
+    order.will_crash(0, before=True)
+    for _ in range(3):
+        order.crashes().pass_time(days=1)
+    assert order.commits == 0
+    order.then_ends(State.COMPENSATED, "sold out").then_asked(ReserveStock, CancelOrder)
+
+
 def test_who_wants_a_lock_that_another_one_has_waits_until_that_has_ended(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_pending(minutes=3)
     second = UUID(int=2)
