@@ -1,4 +1,4 @@
-"""A meal that is ordered, and one that is cancelled again: sagas with simulated participants."""
+"""Meals that are ordered, cancelled again, or revised: sagas with simulated participants."""
 
 from collections.abc import Iterator
 
@@ -47,6 +47,19 @@ class Meal(Aggregate):
     class Cancelled(Aggregate.Event):
         pass
 
+    class ReviseAsked(Aggregate.Created):
+        guest: str
+        portions: int
+
+    class RevisionBegun(Aggregate.Event):
+        total: int
+
+    class RevisionUndone(Aggregate.Event):
+        pass
+
+    class Revised(Aggregate.Event):
+        pass
+
 
 class Ticket(Aggregate):
     class Written(Aggregate.Event):
@@ -61,12 +74,30 @@ class Ticket(Aggregate):
     class Accepted(Aggregate.Event):
         pass
 
+    class RevisionBegun(Aggregate.Event):
+        pass
+
+    class RevisionRefused(Aggregate.Event):
+        reason: str
+
+    class RevisionUndone(Aggregate.Event):
+        pass
+
+    class Revised(Aggregate.Event):
+        pass
+
 
 class Card(Aggregate):
     class Authorised(Aggregate.Event):
         pass
 
     class Declined(Aggregate.Event):
+        reason: str
+
+    class Raised(Aggregate.Event):
+        pass
+
+    class NotRaised(Aggregate.Event):
         reason: str
 
     class Reversed(Aggregate.Event):
@@ -124,6 +155,34 @@ class ConfirmCancel(MealCommand):
     pass
 
 
+class BeginRevision(MealCommand):
+    portions: int
+
+
+class UndoRevision(MealCommand):
+    pass
+
+
+class BeginTicketRevision(MealCommand):
+    portions: int
+
+
+class UndoTicketRevision(MealCommand):
+    pass
+
+
+class RaiseCard(MealCommand):
+    total: int
+
+
+class ReviseTicket(MealCommand):
+    pass
+
+
+class ReviseOrder(MealCommand):
+    pass
+
+
 class OrderMeal(Saga, starts_on=Meal.Ordered, key=lambda event: event.guest):
     """A guest orders, the kitchen has a ticket, and the card is good for it."""
 
@@ -148,6 +207,29 @@ class CancelMeal(Saga, starts_on=Meal.CancelAsked, key=lambda event: event.guest
     confirm = step(ConfirmCancel, done=Meal.Cancelled, kind=RETRIABLE)
 
 
+class ReviseMeal(Saga, starts_on=Meal.ReviseAsked, key=lambda event: event.guest):
+    """A guest wants more, or less, while the meal is on its way: what it costs is known then."""
+
+    @step(done=Meal.RevisionBegun, refused=Meal.TooLate)
+    def begin(self) -> BeginRevision:
+        return BeginRevision(guest=self.key, portions=self[Meal.ReviseAsked].portions)
+
+    undo_begin = begin.undo(UndoRevision, done=Meal.RevisionUndone)
+
+    @step(done=Ticket.RevisionBegun, refused=Ticket.RevisionRefused)
+    def begin_ticket(self) -> BeginTicketRevision:
+        return BeginTicketRevision(guest=self.key, portions=self[Meal.ReviseAsked].portions)
+
+    undo_ticket = begin_ticket.undo(UndoTicketRevision, done=Ticket.RevisionUndone)
+
+    @step(done=Card.Raised, refused=Card.NotRaised, kind=PIVOT)
+    def raise_card(self) -> RaiseCard:
+        return RaiseCard(guest=self.key, total=self[Meal.RevisionBegun].total)
+
+    revise_ticket = step(ReviseTicket, done=Ticket.Revised, kind=RETRIABLE)
+    revise = step(ReviseOrder, done=Meal.Revised, kind=RETRIABLE)
+
+
 @pytest.fixture
 def meal() -> Iterator[Scenario]:
     with Scenario(OrderMeal) as scenario:
@@ -157,6 +239,12 @@ def meal() -> Iterator[Scenario]:
 @pytest.fixture
 def cancelling() -> Iterator[Scenario]:
     with Scenario(CancelMeal) as scenario:
+        yield scenario
+
+
+@pytest.fixture
+def revising() -> Iterator[Scenario]:
+    with Scenario(ReviseMeal) as scenario:
         yield scenario
 
 
@@ -193,6 +281,30 @@ def test_a_meal_on_the_table_cannot_be_cancelled(cancelling: Scenario) -> None:
     cancelling.then_asked(BeginCancel)
 
 
+REVISING = (BeginRevision, BeginTicketRevision, RaiseCard)
+
+
+def test_a_meal_is_revised_once_the_card_is_good_for_it(revising: Scenario) -> None:
+    revising.happens(Meal.ReviseAsked, guest="Ada", portions=3).then_ends(State.COMPLETED)
+    revising.then_asked(*REVISING, ReviseTicket, ReviseOrder)
+
+
+def test_a_revision_that_the_card_is_not_good_for_is_undone_and_the_meal_stays_as_it_was(
+    revising: Scenario,
+) -> None:
+    revising.when_asked_for("raise_card").refuses("over the limit")
+    revising.happens(Meal.ReviseAsked, guest="Ada", portions=30)
+    revising.then_ends(State.COMPENSATED, "over the limit").then_in_place()
+    revising.then_asked(*REVISING, UndoTicketRevision, UndoRevision)
+
+
+def test_a_kitchen_that_has_begun_refuses_the_revision(revising: Scenario) -> None:
+    revising.when_asked_for("begin_ticket").refuses("in the oven")
+    revising.happens(Meal.ReviseAsked, guest="Ada", portions=3)
+    revising.then_ends(State.COMPENSATED, "in the oven")
+    revising.then_asked(BeginRevision, BeginTicketRevision, UndoRevision)
+
+
 def test_a_crash_on_the_way_back_goes_on_undoing_and_never_forward(meal: Scenario) -> None:
     meal.when_asked_for("authorise").refuses("card declined")
     meal.when_asked_to_undo("write_ticket").is_pending(minutes=1)
@@ -222,6 +334,6 @@ def test_two_starts_and_two_answers_of_each_are_one_meal(meal: Scenario) -> None
     meal.then_asked(KnowGuest, WriteTicket, AuthoriseCard, AcceptTicket, ApproveMeal)
 
 
-@pytest.mark.parametrize("saga", [OrderMeal, CancelMeal])
+@pytest.mark.parametrize("saga", [OrderMeal, CancelMeal, ReviseMeal])
 def test_meals_come_to_a_good_end_whatever_goes_wrong(saga: type[Saga]) -> None:
     assert fault_matrix(saga).cases > 100

@@ -26,6 +26,19 @@ from sagaline import State
 from sagaline.testing import LONG_AGO, Person, Scenario, happened
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED, SHIP_TO
+from tests.sagas.trip import (
+    BookFlight,
+    BookHotel,
+    BookTrip,
+    CancelFlight,
+    CancelHotel,
+    CheckVisa,
+    PayTrip,
+    RentCar,
+    ReturnCar,
+    TellTraveller,
+    Trip,
+)
 
 
 @pytest.fixture
@@ -95,6 +108,24 @@ def test_what_is_stuck_waits_for_a_person_and_goes_on_when_it_is_mended(order: S
     order.then_ends(State.COMPENSATED, "no such street").then_in_place()
     refunds = [RefundPayment] * 3
     order.then_asked(*PAID, BookShipment, *refunds, ReleaseStock, RefundPayment, CancelOrder)
+
+
+def test_where_an_undo_in_the_middle_fails_for_good_a_person_mends_it_and_each_is_undone_once() -> (
+    None
+):
+    with Scenario(BookTrip) as trip:
+        trip.when_asked_for("pay_trip").refuses("no money")
+        trip.when_asked_to_undo("book_hotel").is_down("nobody at the desk")
+        trip.happens(Trip.Wanted, traveller="Ada").pass_time(hours=1)
+        trip.then_parks("book_hotel", "nobody at the desk").then_in_place("book_hotel")
+        trip.when_asked_to_undo("book_hotel").is_mended()
+        trip.person(lambda saga: saga.retry(Person("Eve", "somebody is back")))
+        trip.then_ends(State.COMPENSATED, "no money").then_in_place().then_no_timers()
+        trip.then_asked(
+            *(CheckVisa, BookFlight, BookHotel, RentCar, PayTrip),
+            *(ReturnCar, CancelHotel, CancelHotel, CancelFlight),
+            *(CancelHotel, TellTraveller),
+        )
 
 
 def test_attempts_are_told_one_after_another(order: Scenario) -> None:
