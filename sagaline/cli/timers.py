@@ -71,9 +71,12 @@ def _show(found: list[dict[str, Any]]) -> None:
     rows = Listing("?due", "#in", "?follower", "command", "?key", "id")
     now = datetime.now(UTC)
     for each in found:
-        left = max(0.0, (each["due_at"] - now).total_seconds())
+        left: float | None = max(0.0, (each["due_at"] - now).total_seconds())
+        due = moment(each["due_at"])
+        if each["due_at"].timestamp() >= HELD:
+            due, left = "with its dead letter", None
         rows.add(
-            moment(each["due_at"]), duration(left), each["follower"], each["command"],
+            due, duration(left), each["follower"], each["command"],
             each["key"], each["id"],
         )  # fmt: skip
     rows.show()

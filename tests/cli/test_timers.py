@@ -1,5 +1,6 @@
 """`sagaline timers`: what is pending is listed, moved and cancelled."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from sagaline.cli.timers import moment_of
 from sagaline.errors import UnfitValue
 from sagaline.process import SagaProcess
-from sagaline.storage.timers import delete_timers
+from sagaline.storage import Datastore
+from sagaline.storage.timers import delete_timers, hold_timers
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import GOOD, json_lines, order
 
@@ -175,3 +177,20 @@ def test_each_may_have_a_store_of_its_own_and_the_saga_tells_it_all_the_same(
     told = ("Eve", "move timer", "", f"Payments/{answer} to 2126-01-01 00:00:00 UTC")
     assert told_by_the_saga(apart) == [told]
     assert [each[:2] for each in history(apart)] == [("Eve", "move timer")]
+
+
+def test_a_timer_that_waits_for_its_dead_letter_says_so_and_is_not_moved(
+    paying: CommandLine, store_url: str
+) -> None:
+    limit = timers(paying)["OrderFulfilment"]["id"]
+    datastore = Datastore.open(store_url)
+    with datastore.write() as connection:
+        hold_timers(connection, "OrderFulfilment", [limit])
+    datastore.close()
+    assert re.search(
+        r"with its dead letter +OrderFulfilment", paying.sagaline("timers", "list").output
+    )
+    for command in (["move", limit, "now"], ["cancel", limit]):
+        said = paying.sagaline("timers", *command)
+        assert (said.status, "waits for its dead letter" in said.errors) == (2, True)
+    assert told_by_the_saga(paying) == history(paying) == []

@@ -499,6 +499,18 @@ def test_an_abandoned_saga_takes_neither_answers_nor_timers() -> None:
     assert journal.state is State.ABANDONED
 
 
+def test_what_was_under_way_when_a_saga_was_abandoned_is_neither_timed_out_nor_tried_again() -> (
+    None
+):
+    journal, course = course_of(given(BookTrip, WANTED, VISA).when_fault("book_flight"))
+    journal.trigger_event(Journal.Ended, state=State.ABANDONED, reason="by hand", answer=None)
+    journal.collect_events()
+    course.time_out("book_flight")
+    course.ask_again("book_flight")
+    assert journal.collect_events() == []
+    assert course.timers == []
+
+
 # The closing command.
 
 

@@ -113,6 +113,9 @@ def test_those_that_wait_come_in_the_order_of_their_starts(visits: Desk) -> None
 def test_who_wants_several_locks_has_all_of_them_or_none(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4")
     assert asked(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada 1"]
+    # In the order of their names, however they were named.
+    for each in ("Ada+Bea 2", "Bea+Ada 3"):
+        assert visits.journal(each).locks == ("passport:Ada", "passport:Bea")
     end(visits, "Ada 1")
     assert asked(visits, "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada+Bea 2"]
     end(visits, "Ada+Bea 2", reason="none")
