@@ -41,6 +41,13 @@ class InterventionRefused(SagalineError):
     reason: str
 
 
+class InterventionFailed(SagalineError):
+    """{saga}: nothing is done, because the saga's own code fails: {reason}."""
+
+    saga: str
+    reason: str
+
+
 class KeyUnknown(SagalineError):
     """No log has an event of {key}."""
 

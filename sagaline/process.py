@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from sagaline.application import CONFLICTS, Application
 from sagaline.course import Course, Timing
-from sagaline.errors import SagaUnknown
+from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, told
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, journal_id, requested
 from sagaline.message import Message, Trace, position
@@ -77,8 +77,8 @@ class SagaProcess(Application):
         """Lets a person act on one instance, in one transaction; returns the instance.
 
         `also` does in it what the act tells of. Runners that lead this saga meanwhile see it before
-        they write anything more. Raises SagaUnknown where there is no such instance, and what `act`
-        and `also` raise, having written nothing.
+        they write anything more. Raises SagaUnknown where there is no such instance, and
+        InterventionFailed where a step's own code fails; whatever is raised, nothing is written.
         """
         for _ in range(CONFLICTS):
             try:
@@ -101,7 +101,7 @@ class SagaProcess(Application):
             unit.trace = self._trace_behind(journal, key)
             was_open = not journal.state.ended
             course = Steering(self.saga, journal, self.timings, self._obstacle(journal))
-            act(course)
+            self._act(course, journal, act)
             self._set_timers(course)
             if was_open:
                 self._release_at_end(journal)
@@ -114,6 +114,16 @@ class SagaProcess(Application):
         for follower in self.followers:
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
         return journal
+
+    def _act(self, course: Steering, journal: Journal, act: Callable[[Steering], None]) -> None:
+        """Where a follower would park the event as a dead letter, a person is told at once."""
+        try:
+            act(course)
+        except SagalineError:
+            raise
+        except Exception as error:
+            saga = f"{journal.saga} {journal.key}"
+            raise InterventionFailed(saga=saga, reason=told(error)) from error
 
     def _obstacle(self, journal: Journal) -> str | None:
         with self.datastore.read() as connection:

@@ -10,6 +10,7 @@ from eventsourcing.utils import construct_topic, get_topic
 from sqlalchemy import event
 
 from sagaline.course import Timing
+from sagaline.errors import InterventionFailed
 from sagaline.faults import CommandFaulted
 from sagaline.journal import Journal, journal_id
 from sagaline.message import Message
@@ -313,6 +314,32 @@ def test_a_process_bears_the_name_of_its_saga() -> None:
     process = process_of(BookTrip, {})
     assert process.name == "BookTrip"
     assert get_topic(process) == "tests.sagas.trip:BookTrip.Process"
+
+
+class Careless(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
+    """Its second step needs what the first one is answered with."""
+
+    @step(done=VisaFound, kind=PIVOT, retry=Retry(1))
+    def check_visa(self) -> CheckVisa:
+        return CheckVisa(traveller=self.key)
+
+    @step(done=FlightBooked, kind=RETRIABLE)
+    def book_flight(self) -> BookFlight:
+        return BookFlight(traveller=self[VisaFound].number)
+
+
+def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
+    sqlite_store: str,
+) -> None:
+    desk = Desk(process_of(Careless, {}), sqlite_store)
+    desk.hear(WANTED)
+    desk.take(fault_of_visa(desk, "Ada"))
+    before = desk.log()
+    with pytest.raises(InterventionFailed, match=r"Careless Ada: nothing is done, .* KeyError"):
+        desk.process.steer("Ada", lambda saga: saga.skip("check_visa", Person("Eve", "seen")))
+    assert desk.log() == before
+    assert desk.journal().state is State.PARKED
+    desk.process.close()
 
 
 class Errand(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
