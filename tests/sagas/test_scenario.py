@@ -73,6 +73,15 @@ def test_a_fault_is_tried_again_when_its_pause_is_over(order: Scenario) -> None:
     order.pass_time(seconds=2).then_ends(State.COMPLETED).then_no_timers()
 
 
+def test_the_time_of_a_step_covers_its_retries_and_does_not_begin_anew_with_them() -> None:
+    with Scenario(BookTrip) as trip:
+        trip.when_asked_for("book_flight").faults(times=2).is_silent()
+        trip.happens(Trip.Wanted, traveller="Ada").pass_time(minutes=4, seconds=59)
+        trip.then_asked(CheckVisa, BookFlight, BookFlight, BookFlight).then_waits("book_flight")
+        trip.pass_time(seconds=1)
+        trip.then_ends(State.COMPENSATED, "book_flight: no answer within 5 min")
+
+
 def test_a_late_answer_finds_its_effect_taken_back(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_late(minutes=20)
     order.happens(PLACED).pass_time(minutes=14).then_waits("take_payment")
