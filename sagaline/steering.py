@@ -64,6 +64,21 @@ class Steering(Course):
         undone = [name for name, each in self._definition.steps.items() if each.undoing]
         return [name for name in reversed(steps) if name in undone and steps[name].status in open_]
 
+    def waits(self) -> str:
+        """What it does meanwhile, while it goes on by itself."""
+        open_ = [
+            (name, each.pausing)
+            for name, each in self._journal.steps.items()
+            if each.status in (Status.ASKED, Status.UNDOING)
+        ]
+        asked = ", ".join(name for name, pausing in open_ if not pausing)
+        pausing = ", ".join(name for name, pausing in open_ if pausing)
+        if not open_:
+            return f"waits for its locks, {', '.join(self._journal.locks)}"
+        said = [f"waits for the answer to {asked}"] if asked else []
+        said += [f"pauses before it asks again for {pausing}"] if pausing else []
+        return ", and ".join(said)
+
     def objection(self, action: Action, step: str = "") -> str | None:
         """Why an action must not be; None where it may."""
         if self._journal.state.ended:
@@ -144,7 +159,7 @@ class Steering(Course):
 
     def _nothing_to_retry(self) -> str | None:
         pausing = any(each.pausing for each in self._journal.steps.values())
-        return None if pausing or self._stuck() else f"nothing is stuck; it {self._waits()}"
+        return None if pausing or self._stuck() else f"nothing is stuck; it {self.waits()}"
 
     def _no_skipping(self, step: str) -> str | None:
         progress = self._journal.closings.get(step) or self._journal.steps.get(step)
@@ -169,16 +184,6 @@ class Steering(Course):
             if name in self._journal.steps:
                 return f"its point of no return, {name}, was asked for"
         return "all its steps are done" if self._journal.closings else None
-
-    def _waits(self) -> str:
-        waiting = [
-            name
-            for name, each in self._journal.steps.items()
-            if each.status in (Status.ASKED, Status.UNDOING)
-        ]
-        if not waiting:
-            return f"waits for its locks, {', '.join(self._journal.locks)}"
-        return f"waits for the answer to {', '.join(waiting)}"
 
 
 __all__ = ["Person", "Steering"]

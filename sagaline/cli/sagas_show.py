@@ -84,6 +84,8 @@ def _step(name: str, progress: Progress) -> dict[str, Any]:
 def _show(found: Instance, course: Steering, obstacle: str | None) -> None:
     standing = _standing(found, course, obstacle)
     title = {name: standing[name] for name in ("key", "state", "reason") if standing[name]}
+    if found.journal.state in (State.RUNNING, State.COMPENSATING):
+        title["now"] = f"it {course.waits()}"
     if standing["in_the_way"]:
         title["cannot go on"] = standing["in_the_way"]
     show(facts([("saga", f"{standing['name']} {standing['saga_id']}"), *title.items()]))

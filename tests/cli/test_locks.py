@@ -22,6 +22,9 @@ def test_a_customers_next_order_waits_until_the_one_before_it_has_ended(shop: Co
         ("customer:900", f"OrderFulfilment {GOOD}", [f"OrderFulfilment {DECLINED}"])
     ]
     assert "customer:900" in shop.sagaline("status").output
+    shown = shop.sagaline("sagas", "show", DECLINED).output
+    assert "it waits for its locks, customer:900" in shown
+    assert "the saga queues for customer:900" in shown
     timers = shop.sagaline("timers", "list", "--json").json
     (limit,) = (each["id"] for each in timers if each["follower"] == "OrderFulfilment")
     assert shop.sagaline("timers", "move", limit, "now").status == 0

@@ -145,6 +145,22 @@ def test_a_last_word_that_is_stuck_is_said_again() -> None:
     parked.when_person(skip("tell_traveller")).then().then_ends(State.COMPENSATED, "no visa")
 
 
+def test_while_it_goes_on_by_itself_a_saga_says_what_it_waits_for() -> None:
+    assert waits(given(BookTrip, WANTED)) == "waits for the answer to check_visa"
+    pausing = given(BookTrip, WANTED, VISA).when_fault("book_flight")
+    assert waits(pausing) == "pauses before it asks again for book_flight"
+    both = given(GiveParty, LARGE).when_fault("hire_band")
+    assert waits(both) == (
+        "waits for the answer to book_hall, and pauses before it asks again for hire_band"
+    )
+
+
+def waits(story: GivenSaga) -> str:
+    said: list[str] = []
+    story.when_person(lambda saga: said.append(saga.waits()))
+    return said[0]
+
+
 def test_where_nothing_is_stuck_there_is_nothing_to_retry() -> None:
     told = refusal(given(BookTrip, WANTED), retry)
     assert told == (
