@@ -342,6 +342,15 @@ def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
     desk.process.close()
 
 
+def test_what_a_person_does_carries_the_key_and_comes_after_what_they_have_seen(desk: Desk) -> None:
+    desk.hear(WANTED)
+    seen = desk.log()[-1]
+    desk.process.steer("Ada", lambda saga: saga.cancel(Person("Eve")))
+    (act,) = desk.log()[-1:]
+    assert act.topic.endswith("Journal.Intervened")
+    assert (act.key, act.cause, act.hop) == ("Ada", f"booktrip:{seen.id}", (seen.hop or 0) + 1)
+
+
 class Errand(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
     """It has one attempt at what cannot be undone: then it waits for a person."""
 
