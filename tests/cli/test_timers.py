@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from sagaline.cli.timers import moment_of
 from sagaline.errors import UnfitValue
@@ -14,6 +15,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.timers import delete_timers, hold_timers
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import GOOD, json_lines, order
+from tests.storage.stores import outside
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -194,3 +196,14 @@ def test_a_timer_that_waits_for_its_dead_letter_says_so_and_is_not_moved(
         said = paying.sagaline("timers", *command)
         assert (said.status, "waits for its dead letter" in said.errors) == (2, True)
     assert told_by_the_saga(paying) == history(paying) == []
+
+
+def test_a_store_that_has_no_record_of_deeds_yet_gets_one(
+    paying: CommandLine, store_url: str
+) -> None:
+    with outside(store_url) as connection:
+        connection.execute(text("DROP TABLE interventions"))
+    assert history(paying) == []
+    limit = timers(paying)["OrderFulfilment"]["id"]
+    assert paying.sagaline("timers", "cancel", limit, "--by", "Eve").status == 0
+    assert [each[0] for each in history(paying)] == ["Eve"]

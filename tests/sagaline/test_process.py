@@ -20,7 +20,7 @@ from sagaline.progress import State
 from sagaline.retry import Retry, minutes
 from sagaline.saga import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
 from sagaline.steering import Person
-from sagaline.storage import LogRow
+from sagaline.storage import LogRow, register, standing
 from sagaline.storage.timers import TimerRow, delete_timers, due_timers
 from sagaline.tail import Tail
 from sagaline.testing.aggregates import Happened, happened
@@ -349,6 +349,16 @@ def test_what_a_person_does_carries_the_key_and_comes_after_what_they_have_seen(
     (act,) = desk.log()[-1:]
     assert act.topic.endswith("Journal.Intervened")
     assert (act.key, act.cause, act.hop) == ("Ada", f"booktrip:{seen.id}", (seen.hop or 0) + 1)
+
+
+def test_what_a_person_does_moves_the_fence_so_that_a_runner_reads_again(desk: Desk) -> None:
+    desk.hear(WANTED)
+    with desk.process.datastore.write() as connection:
+        register(connection, "BookTrip", ["Trips"])
+        before = standing(connection, "BookTrip").fence
+    desk.process.steer("Ada", lambda saga: saga.cancel(Person("Eve")))
+    with desk.process.datastore.read() as connection:
+        assert standing(connection, "BookTrip").fence == before + 1
 
 
 class Errand(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
