@@ -99,6 +99,8 @@ class SagaList(ReadModel):
     def parked(self, event: Journal.Parked) -> None:
         """The instance waits for a person."""
         row = self.rows[event.originator_id]
+        if row["state"] == State.COMPENSATING.value:
+            row["remaining"] = ""  # all was tried; what had no effect was passed by
         row["state"] = State.PARKED.value
         row["ended_at"] = None
         row["step"] = event.step

@@ -14,6 +14,7 @@ from sagaline.testing import LONG_AGO, SOMEONE, given
 from sagaline.testing.read_models import FoldedRows
 from sagaline.testing.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
+from tests.sagaline.test_course import stuck_car
 from tests.sagas.party import (
     BAND,
     HALL,
@@ -25,6 +26,7 @@ from tests.sagas.party import (
     PartyPaid,
 )
 from tests.sagas.shop import ORDER, PLACED
+from tests.sagas.trip import FlightCancelled, HotelCancelled
 
 SAGA = journal_id("OrderFulfilment", str(ORDER))
 STEPS = ["reserve_stock", "take_payment", "book_shipment", "dispatch_stock", "complete_order"]
@@ -161,3 +163,19 @@ def test_a_saga_that_a_person_cancels_or_resumes_is_listed_so() -> None:
     assert row(parked)["state"] == "parked"
     resumed = row(parked.when_person(lambda saga: saga.retry(Person("Eve"))))
     assert (resumed["state"], resumed["step"], resumed["reason"]) == ("running", "invite", "")
+
+
+def test_an_abandoned_saga_says_by_whom_and_why() -> None:
+    story = paid().when_person(lambda saga: saga.abandon(Person("Eve", "the shop burnt down")))
+    assert row(story) == {
+        "state": "abandoned",
+        "step": "book_shipment",
+        "remaining": "",
+        "reason": "abandoned by Eve: the shop burnt down",
+    }
+
+
+def test_where_an_undo_is_stuck_nothing_else_is_left_to_undo() -> None:
+    story = stuck_car().when(HotelCancelled).when(FlightCancelled).then_parks("rent_car")
+    found = row(story)
+    assert (found["state"], found["step"], found["remaining"]) == ("parked", "rent_car", "")
