@@ -207,3 +207,93 @@ def test_a_store_that_has_no_record_of_deeds_yet_gets_one(
     limit = timers(paying)["OrderFulfilment"]["id"]
     assert paying.sagaline("timers", "cancel", limit, "--by", "Eve").status == 0
     assert [each[0] for each in history(paying)] == ["Eve"]
+
+
+TWO_SAGAS = """
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from application.system import APPLICATIONS
+from domain.order import Order
+from sagaline import PIVOT, Application, Command, Saga, SetTimer, System
+from sagaline import handles, hours, minutes, step
+
+
+class Card(Aggregate):
+    class Written(Aggregate.Event):
+        pass
+
+    class Sent(Aggregate.Event):
+        pass
+
+
+class WriteCard(Command, key="order_id"):
+    order_id: UUID
+
+
+class SendCard(Command, key="order_id"):
+    order_id: UUID
+
+
+class Remind(Command, key="order_id"):
+    order_id: UUID
+    step: str
+
+
+class Cards(Application, aggregates=[Card]):
+    @handles(WriteCard)
+    def write(self, command: WriteCard) -> None:
+        remind = Remind(order_id=command.order_id, step="find a pen")
+        self.set_timer(SetTimer("remind", hours(1), remind))
+
+    @handles(SendCard)
+    def send(self, command: SendCard) -> None:
+        pass
+
+    @handles(Remind)
+    def remind(self, command: Remind) -> None:
+        pass
+
+
+def order_id(event):
+    return event.originator_id
+
+
+class Write(Saga, starts_on=Order.Placed, key=order_id):
+    ask = step(WriteCard, done=Card.Written, kind=PIVOT, within=minutes(15))
+
+
+class Send(Saga, starts_on=Order.Placed, key=order_id):
+    ask = step(SendCard, done=Card.Sent, kind=PIVOT, within=minutes(15))
+
+
+system = System("shop", applications=[*APPLICATIONS, Cards], sagas=[Write, Send])
+"""
+
+
+def test_of_several_sagas_of_one_key_each_tells_what_is_about_it(
+    run: CommandLine, sqlite_store: str
+) -> None:
+    (run.folder / "cards.py").write_text(TWO_SAGAS)
+    run = run.given(SAGALINE_APP="cards:system", SAGALINE_STORE=sqlite_store)
+    lines = json_lines([order(GOOD)])
+    assert run.process("application", "place", "-", input=lines).status == 0
+    assert run.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
+    limit = f"{GOOD}:ask:timeout"
+    both = run.process("sagaline", "timers", "cancel", limit)
+    assert (both.status, f"Several followers have a timer {limit}" in both.errors) == (2, True)
+    eve = ("--by", "Eve")
+    assert run.process("sagaline", "timers", "cancel", f"Send/{limit}", *eve).status == 0
+    assert run.process("sagaline", "timers", "cancel", "remind", *eve).status == 0
+    told = {
+        (each["application"], each["state"]["step"], each["state"]["reason"])
+        for each in run.process("sagaline", "timeline", GOOD, "--json").json_lines
+        if each["type"] == "Journal.Intervened"
+    }
+    # A saga's own timer is its own affair; an application's is that of all, and of none's steps.
+    assert told == {
+        ("Send", "ask", f"Send/{limit}"),
+        ("Send", "", "Cards/remind"),
+        ("Write", "", "Cards/remind"),
+    }
