@@ -11,13 +11,14 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from eventsourcing.application import Repository
-from eventsourcing.persistence import IntegrityError, Mapper
+from eventsourcing.persistence import Mapper
 from eventsourcing.system import ProcessApplication, RecordingEvent
 from eventsourcing.utils import EnvType
 
 from sagaline.asking import Asking, Fault, answers_of
 from sagaline.codec import TypedMapper
 from sagaline.commands import Command
+from sagaline.conflicts import until_first
 from sagaline.errors import CommandConflict, DefinitionError, PortGivenUp
 from sagaline.faults import CommandFaulted
 from sagaline.follower import STORAGE_FAULTS
@@ -35,9 +36,6 @@ from sagaline.unit import Unit
 
 PORT_PAUSE = timedelta(seconds=5)
 """How long a timer's command waits when the port that it asks has failed."""
-
-CONFLICTS = 20
-"""How often a person's command is tried again when another writer was first."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +140,7 @@ class Application(ProcessApplication[UUID]):
         is one effect however often it is given. Raises where the store does not answer, which is
         no command's fault; nothing is written then.
         """
-        for _ in range(CONFLICTS):
-            try:
-                return self._execute(commands)
-            except IntegrityError as error:
-                conflict = error
-        raise conflict
+        return until_first(lambda: self._execute(commands))
 
     def key_of(self, message: Message) -> str | None:
         """The business transaction that a message belongs to."""

@@ -195,15 +195,15 @@ class Course:
     def _forward(self) -> None:
         """Asks for every step whose time has come, unless its answer was heard before that."""
         steps, early = self._journal.steps, self._journal.early
-        for step in self._definition.steps.values():
+        for name, step in self._definition.steps.items():
             # One pass is enough: a step waits for none below it.
-            if step.name in steps or not self._is_next(step):
+            if name in steps or not self._is_next(step):
                 continue
-            if step.name not in early:
+            if name not in early:
                 self._ask(step, Role.DO)
                 continue
             self._note()
-            self._answer = early[step.name]
+            self._answer = early[name]
             self._journal.heed(self._answer)
             if self._journal.turned:
                 self._back()
@@ -215,7 +215,10 @@ class Course:
 
     def _is_next(self, step: Step) -> bool:
         steps = self._journal.steps
-        return all(name in steps and steps[name].status in _BEHIND_US for name in step.after)
+        for name in step.after:
+            if name not in steps or steps[name].status not in _BEHIND_US:
+                return False
+        return True
 
     def _back(self) -> None:
         """Undoes in reverse order of start, one at a time; one that is stuck stops no other."""

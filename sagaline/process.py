@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar
 
-from eventsourcing.persistence import IntegrityError
 from eventsourcing.system import RecordingEvent
 from sqlalchemy import Connection
 
-from sagaline.application import CONFLICTS, Application
+from sagaline.application import Application
+from sagaline.conflicts import until_first
 from sagaline.course import Course, Timing
 from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, told
 from sagaline.faults import CommandFaulted
@@ -80,12 +80,7 @@ class SagaProcess(Application):
         they write anything more. Raises SagaUnknown where there is no such instance, and
         InterventionFailed where a step's own code fails; whatever is raised, nothing is written.
         """
-        for _ in range(CONFLICTS):
-            try:
-                return self._steer(key, act, also)
-            except IntegrityError as error:
-                conflict = error
-        raise conflict
+        return until_first(lambda: self._steer(key, act, also))
 
     def _steer(
         self,

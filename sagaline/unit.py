@@ -51,7 +51,8 @@ class Unit:
         self._now = now
         self._aggregates: dict[UUID, Any] = {}
         self._absent: list[UUID] = []
-        self._touched: dict[UUID, Any] = {}
+        self._touched: dict[int, Any] = {}
+        """By their place in memory: to hash a UUID takes a call."""
         self._changed: dict[UUID, None] = {}
         self._events: list[tuple[Any, Trace]] = []
         self._rows: list[EventRow] = []
@@ -96,14 +97,17 @@ class Unit:
         aggregate = self._aggregates[aggregate_id]
         if aggregate is None:
             raise AggregateNotFoundError(f"There is no aggregate {aggregate_id}.")
-        self._touched[aggregate_id] = aggregate
+        self._touched[id(aggregate)] = aggregate
         return aggregate
 
     def find(self, ids: Sequence[UUID]) -> list[Any]:
         """The aggregates in the order of their ids, None where there is none."""
-        self.prefetch(ids)
-        found = [self._aggregates[each] for each in ids]
-        self._touched.update((each.id, each) for each in found if each is not None)
+        try:
+            found = [self._aggregates[each] for each in ids]
+        except KeyError:
+            self.prefetch(ids)
+            found = [self._aggregates[each] for each in ids]
+        self._touched.update((id(each), each) for each in found if each is not None)
         return found
 
     def record(self, results: Iterable[Any]) -> None:
@@ -116,7 +120,7 @@ class Unit:
                 self._take(each)
                 self._follow(each)
             else:
-                self._touched[each.id] = each
+                self._touched[id(each)] = each
                 self._collect(each)
         for each in self._touched.values():
             self._collect(each)
@@ -135,9 +139,10 @@ class Unit:
         del self._rows[mark.events :], self._events[mark.events :], self._timers[mark.timers :]
         while len(self._changed) > mark.changed:
             self._changed.popitem()
-        for each in touched:
+        ids = [each.id for each in touched.values()]
+        for each in ids:
             self._aggregates.pop(each, None)
-        self._restore([each for each in touched if each in self._changed])
+        self._restore([each for each in ids if each in self._changed])
 
     def change_timer(self, change: TimerChange) -> None:
         """Sets or cancels a timer, in the transaction of this unit."""
@@ -164,9 +169,10 @@ class Unit:
         before, messages = self._before, self._messages
         if messages and before == self._seen:
             self._seen = messages[-1].id
-        for each in self._changed:
-            self._aggregates[each] = self._aggregates.pop(each)
-        self._trim()
+        if len(self._aggregates) > KEPT // 2:
+            for each in self._changed:
+                self._aggregates[each] = self._aggregates.pop(each)
+            self._trim()
         self._forget_changes()
         return before, messages
 
@@ -197,9 +203,11 @@ class Unit:
 
     def _collect(self, aggregate: Any) -> None:
         events = aggregate.collect_events()
-        if events:
-            self._aggregates[aggregate.id] = aggregate
-            self._changed[aggregate.id] = None
+        if not events:
+            return
+        aggregate_id = aggregate.id
+        self._aggregates[aggregate_id] = aggregate
+        self._changed[aggregate_id] = None
         for each in events:
             self._take(each)
 

@@ -1,5 +1,6 @@
 """Ids are made fast, and are what the standard library would make."""
 
+import os
 from uuid import RFC_4122, UUID, uuid5
 
 from hypothesis import given
@@ -26,3 +27,17 @@ def test_bytes_are_read_as_the_standard_library_reads_them(value: bytes) -> None
     assert id_of_bytes(value) == UUID(bytes=value)
     assert repr(id_of_bytes(value)) == repr(UUID(bytes=value))
     assert id_of_bytes(value).bytes == value
+
+
+def test_a_child_process_makes_ids_of_its_own() -> None:
+    random_id()
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writes, "".join(random_id().hex for _ in range(50)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    its = os.read(reads, 50 * 32).decode()
+    os.close(reads)
+    os.close(writes)
+    assert not {random_id().hex for _ in range(50)} & {its[n : n + 32] for n in range(0, 1600, 32)}
