@@ -32,6 +32,9 @@ RENEWAL = 0.75
 """Seconds between two renewals: with a rest, what is given back is led again within one second."""
 
 
+BUSY = 0.2
+"""The part of its time that a runner must have worked for its loads to mean something."""
+
 LEAST = 0.01
 """The load of a follower that has had no work: so the idle are shared out by their number."""
 
@@ -51,7 +54,7 @@ class Leases:
         self.datastore = datastore
         self._loads = dict.fromkeys(names, 0.0)
         self._worked: defaultdict[str, float] = defaultdict(float)
-        self._owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._renewed = float("-inf")
         self.held: set[str] = set()
 
@@ -62,21 +65,22 @@ class Leases:
             return set()
         self._weigh(now - self._renewed)
         with self.datastore.write() as connection:
-            held = keep_leases(connection, self._owner, self._loads, SECONDS)
+            held = keep_leases(connection, self.owner, self._loads, SECONDS)
             alive = living(connection)
-            if self._owner not in alive:
-                appear(connection, self._owner, self._loads, SECONDS)
-                alive[self._owner] = self._loads
+            if self.owner not in alive:
+                appear(connection, self.owner, self._loads, SECONDS)
+                alive[self.owner] = self._loads
             dead = {each for each in alive if self._is_dead(each)}
             shares = share(
                 {each: names for each, names in alive.items() if each not in dead},
                 owners(connection),
             )
-            mine = {name for name, owner in shares.items() if owner == self._owner}
+            mine = {name for name, owner in shares.items() if owner == self.owner}
             if held - mine:
-                give_back_leases(connection, held - mine, self._owner)
+                give_back_leases(connection, held - mine, self.owner)
             free = mine - held
-            new = take_leases(connection, free, self._owner, SECONDS, dead) if free else set()
+            new = take_leases(connection, free, self.owner, SECONDS, dead) if free else set()
+            self._loads.update({name: _known(name, alive) for name in new})
         self._renewed = now
         gained, self.held = (held & mine | new) - self.held, held & mine | new
         return gained
@@ -92,7 +96,7 @@ class Leases:
             return
         self._weigh(now - self._renewed)
         with self.datastore.write() as connection:
-            keep_leases(connection, self._owner, self._loads, SECONDS)
+            keep_leases(connection, self.owner, self._loads, SECONDS)
         self._renewed = now
 
     def worked(self, name: str, seconds: float) -> None:
@@ -102,20 +106,24 @@ class Leases:
     def release(self) -> None:
         """Gives all of them back."""
         with self.datastore.write() as connection:
-            release_leases(connection, self._owner)
+            release_leases(connection, self.owner)
         self.held = set()
 
     def _weigh(self, seconds: float) -> None:
-        """Reckons the work of the last while, and half of what was before it, as loads."""
-        for name, load in self._loads.items():
-            new = self._worked[name] / max(seconds, RENEWAL) if name in self.held else 0.0
-            self._loads[name] = round((load + new) / 2, 3)
+        """Reckons the work of the last while, and half of what was before it, as loads.
+
+        A while with little work tells nothing about the next one with much: it changes nothing.
+        """
+        seconds = max(seconds, RENEWAL)
+        if sum(self._worked.values()) > BUSY * seconds:
+            for name in self.held:
+                self._loads[name] = round((self._loads[name] + self._worked[name] / seconds) / 2, 3)
         self._worked.clear()
 
     def _is_dead(self, owner: str) -> bool:
         """Whether it was a process of this machine that is no more: its lease need not run out."""
         machine, pid, _ = owner.rsplit(":", 2)
-        if machine != _machine() or owner == self._owner:
+        if machine != _machine() or owner == self.owner:
             return False
         try:
             os.kill(int(pid), 0)
@@ -145,10 +153,10 @@ class _Move(NamedTuple):
 def share(wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) -> dict[str, str]:
     """Who should lead each follower: as much work for each runner as can be.
 
-    `wanted` says which followers each runner would lead, and the load of those that it leads: how
-    many seconds of each second they take. `held` says who leads them now. The answer follows from
-    these alone, so that all runners find the same. Who leads a follower keeps it, unless the move
-    makes a difference.
+    `wanted` says which followers each runner would lead, and the load of those that it leads or has
+    led: how many seconds of each second they took. `held` says who leads them now. The answer
+    follows from these alone, so that all runners find the same. Who leads a follower keeps it,
+    unless the move makes a difference.
     """
     loads = {name: _load(name, wanted, held) for name in set().union(*wanted.values())}
     sums = dict.fromkeys(sorted(wanted), 0.0)
@@ -167,7 +175,14 @@ def share(wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) ->
 
 
 def _load(name: str, wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) -> float:
-    return max(LEAST, wanted.get(held.get(name, ""), {}).get(name, 0.0))
+    # Who has just taken it may not have told yet.
+    told = wanted.get(held.get(name, ""), {}).get(name, 0.0)
+    return max(LEAST, told or _known(name, wanted))
+
+
+def _known(name: str, wanted: Mapping[str, Mapping[str, float]]) -> float:
+    """The load of a follower by whoever had the most work with it."""
+    return max(each.get(name, 0.0) for each in wanted.values())
 
 
 def _moves(

@@ -155,6 +155,17 @@ def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None
         with datastore.read() as connection:
             (loads,) = living(connection).values()
         assert loads["House"] > 1_000 * loads["Evening"] == 0
+        leases.worked("Evening", 1e-12)
+        leases.renew()
+        leases.renew()
+        with datastore.read() as connection:
+            assert living(connection) == {leases.owner: loads}, "a rest changes nothing"
+
+
+def test_what_has_just_moved_is_as_much_work_as_it_was() -> None:
+    wanted = {"a": {"saga": 0.5, "stock": 0.4}, "b": idle(["saga", "stock"])}
+    held = {"saga": "b", "stock": "a"}
+    assert share(wanted, held) == held
 
 
 def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
