@@ -12,6 +12,9 @@ class Sizes:
     warm_up: int = 20
     """Orders that go first and do not count."""
 
+    share_out: int = 1_000
+    """Orders that go first where several workers share out what there is to do, by its weight."""
+
     orders: int = 4_000
     """Orders that Sagaline brings to their ends in one run."""
 
@@ -44,6 +47,7 @@ FULL = Sizes()
 MINIATURE = Sizes(
     rounds=1,
     warm_up=2,
+    share_out=10,
     orders=40,
     baskets=20,
     expert_orders=10,

@@ -12,6 +12,9 @@ from benchmarks.basket import Basket, json_lines, stock_for
 from benchmarks.made_orders import made_orders
 from benchmarks.process import WentWrong
 
+BEFORE = 7
+"""The seed of orders that go before others, and are none of them."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -37,6 +40,10 @@ class Workload:
 
         orders = load(warm_up + count).baskets
         return cls(orders[:warm_up], orders[warm_up:])
+
+    def after(self, count: int) -> "Workload":
+        """The same with more orders that go before: for what needs them to find its way."""
+        return Workload(made_orders(count, BEFORE), self.orders)
 
     def first(self, count: int) -> "Workload":
         """The same with fewer orders: for what is slower."""
