@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import typer
 
+from sagaline.cli.signals import wait_for
+
 CHUNK = 1 << 16
 """Bytes read at once."""
 
@@ -47,6 +49,7 @@ class LiveInput:
     def _fill(self) -> None:
         if not select.select([self._descriptor], [], [], 0)[0]:
             self.before_waiting()
+            wait_for(self._descriptor)
         chunk = os.read(self._descriptor, CHUNK)
         self._ended = not chunk
         self._buffer, self._at = self._buffer[self._at :] + chunk, 0

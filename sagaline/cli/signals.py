@@ -1,6 +1,8 @@
 """Ctrl-C and SIGTERM: they end a command cleanly, with status 0."""
 
+import select
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -9,6 +11,11 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Handler = Callable[..., Any]
+
+MANY = 4096
+"""More signals than there can be at once."""
+
+_wakers: list[socket.socket] = []
 
 
 @contextmanager
@@ -20,8 +27,38 @@ def ending() -> Iterator[None]:
         _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
         raise SystemExit(0)
 
-    with _handled(end):
+    with _handled(end), _waking():
         yield
+
+
+def wait_for(descriptor: int) -> None:
+    """Returns when there is something to read.
+
+    A signal ends it, also one that comes in the last moment before it sleeps: the system would let
+    it sleep on, because nothing is asleep yet that a signal could wake.
+    """
+    while True:
+        ready, _, _ = select.select([descriptor, *(each.fileno() for each in _wakers)], [], [])
+        if descriptor in ready:
+            return
+        for each in _wakers:
+            if each.fileno() in ready:
+                each.recv(MANY)  # What the signal set off has been done, and it was not the end.
+
+
+@contextmanager
+def _waking() -> Iterator[None]:
+    """Inside it each signal writes a byte, for `wait_for` to find."""
+    reads, writes = socket.socketpair()
+    writes.setblocking(False)
+    with reads, writes:
+        before = signal.set_wakeup_fd(writes.fileno(), warn_on_full_buffer=False)
+        _wakers.append(reads)
+        try:
+            yield
+        finally:
+            _wakers.remove(reads)
+            signal.set_wakeup_fd(before)
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 import json
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
+from sagaline.bulk import bulk_of
 from sagaline.storage.read_tables import has_table
 from sagaline.storage.tables import definitions
 
@@ -27,6 +28,6 @@ def definition_of(connection: Connection, saga: str) -> Definition | None:
 
 def describe(connection: Connection, saga: str, definition: Definition) -> None:
     """Says which definition is run from now on."""
-    row = {"fingerprint": definition.fingerprint, "shape": json.dumps(definition.shape)}
-    connection.execute(delete(definitions).where(definitions.c.saga == saga))
-    connection.execute(insert(definitions), {"saga": saga, **row})
+    # As an upsert, because several runners may be the first at once.
+    row = saga, definition.fingerprint, json.dumps(definition.shape)
+    bulk_of(definitions, connection).upsert(connection, [[each] for each in row])
