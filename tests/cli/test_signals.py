@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from threading import Timer
 
 import pytest
@@ -9,26 +10,35 @@ import pytest
 from sagaline.cli.signals import ending, undivided, wait_for
 
 
-def test_a_signal_ends_the_wait() -> None:
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
     reads, writes = os.pipe()
-    try:
-        with pytest.raises(SystemExit), ending():
+    yield reads, writes
+    os.close(reads)
+    os.close(writes)
+
+
+def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
+    def wait() -> None:
+        with ending():
             Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-            wait_for(reads)
-    finally:
-        os.close(reads)
-        os.close(writes)
+            wait_for(pipe[0])
+
+    with pytest.raises(SystemExit):
+        wait()
 
 
-def test_a_signal_that_is_only_noticed_does_not_end_the_wait() -> None:
-    reads, writes = os.pipe()
-    try:
-        with pytest.raises(SystemExit), ending(), undivided() as asked:
+def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, int]) -> None:
+    heard: list[bytes] = []
+
+    def wait() -> None:
+        with ending(), undivided() as asked:
             signal.raise_signal(signal.SIGTERM)
             assert asked.is_set()
-            Timer(0.05, os.write, (writes, b"x")).start()
-            wait_for(reads)
-            assert os.read(reads, 1) == b"x"
-    finally:
-        os.close(reads)
-        os.close(writes)
+            Timer(0.05, os.write, (pipe[1], b"x")).start()
+            wait_for(pipe[0])
+            heard.append(os.read(pipe[0], 1))
+
+    with pytest.raises(SystemExit):
+        wait()
+    assert heard == [b"x"]
