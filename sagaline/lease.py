@@ -9,11 +9,11 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple
 
+from sagaline.share import load_of, share
 from sagaline.storage import Datastore
 from sagaline.storage.leases import (
     appear,
@@ -31,16 +31,8 @@ SECONDS = 4.0
 RENEWAL = 0.75
 """Seconds between two renewals: with a rest, what is given back is led again within one second."""
 
-
 BUSY = 0.2
 """The part of its time that a runner must have worked for its loads to mean something."""
-
-LEAST = 0.01
-"""The load of a follower that has had no work: so the idle are shared out by their number."""
-
-UNEVEN = 0.25
-"""The part of its load that a runner must have more than another one, before it gives to it: a
-follower that moves reads anew."""
 
 
 class Leases:
@@ -80,7 +72,7 @@ class Leases:
                 give_back_leases(connection, held - mine, self.owner)
             free = mine - held
             new = take_leases(connection, free, self.owner, SECONDS, dead) if free else set()
-            self._loads.update({name: _known(name, alive) for name in new})
+            self._loads.update({name: load_of(name, alive) for name in new})
         self._renewed = now
         gained, self.held = (held & mine | new) - self.held, held & mine | new
         return gained
@@ -140,61 +132,3 @@ def _machine() -> str:
     with suppress(OSError):
         return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino:x}"
     return socket.gethostname()
-
-
-class _Move(NamedTuple):
-    """What a runner is relieved of, if it gives a follower to another one."""
-
-    relief: float
-    follower: str
-    to: str
-
-
-def share(wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) -> dict[str, str]:
-    """Who should lead each follower: as much work for each runner as can be.
-
-    `wanted` says which followers each runner would lead, and the load of those that it leads or has
-    led: how many seconds of each second they took. `held` says who leads them now. The answer
-    follows from these alone, so that all runners find the same. Who leads a follower keeps it,
-    unless the move makes a difference.
-    """
-    loads = {name: _load(name, wanted, held) for name in set().union(*wanted.values())}
-    sums = dict.fromkeys(sorted(wanted), 0.0)
-    shares: dict[str, str] = {}
-    for name in sorted(loads, key=lambda each: (held.get(each) not in wanted, -loads[each], each)):
-        able = [owner for owner in sums if name in wanted[owner]]
-        owner = held.get(name, "")
-        shares[name] = owner if owner in able else min(able, key=lambda each: sums[each])
-        sums[shares[name]] += loads[name]
-    while moves := list(_moves(wanted, shares, loads, sums)):
-        best = max(moves)
-        sums[shares[best.follower]] -= loads[best.follower]
-        sums[best.to] += loads[best.follower]
-        shares[best.follower] = best.to
-    return shares
-
-
-def _load(name: str, wanted: Mapping[str, Mapping[str, float]], held: Mapping[str, str]) -> float:
-    # Who has just taken it may not have told yet.
-    told = wanted.get(held.get(name, ""), {}).get(name, 0.0)
-    return max(LEAST, told or _known(name, wanted))
-
-
-def _known(name: str, wanted: Mapping[str, Mapping[str, float]]) -> float:
-    """The load of a follower by whoever had the most work with it."""
-    return max(each.get(name, 0.0) for each in wanted.values())
-
-
-def _moves(
-    wanted: Mapping[str, Mapping[str, float]],
-    shares: Mapping[str, str],
-    loads: Mapping[str, float],
-    sums: Mapping[str, float],
-) -> Iterator[_Move]:
-    """The moves that make it more even, between those where it is too uneven."""
-    for name, owner in shares.items():
-        for other in sums:
-            if name in wanted[other] and sums[owner] - sums[other] > UNEVEN * sums[owner]:
-                most = max(sums[owner] - loads[name], sums[other] + loads[name])
-                if most < sums[owner] - LEAST / 2:
-                    yield _Move(sums[owner] - most, name, other)

@@ -57,7 +57,8 @@ class Turns:
         self._leases_on = _leases(assembly)
         self._leases = list(self._leases_on.values())
         self._listeners = _listeners(assembly, wake)
-        self._watches = [Watch(each, self._listeners.get(each)) for each in assembly.datastores]
+        files = [each for each in assembly.datastores if each.has_file]
+        self._watches = [Watch(each, self._listeners.get(each)) for each in files]
         for app in assembly.apps.values():
             app.asking.meanwhile = self._keep_leases
 
@@ -94,8 +95,8 @@ class Turns:
 
     def _nap(self) -> float:
         """Seconds until there is a reason to look."""
-        look = min(RENEWAL, *(each.pause for each in self._watches))
-        return max(0.0, min(look, self._next_due - self._now().timestamp()))
+        due = self._next_due - self._now().timestamp()
+        return max(0.0, min(RENEWAL, due, *(each.pause for each in self._watches)))
 
     def save(self) -> None:
         """Records how far the followers have come through events that they do not want."""

@@ -73,7 +73,7 @@ class Datastore(SQLAlchemyDatastore):
             raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
         self.lock_timeout = lock_timeout
         self.schema = schema if self._url is None or self.dialect == "postgresql" else None
-        self._has_file = (
+        self.has_file = (
             self._url is not None
             and self.dialect == "sqlite"
             and not self.is_sqlite_in_memory_db
@@ -176,7 +176,7 @@ class Datastore(SQLAlchemyDatastore):
 
         Any other creates a SQLite file that is not there, and makes it write ahead.
         """
-        if not self._has_file:
+        if not self.has_file:
             with self.read() as connection:
                 yield connection
             return

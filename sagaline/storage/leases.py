@@ -6,12 +6,15 @@ long as it is alive.
 
 import json
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Double,
+    bindparam,
     cast,
     delete,
     func,
@@ -30,9 +33,41 @@ FORGOTTEN = 60.0
 
 def _now(connection: Connection) -> ColumnElement[float]:
     """Seconds since 1970, the same for every machine that uses this database."""
-    if connection.dialect.name == "sqlite":
+    return _now_on(connection.dialect.name)
+
+
+@cache
+def _now_on(dialect: str) -> ColumnElement[float]:
+    if dialect == "sqlite":
         return (func.julianday("now") - literal(2440587.5)) * literal(86400.0)
     return cast(func.extract("epoch", func.clock_timestamp()), Double)
+
+
+class _Renewing:
+    """What every runner asks more than once a second, also while it rests: made once."""
+
+    def __init__(self, dialect: str) -> None:
+        now = _now_on(dialect)
+        owner: BindParameter[str] = bindparam("of")
+        until = now + bindparam("seconds", type_=Double)
+        self.alive = (
+            update(runners)
+            .where(runners.c.owner == owner)
+            .values(alive_until=until, wanted=bindparam("loads"))
+        )
+        self.mine = (
+            update(followers)
+            .where(followers.c.owner == owner)
+            .values(lease_until=until)
+            .returning(followers.c.name)
+        )
+        self.living = select(runners.c.owner, runners.c.wanted).where(runners.c.alive_until >= now)
+        self.owners = select(followers.c.name, followers.c.owner).where(
+            followers.c.owner.is_not(None), followers.c.lease_until >= now
+        )
+
+
+_renewing = cache(_Renewing)
 
 
 def take_leases(
@@ -80,11 +115,9 @@ def keep_leases(
 
     `loads` are the followers that it would lead, each with the work that it has had with it.
     """
-    until = _now(connection) + literal(seconds)
-    alive = update(runners).where(runners.c.owner == owner)
-    connection.execute(alive.values(alive_until=until, wanted=json.dumps(loads)))
-    mine = update(followers).where(followers.c.owner == owner).values(lease_until=until)
-    return {name for (name,) in connection.execute(mine.returning(followers.c.name))}
+    ask, mine = _renewing(connection.dialect.name), {"of": owner, "seconds": seconds}
+    connection.execute(ask.alive, {**mine, "loads": json.dumps(loads)})
+    return {name for (name,) in connection.execute(ask.mine, mine)}
 
 
 def appear(connection: Connection, owner: str, loads: Mapping[str, float], seconds: float) -> None:
@@ -99,14 +132,11 @@ def appear(connection: Connection, owner: str, loads: Mapping[str, float], secon
 
 def living(connection: Connection) -> dict[str, dict[str, float]]:
     """The owners that are alive, each with the followers that it would lead, and their loads."""
-    query = select(runners.c.owner, runners.c.wanted)
-    rows = connection.execute(query.where(runners.c.alive_until >= _now(connection)))
+    rows = connection.execute(_renewing(connection.dialect.name).living)
     return {owner: json.loads(wanted) for owner, wanted in rows.tuples()}
 
 
 def owners(connection: Connection) -> dict[str, str]:
     """Who holds each follower's lease now; those that nobody holds are left out."""
-    held = followers.c.lease_until >= _now(connection)
-    query = select(followers.c.name, followers.c.owner).where(followers.c.owner.is_not(None), held)
-    rows: Any = connection.execute(query)
+    rows: Any = connection.execute(_renewing(connection.dialect.name).owners)
     return dict(rows.tuples().all())

@@ -15,6 +15,9 @@ LONGEST_PAUSE = 5.0
 """Seconds between two attempts to listen."""
 
 
+Faults = type[Exception] | tuple[type[Exception], ...]
+
+
 class Source(Protocol):
     """What can be waited for by its descriptor."""
 
@@ -57,7 +60,7 @@ class Listener(ABC):
 
     @property
     @abstractmethod
-    def faults(self) -> type[Exception]:
+    def faults(self) -> Faults:
         """What may happen to who listens."""
 
     def begin(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import override
 
-from sagaline.storage.listener import Listener
+from sagaline.storage.listener import Faults, Listener
 
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
@@ -25,7 +25,7 @@ class PostgresListener(Listener):
 
     @property
     @override
-    def faults(self) -> type[Exception]:
+    def faults(self) -> Faults:
         """The connection may be lost."""
         return self._engine.dialect.loaded_dbapi.Error
 

@@ -1,6 +1,6 @@
 """Noticing that another process has written, without reading what."""
 
-import time
+from math import inf
 from typing import Any
 
 from sagaline.storage.datastore import Datastore
@@ -8,44 +8,33 @@ from sagaline.storage.listener import Listener
 from sagaline.storage.translation import raise_translated
 
 LOOK = 0.01
-"""Seconds between two looks at a SQLite file where nobody tells of what another process writes."""
-
-FALLBACK = 1.0
-"""Seconds between two looks where a listener tells of it: what it tells may get lost."""
+"""Seconds between two looks at a file where nobody tells of what another process writes."""
 
 
 class Watch:
-    """Says whether a store may have changed since it was last asked. A hint only: the log decides.
+    """Says whether a SQLite file may have changed since it was last asked.
 
-    On SQLite it costs some microseconds: `PRAGMA data_version` moves with each commit of another
-    connection. On a server it says yes every now and then. `listener` tells of writes by itself.
+    A hint only: the log decides. It costs some microseconds: `PRAGMA data_version` moves with each
+    commit of another connection. While `listener` tells of them by itself, nobody needs to ask.
     """
 
     def __init__(self, datastore: Datastore, listener: Listener | None = None) -> None:
         self._datastore = datastore
         self._listener = listener
         self._version: Any = None
-        self._asked = 0.0
         self._connection: Any = None
-        in_memory = datastore.is_sqlite_in_memory_db
-        self._looks = datastore.dialect == "sqlite" and not in_memory
 
     @property
     def pause(self) -> float:
         """Seconds to the next look."""
-        is_told = self._listener is not None and self._listener.is_listening
-        return LOOK if self._looks and not is_told else FALLBACK
+        return inf if self._is_told else LOOK
 
     def changed(self) -> bool:
         """Whether to look into the store."""
-        if self._datastore.is_sqlite_in_memory_db:
+        if self._is_told:
             return False
-        if not self._looks:
-            return self._due()
-        version = self._data_version()
-        changed: bool = version != self._version
-        self._version = version
-        return changed
+        before, self._version = self._version, self._data_version()
+        return bool(self._version != before)
 
     def close(self) -> None:
         """Lets its connection go."""
@@ -53,12 +42,9 @@ class Watch:
             self._connection.close()
             self._connection = None
 
-    def _due(self) -> bool:
-        now = time.monotonic()
-        if now - self._asked < FALLBACK:
-            return False
-        self._asked = now
-        return True
+    @property
+    def _is_told(self) -> bool:
+        return self._listener is not None and self._listener.is_listening
 
     def _data_version(self) -> int:
         if self._connection is None:

@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from sagaline import Runner
 from sagaline.errors import FencedOut
-from sagaline.lease import Leases, share
+from sagaline.lease import Leases
+from sagaline.share import share
 from sagaline.storage import Datastore, advance, register, standing
 from sagaline.storage.leases import living, owners
 from sagaline.storage.tables import followers

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -10,7 +11,7 @@ import pytest
 
 from sagaline.storage import Datastore
 from sagaline.storage.file_listener import FileListener, can_listen
-from sagaline.storage.watch import FALLBACK, LOOK, Watch
+from sagaline.storage.watch import LOOK, Watch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
@@ -65,6 +66,24 @@ def test_it_hears_a_commit_of_somebody_else(stores: tuple[Datastore, Datastore])
         assert ear.hears()
 
 
+def test_what_it_hears_of_can_be_read(stores: tuple[Datastore, Datastore]) -> None:
+    mine, other = stores
+    with other.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
+    with listening(mine) as ear:
+        for count in range(1, 31):
+            with other.write() as connection:
+                # More than the cache holds: much of it is in the log of writes before the commit.
+                connection.exec_driver_sql("PRAGMA cache_size = 5")
+                for _ in range(200):
+                    connection.exec_driver_sql("INSERT INTO news VALUES (zeroblob(4000))")
+                assert not ear.hears(within=0.001)
+            assert ear.hears()
+            with mine.read() as connection:
+                found = connection.exec_driver_sql("SELECT count(*) FROM news").scalar()
+            assert found == 200 * count
+
+
 def test_it_hears_nothing_of_other_files(
     stores: tuple[Datastore, Datastore], tmp_path: Path
 ) -> None:
@@ -89,7 +108,7 @@ def test_where_it_listens_nobody_needs_to_look_often(
 ) -> None:
     mine, _ = stores
     with listening(mine) as ear:
-        assert Watch(mine, ear.listener).pause == FALLBACK
+        assert Watch(mine, ear.listener).pause == inf
     assert Watch(mine).pause == LOOK
 
     def refuse(*_: object) -> None:
