@@ -66,30 +66,6 @@ def test_it_hears_a_commit_of_somebody_else(stores: tuple[Datastore, Datastore])
         assert ear.hears()
 
 
-def news(datastore: Datastore) -> int:
-    with datastore.read() as connection:
-        return int(connection.exec_driver_sql("SELECT count(*) FROM news").scalar_one())
-
-
-def test_what_it_hears_of_can_be_read(stores: tuple[Datastore, Datastore]) -> None:
-    mine, other = stores
-    with other.write() as connection:
-        connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
-    seen: SimpleQueue[int] = SimpleQueue()
-    listener = FileListener(mine, lambda: seen.put(news(mine)))
-    try:
-        for count in range(1, 31):
-            with other.write() as connection:
-                # More than the cache holds: much of it is in the log of writes before the commit.
-                connection.exec_driver_sql("PRAGMA cache_size = 5")
-                for _ in range(200):
-                    connection.exec_driver_sql("INSERT INTO news VALUES (zeroblob(4000))")
-            while seen.get(timeout=PATIENCE) < 200 * count:
-                pass  # It was told of what came before the commit.
-    finally:
-        listener.close()
-
-
 def test_it_hears_nothing_of_other_files(
     stores: tuple[Datastore, Datastore], tmp_path: Path
 ) -> None:
