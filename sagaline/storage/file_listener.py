@@ -21,7 +21,7 @@ SOON = 0.001
 LATE = 0.05
 """Seconds between two such looks, when it takes longer."""
 
-LIMIT = 1.0
+LIMIT = 0.1
 """Seconds after which nobody waits for the commit any more: it is found by the next look."""
 
 
