@@ -56,6 +56,7 @@ class Datastore(SQLAlchemyDatastore):
         session_maker: "sessionmaker[Any] | None" = None,
         autoflush: bool = True,
         lock_timeout: float = postgres.LOCK_TIMEOUT,
+        silence_timeout: float = postgres.SILENCE_TIMEOUT,
         **engine_kwargs: Any,
     ) -> None:
         self._url = _known(url) if url else None
@@ -72,6 +73,7 @@ class Datastore(SQLAlchemyDatastore):
         except ImportError as error:
             raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
         self.lock_timeout = lock_timeout
+        self.silence_timeout = silence_timeout
         self.schema = schema if self._url is None or self.dialect == "postgresql" else None
         self.has_file = (
             self._url is not None
@@ -278,7 +280,7 @@ class Datastore(SQLAlchemyDatastore):
         if self.dialect == "sqlite":
             sqlite.begin(connection, writing)
         elif writing:
-            postgres.limit_waiting(connection, self.lock_timeout)
+            postgres.limit(connection, self.lock_timeout, self.silence_timeout)
 
     def _returned(self, raw: Any, record: Any) -> None:
         if raw is not None and self.dialect == "sqlite":

@@ -5,6 +5,12 @@ from sqlalchemy import Connection
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock; then it is a storage fault, and tried again."""
 
+SILENCE_TIMEOUT = 4.0
+"""Seconds that a write may send nothing; then the server ends it, and its locks with it.
+
+As long as a lease: whoever takes one over must not find its rows locked by who lost it.
+"""
+
 CONNECT_TIMEOUT = 10
 """Seconds for a server to answer, where the URL has no `connect_timeout`."""
 
@@ -18,18 +24,22 @@ _CLAIMS = 0x5A6A_10C5
 """The advisory lock that those who claim or release semantic locks queue for."""
 
 
-def limit_waiting(connection: Connection, seconds: float) -> None:
-    """Bounds the waiting for locks in this transaction.
+def limit(connection: Connection, waiting: float, silence: float) -> None:
+    """Bounds how long this transaction waits for locks, and how long it keeps its own in silence.
 
-    A process that was stopped in its transaction would otherwise hold up everybody else forever.
+    A process that is stopped in its transaction, or whose machine is gone, would otherwise hold up
+    everybody else forever. Both in one statement, since each takes a round trip.
     """
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+    connection.exec_driver_sql(
+        f"SELECT set_config('lock_timeout', '{int(waiting * 1000)}', true),"
+        f" set_config('idle_in_transaction_session_timeout', '{int(silence * 1000)}', true)"
+    )
 
 
 def lock_creation(connection: Connection) -> None:
     """Lets one process at a time create tables: IF NOT EXISTS is no help in a race."""
     usual = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
-    limit_waiting(connection, CREATION_TIMEOUT)
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(CREATION_TIMEOUT * 1000)}")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATION})")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{usual}'")
 

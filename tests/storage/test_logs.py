@@ -1,11 +1,12 @@
 """Logs: bulk writes, pages, streams, and the order in which events become visible."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from uuid import uuid4
 
 import pytest
-from eventsourcing.persistence import IntegrityError, OperationalError, Tracking
+from eventsourcing.persistence import IntegrityError, InternalError, OperationalError, Tracking
 
 from sagaline.errors import TransactionFailed, VersionConflict
 from sagaline.storage import Appended, EventRow, LogRow, Page
@@ -216,6 +217,24 @@ def test_a_writer_does_not_wait_forever_for_a_stopped_one(postgres_store: str) -
             other.exec_driver_sql("LOCK TABLE orders_events IN EXCLUSIVE MODE")
             with pytest.raises(OperationalError, match="lock timeout"):
                 recorded(orders, placed())
+        assert recorded(orders, placed())
+
+
+def test_a_writer_that_is_stopped_holds_up_nobody_for_long(postgres_store: str) -> None:
+    with opened(postgres_store) as datastore, ThreadPoolExecutor(1) as another:
+        datastore.silence_timeout = 0.1
+        orders = recorder_of(datastore)
+        theirs: list[int] = []
+
+        def write_and_be_stopped_on_the_way() -> None:
+            with datastore.write() as connection:
+                orders.append(connection, [placed()])
+                theirs.extend(another.submit(recorded, orders, placed()).result())
+                orders.append(connection, [placed()])
+
+        with pytest.raises(InternalError, match="idle-in-transaction"):
+            write_and_be_stopped_on_the_way()
+        assert [each.id for each in orders.page(0, 10).rows] == theirs
         assert recorded(orders, placed())
 
 
