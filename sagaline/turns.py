@@ -54,8 +54,7 @@ class Turns:
         self._next_due = inf
         self._looked = 0.0
         self._viewed = 0.0
-        self._leases_on = _leases(assembly)
-        self._leases = list(self._leases_on.values())
+        self._leases = _leases(assembly)
         self._listeners = _listeners(assembly, wake)
         files = [each for each in assembly.datastores if each.has_file]
         self._watches = [Watch(each, self._listeners.get(each)) for each in files]
@@ -64,7 +63,7 @@ class Turns:
 
     def take(self) -> bool:
         """One turn over all logs and followers; says whether anything moved."""
-        for leases in self._leases:
+        for leases in self._leases.values():
             self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
         moved = False
@@ -105,7 +104,7 @@ class Turns:
 
     def close(self) -> None:
         """Gives the leases back, and lets all connections go."""
-        for leases in self._leases:
+        for leases in self._leases.values():
             self._guarded(_name_of(leases), leases.release)
         for listener in self._listeners.values():
             listener.close()
@@ -119,7 +118,7 @@ class Turns:
                 return True
             began = time.monotonic()
             moved |= self._guarded(follower.name, follower.step)
-            self._leases_on[follower.datastore].worked(follower.name, time.monotonic() - began)
+            self._leases[follower.datastore].worked(follower.name, time.monotonic() - began)
             if follower.unsaved > UNSAVED:
                 self._guarded(follower.name, follower.save)
         return moved
@@ -136,11 +135,11 @@ class Turns:
                 follower.forget()
 
     def _keep_leases(self) -> None:
-        for leases in self._leases:
+        for leases in self._leases.values():
             self._guarded(_name_of(leases), leases.keep)
 
     def _held(self) -> list[Follower]:
-        held: set[str] = set().union(*(each.held for each in self._leases))
+        held: set[str] = set().union(*(each.held for each in self._leases.values()))
         return [each for each in self._assembly.followers if each.name in held]
 
     def _fire(self, held: list[Follower], now: float) -> bool:

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from eventsourcing.persistence import Mapper
 from eventsourcing.utils import Environment
-from sqlalchemy import Table, inspect
+from sqlalchemy import Table
 
 from sagaline.application import Application
 from sagaline.assembly import environment, views_at
 from sagaline.codec import TypedMapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory, sqlite
+from sagaline.storage.read_tables import has_table as is_there
 from sagaline.storage.store import look, refuse_another
 from sagaline.system import System
 
@@ -133,4 +134,4 @@ def _refuse(datastore: Datastore, reason: str) -> NoReturn:
 def has_table(datastore: Datastore, table: Table) -> bool:
     """Whether a store has this table."""
     with datastore.read() as connection:
-        return inspect(connection).has_table(table.name, table.schema or datastore.schema)
+        return is_there(connection, table.name)

@@ -27,7 +27,6 @@ from sagaline.storage.timers import (
     delete_timers,
     due_of,
     move_timer,
-    timer_of_id,
     timers_named,
 )
 from sagaline.timeline import readable
@@ -150,11 +149,9 @@ def _named(stores: Stores, id: str) -> _Timer:
     found: list[_Timer] = []
     for datastore in stores.datastores:
         with datastore.read() as connection:
-            for follower, name in timers_named(connection, id):
-                row = timer_of_id(connection, follower, name)
-                if row is not None:
-                    step = json_.loads(row.state).get("step", "")
-                    found.append(_Timer(datastore, follower, name, row.key, step))
+            for follower, row in timers_named(connection, id):
+                step = json_.loads(row.state).get("step", "")
+                found.append(_Timer(datastore, follower, row.id, row.key, step))
     if not found:
         raise TimerUnknown(id=id)
     if len(found) > 1:

@@ -68,8 +68,7 @@ class FileListener(Listener):
 
     def _is_newer(self, connection: sqlite3.Connection) -> bool:
         """Whether somebody has committed since the last look."""
-        before = self._version
-        (self._version,) = connection.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, sqlite.data_version(connection)
         return self._version != before
 
 

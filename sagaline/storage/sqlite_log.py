@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Dialect, Table
@@ -12,6 +12,7 @@ from sagaline.errors import VersionConflict
 from sagaline.ids import id_of_bytes
 from sagaline.storage.log import Log, Row, numbered
 from sagaline.storage.rows import Appended, EventRow, LogRow
+from sagaline.storage.sqlite import raw
 from sagaline.storage.translation import raise_translated
 
 
@@ -29,19 +30,19 @@ class SQLiteLog(Log):
     @override
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
         """Writes events in order, with the ids that follow the last one."""
-        raw = _raw(connection)
+        driver = raw(connection)
         before = 0
         try:
             # Costs nothing in a write transaction of ours. In one that the user began by another
             # way, it keeps other writers out before the last id is read.
-            raw.execute(self._lock)
-            before = raw.execute(self._head).fetchone()[0] or 0
+            driver.execute(self._lock)
+            before = driver.execute(self._head).fetchone()[0] or 0
             ids = range(before + 1, before + 1 + len(rows))
             values = [(i, _bound(o), *row) for i, o, *row in numbered(ids, rows)]
-            raw.executemany(self._insert, values)
+            driver.executemany(self._insert, values)
         except sqlite3.Error as error:
             if _is_taken(error):
-                raise self._conflict(raw, before, rows) from error
+                raise self._conflict(driver, before, rows) from error
             raise_translated(error)
             raise
         return Appended(ids, before)
@@ -49,7 +50,7 @@ class SQLiteLog(Log):
     @override
     def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
         """All rows of a query."""
-        return _raw(connection).execute(sql, parameters).fetchall()
+        return raw(connection).execute(sql, parameters).fetchall()
 
     @override
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
@@ -75,16 +76,12 @@ class SQLiteLog(Log):
         return f"{column} IN ({', '.join('?' * len(values))})", list(values)
 
     def _conflict(
-        self, raw: sqlite3.Connection, before: int, rows: Sequence[EventRow]
+        self, driver: sqlite3.Connection, before: int, rows: Sequence[EventRow]
     ) -> VersionConflict:
         # The rows in front of the one that failed are in the transaction: they count it out.
-        row = rows[(raw.execute(self._head).fetchone()[0] or 0) - before]
+        row = rows[(driver.execute(self._head).fetchone()[0] or 0) - before]
         stream = f"{row.originator_id} in {self.table.name}"
         return VersionConflict(stream=stream, version=row.originator_version)
-
-
-def _raw(connection: Connection) -> sqlite3.Connection:
-    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
 def _bound(originator_id: UUID | str) -> bytes:

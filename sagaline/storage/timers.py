@@ -87,12 +87,13 @@ def due_of(connection: Connection, follower: str, id: str) -> float | None:
     return None if row is None else row.due_at
 
 
-def timers_named(connection: Connection, name: str) -> list[tuple[str, str]]:
-    """The follower and the id of each timer that is meant by an id, or by ``follower/id``."""
-    query = select(timers.c.follower, timers.c.id).where(
+def timers_named(connection: Connection, name: str) -> list[tuple[str, TimerRow]]:
+    """Each timer that is meant by an id, or by ``follower/id``, behind its follower."""
+    columns = [timers.c[name] for name in TimerRow._fields]
+    query = select(timers.c.follower, *columns).where(
         or_(timers.c.id == name, timers.c.follower + "/" + timers.c.id == name)
     )
-    return [(follower, id_) for follower, id_ in connection.execute(query)]
+    return [(follower, TimerRow(*row)) for follower, *row in connection.execute(query)]
 
 
 def move_timer(connection: Connection, follower: str, id: str, due_at: datetime) -> None:

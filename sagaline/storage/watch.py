@@ -3,6 +3,7 @@
 from math import inf
 from typing import Any
 
+from sagaline.storage import sqlite
 from sagaline.storage.datastore import Datastore
 from sagaline.storage.listener import Listener
 from sagaline.storage.translation import raise_translated
@@ -50,9 +51,7 @@ class Watch:
         if self._connection is None:
             self._connection = self._datastore.engine.raw_connection()
         try:
-            found = self._connection.dbapi_connection.execute("PRAGMA data_version").fetchone()
+            return sqlite.data_version(self._connection.dbapi_connection)
         except Exception as error:
             raise_translated(error)
             raise
-        version: int = found[0]
-        return version
