@@ -9,11 +9,11 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 
-from sagaline.share import load_of, share
+from sagaline.share import Loads, load_of, share
 from sagaline.storage import Datastore
 from sagaline.storage.leases import (
     appear,
@@ -26,10 +26,16 @@ from sagaline.storage.leases import (
 )
 
 SECONDS = 4.0
-"""How long a lease lasts: a dead owner is followed within that time, and a renewal."""
+"""How long a lease lasts: a dead owner is followed within that time, and a look."""
 
-RENEWAL = 0.75
-"""Seconds between two renewals: with a rest, what is given back is led again within one second."""
+RENEWAL = 1.5
+"""Seconds between two renewals: one of them may fail, and the lease holds."""
+
+LOOK = 0.75
+"""Seconds between two looks at who leads what: what is given back is led again within a second."""
+
+HUNG = 300.0
+"""Seconds without a sign of life, after which a runner counts as hung: its leases run out."""
 
 BUSY = 0.2
 """The part of its time that a runner must have worked for its loads to mean something."""
@@ -47,49 +53,27 @@ class Leases:
         self._loads = dict.fromkeys(names, 0.0)
         self._worked: defaultdict[str, float] = defaultdict(float)
         self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._renewed = float("-inf")
+        self._looked = float("-inf")
         self.held: set[str] = set()
 
-    def renew(self) -> set[str]:
+    def take(self) -> set[str]:
         """Takes its share, once in a while; returns the followers that are new to it."""
         now = time.monotonic()
-        if now - self._renewed < RENEWAL:
+        if now - self._looked < LOOK:
             return set()
-        self._weigh(now - self._renewed)
-        with self.datastore.write() as connection:
-            held = keep_leases(connection, self.owner, self._loads, SECONDS)
-            alive = living(connection)
-            if self.owner not in alive:
-                appear(connection, self.owner, self._loads, SECONDS)
-                alive[self.owner] = self._loads
-            dead = {each for each in alive if self._is_dead(each)}
-            shares = share(
-                {each: names for each, names in alive.items() if each not in dead},
-                owners(connection),
-            )
-            mine = {name for name, owner in shares.items() if owner == self.owner}
-            if held - mine:
-                give_back_leases(connection, held - mine, self.owner)
-            free = mine - held
-            new = take_leases(connection, free, self.owner, SECONDS, dead) if free else set()
-            self._loads.update({name: load_of(name, alive) for name in new})
-        self._renewed = now
-        gained, self.held = (held & mine | new) - self.held, held & mine | new
+        self._weigh(now - self._looked)
+        with self.datastore.read() as connection:
+            alive, held_by = living(connection), owners(connection)
+        held = {name for name, owner in held_by.items() if owner == self.owner}
+        as_it_should_be = self.owner in alive and self._share(alive, held_by) == held == self.held
+        gained = set() if as_it_should_be else self._settle()
+        self._looked = now
         return gained
 
     def keep(self) -> None:
-        """Renews what is held, once in a while, in the middle of a batch: takes nothing new.
-
-        Without it a port that is slower than a lease would let two runners take the same batch
-        from each other for ever.
-        """
-        now = time.monotonic()
-        if now - self._renewed < RENEWAL:
-            return
-        self._weigh(now - self._renewed)
+        """Renews what is held; takes nothing new. From any thread."""
         with self.datastore.write() as connection:
             keep_leases(connection, self.owner, self._loads, SECONDS)
-        self._renewed = now
 
     def worked(self, name: str, seconds: float) -> None:
         """Notes how long a follower was at work."""
@@ -101,12 +85,38 @@ class Leases:
             release_leases(connection, self.owner)
         self.held = set()
 
+    def _settle(self) -> set[str]:
+        """Gives back what is another's, and takes what is its own and free; returns what is new."""
+        with self.datastore.write() as connection:
+            held = keep_leases(connection, self.owner, self._loads, SECONDS)
+            alive = living(connection)
+            if self.owner not in alive:
+                appear(connection, self.owner, self._loads, SECONDS)
+                alive[self.owner] = self._loads
+            mine = self._share(alive, owners(connection))
+            if held - mine:
+                give_back_leases(connection, held - mine, self.owner)
+            dead, free = self._dead(alive), mine - held
+            new = take_leases(connection, free, self.owner, SECONDS, dead) if free else set()
+            self._loads.update({name: load_of(name, alive) for name in new})
+        gained, self.held = (held & mine | new) - self.held, held & mine | new
+        return gained
+
+    def _share(self, alive: Loads, held_by: Mapping[str, str]) -> set[str]:
+        """The followers that it should lead, among those that live."""
+        dead = self._dead(alive)
+        wanted = {owner: loads for owner, loads in alive.items() if owner not in dead}
+        return {name for name, owner in share(wanted, held_by).items() if owner == self.owner}
+
+    def _dead(self, owners: Collection[str]) -> set[str]:
+        return {each for each in owners if self._is_dead(each)}
+
     def _weigh(self, seconds: float) -> None:
         """Reckons the work of the last while, and half of what was before it, as loads.
 
         A while with little work tells nothing about the next one with much: it changes nothing.
         """
-        seconds = max(seconds, RENEWAL)
+        seconds = max(seconds, LOOK)
         if sum(self._worked.values()) > BUSY * seconds:
             for name in self.held:
                 self._loads[name] = round((self._loads[name] + self._worked[name] / seconds) / 2, 3)

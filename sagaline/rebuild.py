@@ -8,7 +8,7 @@ old table stays, for a rollback.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from eventsourcing.utils import EnvType
@@ -25,6 +25,7 @@ from sagaline.errors import (
     StoreUnusable,
 )
 from sagaline.follower import STORAGE_FAULTS
+from sagaline.keeper import Keeper
 from sagaline.lease import Leases
 from sagaline.message import position
 from sagaline.projector import Projector, copy_of
@@ -157,12 +158,14 @@ class _Rebuild:
         self._name = ""
         self._projector: Projector
         self._leases: Leases
+        self._keeper: Keeper
 
     def run(self) -> Rebuilt:
         started = time.monotonic()
         self._open()
         try:
-            return self._built(started)
+            with closing(Keeper([self._leases])) as self._keeper:
+                return self._built(started)
         except FencedOut as error:
             # It stood still for longer than its lease, and another one went on with its work.
             raise RebuildUnderWay(view=self._view) from error
@@ -207,7 +210,7 @@ class _Rebuild:
     def _claim(self, shadows: Collection[str]) -> None:
         """Takes what others have left, in the transaction; nobody may be at work on any of it."""
         self._leases = Leases(self._datastore, shadows)
-        self._leases.renew()
+        self._leases.take()
         if not self._leases.held.issuperset(shadows):
             raise RebuildUnderWay(view=self._view)
 
@@ -240,7 +243,7 @@ class _Rebuild:
             while self._positions[leader] < goal[leader]:
                 page = self._read(leader, goal[leader])
                 self._take(leader, page.rows, page.head)
-                self._leases.keep()
+                self._keeper.alive()
                 passed = sum(self._positions.values())
                 self._progress(self._view, passed, sum(goal.values()))
         if not self._verify:

@@ -12,7 +12,8 @@ from typing import Any
 from sagaline.assembly import VIEW_BATCH, Assembly
 from sagaline.clock import StoreClock
 from sagaline.follower import STORAGE_FAULTS, Follower
-from sagaline.lease import RENEWAL, Leases
+from sagaline.keeper import Keeper
+from sagaline.lease import LOOK, Leases
 from sagaline.storage import Datastore
 from sagaline.storage.file_listener import FileListener, can_listen
 from sagaline.storage.listener import Listener
@@ -58,11 +59,13 @@ class Turns:
         self._listeners = _listeners(assembly, wake)
         files = [each for each in assembly.datastores if each.has_file]
         self._watches = [Watch(each, self._listeners.get(each)) for each in files]
+        self._keeper = Keeper(self._leases.values())
         for app in assembly.apps.values():
-            app.asking.meanwhile = self._keep_leases
+            app.asking.meanwhile = self._keeper.alive
 
     def take(self) -> bool:
         """One turn over all logs and followers; says whether anything moved."""
+        self._keeper.alive()
         for leases in self._leases.values():
             self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
@@ -85,8 +88,8 @@ class Turns:
         return self._fire(held, now) or moved
 
     def rest(self) -> None:
-        """Waits until something may have been written, a timer is due, or leases are to renew."""
-        until = time.monotonic() + RENEWAL
+        """Waits until something may have been written, a timer is due, or it is time for a look."""
+        until = time.monotonic() + LOOK
         while not self._wake.wait(self._nap()) and time.monotonic() < until:
             if self._now().timestamp() >= self._next_due or self._guarded("watch", self._changed):
                 break
@@ -95,7 +98,7 @@ class Turns:
     def _nap(self) -> float:
         """Seconds until there is a reason to look."""
         due = self._next_due - self._now().timestamp()
-        return max(0.0, min(RENEWAL, due, *(each.pause for each in self._watches)))
+        return max(0.0, min(LOOK, due, *(each.pause for each in self._watches)))
 
     def save(self) -> None:
         """Records how far the followers have come through events that they do not want."""
@@ -104,6 +107,7 @@ class Turns:
 
     def close(self) -> None:
         """Gives the leases back, and lets all connections go."""
+        self._keeper.close()
         for leases in self._leases.values():
             self._guarded(_name_of(leases), leases.release)
         for listener in self._listeners.values():
@@ -129,14 +133,10 @@ class Turns:
         return late or any(each.behind >= VIEW_BATCH for each in views)
 
     def _take(self, leases: Leases) -> None:
-        gained = leases.renew()
+        gained = leases.take()
         for follower in self._assembly.followers:
             if follower.name in gained:
                 follower.forget()
-
-    def _keep_leases(self) -> None:
-        for leases in self._leases.values():
-            self._guarded(_name_of(leases), leases.keep)
 
     def _held(self) -> list[Follower]:
         held: set[str] = set().union(*(each.held for each in self._leases.values()))

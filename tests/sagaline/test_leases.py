@@ -5,6 +5,8 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from typing_extensions import override
 
 from sagaline import Runner
 from sagaline.errors import FencedOut
+from sagaline.follower import STORAGE_FAULTS
+from sagaline.keeper import Keeper
 from sagaline.lease import Leases
 from sagaline.share import share
 from sagaline.storage import Datastore, advance, register, standing
@@ -36,14 +40,14 @@ from tests.sagaline.small_system import (
     wish,
     wrong,
 )
-from tests.storage.stores import opened
+from tests.storage.stores import opened, outside
 
 NAMES = ["Evening", "House"]
 
 
 @pytest.fixture(autouse=True)
 def _renewed_whenever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagaline.lease.RENEWAL", 1e-9)
+    monkeypatch.setattr("sagaline.lease.LOOK", 1e-9)
 
 
 def prepared(datastore: Datastore) -> None:
@@ -75,11 +79,11 @@ def test_two_share_them(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        assert first.renew() == first.held == set(NAMES)
-        assert second.renew() == second.held == set()
-        assert first.renew() == set()
+        assert first.take() == first.held == set(NAMES)
+        assert second.take() == second.held == set()
+        assert first.take() == set()
         assert len(first.held) == 1
-        assert second.renew() == second.held == set(NAMES) - first.held
+        assert second.take() == second.held == set(NAMES) - first.held
         with datastore.read() as connection:
             assert set(owners(connection)) == set(NAMES)
 
@@ -88,9 +92,9 @@ def test_who_has_died_has_no_share(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        second.renew()
+        second.take()
         run_out(datastore)
-        assert first.renew() == set(NAMES)
+        assert first.take() == set(NAMES)
 
 
 def idle(names: Iterable[str]) -> dict[str, float]:
@@ -149,16 +153,17 @@ def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None
     with opened(store_url) as datastore:
         prepared(datastore)
         leases = Leases(datastore, NAMES)
-        leases.renew()
+        leases.take()
         for _ in range(20):
             leases.worked("House", 1_000.0)
-            leases.renew()
+            leases.take()
+        leases.keep()
         with datastore.read() as connection:
             (loads,) = living(connection).values()
         assert loads["House"] > 1_000 * loads["Evening"] == 0
         leases.worked("Evening", 1e-12)
-        leases.renew()
-        leases.renew()
+        leases.take()
+        leases.keep()
         with datastore.read() as connection:
             assert living(connection) == {leases.owner: loads}, "a rest changes nothing"
 
@@ -173,9 +178,9 @@ def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         leases = Leases(datastore, NAMES)
-        leases.renew()
+        leases.take()
         before, until_then = fences(datastore), lease_until(datastore, "House")
-        leases.renew()
+        leases.take()
         leases.keep()
         assert fences(datastore) == before
         assert lease_until(datastore, "House") > until_then
@@ -185,68 +190,81 @@ def test_what_is_kept_in_the_middle_of_a_batch_takes_nothing_new(store_url: str)
     with opened(store_url) as datastore:
         prepared(datastore)
         first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
-        first.renew()
-        second.renew()
+        first.take()
+        second.take()
         first.release()
         second.keep()
         assert second.held == {"Evening"}
-        assert second.renew() == {"House"}
+        assert second.take() == {"House"}
 
 
 def test_what_is_released_is_free_at_once(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        first.renew()
+        first.take()
         first.release()
         assert first.held == set()
-        assert second.renew() == set(NAMES)
+        assert second.take() == set(NAMES)
 
 
 def test_who_takes_over_moves_the_fence(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        first.renew()
+        first.take()
         before = fences(datastore)
         run_out(datastore)
-        assert second.renew() == set(NAMES)
+        assert second.take() == set(NAMES)
         assert fences(datastore) == [each + 1 for each in before]
         with pytest.raises(FencedOut), datastore.write() as connection:
             advance(connection, "House", before[1], {"Desk": 1})
-        assert first.renew() == first.held == set()
+        assert first.take() == first.held == set()
 
 
 def test_an_owner_that_nobody_has_followed_goes_on(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
         leases = Leases(datastore, NAMES)
-        leases.renew()
+        leases.take()
         before = fences(datastore)
         run_out(datastore)
         with datastore.read() as connection:
             assert owners(connection) == {}
-        assert leases.renew() == set()
+        assert leases.take() == set()
         assert fences(datastore) == before
 
 
 def test_it_asks_no_more_often_than_it_must(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.lease.RENEWAL", 60.0)
+    monkeypatch.setattr("sagaline.lease.LOOK", 60.0)
     with opened(store_url) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
-        leases.renew()
-        before = lease_until(datastore, "House")
-        leases.renew()
-        leases.keep()
-        assert lease_until(datastore, "House") == before
+        first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
+        first.take()
+        second.take()
+        first.release()
+        assert second.take() == set()
+        monkeypatch.setattr("sagaline.lease.LOOK", 0.0)
+        assert second.take() == {"House"}
+
+
+def test_who_has_its_share_only_looks(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        for _ in range(2):
+            first.take()
+            second.take()
+        before = [lease_until(datastore, each) for each in NAMES]
+        assert first.take() == second.take() == set()
+        assert [lease_until(datastore, each) for each in NAMES] == before
 
 
 def taking_and_dying(url: str) -> None:
     with opened(url) as datastore:
-        Leases(datastore, NAMES).renew()
+        Leases(datastore, NAMES).take()
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -259,7 +277,7 @@ def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: st
         assert process.exitcode == -signal.SIGKILL
         with datastore.read() as connection:
             assert set(owners(connection)) == set(NAMES)
-        assert Leases(datastore, NAMES).renew() == set(NAMES)
+        assert Leases(datastore, NAMES).take() == set(NAMES)
 
 
 def test_an_owner_on_another_machine_is_waited_for(store_url: str) -> None:
@@ -269,9 +287,9 @@ def test_an_owner_on_another_machine_is_waited_for(store_url: str) -> None:
         with datastore.write() as connection:
             connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
         leases = Leases(datastore, NAMES)
-        assert leases.renew() == set()
+        assert leases.take() == set()
         run_out(datastore)
-        assert leases.renew() == set(NAMES)
+        assert leases.take() == set(NAMES)
 
 
 # Runners
@@ -342,8 +360,7 @@ def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sagaline.lease.SECONDS", 0.5)
-    monkeypatch.setattr("sagaline.lease.RENEWAL", 0.1)
-    monkeypatch.setattr("sagaline.asking.BEAT", 0.05)
+    monkeypatch.setattr("sagaline.keeper.RENEWAL", 0.1)
     with Runner(system, env(store_url)) as first, Runner(system, env(store_url)) as second:
         banks = []
         for runner in (first, second):
@@ -359,10 +376,58 @@ def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(
         assert wrong(first) == []
 
 
+def test_a_runner_that_hangs_is_followed_and_one_that_works_is_not(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.lease.SECONDS", 0.3)
+    monkeypatch.setattr("sagaline.keeper.RENEWAL", 0.05)
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        with closing(Keeper([leases])) as keeper:
+            first = lease_until(datastore, "House")
+            until(lambda: lease_until(datastore, "House") > first + 3 * 0.3)
+            monkeypatch.setattr("sagaline.keeper.HUNG", 0.0)
+            second = Leases(datastore, NAMES)
+            until(lambda: leads_all(second))
+            keeper.alive()
+            assert leases.take() == leases.held == set()
+
+
+def leads_all(leases: Leases) -> bool:
+    leases.take()
+    return leases.held == set(NAMES)
+
+
+def test_a_renewal_that_fails_is_not_the_last(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.keeper.RENEWAL", 0.05)
+    with opened(postgres_store) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        with closing(Keeper([leases])), outside(postgres_store) as administrator:
+            for _ in range(3):
+                before = lease_until(datastore, "House")
+                administrator.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                until(partial(is_later, datastore, before))
+
+
+def is_later(datastore: Datastore, before: float) -> bool:
+    with suppress(*STORAGE_FAULTS):
+        return lease_until(datastore, "House") > before
+    return False
+
+
 def test_a_lease_is_by_the_clock_of_the_database(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        Leases(datastore, NAMES).renew()
+        Leases(datastore, NAMES).take()
         with datastore.read() as connection:
             kind = datastore.dialect
             sql = {
