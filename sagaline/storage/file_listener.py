@@ -22,13 +22,15 @@ LATE = 0.05
 """Seconds between two such looks, when it takes longer."""
 
 LIMIT = 0.1
-"""Seconds after which nobody waits for the commit any more: it is found by the next look."""
+"""Seconds after the last write in which a commit is looked for; the runner's own look finds it."""
 
 
 class FileListener(Listener):
     """Calls `heard` when somebody has committed to the file: Linux tells of each write (inotify).
 
-    Of what this process writes itself it tells too.
+    It is told of writes, and not of commits: these come a little later, and one may come right
+    behind another. So it looks for a while after each write. Of what this process writes itself it
+    tells too.
     """
 
     def __init__(self, datastore: "Datastore", heard: Callable[[], Any]) -> None:
@@ -53,18 +55,14 @@ class FileListener(Listener):
             notices.add_watch(str(self._path.parent), flags.MODIFY | flags.CREATE)
             self._is_newer(connection)
             self.begin()
-            while self.wait(notices):
+            pause: float | None = None
+            while self.wait(notices, pause):
                 if not self._names.isdisjoint(each.name for each in notices.read(timeout=0)):
-                    self._await_commit(connection)
-
-    def _await_commit(self, connection: sqlite3.Connection) -> None:
-        """Looks until what is being written can be read: it is told of before it is committed."""
-        pause, deadline = SOON, time.monotonic() + LIMIT
-        while not self._is_newer(connection):
-            if self._stopping.wait(pause) or time.monotonic() > deadline:
-                return
-            pause = min(2 * pause, LATE)
-        self._heard()
+                    pause, deadline = SOON, time.monotonic() + LIMIT
+                elif pause is not None:
+                    pause = min(2 * pause, LATE) if time.monotonic() < deadline else None
+                if self._is_newer(connection):
+                    self._heard()
 
     def _is_newer(self, connection: sqlite3.Connection) -> bool:
         """Whether somebody has committed since the last look."""

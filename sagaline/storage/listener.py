@@ -68,9 +68,9 @@ class Listener(ABC):
         self.is_listening = True
         self._heard()
 
-    def wait(self, source: Source) -> bool:
-        """Sleeps until there is something to hear; says no where it is no longer wanted."""
-        select.select([source, self._stopped], [], [])
+    def wait(self, source: Source, seconds: float | None = None) -> bool:
+        """Sleeps until there is something to hear, or for so long; says no where it is to stop."""
+        select.select([source, self._stopped], [], [], seconds)
         return not self._stopping.is_set()
 
     def _run(self) -> None:

@@ -66,6 +66,32 @@ def test_it_hears_a_commit_of_somebody_else(stores: tuple[Datastore, Datastore])
         assert ear.hears()
 
 
+def test_of_each_commit_it_tells_when_it_can_be_read(
+    stores: tuple[Datastore, Datastore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.storage.file_listener.LIMIT", PATIENCE)
+    mine, other = stores
+    with other.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
+    seen: SimpleQueue[int] = SimpleQueue()
+    listener = FileListener(mine, lambda: seen.put(news(mine)))
+    try:
+        for count in range(1, 201):
+            with other.write() as connection:
+                # The first commit of two may be seen when the second one is written already.
+                connection.exec_driver_sql("INSERT INTO news VALUES (1)")
+            if count % 2 == 0:
+                while seen.get(timeout=PATIENCE) < count:
+                    pass
+    finally:
+        listener.close()
+
+
+def news(datastore: Datastore) -> int:
+    with datastore.read() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM news").scalar_one())
+
+
 def test_it_hears_nothing_of_other_files(
     stores: tuple[Datastore, Datastore], tmp_path: Path
 ) -> None:
