@@ -328,8 +328,9 @@ def _engine_kwargs(url: URL, schema: str | None) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {}
     options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    options["connect_args"] = {"fallback_application_name": "sagaline"}
     if "connect_timeout" not in url.query:
-        options["connect_args"] = {"connect_timeout": postgres.CONNECT_TIMEOUT}
+        options["connect_args"]["connect_timeout"] = postgres.CONNECT_TIMEOUT
     if schema is not None:
         # The framework's tables name no schema, so that one definition serves every store.
         options["execution_options"] = {"schema_translate_map": {None: schema}}

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from sagaline.storage import postgres
 from sagaline.storage.tables import followers, runners
 
 FORGOTTEN = 60.0
@@ -82,6 +83,8 @@ def take_leases(
     A lease is free where it has run out, and where its owner is among the `dead`. To take it moves
     the fence, so that its last owner, if it still runs, writes nothing more.
     """
+    if connection.dialect.name == "postgresql":
+        postgres.end_stuck(connection)
     now = _now(connection)
     free = or_(
         followers.c.owner.is_(None), followers.c.lease_until < now, followers.c.owner.in_(dead)

@@ -11,6 +11,9 @@ SILENCE_TIMEOUT = 4.0
 As long as a lease: whoever takes one over must not find its rows locked by who lost it.
 """
 
+STUCK = 1.0
+"""Seconds that a COPY under way may wait for its rows, when others wait for its locks."""
+
 CONNECT_TIMEOUT = 10
 """Seconds for a server to answer, where the URL has no `connect_timeout`."""
 
@@ -33,6 +36,21 @@ def limit(connection: Connection, waiting: float, silence: float) -> None:
     connection.exec_driver_sql(
         f"SELECT set_config('lock_timeout', '{int(waiting * 1000)}', true),"
         f" set_config('idle_in_transaction_session_timeout', '{int(silence * 1000)}', true)"
+    )
+
+
+def end_stuck(connection: Connection) -> None:
+    """Ends those who were stopped in the midst of a COPY, which no timeout of the server does.
+
+    Whoever takes over from them does that. Any role may end its own sessions; those that are meant
+    bear the same name as this one.
+    """
+    connection.exec_driver_sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = current_user"
+        " AND application_name = current_setting('application_name')"
+        " AND state = 'active' AND wait_event = 'ClientRead'"
+        f" AND state_change < clock_timestamp() - interval '{STUCK} s'"
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select, text, update
 from typing_extensions import override
@@ -290,6 +291,23 @@ def test_an_owner_on_another_machine_is_waited_for(store_url: str) -> None:
         assert leases.take() == set()
         run_out(datastore)
         assert leases.take() == set(NAMES)
+
+
+def test_who_is_stopped_while_it_sends_rows_is_ended_by_who_takes_over(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.storage.postgres.STUCK", 0.0)
+    with opened(postgres_store) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        address = postgres_store.replace("+psycopg", "")
+        with closing(psycopg.connect(address, application_name="sagaline")) as stopped:
+            stopped.execute("UPDATE followers SET fence = fence + 1")
+            with (
+                pytest.raises(psycopg.errors.AdminShutdown),
+                stopped.cursor().copy("COPY runners FROM STDIN"),
+            ):
+                assert leases.take() == set(NAMES)
 
 
 # Runners
