@@ -59,12 +59,13 @@ def refuse_unfit(datastore: "Datastore", connection: Connection) -> None:
 def _foreign(datastore: "Datastore", connection: Connection) -> str | None:
     """The table of another program that stands where one of ours should."""
     inspector = inspect(connection)
-    if inspector.has_table(store.name, datastore.schema):
+    # All names by one query: between two of them somebody may create all of them.
+    there = {*inspector.get_table_names(datastore.schema)}
+    if store.name in there:
         columns = inspector.get_columns(store.name, datastore.schema)
         return None if {*store.c.keys()} <= {each["name"] for each in columns} else store.name
-    # All of them are made at once, with the one that says so.
-    named = (each for each in metadata.tables if inspector.has_table(each, datastore.schema))
-    return next(named, None)
+    there.update(inspector.get_view_names(datastore.schema))
+    return min(there.intersection(metadata.tables), default=None)
 
 
 def _is_missing(connection: Connection, datastore: "Datastore", table: Table) -> bool:

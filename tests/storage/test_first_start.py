@@ -6,7 +6,7 @@ from multiprocessing.synchronize import Barrier
 
 import pytest
 from eventsourcing_sqlalchemy.recorders import SQLAlchemyProcessRecorder
-from sqlalchemy import inspect
+from sqlalchemy import event, inspect
 
 from sagaline.errors import StoreTooNew
 from sagaline.storage import Datastore
@@ -34,6 +34,27 @@ def test_many_first_starts_at_once_succeed(store_url: str) -> None:
     assert [each.exitcode for each in starts] == [0] * PROCESSES
     with opened(store_url) as datastore:
         assert recorder_of(datastore).head() == PROCESSES
+
+
+@pytest.mark.parametrize("moment", range(1, 4))
+def test_tables_that_another_start_creates_meanwhile_are_not_taken_for_foreign_ones(
+    postgres_store: str, moment: int
+) -> None:
+    mine, another = Datastore(url=postgres_store), Datastore(url=postgres_store)
+    asked = 0
+
+    def let_another_create_them(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == moment:
+            pool.submit(another.prepare).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(mine.engine, "after_cursor_execute", let_another_create_them)
+        mine.prepare()
+    assert asked >= moment
+    mine.close()
+    another.close()
 
 
 QUEUED = (
