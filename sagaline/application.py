@@ -11,12 +11,12 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from eventsourcing.application import Repository
-from eventsourcing.persistence import Mapper
+from eventsourcing.persistence import EventStore, Mapper
 from eventsourcing.system import ProcessApplication, RecordingEvent
 from eventsourcing.utils import EnvType
 
 from sagaline.asking import Asking, Fault, answers_of
-from sagaline.codec import TypedMapper
+from sagaline.codec import TypedMapper, type_snapshots
 from sagaline.commands import Command
 from sagaline.conflicts import until_first
 from sagaline.errors import CommandConflict, DefinitionError, PortGivenUp
@@ -28,7 +28,8 @@ from sagaline.message import Message, Trace, position
 from sagaline.reactions import Reaction, Repeat, reactions_of
 from sagaline.repository import UnitRepository
 from sagaline.retry import Retry
-from sagaline.storage import Datastore, ProcessRecorder
+from sagaline.snapshots import Snapshots
+from sagaline.storage import AggregateRecorder, Datastore, ProcessRecorder
 from sagaline.storage.commands import KnownCommand, known_commands, remember_commands
 from sagaline.storage.followers import bump
 from sagaline.timers import CancelTimer, SetTimer, timer_of
@@ -76,6 +77,7 @@ class Application(ProcessApplication[UUID]):
         if aggregates is not None:
             cls.aggregates = tuple(aggregates)
         _refuse_reserved(cls)
+        _type_snapshots(cls)
         cls.handlers = {**cls.handlers, **_handlers(cls)}
         cls.reactions = reactions_of(cls)
         cls.answers_faults = any(each.asking for each in cls.handlers.values())
@@ -103,12 +105,18 @@ class Application(ProcessApplication[UUID]):
 
     def construct_repository(self) -> Repository[UUID]:
         """One that looks into the current unit of work first."""
-        return UnitRepository(self.events, self._unit.get)
+        return UnitRepository(self.events, cast("Snapshots | None", self.snapshots), self._unit.get)
+
+    def construct_snapshot_store(self) -> EventStore[UUID]:
+        """One that units of work read and write too: see `Snapshots`."""
+        recorder = cast("AggregateRecorder", self.factory.aggregate_recorder(purpose="snapshots"))
+        return Snapshots(self.mapper, recorder, self.recorder, self.snapshotting_intervals)
 
     def unit(self) -> Unit:
         """A new, empty unit of work on this application's log."""
         mapper = cast("TypedMapper", self.mapper)
-        return Unit(self.name, self.recorder, mapper, lambda: self.now())
+        snapshots = cast("Snapshots | None", self.snapshots)
+        return Unit(self.name, self.recorder, mapper, lambda: self.now(), snapshots)
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""
@@ -285,6 +293,7 @@ class Application(ProcessApplication[UUID]):
             remember_commands(connection, fresh)
         for follower in self.followers:
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
+        unit.committed()
         return fresh
 
     def _loads(self, command: Command) -> Iterable[UUID]:
@@ -372,6 +381,17 @@ def _refuse_reserved(cls: type) -> None:
                 problem="every application has a method of this name already",
                 cure="Give it another name.",
             )
+
+
+def _type_snapshots(cls: type[Application]) -> None:
+    for aggregate, interval in cls.snapshotting_intervals.items():
+        if interval < 1:
+            raise DefinitionError(
+                where=f"{cls.__name__}.snapshotting_intervals",
+                problem=f"a snapshot of {aggregate.__name__} every {interval} events",
+                cure="Give a number of events, as in `{Stock: 200}`.",
+            )
+        type_snapshots(aggregate)
 
 
 def _handlers(cls: type) -> dict[type, Handler[Any]]:

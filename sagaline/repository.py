@@ -7,6 +7,7 @@ from uuid import UUID
 from eventsourcing.application import Repository
 from eventsourcing.persistence import EventStore
 
+from sagaline.snapshots import Snapshots
 from sagaline.unit import Unit
 
 A = TypeVar("A")
@@ -15,8 +16,13 @@ A = TypeVar("A")
 class UnitRepository(Repository[UUID]):
     """Upstream's repository, which looks into the current unit of work first."""
 
-    def __init__(self, event_store: EventStore[UUID], unit: Callable[[], Unit | None]) -> None:
-        super().__init__(event_store)
+    def __init__(
+        self,
+        event_store: EventStore[UUID],
+        snapshots: Snapshots | None,
+        unit: Callable[[], Unit | None],
+    ) -> None:
+        super().__init__(event_store, snapshot_store=snapshots)
         self._unit = unit
 
     def get(self, aggregate_id: UUID, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
 """A unit of work: what a batch of an application has read and changed, before it is on disk."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from sagaline.codec import TypedMapper
 from sagaline.message import Message, Trace
+from sagaline.snapshots import Snapshots
 from sagaline.storage import ApplicationRecorder, EventRow
 from sagaline.storage.timers import TimerRow, delete_timers, set_timers
 from sagaline.timers import SetTimer, TimerChange, timer_row
@@ -40,6 +41,7 @@ class Unit:
         recorder: ApplicationRecorder,
         mapper: TypedMapper,
         now: Callable[[], datetime],
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.trace = Trace(None, None, 0)
         """What the events that are recorded next will carry."""
@@ -49,11 +51,13 @@ class Unit:
         self._recorder = recorder
         self._mapper = mapper
         self._now = now
+        self._snapshots = snapshots
         self._aggregates: dict[UUID, Any] = {}
         self._absent: list[UUID] = []
         self._touched: dict[int, Any] = {}
         """By their place in memory: to hash a UUID takes a call."""
-        self._changed: dict[UUID, None] = {}
+        self._changed: dict[UUID, int] = {}
+        """The versions from which the aggregates were changed."""
         self._events: list[tuple[Any, Trace]] = []
         self._rows: list[EventRow] = []
         self._timers: list[tuple[TimerChange, Trace, datetime]] = []
@@ -80,12 +84,9 @@ class Unit:
         missing = [each for each in ids if each not in self._aggregates]
         if not missing:
             return
-        streams = self._recorder.streams(missing)
-        for each in missing:
-            events = streams.get(each)
-            self._aggregates[each] = self._rebuilt(events) if events else None
-            if not events:
-                self._absent.append(each)
+        stored = self._stored(missing)
+        self._aggregates |= stored
+        self._absent += [each for each, aggregate in stored.items() if aggregate is None]
 
     def get(self, aggregate_id: UUID) -> Any:
         """The aggregate, the same object whoever asks in this batch.
@@ -167,6 +168,8 @@ class Unit:
     def committed(self) -> tuple[int, list[Message]]:
         """What was written is on disk: hands over the log's head before it, and the messages."""
         before, messages = self._before, self._messages
+        if self._snapshots is not None:
+            self._snapshots.take((self._aggregates[k], v) for k, v in self._changed.items())
         if messages and before == self._seen:
             self._seen = messages[-1].id
         if len(self._aggregates) > KEPT // 2:
@@ -193,13 +196,27 @@ class Unit:
 
     def _restore(self, ids: Sequence[UUID]) -> None:
         """Reads aggregates as the log has them, with the events that wait to be written."""
-        streams = self._recorder.streams(ids) if ids else {}
+        # What another writer adds meanwhile is met as a conflict, when this is written.
+        stored = self._stored(ids, self._changed) if ids else {}
         for each in ids:
             new = [event for event, _ in self._events if event.originator_id == each]
-            first = new[0].originator_version
-            # What another writer adds meanwhile is met as a conflict, when this is written.
-            stored = [row for row in streams.get(each, ()) if row.originator_version < first]
-            self._aggregates[each] = _folded(self._rebuilt(stored), new)
+            self._aggregates[each] = _folded(stored[each], new)
+
+    def _stored(
+        self, ids: Collection[UUID], upto: Mapping[UUID, int] | None = None
+    ) -> dict[UUID, Any]:
+        """Aggregates as the log has them, up to these versions; None for one that it has not."""
+        start = {} if self._snapshots is None else self._snapshots.newest(ids)
+        if upto is not None:
+            start = {k: each for k, each in start.items() if each.version <= upto[k]}
+        streams = self._recorder.streams(ids, {k: each.version for k, each in start.items()})
+        to_event: Callable[[Any], Any] = self._mapper.to_domain_event
+        found: dict[UUID, Any] = {}
+        for each, rows in streams.items():
+            if upto is not None:
+                rows = [row for row in rows if row.originator_version <= upto[each]]
+            found[each] = _folded(start.get(each), map(to_event, rows))
+        return found
 
     def _collect(self, aggregate: Any) -> None:
         events = aggregate.collect_events()
@@ -207,7 +224,7 @@ class Unit:
             return
         aggregate_id = aggregate.id
         self._aggregates[aggregate_id] = aggregate
-        self._changed[aggregate_id] = None
+        self._changed.setdefault(aggregate_id, events[0].originator_version - 1)
         for each in events:
             self._take(each)
 
@@ -216,7 +233,7 @@ class Unit:
         known = self._aggregates.get(event.originator_id)
         if known is not None and known.version + 1 == event.originator_version:
             self._aggregates[known.id] = event.mutate(known)
-            self._changed[known.id] = None
+            self._changed.setdefault(known.id, event.originator_version - 1)
 
     def _take(self, event: Any) -> None:
         topic, state = self._mapper.topic_and_state(event)
@@ -243,9 +260,6 @@ class Unit:
                 cancelled[change.id] = None
         delete_timers(connection, self._application, list(cancelled))
         set_timers(connection, self._application, list(rows.values()))
-
-    def _rebuilt(self, rows: Iterable[Any]) -> Any:
-        return _folded(None, map(self._mapper.to_domain_event, rows))
 
     def _trim(self) -> None:
         excess = len(self._aggregates) - KEPT

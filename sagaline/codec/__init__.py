@@ -11,6 +11,7 @@ compared, each time.
 from sagaline.codec.event_codec import MAX_STATE, codec_for
 from sagaline.codec.heard import Heard, dump, load
 from sagaline.codec.mapper import TypedMapper
+from sagaline.codec.snapshot import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
 
 __all__ = (
@@ -21,5 +22,6 @@ __all__ = (
     "dump",
     "load",
     "loaded_class",
+    "type_snapshots",
     "unknown_topics",
 )

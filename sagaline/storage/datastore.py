@@ -164,6 +164,12 @@ class Datastore(SQLAlchemyDatastore):
             return joined(outer, commit)
         return Transaction(self, commit)
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the caller is inside a transaction, which may yet be rolled back."""
+        outer = self.current.get()
+        return self.scoped_session is not None or (outer is not None and outer.is_open)
+
     def write(self) -> Connected:
         """A transaction that commits, as a context manager that gives a Core connection."""
         return Connected(self.transaction(commit=True))

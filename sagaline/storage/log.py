@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Dialect, Table
@@ -14,6 +14,8 @@ from sagaline.storage.rows import Appended, EventRow, LogRow, Page
 
 Row = tuple[Any, ...]
 
+T = TypeVar("T")
+
 STORED = ("originator_id", "originator_version", "topic", "state")
 
 WINDOW = 10_000
@@ -21,6 +23,8 @@ WINDOW = 10_000
 
 CHUNK = 500
 """Ids in one SELECT: below every database's limit of parameters."""
+
+NOWHERE: Final[Mapping[UUID, int]] = {}
 
 
 class Log(ABC):
@@ -92,12 +96,22 @@ class Log(ABC):
         return Page(self.log_rows(rows), head if len(rows) < limit else rows[-1][0])
 
     def streams(
-        self, connection: Connection, originator_ids: Collection[UUID]
+        self,
+        connection: Connection,
+        originator_ids: Collection[UUID],
+        behind: Mapping[UUID, int] = NOWHERE,
     ) -> dict[UUID, list[LogRow]]:
-        """The events of several aggregates, each in the order of versions."""
+        """The events of several aggregates, each in the order of versions.
+
+        Of those that `behind` names, only what lies behind the version that it gives.
+        """
         found: dict[UUID, list[LogRow]] = {each: [] for each in originator_ids}
-        for chunk in _chunks(list(found)):
-            condition, parameters = self.among("originator_id", [self.bound(i) for i in chunk])
+        whole = [each for each in found if each not in behind] if behind else list(found)
+        conditions = [
+            self.among("originator_id", [self.bound(i) for i in chunk]) for chunk in chunks(whole)
+        ]
+        conditions += [self._behind(chunk) for chunk in chunks(list(behind.items()))]
+        for condition, parameters in conditions:
             sql = f"{self._rows} WHERE {condition} ORDER BY originator_id, originator_version"
             for row in self.log_rows(self.fetch(connection, sql, parameters)):
                 found[row.originator_id].append(row)
@@ -181,6 +195,13 @@ class Log(ABC):
             width = WINDOW if found else width * 2  # ids may have jumped far ahead
         return rows
 
+    def _behind(self, versions: Sequence[tuple[UUID, int]]) -> tuple[str, list[Any]]:
+        # One search of the index for each on both databases; a join with them may read all rows.
+        mark = self.placeholder
+        each = f"(originator_id = {mark} AND originator_version > {mark})"
+        parameters = [value for id_, version in versions for value in (self.bound(id_), version)]
+        return " OR ".join([each] * len(versions)), parameters
+
     def _where(self, asked: dict[str, Any], topics: Collection[str] = ()) -> tuple[str, list[Any]]:
         given = {condition: value for condition, value in asked.items() if value is not None}
         conditions = [f"{condition} {self.placeholder}" for condition in given]
@@ -202,6 +223,7 @@ def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
     return ((id_, *row) for id_, row in zip(ids, rows, strict=True))
 
 
-def _chunks(ids: list[UUID]) -> Iterator[list[UUID]]:
+def chunks(ids: list[T]) -> Iterator[list[T]]:
+    """Pieces of what one SELECT can name."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]

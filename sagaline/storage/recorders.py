@@ -1,6 +1,6 @@
 """Upstream's recorders of events, over logs that are written and read in bulk."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from sagaline.storage.datastore import Datastore
-from sagaline.storage.log import Log
+from sagaline.storage.log import NOWHERE, Log
 from sagaline.storage.models import table_of
 from sagaline.storage.postgres_log import PostgresLog
 from sagaline.storage.rows import Appended, EventRow, LogRow, Page
@@ -131,10 +131,15 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         with self.datastore.read() as connection:
             return self.log.page(connection, after, limit, topics, upto)
 
-    def streams(self, originator_ids: Collection[UUID]) -> dict[UUID, list[LogRow]]:
-        """The events of each of these aggregates, by version; empty for one that has none."""
+    def streams(
+        self, originator_ids: Collection[UUID], behind: Mapping[UUID, int] = NOWHERE
+    ) -> dict[UUID, list[LogRow]]:
+        """The events of each of these aggregates, by version; empty for one that has none.
+
+        Of those that `behind` names, only what lies behind the version that it gives.
+        """
         with self.datastore.read() as connection:
-            return self.log.streams(connection, originator_ids)
+            return self.log.streams(connection, originator_ids, behind)
 
     def changed_since(self, after: int) -> tuple[set[UUID] | None, int]:
         """The aggregates with events behind `after`, and the head; None where they are too many."""

@@ -122,6 +122,20 @@ def test_streams_are_read_together_each_in_the_order_of_versions(store_url: str)
         assert orders.streams([]) == {}
 
 
+def test_only_what_lies_behind_a_version_is_read_of_those_that_have_one(store_url: str) -> None:
+    some = [uuid4() for _ in range(1200)]
+    with opened(store_url) as datastore:
+        orders = recorder_of(datastore)
+        recorded(orders, *[placed(order, version) for version in (1, 2, 3) for order in some])
+        behind = {order: n % 5 for n, order in enumerate(some[:-1])}
+
+        found = orders.streams(some, behind)
+        assert list(found) == some
+        for order, version in [*behind.items(), (some[-1], 0)]:
+            read = [row.originator_version for row in found[order]]
+            assert read == [each for each in (1, 2, 3) if each > version]
+
+
 def test_what_others_changed_is_told_until_it_is_too_much(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
