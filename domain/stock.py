@@ -52,12 +52,17 @@ class Stock(Aggregate):
         order_id: UUID
         quantity: int
 
+    sku: str
+    on_hand: int
+    reserved: int
+    reservations: dict[UUID, int]
+
     @event(Listed)
     def __init__(self, sku: str) -> None:
         self.sku = sku
         self.on_hand = 0
         self.reserved = 0
-        self.reservations: dict[UUID, int] = {}
+        self.reservations = {}
 
     @staticmethod
     @override
