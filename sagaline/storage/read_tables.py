@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateTable
 
 from sagaline.storage.followers import Standing, register, standing
+from sagaline.storage.names import qualified, schema_of
 from sagaline.storage.tables import dead_letters, followers, positions, read_tables
 
 
@@ -83,29 +84,29 @@ def move_letters(connection: Connection, follower: str, other: str) -> None:
 
 def has_table(connection: Connection, name: str) -> bool:
     """Whether there is such a table."""
-    return inspect(connection).has_table(name, schema=_schema(connection))
+    return inspect(connection).has_table(name, schema=schema_of(connection))
 
 
 def columns_of(connection: Connection, name: str) -> list[str]:
     """The names of a table's columns, as they are in the database."""
-    found = inspect(connection).get_columns(name, schema=_schema(connection))
+    found = inspect(connection).get_columns(name, schema=schema_of(connection))
     return [each["name"] for each in found]
 
 
 def rename_table(connection: Connection, old: str, new: str) -> None:
     """Renames a table, in the transaction."""
     quote = connection.dialect.identifier_preparer.quote
-    connection.execute(text(f"ALTER TABLE {_qualified(connection, old)} RENAME TO {quote(new)}"))
+    connection.execute(text(f"ALTER TABLE {qualified(connection, old)} RENAME TO {quote(new)}"))
 
 
 def drop_table(connection: Connection, name: str) -> None:
     """Drops a table; one that is not there is no error."""
-    connection.execute(text(f"DROP TABLE IF EXISTS {_qualified(connection, name)}"))
+    connection.execute(text(f"DROP TABLE IF EXISTS {qualified(connection, name)}"))
 
 
 def count_rows(connection: Connection, name: str) -> int:
     """How many rows a table has."""
-    query = text(f"SELECT count(*) FROM {_qualified(connection, name)}")
+    query = text(f"SELECT count(*) FROM {qualified(connection, name)}")
     return int(connection.execute(query).scalar_one())
 
 
@@ -116,7 +117,7 @@ def differing_keys(
     quote = connection.dialect.identifier_preparer.quote
     columns = ", ".join(_comparable(connection, each) for each in table.columns)
     keys = ", ".join(quote(each.name) for each in table.primary_key.columns)
-    names = [_qualified(connection, each) for each in (table.name, other)]
+    names = [qualified(connection, each) for each in (table.name, other)]
     found: Collection[tuple[object, ...]] = ()
     for one, two in (names, names[::-1]):
         inner = f"SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {two}"
@@ -129,15 +130,3 @@ def _comparable(connection: Connection, column: Column[object]) -> str:
     name = connection.dialect.identifier_preparer.quote(column.name)
     # PostgreSQL has no equality for JSON.
     return f"CAST({name} AS TEXT) AS {name}" if isinstance(column.type, JSON) else name
-
-
-def _schema(connection: Connection) -> str | None:
-    translated = connection.get_execution_options().get("schema_translate_map") or {}
-    found: str | None = dict(translated).get(None)
-    return found
-
-
-def _qualified(connection: Connection, name: str) -> str:
-    quote = connection.dialect.identifier_preparer.quote
-    schema = _schema(connection)
-    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
