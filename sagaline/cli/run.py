@@ -89,6 +89,9 @@ def _lead(
     runner: Runner, stop: Event, progress: "_Lag", until_settled: bool, horizon: float | None
 ) -> bool:
     """Lets the runner run; says whether it has settled."""
+    if not (until_settled or progress.is_seen):
+        stop.wait()
+        return False
     pause = LOOK
     while not stop.wait(pause):
         try:
@@ -145,6 +148,11 @@ class _Lag:
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
         self._task = None if progress is None else progress.add_task("", total=None)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is a terminal, and so perhaps somebody who looks."""
+        return self._progress is not None
 
     def show(self, places: Sequence[Place]) -> int:
         """Shows the present state; returns how many events are left."""
