@@ -28,6 +28,9 @@ UNSAVED = 5_000
 OFTEN = 0.1
 """Seconds between two looks which timers are due, while there is work."""
 
+RECENT = 0.01
+"""Seconds between two looks at what others have written, while there is work."""
+
 PATIENCE = 1.0
 """Seconds that a read model may fall behind while there is other work."""
 
@@ -54,6 +57,9 @@ class Turns:
         self._pauses: dict[str, tuple[float, float]] = {}
         self._next_due = inf
         self._looked = 0.0
+        self._moved = False
+        self._read_at = 0.0
+        self._heard_until = 0.0
         self._viewed = 0.0
         self._leases = _leases(assembly)
         self._listeners = _listeners(assembly, wake)
@@ -64,28 +70,25 @@ class Turns:
             app.asking.meanwhile = self._keeper.alive
 
     def take(self) -> bool:
-        """One turn over all logs and followers; says whether anything moved."""
+        """One turn over all logs and followers; says whether there may be more to do."""
         self._keeper.alive()
         for leases in self._leases.values():
             self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
-        moved = False
         if isinstance(self._now, StoreClock):
             self._guarded("the clock", self._now.look)
-        # Before the logs are read: what was in a log when a timer was due is heard before it fires.
-        now = self._now().timestamp()
-        for datastore, tails in _by_store(held).items():
-            read = partial(_read_all, datastore, tails)
-            moved |= self._guarded(f"the logs in {datastore.address}", read)
+        reads = not self._moved or time.monotonic() - self._read_at > RECENT
+        moved = reads and self._read(held)
         busy = self._step([each for each in held if each.name in self._assembly.apps])
         views = [each for each in held if each.name not in self._assembly.apps]
         if not busy or self._are_due(views):
             moved |= self._step(views)
             self._viewed = time.monotonic()
         moved |= busy
-        if moved and time.monotonic() - self._looked < OFTEN:
-            return True
-        return self._fire(held, now) or moved
+        if not moved or time.monotonic() - self._looked > OFTEN:
+            moved |= self._fire(held)
+        self._moved = moved
+        return moved or not reads
 
     def rest(self) -> None:
         """Waits until something may have been written, a timer is due, or it is time for a look."""
@@ -142,8 +145,19 @@ class Turns:
         held: set[str] = set().union(*(each.held for each in self._leases.values()))
         return [each for each in self._assembly.followers if each.name in held]
 
-    def _fire(self, held: list[Follower], now: float) -> bool:
-        dues = self._dues()
+    def _read(self, held: list[Follower]) -> bool:
+        """Reads what others have written; says whether there was something."""
+        # Before the logs are read: what was in a log when a timer was due is heard before it fires.
+        self._heard_until = self._now().timestamp()
+        self._read_at = time.monotonic()
+        moved = False
+        for datastore, tails in _by_store(held).items():
+            read = partial(_read_all, datastore, tails)
+            moved |= self._guarded(f"the logs in {datastore.address}", read)
+        return moved
+
+    def _fire(self, held: list[Follower]) -> bool:
+        now, dues = self._heard_until, self._dues()
         self._looked = time.monotonic()
         self._next_due = min((dues.get(each.name, inf) for each in held), default=inf)
         fired = False

@@ -154,7 +154,7 @@ system = System("one evening", applications=[Hall, Cloakroom], sagas=[Evening])
 STATEMENTS = {
     "Look": "SELECT .* FROM evening_events",
     "Read": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
-    "Fence": r"UPDATE followers SET fence=\(followers.fence \+ 1\) .* AND followers.fence = ",
+    "Fence": r"UPDATE followers SET fence = fence \+ 1 .* AND fence = ",
     "Move": "UPDATE positions",
     "Append": "INSERT INTO cloakroom_events",
     "Set": "INSERT INTO timers",
