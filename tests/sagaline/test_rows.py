@@ -101,10 +101,11 @@ def statements(store: Datastore) -> list[str]:
 
 def noted(store: Datastore) -> list[str]:
     seen: list[str] = []
-    look = "SELECT 1 "  # whether there are any rows at all
+    on_rows = ("SELECT", "INSERT", "UPDATE", "DELETE")
+    others = ("SELECT 1 ", "SELECT set_config")  # are there any rows at all; the limits of a write
 
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and look not in statement:
+        if statement.startswith(on_rows) and not statement.startswith(others):
             seen.append(statement)
 
     event.listen(store.engine, "before_cursor_execute", note)
