@@ -230,11 +230,15 @@ def test_a_server_that_fails_is_waited_for(
 
 def test_who_waits_for_a_server_can_be_stopped(server: Server, tmp_path: Path) -> None:
     store = server.new_store()
-    with working(store, tmp_path) as (runner, placing), crashed(server, store):
-        placing.hand_in(order_lines(PART))
-        wait_until(lambda: SILENT in placing.said().lower())
-        assert (placing.interrupt(), runner.end()) == (0, 0)
-        assert placing.answers() == []
+    orders = order_lines(2 * PART)
+    with working(store, tmp_path) as (runner, placing):
+        placing.hand_in(orders[:PART])
+        wait_until(lambda: len(placing.answers()) == PART)
+        with crashed(server, store):
+            placing.hand_in(orders[PART:])
+            wait_until(lambda: SILENT in placing.said().lower())
+            assert (placing.interrupt(), runner.end()) == (0, 0)
+        assert placing.answers() == ["placed"] * PART
         assert "Traceback" not in runner.said() + placing.said()
 
 
