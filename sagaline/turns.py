@@ -62,7 +62,8 @@ class Turns:
         self._heard_until = 0.0
         self._viewed = 0.0
         self._leases = _leases(assembly)
-        self._listeners = _listeners(assembly, wake)
+        self._resting = Event()
+        self._listeners = _listeners(assembly, wake, self._resting)
         files = [each for each in assembly.datastores if each.has_file]
         self._watches = [Watch(each, self._listeners.get(each)) for each in files]
         self._keeper = Keeper(self._leases.values())
@@ -93,9 +94,11 @@ class Turns:
     def rest(self) -> None:
         """Waits until something may have been written, a timer is due, or it is time for a look."""
         until = time.monotonic() + LOOK
+        self._resting.set()
         while not self._wake.wait(self._nap()) and time.monotonic() < until:
             if self._now().timestamp() >= self._next_due or self._guarded("watch", self._changed):
                 break
+        self._resting.clear()
         self._wake.clear()
 
     def _nap(self) -> float:
@@ -111,6 +114,7 @@ class Turns:
     def close(self) -> None:
         """Gives the leases back, and lets all connections go."""
         self._keeper.close()
+        self._resting.set()
         for leases in self._leases.values():
             self._guarded(_name_of(leases), leases.release)
         for listener in self._listeners.values():
@@ -229,7 +233,7 @@ def _leases(assembly: Assembly) -> dict[Datastore, Leases]:
     return {datastore: Leases(datastore, names) for datastore, names in held.items()}
 
 
-def _listeners(assembly: Assembly, wake: Event) -> dict[Datastore, Listener]:
+def _listeners(assembly: Assembly, wake: Event, resting: Event) -> dict[Datastore, Listener]:
     channels: dict[Datastore, list[str]] = {}
     for app in assembly.apps.values():
         if app.datastore.dialect == "postgresql":
@@ -239,4 +243,4 @@ def _listeners(assembly: Assembly, wake: Event) -> dict[Datastore, Listener]:
         for datastore, names in channels.items()
     }
     files = (each for each in assembly.datastores if can_listen(each))
-    return {**listeners, **{each: FileListener(each, wake.set) for each in files}}
+    return {**listeners, **{each: FileListener(each, wake.set, resting) for each in files}}

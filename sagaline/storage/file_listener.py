@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -30,10 +31,12 @@ class FileListener(Listener):
 
     It is told of writes, and not of commits: these come a little later, and one may come right
     behind another. So it looks for a while after each write. Of what this process writes itself it
-    tells too.
+    tells too. It listens while `wanted` is set, and tells then of what came before: who is at work
+    looks by itself, and would be told of each page that it writes.
     """
 
-    def __init__(self, datastore: "Datastore", heard: Callable[[], Any]) -> None:
+    def __init__(self, datastore: "Datastore", heard: Callable[[], Any], wanted: Event) -> None:
+        self._wanted = wanted
         self._path = sqlite.path(datastore.engine.url)
         self._names = {self._path.name, f"{self._path.name}-wal"}
         self._version = 0
@@ -57,6 +60,7 @@ class FileListener(Listener):
             self.begin()
             pause: float | None = None
             while self.wait(notices, pause):
+                self._wanted.wait()
                 if not self._names.isdisjoint(each.name for each in notices.read(timeout=0)):
                     pause, deadline = SOON, time.monotonic() + LIMIT
                 elif pause is not None:
