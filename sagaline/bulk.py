@@ -6,6 +6,7 @@ the database does.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
@@ -271,9 +272,15 @@ class PostgresBulk(Bulk):
 
 def bulk_of(table: Table, connection: Connection) -> Bulk:
     """A table's rows on the database, and in the schema, of this connection."""
-    kind = PostgresBulk if connection.dialect.name == "postgresql" else SQLiteBulk
     schemas = connection.get_execution_options().get("schema_translate_map", {})
-    return kind(table, schemas.get(table.schema, table.schema), connection.dialect)
+    return _bulk(table, schemas.get(table.schema, table.schema), connection.dialect)
+
+
+@lru_cache(1_000)
+def _bulk(table: Table, schema: str | None, dialect: Dialect) -> Bulk:
+    # Kept, because to word its statements takes longer than to run them on a few rows.
+    kind = PostgresBulk if dialect.name == "postgresql" else SQLiteBulk
+    return kind(table, schema, dialect)
 
 
 def _array(column: Column[Any], dialect: Dialect) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sagaline.message import Message
 from sagaline.storage import ApplicationRecorder, Datastore, LogRow
+from sagaline.storage.log import Log
 
 PAGE = 1_000
 """Rows read at once."""
@@ -48,6 +49,11 @@ class Tail:
         """Where the log is."""
         return self._recorder.datastore
 
+    @property
+    def log(self) -> Log:
+        """The log's table."""
+        return self._recorder.log
+
     def start_at(self, position: int) -> None:
         """Begins the window at a position, that of the follower that is furthest ahead."""
         self._messages.clear()
@@ -58,9 +64,14 @@ class Tail:
         if messages and before <= self.head < messages[0].id:
             self._add(messages, messages[-1].id)
 
-    def refresh(self) -> bool:
-        """Reads what others have written; says whether there was something."""
-        self.complete = False
+    def refresh(self, newest: int | None = None) -> bool:
+        """Reads what others have written; says whether there was something.
+
+        `newest` is the id of the newest event, where it is known: then there may be nothing to do.
+        """
+        self.complete = newest is not None and newest <= self.head
+        if self.complete:
+            return False
         page = self._recorder.page(self.head, PAGE)
         self.complete = len(page.rows) < PAGE
         if page.head <= self.head:

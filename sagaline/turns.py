@@ -17,6 +17,7 @@ from sagaline.lease import LOOK, Leases
 from sagaline.storage import Datastore
 from sagaline.storage.file_listener import FileListener, can_listen
 from sagaline.storage.listener import Listener
+from sagaline.storage.log import heads
 from sagaline.storage.postgres_listener import PostgresListener
 from sagaline.storage.timers import first_dues
 from sagaline.storage.watch import Watch
@@ -216,8 +217,9 @@ def _by_store(followers: list[Follower]) -> dict[Datastore, set[Tail]]:
 
 def _read_all(datastore: Datastore, tails: Collection[Tail]) -> bool:
     """Reads what others have written into logs of one store, in one transaction."""
-    with datastore.read():
-        moved = [each.refresh() for each in tails]
+    with datastore.read() as connection:
+        newest = heads(connection, [each.log for each in tails])
+        moved = [each.refresh(head) for each, head in zip(tails, newest, strict=True)]
     return any(moved)
 
 

@@ -280,13 +280,17 @@ class Datastore(SQLAlchemyDatastore):
         event.listen(self.engine, "checkin", self._returned)
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", self._configure)
+        else:
+            event.listen(self.engine, "checkout", postgres.refuse_ended)
 
     def _begun(self, connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITE, False)
         if self.dialect == "sqlite":
             sqlite.begin(connection, writing)
         elif writing:
-            postgres.limit(connection, self.lock_timeout, self.silence_timeout)
+            postgres.begin_writing(connection, self.lock_timeout, self.silence_timeout)
+        else:
+            postgres.begin(connection)
 
     def _returned(self, raw: Any, record: Any) -> None:
         if raw is not None and self.dialect == "sqlite":
@@ -333,7 +337,7 @@ def _absolute(url: URL) -> URL:
 def _engine_kwargs(url: URL, schema: str | None) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {}
-    options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # we begin, as on SQLite
     options["connect_args"] = {"fallback_application_name": "sagaline"}
     if "connect_timeout" not in url.query:
         options["connect_args"]["connect_timeout"] = postgres.CONNECT_TIMEOUT

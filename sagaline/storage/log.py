@@ -39,6 +39,7 @@ class Log(ABC):
         columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE))
         self.columns = columns
         self._head = f"SELECT max(id) FROM {self.name}"
+        self.newest = f"({self._head})"
         self._rows = f"SELECT {columns} FROM {self.name}"
         self._stored = f"SELECT {', '.join(STORED)} FROM {self.name}"
         self._notified = f"SELECT id, {', '.join(STORED)} FROM {self.name}"
@@ -221,6 +222,12 @@ class Log(ABC):
 def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
     """Each row behind its id."""
     return ((id_, *row) for id_, row in zip(ids, rows, strict=True))
+
+
+def heads(connection: Connection, logs: Sequence[Log]) -> list[int]:
+    """The id of the newest event of each of some logs in one store; 0 in an empty one."""
+    row = connection.exec_driver_sql(f"SELECT {', '.join(each.newest for each in logs)}").one()
+    return [head or 0 for head in row]
 
 
 def chunks(ids: list[T]) -> Iterator[list[T]]:

@@ -1,6 +1,10 @@
 """What is particular to PostgreSQL outside the log: locks of a transaction and of creation."""
 
+from select import POLLIN, poll
+from typing import Any
+
 from sqlalchemy import Connection
+from sqlalchemy.exc import DisconnectionError
 
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock; then it is a storage fault, and tried again."""
@@ -27,16 +31,40 @@ _CLAIMS = 0x5A6A_10C5
 """The advisory lock that those who claim or release semantic locks queue for."""
 
 
-def limit(connection: Connection, waiting: float, silence: float) -> None:
-    """Bounds how long this transaction waits for locks, and how long it keeps its own in silence.
+def begin(connection: Connection) -> None:
+    """Begins a transaction that reads.
+
+    By the driver, which commits by itself otherwise: SQLAlchemy's own way takes a journey more.
+    """
+    _begin(connection, "")
+
+
+def begin_writing(connection: Connection, waiting: float, silence: float) -> None:
+    """Begins a transaction, and bounds how long it waits for locks, and keeps its own in silence.
 
     A process that is stopped in its transaction, or whose machine is gone, would otherwise hold up
-    everybody else forever. Both in one statement, since each takes a round trip.
+    everybody else forever. All in one journey to the server.
     """
-    connection.exec_driver_sql(
-        f"SELECT set_config('lock_timeout', '{int(waiting * 1000)}', true),"
-        f" set_config('idle_in_transaction_session_timeout', '{int(silence * 1000)}', true)"
-    )
+    limits = {"lock_timeout": waiting, "idle_in_transaction_session_timeout": silence}
+    _begin(connection, "".join(f"; SET LOCAL {k} = {int(v * 1000)}" for k, v in limits.items()))
+
+
+def _begin(connection: Connection, more: str) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED{more}")
+
+
+def refuse_ended(driver: Any, *_: object) -> None:
+    """Raises DisconnectionError for a pooled connection that the server has ended: it is replaced.
+
+    Of the end the server tells, so something has come in; to ask it would be a journey.
+    """
+    if driver.closed:
+        raise DisconnectionError
+    heard = poll()
+    heard.register(driver.fileno(), POLLIN)
+    if heard.poll(0):
+        raise DisconnectionError
 
 
 def end_stuck(connection: Connection) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Event
 
 import pytest
 
@@ -23,7 +24,9 @@ class Ear:
 
     def __init__(self, datastore: Datastore) -> None:
         self.told: SimpleQueue[None] = SimpleQueue()
-        self.listener = FileListener(datastore, lambda: self.told.put(None))
+        self.wanted = Event()
+        self.wanted.set()
+        self.listener = FileListener(datastore, lambda: self.told.put(None), self.wanted)
 
     def hears(self, within: float = PATIENCE) -> bool:
         try:
@@ -44,6 +47,7 @@ def listening(datastore: Datastore) -> Iterator[Ear]:
         assert ear.hears(), "once, when it has begun"
         yield ear
     finally:
+        ear.wanted.set()
         ear.listener.close()
 
 
@@ -74,7 +78,9 @@ def test_of_each_commit_it_tells_when_it_can_be_read(
     with other.write() as connection:
         connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
     seen: SimpleQueue[int] = SimpleQueue()
-    listener = FileListener(mine, lambda: seen.put(news(mine)))
+    wanted = Event()
+    wanted.set()
+    listener = FileListener(mine, lambda: seen.put(news(mine)), wanted)
     try:
         for count in range(1, 201):
             with other.write() as connection:
@@ -111,6 +117,19 @@ def test_it_hears_nothing_while_nobody_writes(stores: tuple[Datastore, Datastore
         assert ear.is_silent()
 
 
+def test_while_it_is_not_wanted_it_keeps_what_it_hears_to_itself(
+    stores: tuple[Datastore, Datastore],
+) -> None:
+    mine, other = stores
+    with listening(mine) as ear:
+        ear.wanted.clear()
+        with other.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
+        assert ear.is_silent()
+        ear.wanted.set()
+        assert ear.hears()
+
+
 def test_where_it_listens_nobody_needs_to_look_often(
     stores: tuple[Datastore, Datastore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +142,7 @@ def test_where_it_listens_nobody_needs_to_look_often(
         raise OSError(28, "no more watches")
 
     monkeypatch.setattr("inotify_simple.INotify.add_watch", refuse)
-    deaf = FileListener(mine, lambda: None)
+    deaf = FileListener(mine, lambda: None, Event())
     try:
         assert Watch(mine, deaf).pause == LOOK
     finally:

@@ -25,7 +25,7 @@ from sagaline.storage import TrackingRecorder
 from tests.storage.stores import bare, opened, outside, placed, recorded, recorder_of, stored
 
 KILL = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
     "WHERE pid <> pg_backend_pid() AND datname = current_database()"
 )
 
