@@ -133,7 +133,7 @@ def _move_at_once(
         ) SELECT (SELECT count(*) FROM passed), (SELECT count(*) FROM moved)"""
     places = chain.from_iterable(positions.items())
     passed, moved = driver.execute(sql, (name, fence, *places)).fetchone()
-    return moved if passed else None
+    return int(moved) if passed else None
 
 
 def _tables(connection: Connection) -> tuple[str, str]:
