@@ -113,7 +113,8 @@ def _move_each(
         return None
     move = f"UPDATE {reached} SET position = ? WHERE follower = ? AND leader = ?"
     rows = [(position, name, leader) for leader, position in positions.items()]
-    return sum(driver.execute(move, row).rowcount for row in rows)
+    moved: int = sum(driver.execute(move, row).rowcount for row in rows)
+    return moved
 
 
 def _move_at_once(
