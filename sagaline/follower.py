@@ -19,8 +19,9 @@ from sagaline.storage.timers import delete_timers, due_timers, hold_timers
 from sagaline.tail import Tail
 from sagaline.timers import retries, timer_id, timer_message, timer_of
 
-BATCH = 500
-"""Events taken at once: a larger batch gains little, a smaller one pays a commit for fewer."""
+BATCH = 2_000
+"""Events taken at once. What a batch writes in one place of an index is written once: with 500, an
+order takes a tenth more time; with more than this, others wait too long for the store."""
 
 ATTEMPTS = 3
 """How often an event that fails is tried alone before it is parked."""
