@@ -17,8 +17,8 @@ CACHE = 16_000
 """KB of pages in memory: the indexes of a long log are written all over."""
 
 CHECKPOINT = 16_000
-"""Pages in the log of writes (64 MB) before they are moved to the file. The same pages of indexes are
-written again and again: the later they are moved, the fewer times. With SQLite's 1,000 an event
+"""Pages in the log of writes (64 MB) before they are moved to the file. The same pages of indexes
+are written again and again: the later they are moved, the fewer times. With SQLite's 1,000 an event
 takes a quarter more time, and with 4,000 still a tenth where the log is long."""
 
 
