@@ -157,11 +157,21 @@ class Transaction(SQLAlchemyTransaction):
 
 def _give_back(connection: Connection) -> None:
     try:
+        if _is_lost(connection):
+            # The pool would try to roll back, and say at length that it could not.
+            connection.invalidate()
         connection.close()
     except SQLAlchemyError:
         # It could not even roll back. The server does that, and the error that led here says more.
         connection.invalidate()
         connection.close()
+
+
+def _is_lost(connection: Connection) -> bool:
+    """Whether the driver has lost the server, which it may not have told SQLAlchemy."""
+    if connection.closed or connection.invalidated:
+        return False
+    return bool(getattr(connection.connection.dbapi_connection, "closed", False))
 
 
 class JoinedTransaction(Transaction):
