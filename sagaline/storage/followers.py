@@ -123,12 +123,12 @@ def _move_at_once(
     """The same in one statement, for a server that is a journey away."""
     driver: Any = connection.connection.dbapi_connection
     fences, reached = _tables(connection)
-    to = ", ".join(["(%s, %s::bigint)"] * len(positions)) or "(NULL, NULL)"
+    to = ", ".join(["(%s, %s::bigint)"] * len(positions)) or "(NULL, NULL::bigint)"
     sql = f"""
         WITH passed AS (
             UPDATE {fences} SET fence = fence + 1 WHERE name = %s AND fence = %s RETURNING name
         ), moved AS (
-            UPDATE {reached} AS p SET position = t.position::bigint
+            UPDATE {reached} AS p SET position = t.position
             FROM passed, (VALUES {to}) AS t (leader, position)
             WHERE p.follower = passed.name AND p.leader = t.leader RETURNING 1
         ) SELECT (SELECT count(*) FROM passed), (SELECT count(*) FROM moved)"""

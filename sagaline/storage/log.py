@@ -38,8 +38,7 @@ class Log(ABC):
         self.name = quote.format_table(table)
         columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE))
         self.columns = columns
-        self._head = f"SELECT max(id) FROM {self.name}"
-        self.newest = f"({self._head})"
+        self.newest = f"SELECT max(id) FROM {self.name}"
         self._rows = f"SELECT {columns} FROM {self.name}"
         self._stored = f"SELECT {', '.join(STORED)} FROM {self.name}"
         self._notified = f"SELECT id, {', '.join(STORED)} FROM {self.name}"
@@ -73,7 +72,7 @@ class Log(ABC):
 
     def head(self, connection: Connection) -> int:
         """The id of the newest event; 0 in an empty log."""
-        return self.fetch(connection, self._head, ())[0][0] or 0
+        return self.fetch(connection, self.newest, ())[0][0] or 0
 
     def page(
         self,
@@ -226,7 +225,8 @@ def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
 
 def heads(connection: Connection, logs: Sequence[Log]) -> list[int]:
     """The id of the newest event of each of some logs in one store; 0 in an empty one."""
-    row = connection.exec_driver_sql(f"SELECT {', '.join(each.newest for each in logs)}").one()
+    newest = ", ".join(f"({each.newest})" for each in logs)
+    row = connection.exec_driver_sql(f"SELECT {newest}").one()
     return [head or 0 for head in row]
 
 

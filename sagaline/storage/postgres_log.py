@@ -35,7 +35,7 @@ class PostgresLog(Log):
     def __init__(self, table: Table, dialect: Dialect) -> None:
         super().__init__(table, dialect)
         quoted = dialect.identifier_preparer.quote_identifier(self.channel)
-        self._lock = f"LOCK TABLE {self.name} IN EXCLUSIVE MODE; NOTIFY {quoted}; {self._head}"
+        self._lock = f"LOCK TABLE {self.name} IN EXCLUSIVE MODE; NOTIFY {quoted}; {self.newest}"
         self._copy = f"COPY {self.name} ({self.columns}) FROM STDIN (FORMAT BINARY)"
         self._sequence: str | None = None
 

@@ -36,7 +36,7 @@ class SQLiteLog(Log):
             # Costs nothing in a write transaction of ours. In one that the user began by another
             # way, it keeps other writers out before the last id is read.
             driver.execute(self._lock)
-            before = driver.execute(self._head).fetchone()[0] or 0
+            before = driver.execute(self.newest).fetchone()[0] or 0
             ids = range(before + 1, before + 1 + len(rows))
             values = [(i, _bound(o), *row) for i, o, *row in numbered(ids, rows)]
             driver.executemany(self._insert, values)
@@ -79,7 +79,7 @@ class SQLiteLog(Log):
         self, driver: sqlite3.Connection, before: int, rows: Sequence[EventRow]
     ) -> VersionConflict:
         # The rows in front of the one that failed are in the transaction: they count it out.
-        row = rows[(driver.execute(self._head).fetchone()[0] or 0) - before]
+        row = rows[(driver.execute(self.newest).fetchone()[0] or 0) - before]
         stream = f"{row.originator_id} in {self.table.name}"
         return VersionConflict(stream=stream, version=row.originator_version)
 

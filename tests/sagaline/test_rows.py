@@ -101,11 +101,10 @@ def statements(store: Datastore) -> list[str]:
 
 def noted(store: Datastore) -> list[str]:
     seen: list[str] = []
-    on_rows = ("SELECT", "INSERT", "UPDATE", "DELETE")
-    others = ("SELECT 1 ", "SELECT set_config")  # are there any rows at all; the limits of a write
+    look = "SELECT 1 "  # whether there are any rows at all
 
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if statement.startswith(on_rows) and not statement.startswith(others):
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and look not in statement:
             seen.append(statement)
 
     event.listen(store.engine, "before_cursor_execute", note)
