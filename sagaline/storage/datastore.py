@@ -7,15 +7,14 @@ from contextvars import ContextVar
 from threading import Lock, RLock, Semaphore
 from typing import Any, ClassVar, Self, cast
 
-import sqlalchemy.exc
 from eventsourcing.persistence import PersistenceError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import SQLAlchemyDatastore
-from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event
 from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
-from sagaline.storage import postgres, reasons, sqlite
+from sagaline.storage import postgres, reasons, sqlite, urls
 from sagaline.storage.creation import create_missing
 from sagaline.storage.models import EventRecord, SnapshotRecord, StoredEventRecord, record_class
 from sagaline.storage.tables import metadata
@@ -28,8 +27,6 @@ from sagaline.storage.transaction import (
 from sagaline.storage.translation import raise_translated
 
 _WRITE = "sagaline_write"
-
-_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 
 
 class Datastore(SQLAlchemyDatastore):
@@ -59,7 +56,7 @@ class Datastore(SQLAlchemyDatastore):
         silence_timeout: float = postgres.SILENCE_TIMEOUT,
         **engine_kwargs: Any,
     ) -> None:
-        self._url = _known(url) if url else None
+        self._url = urls.known(url) if url else None
         if self._url is not None:
             engine_kwargs = _engine_kwargs(self._url, schema) | engine_kwargs
         try:
@@ -98,11 +95,11 @@ class Datastore(SQLAlchemyDatastore):
         One engine per store keeps connections few, and lets writers of one process queue on a lock
         instead of failing on SQLite's. An in-memory database is never shared.
         """
-        known = _known(url)
+        known = urls.known(url)
         if options or (known.get_backend_name() == "sqlite" and sqlite.is_in_memory(known)):
             return cls(url=url, schema=schema, **options)
         # The process is part of the key: connections do not survive a fork.
-        key = (os.getpid(), _absolute(known).render_as_string(hide_password=False), schema)
+        key = (os.getpid(), urls.absolute(known).render_as_string(hide_password=False), schema)
         with cls._sharing:
             found = cls._shared.get(key)
             if found is None:
@@ -307,31 +304,6 @@ class Datastore(SQLAlchemyDatastore):
         except BaseException:
             raw.close()
             raise
-
-
-def _known(url: str) -> URL:
-    """The URL, if it is of a database and a driver that this storage knows."""
-    try:
-        parsed = make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
-        raise StoreUnusable(url="that was given", reason="it is not a SQLAlchemy URL") from error
-    backend, _, driver = parsed.drivername.partition("+")
-    backend = "postgresql" if backend == "postgres" else backend
-    wanted = _DRIVERS.get(backend)
-    if wanted is None or driver not in ("", wanted):
-        why = "only sqlite:/// and postgresql+psycopg:// are supported"
-        raise StoreUnusable(url=reasons.address(parsed), reason=why)
-    if backend == "sqlite" and not parsed.database:
-        parsed = parsed.set(database=":memory:")
-    return parsed.set(drivername=backend if backend == "sqlite" else f"{backend}+{wanted}")
-
-
-def _absolute(url: URL) -> URL:
-    """The URL with the full path of a SQLite file, as two spellings are one store."""
-    database = url.database or ""
-    if url.get_backend_name() != "sqlite" or database.startswith("file:"):
-        return url
-    return url.set(database=os.path.realpath(database))
 
 
 def _engine_kwargs(url: URL, schema: str | None) -> dict[str, Any]:
