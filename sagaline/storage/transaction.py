@@ -80,8 +80,7 @@ class Transaction(SQLAlchemyTransaction):
         self._acquire()
         try:
             self.datastore.refuse_closed()  # it may have been, while waiting for the lock
-            self._connection = self.datastore.connected(self.commit)
-            self._connection.begin()
+            self._connection = self._connected()
         except BaseException as error:
             self._release()
             raise_translated(error)
@@ -117,6 +116,22 @@ class Transaction(SQLAlchemyTransaction):
         exc_tb: TracebackType | None,
     ) -> None:
         self.end(exc_val)
+
+    def _connected(self, again: bool = True) -> Connection:
+        """A connection that has begun: another one, where the server has left the first meanwhile.
+
+        Nothing was done in that one, so nobody needs to hear of it.
+        """
+        connection = self.datastore.connected(self.commit)
+        try:
+            connection.begin()
+        except BaseException:
+            lost = _is_lost(connection)
+            _give_back(connection)
+            if again and lost:
+                return self._connected(again=False)
+            raise
+        return connection
 
     def _commit(self) -> None:
         if self.failure is not None:

@@ -33,7 +33,6 @@ METHODS = {
 REASONS = {
     "pm_card_chargeDeclined": "card declined",
     "pm_card_insufficientFunds": "insufficient funds",
-    "pm_timeout": "take_payment: no answer within 5 s",
 }
 
 
@@ -47,11 +46,10 @@ def test_two_runners_killed_on_the_way_bring_every_order_to_its_end(
     _take_in(store_url, "stock", [{"sku": sku, "quantity": 10_000} for sku in SKUS], tmp_path)
     _take_in(store_url, "place", orders, tmp_path)
     run_and_kill(store_url, tmp_path, KILLS, ORDERS)
-    expected = {str(each["order_id"]): _end(each) for each in orders}
     found = _ends(store_url)
     # A faltering gateway may take longer than the payment step has, if the runner is killed.
-    sure = {str(each["order_id"]) for each in orders if "flaky" not in str(each["payment_method"])}
-    assert {each: found[each] for each in sure} == {each: expected[each] for each in sure}
+    sure = [each for each in orders if "flaky" not in str(each["payment_method"])]
+    assert [each for each in sure if found[str(each["order_id"])] not in _possible(each)] == []
     assert sum(ends(store_url).values()) == ORDERS
     assert_rebuilds_alike(store_url)
 
@@ -69,8 +67,18 @@ def _order(random: Random, number: int) -> dict[str, object]:
     }
 
 
+def _possible(order: dict[str, object]) -> list[tuple[str, str | None]]:
+    """How an order may end, whoever is killed: mostly it follows from the order alone.
+
+    A gateway that answers late may be heard in time: the step's time begins when it is noted that
+    the gateway was asked, and who asked it first may have been killed before.
+    """
+    timed_out = "cancelled", "take_payment: no answer within 5 s"
+    late = order["payment_method"] == "pm_timeout" and "NOPE" not in str(order["lines"])
+    return [_end(order), timed_out] if late else [_end(order)]
+
+
 def _end(order: dict[str, object]) -> tuple[str, str | None]:
-    """How an order ends, whoever is killed: it follows from the order alone."""
     if "NOPE" in str(order["lines"]):
         return "cancelled", "unknown SKU NOPE"
     if order["payment_method"] in REASONS:

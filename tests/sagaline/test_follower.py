@@ -391,7 +391,7 @@ def test_nothing_is_skipped_while_another_process_keeps_the_database(sqlite_stor
 
 def cut_all_connections(url: str) -> None:
     sql = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     with outside(url) as connection:

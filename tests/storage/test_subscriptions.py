@@ -97,7 +97,7 @@ def test_a_subscription_outlives_its_connections(postgres_store: str) -> None:
             for expected in (2, 3):
                 with outside(postgres_store) as other:
                     other.exec_driver_sql(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                         "WHERE pid <> pg_backend_pid() AND datname = current_database()"
                     )
                 recorded(orders, placed())

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import threading
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from eventsourcing.persistence import (
     ProgrammingError,
 )
 from eventsourcing_sqlalchemy.recorders import SQLAlchemyApplicationRecorder
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from sagaline.errors import (
     AnotherTransaction,
@@ -260,13 +261,36 @@ def test_a_connection_killed_inside_is_a_storage_fault(postgres_store: str) -> N
             with datastore.write() as connection:
                 pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
                 with outside(postgres_store) as other:
-                    other.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+                    other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
                 orders.append(connection, [placed()])
 
         with pytest.raises(OperationalError):
             lose_the_connection()
         recorded(orders, placed())
         assert orders.head() == 1
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_connection_killed_before_it_begins_is_not_noticed(
+    postgres_store: str, writes: bool
+) -> None:
+    killed: list[int] = []
+
+    def kill(driver: Any, *_: object) -> None:
+        if not killed:
+            killed.append(driver.info.backend_pid)
+            with outside(postgres_store) as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({killed[0]}, 5000)")
+
+    with opened(postgres_store) as datastore:
+        orders = recorder_of(datastore)
+        recorded(orders, placed())
+        event.listen(datastore.engine, "checkout", kill)
+        with datastore.write() if writes else datastore.read() as connection:
+            assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() not in killed
+            assert killed
+        recorded(orders, placed())
+        assert orders.head() == 2
 
 
 def test_writers_of_one_process_queue(sqlite_store: str) -> None:
