@@ -1,11 +1,13 @@
-"""The most memory that a process takes while it goes over a long log on SQLite.
+"""The most memory that a command takes while it goes over a long log on SQLite.
 
 The runner folds all read tables from their beginning; the rebuild builds `order_timeline`, which
-has a row for each event of an order, over all logs.
+has a row for each event of an order, over all logs. What the processes of one command share is
+counted for each of them.
 """
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -45,7 +47,7 @@ def peak(store: str, *arguments: str) -> float:
     highest = 0.0
     with Shop(store).sagaline_started(*arguments) as process:
         for _ in range(int(LIMIT / LOOK)):
-            highest = max(highest, _high_water(process.pid))
+            highest = max(highest, sum(map(_high_water, _family(process.pid))))
             try:
                 process.wait(LOOK)
                 break
@@ -55,8 +57,20 @@ def peak(store: str, *arguments: str) -> float:
     return highest
 
 
+def _family(process: int) -> list[int]:
+    """A process, and those that it has started."""
+    return [process, *map(int, _read(f"/proc/{process}/task/{process}/children").split())]
+
+
 def _high_water(process: int) -> float:
     """The system's own mark of resident memory; 0 once the process has ended."""
-    status = Path(f"/proc/{process}/status").read_text()
+    status = _read(f"/proc/{process}/status")
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
+
+
+def _read(path: str) -> str:
+    """A file of the system's about a process; nothing where that has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(path).read_text()
+    return ""

@@ -23,7 +23,7 @@ from sagaline.message import Message
 from sagaline.progress import State
 from sagaline.reactions import reacts_to
 from sagaline.read_model import ReadModel, project
-from sagaline.rebuild import Rebuilt, rebuild, roll_back
+from sagaline.rebuild import rebuild, roll_back
 from sagaline.retry import Retry, hours, minutes, seconds
 from sagaline.rows import Row
 from sagaline.runner import Runner
@@ -40,9 +40,11 @@ from sagaline.saga import (
     on_completed,
     step,
 )
+from sagaline.shadow import Rebuilt
 from sagaline.system import System
 from sagaline.timeline import Entry, timeline
 from sagaline.timers import CancelTimer, SetTimer
+from sagaline.twin import twin_of
 
 __all__ = [
     "COMPENSATABLE",
@@ -95,4 +97,5 @@ __all__ = [
     "seconds",
     "step",
     "timeline",
+    "twin_of",
 ]

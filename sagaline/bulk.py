@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import ARRAY, Column, Connection, Dialect, Integer, String, Table
 from typing_extensions import override
@@ -31,6 +31,19 @@ text, json, float8, varchar, date, timestamp, timestamptz, numeric, uuid, jsonb.
 
 _LIMITS: Final = {21: 2**15, 23: 2**31}
 """Where int2 and int4 end: of a wider number the driver would write a part, without a word."""
+
+
+class Change(NamedTuple):
+    """Rows that are written alike, as the driver takes them; another process may write them.
+
+    `columns` holds a list of values for each of `names`. `are_plain` says whether all of them are
+    of their columns' own types, and of no subclass.
+    """
+
+    kind: Literal["upsert", "update", "delete"]
+    names: list[str]
+    columns: list[Any]
+    are_plain: bool
 
 
 class Bulk(ABC):
@@ -66,23 +79,37 @@ class Bulk(ABC):
     def select(self, connection: Connection, keys: list[Any]) -> Iterator[tuple[Any, ...]]:
         """The rows of these keys, each with its values in the order of the columns."""
 
-    def upsert(self, connection: Connection, columns: list[Any]) -> None:
-        """Writes whole rows, whether they are there already or not."""
-        self._run(connection, self.upserting(), self.bound(self.all, columns))
+    def upserted(self, columns: list[Any]) -> Change:
+        """Whole rows to be written, whether they are there already or not."""
+        bound = self.bound(self.all, columns)
+        are_plain = all(each.are_plain for each in self.values.values())
+        return Change("upsert", self.all, bound, are_plain)
 
-    def update(
-        self, connection: Connection, names: list[str], rows: Sequence[Mapping[str, Any]]
-    ) -> None:
-        """Writes some columns of rows that are there: the others' indexes are not touched."""
+    def updated(self, names: list[str], rows: Sequence[Mapping[str, Any]]) -> Change:
+        """Some columns of rows that are there: the indexes of the others are not touched."""
         written = [*names, *self.key]
         columns = [list(map(itemgetter(name), rows)) for name in written]
-        count = self._run(connection, self.updating(names), self.bound(written, columns))
-        if count != len(rows):
-            raise RowsLost(table=self.title, count=len(rows) - count)
+        return Change("update", names, self.bound(written, columns), are_plain=False)
 
-    def delete(self, connection: Connection, keys: list[Any]) -> None:
-        """Deletes the rows of these keys."""
-        self._run(connection, self.deleting(), self.bound(self.key, keys))
+    def deleted(self, keys: list[Any]) -> Change:
+        """The rows of these keys, to be deleted."""
+        return Change("delete", self.key, self.bound(self.key, keys), are_plain=False)
+
+    def write(self, connection: Connection, change: Change) -> None:
+        """Writes some rows. Raises `RowsLost` where one that is updated is not there."""
+        match change.kind:
+            case "upsert":
+                self.upsert(connection, change)
+            case "update":
+                count = self._run(connection, self.updating(change.names), change.columns)
+                if count != len(change.columns[0]):
+                    raise RowsLost(table=self.title, count=len(change.columns[0]) - count)
+            case "delete":
+                self._run(connection, self.deleting(), change.columns)
+
+    def upsert(self, connection: Connection, change: Change) -> None:
+        """Writes whole rows."""
+        self._run(connection, self.upserting(), change.columns)
 
     @abstractmethod
     def upserting(self) -> str:
@@ -211,20 +238,19 @@ class PostgresBulk(Bulk):
         return self.read(connection, statement, self.parameters(self.bound(self.key, keys)))
 
     @override
-    def upsert(self, connection: Connection, columns: list[Any]) -> None:
-        bound = self.bound(self.all, columns)
-        if self._copies and len(bound[0]) >= MANY:
+    def upsert(self, connection: Connection, change: Change) -> None:
+        if self._copies and len(change.columns[0]) >= MANY:
             try:
                 with connection.begin_nested():
-                    return self._copy(connection, bound)
+                    return self._copy(connection, change)
             except Exception:
                 if connection.invalidated:
                     raise
             # What COPY refuses is refused again here, in the same words as ever.
-            self._run(connection, self.upserting(), bound)
+            super().upsert(connection, change)
             self._copies = False
         else:
-            self._run(connection, self.upserting(), bound)
+            super().upsert(connection, change)
 
     @override
     def upserting(self) -> str:
@@ -247,16 +273,15 @@ class PostgresBulk(Bulk):
     def parameters(self, bound: list[Any]) -> tuple[list[Any], ...]:
         return tuple(map(list, bound))
 
-    def _copy(self, connection: Connection, bound: list[Any]) -> None:
+    def _copy(self, connection: Connection, change: Change) -> None:
         raw: Any = connection.connection.dbapi_connection
         with raw.cursor() as cursor:
             types = self._types_on(cursor)
-            for name, type_, values in zip(self.all, types, bound, strict=True):
-                if not (self.values[name].are_plain and _is_copied(type_, values)):
-                    raise ValueError(name)
+            if not (change.are_plain and all(map(_is_copied, types, change.columns))):
+                raise ValueError(self.title)
             with cursor.copy(self._copying) as copy:
                 copy.set_types(types)
-                for row in zip(*bound, strict=True):
+                for row in zip(*change.columns, strict=True):
                     copy.write_row(row)
 
     def _types_on(self, cursor: Any) -> list[int]:

@@ -1,12 +1,13 @@
 """Runs one read model: folds a batch of events into its rows, and writes each row once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from eventsourcing.utils import get_topic
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from sagaline.bulk import Change
 from sagaline.message import Message
 from sagaline.read_model import ReadModel, fingerprint
 from sagaline.rows import Rows
@@ -58,9 +59,15 @@ class Projector:
             fold = self._folds[type(event)] = self._fold_of(type(event))
         fold(event, message)
 
-    def write(self, connection: Connection) -> None:
-        """Writes each changed row once."""
+    def changes(self) -> list[Change]:
+        """The changed rows, each once, to be written here or in another process."""
+        with self._datastore.read() as connection:
+            return self.model.rows.changes(connection)
+
+    def write(self, connection: Connection, others: Iterable[Change] = ()) -> None:
+        """Writes each changed row once, and what another process has changed in other rows."""
         self.model.rows.write(connection)
+        self.model.rows.apply(connection, others)
 
     def committed(self) -> None:
         """The rows are on disk: they may stay in memory."""

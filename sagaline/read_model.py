@@ -116,11 +116,15 @@ class ReadModel:
         By default the row of the message's key, where the primary key is one column of text,
         integers or UUIDs. A row that is not foreseen is read singly, when it is asked for.
         """
-        key_of = type(self)._key_of
-        if message.key is None or key_of is None:
+        return self.keys_named(message.key)
+
+    @classmethod
+    def keys_named(cls, key: str | None) -> tuple[Any, ...]:
+        """The row of a message's key; none where that is no key of the table."""
+        if key is None or cls._key_of is None:
             return ()
         try:
-            return (key_of(message.key),)
+            return (cls._key_of(key),)
         except ValueError:
             return ()
 

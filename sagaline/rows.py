@@ -1,7 +1,7 @@
 """A table seen as a mutable mapping from key to row, read and written in batches."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Set
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any, Final, NoReturn
@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from sqlalchemy import Connection, Table
 from typing_extensions import override
 
-from sagaline.bulk import Bulk, bulk_of
+from sagaline.bulk import Bulk, Change, bulk_of
 from sagaline.columns import default_of, kind_of
 from sagaline.errors import RowMissing, RowsNotListed, RowUnfit, RowWhole, UnknownColumn
 
@@ -164,6 +164,11 @@ class Rows(MutableMapping[Any, Row]):
         """
         return self._complete is True
 
+    @property
+    def asked(self) -> Set[Any]:
+        """The keys that this batch has asked for, whether there is a row or not."""
+        return self._batch.keys()
+
     def prefetch(self, connection: Connection, keys: Iterable[Any]) -> None:
         """Reads the rows of these keys that are not in memory; remembers which there are not."""
         wanted = [k for k in dict.fromkeys(keys) if k not in self._batch and k not in self._kept]
@@ -183,6 +188,10 @@ class Rows(MutableMapping[Any, Row]):
 
     def write(self, connection: Connection) -> None:
         """Writes each changed row once. Raises `RowUnfit` for a value that does not fit."""
+        self.apply(connection, self.changes(connection))
+
+    def changes(self, connection: Connection) -> list[Change]:
+        """What is to be written, for this database. Raises `RowUnfit`."""
         whole: list[Row] = []
         parts: dict[frozenset[str], list[Row]] = defaultdict(list)
         for row in self.changed.values():
@@ -190,19 +199,31 @@ class Rows(MutableMapping[Any, Row]):
                 (whole if row._set is _WHOLE else parts[frozenset(row._set)]).append(row)
         gone = [self._parts(key) for key, row in self.changed.items() if row is None]
         bulk = self._bulk_on(connection)
+        found = []
         if gone:
-            bulk.delete(connection, list(zip(*gone, strict=True)))
+            found.append(bulk.deleted(list(zip(*gone, strict=True))))
         if whole:
-            bulk.upsert(connection, list(zip(*map(_values_of, whole), strict=True)))
+            found.append(bulk.upserted(list(zip(*map(_values_of, whole), strict=True))))
         for names, rows in parts.items():
-            bulk.update(connection, [each for each in self._blank if each in names], rows)
+            found.append(bulk.updated([each for each in self._blank if each in names], rows))
+        return found
 
-    def committed(self) -> None:
-        """What was written is on disk."""
+    def apply(self, connection: Connection, changes: Iterable[Change]) -> None:
+        """Writes what was changed, here or in another process."""
+        bulk = self._bulk_on(connection)
+        for each in changes:
+            bulk.write(connection, each)
+
+    def handed_over(self) -> None:
+        """Somebody else writes what was changed; until then the rows stay in memory."""
         for row in self.changed.values():
             if row is not None:
                 row._set = _CLEAN
         self.changed.clear()
+
+    def committed(self) -> None:
+        """What was written is on disk."""
+        self.handed_over()
         if self._limit:
             self._kept.update((key, row) for key, row in self._batch.items() if row is not None)
             for key in list(islice(self._kept, max(0, len(self._kept) - self._limit))):

@@ -1,7 +1,7 @@
 """`sagaline rebuild`: builds read tables again from the logs, beside the live ones."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,9 +15,11 @@ from sagaline.cli.stores import stores
 from sagaline.cli.terminal import AsJson, duration, print_json, say, show, side
 from sagaline.errors import RebuildBusy, RebuildFailed
 from sagaline.garbage import leave_in_peace
-from sagaline.rebuild import Progress as Told
-from sagaline.rebuild import Rebuilt, roll_back
 from sagaline.rebuild import rebuild as rebuilding
+from sagaline.rebuild import roll_back
+from sagaline.shadow import Progress as Told
+from sagaline.shadow import Rebuilt
+from sagaline.twin import twin_of
 
 Views = Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Read tables. [all]")]
 Verify = Annotated[
@@ -51,8 +53,11 @@ def rebuild(
         _tell_rolled_back(roll_back(system, env, views or ()), json)
         return
     leave_in_peace()
-    with _progress() as progress:
-        done, failed = _done(rebuilding(system, env, views or (), verify=verify, progress=progress))
+    with closing(twin_of(system, env)) as twin, _progress() as progress:
+        chosen = views or ()
+        done, failed = _done(
+            rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)
+        )
     _tell(done, verify, json)
     if failed is not None:
         say(f"sagaline: {failed}")

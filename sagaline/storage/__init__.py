@@ -9,7 +9,7 @@ from sagaline.storage.factory import Factory
 from sagaline.storage.followers import Standing, advance, register, standing
 from sagaline.storage.listener import Listener
 from sagaline.storage.recorders import AggregateRecorder, ApplicationRecorder
-from sagaline.storage.rows import Appended, EventRow, LogRow, Page
+from sagaline.storage.rows import Appended, EventRow, LogRow, Page, Part
 from sagaline.storage.store import check, claim
 from sagaline.storage.tracking import ProcessRecorder, TrackingRecorder
 from sagaline.storage.transaction import Transaction
@@ -24,6 +24,7 @@ __all__ = [
     "Listener",
     "LogRow",
     "Page",
+    "Part",
     "ProcessRecorder",
     "Standing",
     "TrackingRecorder",

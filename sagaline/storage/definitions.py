@@ -30,4 +30,5 @@ def describe(connection: Connection, saga: str, definition: Definition) -> None:
     """Says which definition is run from now on."""
     # As an upsert, because several runners may be the first at once.
     row = saga, definition.fingerprint, json.dumps(definition.shape)
-    bulk_of(definitions, connection).upsert(connection, [[each] for each in row])
+    bulk = bulk_of(definitions, connection)
+    bulk.write(connection, bulk.upserted([[each] for each in row]))

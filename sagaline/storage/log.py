@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Dialect, Table
 
 from sagaline.storage.models import ENVELOPE
-from sagaline.storage.rows import Appended, EventRow, LogRow, Page
+from sagaline.storage.rows import Appended, EventRow, LogRow, Page, Part
 
 Row = tuple[Any, ...]
 
@@ -81,8 +81,12 @@ class Log(ABC):
         limit: int,
         topics: Collection[str] | None = None,
         upto: int | None = None,
+        part: Part | None = None,
     ) -> Page:
-        """The rows behind `after`, and how far they are complete."""
+        """The rows behind `after`, and how far they are complete.
+
+        With a `part` only its rows, of the same piece of the log.
+        """
         # First the head, then the rows: what is committed in between lies behind this head.
         head = self.head(connection)
         head = head if upto is None else min(head, upto)
@@ -93,7 +97,8 @@ class Log(ABC):
             rows = rows[: bisect_right(rows, head, key=itemgetter(0))]
         else:
             rows = self._next_of(connection, after, head, limit, topics)
-        return Page(self.log_rows(rows), head if len(rows) < limit else rows[-1][0])
+        head = head if len(rows) < limit else rows[-1][0]
+        return Page(self.log_rows(rows if part is None else part.of(rows)), head)
 
     def streams(
         self,

@@ -19,7 +19,7 @@ from sagaline.storage.datastore import Datastore
 from sagaline.storage.log import NOWHERE, Log
 from sagaline.storage.models import table_of
 from sagaline.storage.postgres_log import PostgresLog
-from sagaline.storage.rows import Appended, EventRow, LogRow, Page
+from sagaline.storage.rows import Appended, EventRow, LogRow, Page, Part
 from sagaline.storage.sqlite_log import SQLiteLog
 from sagaline.storage.subscription import LogSubscription
 
@@ -123,13 +123,15 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         limit: int,
         topics: Collection[str] | None = None,
         upto: int | None = None,
+        part: Part | None = None,
     ) -> Page:
         """Up to `limit` events behind `after`, of these topics, up to the id `upto`.
 
-        Its `head` is the position to record: the newest event, where there was nothing more.
+        With a `part`, only its events of all these. Its `head` is the position to record: the
+        newest event, where there was nothing more.
         """
         with self.datastore.read() as connection:
-            return self.log.page(connection, after, limit, topics, upto)
+            return self.log.page(connection, after, limit, topics, upto, part)
 
     def streams(
         self, originator_ids: Collection[UUID], behind: Mapping[UUID, int] = NOWHERE

@@ -1,7 +1,7 @@
 """The rows that go into a log and come out of it."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 
@@ -30,6 +30,24 @@ class LogRow(NamedTuple):
     hop: int | None
 
 
+class Part(NamedTuple):
+    """What belongs to the keys that end in one of these `signs`; or to all others, if `rest`."""
+
+    signs: frozenset[str]
+    rest: bool = False
+
+    def of(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Of rows as the driver gives them."""
+        signs, rest = self
+        # No row is of the part for not having a key.
+        return [row for row in rows if ((row[_KEY] or "")[-1:] not in signs) is rest]
+
+    def holds(self, keys: Iterable[Any]) -> bool:
+        """Whether all these keys of rows in a table are of the part."""
+        found = {_HEX[each.int & 15] if type(each) is UUID else str(each)[-1:] for each in keys}
+        return self.signs.isdisjoint(found) if self.rest else self.signs.issuperset(found)
+
+
 class Page(NamedTuple):
     """A piece of a log: `rows` is all there is to read up to the id `head`.
 
@@ -39,6 +57,10 @@ class Page(NamedTuple):
 
     rows: list[LogRow]
     head: int
+
+
+_HEX: Final = "0123456789abcdef"
+_KEY: Final = LogRow._fields.index("key")
 
 
 class Appended(NamedTuple):

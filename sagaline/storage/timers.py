@@ -42,13 +42,15 @@ def set_timers(connection: Connection, follower: str, rows: Sequence[TimerRow]) 
     """Sets timers; each takes the place of one of the same id."""
     if rows:
         owner = [follower] * len(rows)
-        bulk_of(timers, connection).upsert(connection, [owner, *zip(*rows, strict=True)])
+        bulk = bulk_of(timers, connection)
+        bulk.write(connection, bulk.upserted([owner, *zip(*rows, strict=True)]))
 
 
 def delete_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:
     """Deletes timers; those that are not there are no error."""
     if ids:
-        bulk_of(timers, connection).delete(connection, [[follower] * len(ids), list(ids)])
+        bulk = bulk_of(timers, connection)
+        bulk.write(connection, bulk.deleted([[follower] * len(ids), list(ids)]))
 
 
 def hold_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:

@@ -29,6 +29,7 @@ def test_the_public_names_are_these() -> None:
         "Amount", "Moment", "Uuid",
         # running, and looking
         "Entry", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
+        "twin_of",
         # what goes wrong
         "CommandConflict", "DefinitionError", "NothingToRollBack", "RebuildBusy", "RebuildFailed",
         "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",

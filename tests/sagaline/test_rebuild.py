@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -28,6 +27,7 @@ from sagaline import (
 )
 from sagaline.errors import StoreOfAnotherSystem
 from sagaline.read_model import fingerprint
+from sagaline.shadow import Shadow
 from tests.sagaline.bank import (
     Account,
     Balances,
@@ -49,8 +49,6 @@ HOUSE = Path(__file__).parents[2]
 VIEWS = ("balances", "movements", "branches")
 POISON = 13
 LIMIT = 60.0
-REBUILDING = import_module("sagaline.rebuild")
-"""The module: its name in the package is that of the function."""
 
 
 class Stopped(Exception):
@@ -118,8 +116,8 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(REBUILDING, "PAGE", 10)
-    monkeypatch.setattr(REBUILDING, "CHUNK", 4)
+    monkeypatch.setattr("sagaline.folding.PAGE", 10)
+    monkeypatch.setattr("sagaline.folding.CHUNK", 4)
 
 
 @pytest.fixture(autouse=True)
@@ -231,7 +229,7 @@ def die(view, passed, total):
     if passed >= 60:
         os.kill(os.getpid(), signal.SIGKILL)
 
-import_module("sagaline.rebuild").PAGE = 10
+import_module("sagaline.folding").PAGE = 10
 list(rebuild(system, {"SQLALCHEMY_URL": sys.argv[1]}, ["balances"], progress=die))
 """
 
@@ -604,7 +602,7 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
 ) -> None:
     done: list[Rebuilt] = []
     reader = Polling(store.views)
-    swap = REBUILDING._Rebuild._join
+    swap = Shadow._join
 
     def rebuild_while(write: Callable[[], None]) -> None:
         def tell(view: str, passed: int, total: int) -> None:
@@ -616,8 +614,8 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
 
         with monkeypatch.context() as patch:
             # A page is more than what is written while it is folded, or it would never end.
-            patch.setattr(REBUILDING, "PAGE", 60)
-            patch.setattr(REBUILDING._Rebuild, "_join", join)
+            patch.setattr("sagaline.folding.PAGE", 60)
+            patch.setattr(Shadow, "_join", join)
             write()
             for _ in range(2):
                 done.extend(rebuild(system, store.env, ["balances"], progress=tell))
@@ -644,7 +642,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = iter([paid(range(29)), paid(range(29))])
-    read = REBUILDING._Rebuild._read
+    read = Shadow._read
 
     def give_then(self: Any, leader: str, upto: int) -> Any:
         ahead = read(self, leader, upto)
@@ -652,7 +650,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
             give(store.env, commands)
         return ahead
 
-    monkeypatch.setattr(REBUILDING._Rebuild, "_read", give_then)
+    monkeypatch.setattr(Shadow, "_read", give_then)
     assert store.rebuilt("balances")["balances"].rows == 29
     assert next(late, None) is None
     assert {row[2:4] for row in rows_of(store.views, "balances")} == {(9, 5)}
