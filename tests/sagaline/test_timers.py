@@ -200,9 +200,10 @@ def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -
             pass
         before = of_timers(asked(led, turn))
         costs = work(led, before)
-        with led.runner.views.write() as connection:
-            rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(many)]
-            set_timers(connection, "Porter", rows)
+        rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(many)]
+        for start in range(0, many, 10_000):
+            with led.runner.views.write() as connection:
+                set_timers(connection, "Porter", rows[start : start + 10_000])
         if store_url.startswith("postgresql"):
             with outside(store_url) as connection:
                 connection.execute(text("ANALYZE"))
