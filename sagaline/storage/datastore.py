@@ -284,10 +284,9 @@ class Datastore(SQLAlchemyDatastore):
         writing = connection.get_execution_options().get(_WRITE, False)
         if self.dialect == "sqlite":
             sqlite.begin(connection, writing)
-        elif writing:
-            postgres.begin_writing(connection, self.lock_timeout, self.silence_timeout)
         else:
-            postgres.begin(connection)
+            silence = self.silence_timeout if writing else None
+            postgres.begin(connection, self.lock_timeout, silence)
 
     def _returned(self, raw: Any, record: Any) -> None:
         if raw is not None and self.dialect == "sqlite":

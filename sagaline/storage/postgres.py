@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DisconnectionError
 
 LOCK_TIMEOUT = 5.0
-"""Seconds that a write waits for a lock; then it is a storage fault, and tried again."""
+"""Seconds that a transaction waits for a lock; then it is a storage fault, and tried again."""
 
 SILENCE_TIMEOUT = 4.0
 """Seconds that a write may send nothing; then the server ends it, and its locks with it.
@@ -31,27 +31,19 @@ _CLAIMS = 0x5A6A_10C5
 """The advisory lock that those who claim or release semantic locks queue for."""
 
 
-def begin(connection: Connection) -> None:
-    """Begins a transaction that reads.
-
-    By the driver, which commits by itself otherwise: SQLAlchemy's own way takes a journey more.
-    """
-    _begin(connection, "")
-
-
-def begin_writing(connection: Connection, waiting: float, silence: float) -> None:
+def begin(connection: Connection, waiting: float, silence: float | None = None) -> None:
     """Begins a transaction, and bounds how long it waits for locks, and keeps its own in silence.
 
-    A process that is stopped in its transaction, or whose machine is gone, would otherwise hold up
-    everybody else forever. All in one journey to the server.
+    A process that is stopped while it writes, or whose machine is gone, would otherwise hold up
+    everybody else forever. All in one journey to the server, by the driver, which commits by itself
+    otherwise: SQLAlchemy's own way takes a journey more.
     """
-    limits = {"lock_timeout": waiting, "idle_in_transaction_session_timeout": silence}
-    _begin(connection, "".join(f"; SET LOCAL {k} = {int(v * 1000)}" for k, v in limits.items()))
-
-
-def _begin(connection: Connection, more: str) -> None:
+    limits = {"lock_timeout": waiting}
+    if silence is not None:
+        limits["idle_in_transaction_session_timeout"] = silence
+    set_local = "".join(f"; SET LOCAL {k} = {int(v * 1000)}" for k, v in limits.items())
     driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED{more}")
+    driver.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED{set_local}")
 
 
 def refuse_ended(driver: Any, *_: object) -> None:

@@ -38,7 +38,8 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, persistence.PersistenceError):
         return error
     if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return persistence.OperationalError(str(error))
+        said = str(error).partition(" (Background")[0]
+        return persistence.OperationalError(f"All connections of this process are in use: {said}")
     state = str(getattr(getattr(error, "orig", error), "sqlstate", None))
     if state.startswith(_LIMIT):
         return persistence.DataError(_said(error))

@@ -234,6 +234,20 @@ def test_a_writer_does_not_wait_forever_for_a_stopped_one(postgres_store: str) -
         assert recorded(orders, placed())
 
 
+def test_a_reader_does_not_wait_forever_for_a_lock_either(postgres_store: str) -> None:
+    with opened(postgres_store) as datastore:
+        datastore.lock_timeout = 0.1
+        orders = recorder_of(datastore)
+        with (
+            outside(postgres_store) as other,
+            other.execution_options(isolation_level="READ COMMITTED").begin(),
+        ):
+            other.exec_driver_sql("LOCK TABLE orders_events")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                orders.page(0, 10)
+        assert orders.page(0, 10).rows == []
+
+
 def test_a_writer_that_is_stopped_holds_up_nobody_for_long(postgres_store: str) -> None:
     with opened(postgres_store) as datastore, ThreadPoolExecutor(1) as another:
         datastore.silence_timeout = 0.1

@@ -63,12 +63,15 @@ def test_a_write_has_the_lock_before_it_reads(sqlite_store: str) -> None:
             other.exec_driver_sql("ROLLBACK")
 
 
-def test_only_writes_have_a_limit_for_locks(postgres_store: str) -> None:
+def test_transactions_have_limits(postgres_store: str) -> None:
+    silence = "SHOW idle_in_transaction_session_timeout"
     with opened(postgres_store) as datastore:
         with datastore.write() as connection:
             assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+            assert connection.exec_driver_sql(silence).scalar() == "4s"
         with datastore.read() as connection:
-            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "0"
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+            assert connection.exec_driver_sql(silence).scalar() == "0"
             level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
             assert level == "read committed"
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"

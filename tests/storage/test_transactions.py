@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -291,6 +293,18 @@ def test_a_connection_killed_before_it_begins_is_not_noticed(
             assert killed
         recorded(orders, placed())
         assert orders.head() == 2
+
+
+def test_a_full_pool_is_a_storage_fault_and_is_recovered_from(postgres_store: str) -> None:
+    datastore = Datastore(url=postgres_store, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    with closing(datastore), ThreadPoolExecutor(1) as another:
+        orders = recorder_of(datastore)
+        recorded(orders, placed())
+        with datastore.read():
+            refused = another.submit(recorded, orders, placed())
+            with pytest.raises(OperationalError, match=r"connections .* are in use.*0\.1"):
+                refused.result()
+        assert another.submit(recorded, orders, placed()).result()
 
 
 def test_writers_of_one_process_queue(sqlite_store: str) -> None:
