@@ -18,8 +18,9 @@ CHUNK = 500
 
 
 class Folded(NamedTuple):
-    """What came of a page: so many events, and the rows that they have changed."""
+    """What came of a page up to `head`: so many events, and the rows that they have changed."""
 
+    head: int
     events: int
     changes: list[Change]
 
@@ -70,6 +71,11 @@ class Folding:
         self.projector.committed()
         self._checked = 0
 
+    def discard(self) -> None:
+        """No row in memory is to be believed."""
+        self.projector.discard()
+        self._checked = 0
+
     def _refuse_others(self, part: Part) -> None:
         asked = self.projector.model.rows.asked
         if not part.holds(islice(asked, self._checked, None)):
@@ -78,7 +84,7 @@ class Folding:
 
 
 def _messages(leader: str, rows: Sequence[LogRow], mapper: Any) -> list[Message]:
-    """Rows as messages whose events are decoded: a rebuild reads none that it does not want."""
+    """Rows as messages, decoded at once: a page has only events that are wanted."""
     return [
         Message(leader, row.id, row.topic, row.key, row.cause, row.hop or 0, event=event)
         for row, event in zip(rows, map(mapper.to_domain_event, rows), strict=True)

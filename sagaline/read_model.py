@@ -116,17 +116,19 @@ class ReadModel:
         By default the row of the message's key, where the primary key is one column of text,
         integers or UUIDs. A row that is not foreseen is read singly, when it is asked for.
         """
-        return self.keys_named(message.key)
-
-    @classmethod
-    def keys_named(cls, key: str | None) -> tuple[Any, ...]:
-        """The row of a message's key; none where that is no key of the table."""
-        if key is None or cls._key_of is None:
+        key_of = type(self)._key_of
+        if message.key is None or key_of is None:
             return ()
         try:
-            return (cls._key_of(key),)
+            return (key_of(message.key),)
         except ValueError:
             return ()
+
+    @classmethod
+    def is_by_key(cls) -> bool:
+        """Whether it says that each event is for the row of its message's key, and no other."""
+        by_default = cls.keys_of is ReadModel.keys_of and cls._key_of is not None
+        return by_default and cls.cached_rows > 0
 
     @classmethod
     def events(cls) -> tuple[type, ...]:

@@ -13,7 +13,7 @@ from sagaline.shadow import Progress, Rebuilt, Shadow
 from sagaline.storage import Datastore, claim
 from sagaline.swap import swap_back
 from sagaline.system import System
-from sagaline.twin import Alone
+from sagaline.twin import ALONE, Beside
 
 
 def rebuild(
@@ -23,7 +23,7 @@ def rebuild(
     *,
     verify: bool = False,
     progress: Progress | None = None,
-    beside: Alone | None = None,
+    beside: Beside = ALONE,
 ) -> Iterator[Rebuilt]:
     """Builds read tables again, all or those named; with `verify` it compares and swaps nothing.
 
@@ -31,7 +31,7 @@ def rebuild(
     live table is left alone. A rebuild that was killed goes on where it stopped; one that is at
     work is left alone, and `RebuildUnderWay` is raised. Raises `StoreUnusable` where a read table
     has events that its log has not. `beside` is a second process for a part of the work, as
-    `twin_of` makes it.
+    `twin_of` makes it; it ends with this rebuild.
     """
     models = _chosen(system, views)
     environment_ = environment(env)
@@ -41,10 +41,11 @@ def rebuild(
         for each in system.members:
             apps[each.name] = each(env=environment_)
             opened.callback(apps[each.name].close)
+        opened.callback(beside.close)  # before the stores: who closes one last has to tidy it up
+        beside.open(environment_)
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
-            told = progress or _silent
-            yield Shadow(model, datastore, logs, told, verify, beside or Alone()).build()
+            yield Shadow(model, datastore, logs, progress or _silent, verify, beside).build()
 
 
 def roll_back(system: System, env: EnvType | None = None, views: Collection[str] = ()) -> list[str]:

@@ -41,7 +41,7 @@ from sagaline.storage.read_tables import (
     start_over,
 )
 from sagaline.swap import swap_in
-from sagaline.twin import Alone, Task, folds_by_key
+from sagaline.twin import ALONE, Beside, Task
 
 SHARED = 20_000
 """Events that are worth a second process's attention."""
@@ -90,7 +90,7 @@ class Shadow:
         logs: Mapping[str, Application],
         progress: Progress,
         verify: bool,
-        twin: Alone,
+        twin: Beside,
     ) -> None:
         self._model = model
         self._view = model.table.name
@@ -99,7 +99,7 @@ class Shadow:
         self._progress = progress
         self._verify = verify
         self._twin = twin
-        self._beside = Alone()
+        self._beside = ALONE
         self._events = 0
         self._fence = 0
         self._positions: dict[str, int] = {}
@@ -120,6 +120,7 @@ class Shadow:
             # It stood still for longer than its lease, and another one went on with its work.
             raise RebuildUnderWay(view=self._view) from error
         finally:
+            self._beside.close()  # in the midst of a page it is of no more use
             self._leases.release()
 
     def _built(self, started: float) -> Rebuilt:
@@ -166,7 +167,7 @@ class Shadow:
             raise RebuildUnderWay(view=self._view)
 
     def _stand(self) -> None:
-        self._projector.discard()
+        self._folding.discard()
         with self._datastore.read() as connection:
             found = standing(connection, self._name)
         self._fence = found.fence
@@ -191,8 +192,7 @@ class Shadow:
         """Folds a page at a time."""
         goal = self._goal()
         if self._is_shared(goal):
-            self._beside = self._twin
-            self._folding.part = self._twin.leaves
+            self._stand_beside(self._twin)
         for leader in self._logs:
             self._begin_beside(leader, goal[leader])
             while self._positions[leader] < goal[leader]:
@@ -201,8 +201,7 @@ class Shadow:
                 self._keeper.alive()
                 passed = sum(self._positions.values())
                 self._progress(self._view, passed, sum(goal.values()))
-        if self._beside.is_alive:
-            self._go_on_alone()
+        self._stand_beside(ALONE)
         if not self._verify:
             # Before the live follower is made to wait: it takes as long as the table is large.
             with self._datastore.write() as connection:
@@ -210,24 +209,25 @@ class Shadow:
 
     def _is_shared(self, goal: dict[str, int]) -> bool:
         left = sum(goal.values()) - sum(self._positions.values())
-        return self._twin.is_alive and left >= SHARED and folds_by_key(self._model)
+        return self._twin.is_alive and left >= SHARED and self._model.is_by_key()
 
     def _begin_beside(self, leader: str, upto: int) -> None:
         table, topics = self._projector.table.name, self._projector.topics
         after = self._positions[leader]
         self._beside.begin(Task(self._view, table, topics, leader, after, upto))
 
-    def _go_on_alone(self) -> None:
-        """Forgets the rows in memory: from now on there are others that somebody else has made."""
-        self._beside = Alone()
-        self._folding.part = None
-        self._stand()
+    def _stand_beside(self, other: Beside) -> None:
+        """Divides the rows anew; of those that were somebody else's nothing is in memory."""
+        if other is not self._beside:
+            self._beside = other
+            self._folding.part = other.leaves
+            self._stand()
 
     def _take(self, leader: str, rows: list[LogRow], upto: int) -> None:
         """Folds and writes some events; if that fails, each by itself, to know which it was."""
         try:
             self._folding.fold(leader, rows)
-            other = self._beside.folded()
+            other = self._beside.folded(upto)
             with self._datastore.write() as connection:
                 self._write(connection, {leader: upto}, other.changes)
         except PASSED_ON:
@@ -236,7 +236,7 @@ class Shadow:
             if self._beside.is_alive:
                 # Whatever the reason was: this page is read again, and folded by one process.
                 self._beside.close()
-                return self._go_on_alone()
+                return self._stand_beside(ALONE)
             self._stand()
             if not rows:
                 raise

@@ -3,31 +3,34 @@
 import logging
 import os
 import signal
+import sys
 import threading
-from contextlib import ExitStack, suppress
-from multiprocessing import get_context
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection as Pipe
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from eventsourcing.utils import EnvType
+from typing_extensions import override
 
 from sagaline.application import Application
-from sagaline.assembly import environment, views_at
+from sagaline.assembly import views_at
 from sagaline.folding import Folded, Folding
 from sagaline.projector import Projector, copy_of
-from sagaline.read_model import ReadModel
 from sagaline.storage import Datastore, Part
 from sagaline.system import System
 
 log = logging.getLogger(__name__)
 
-PART = Part(frozenset("012345678"))
-"""What the twin folds: half of the keys and a little more, where they are UUIDs or numbers. The
-first process has to write the rows of both."""
+PART = Part(frozenset("01234abcd"))
+"""What the twin folds: of UUIDs nine in sixteen, and of numbers every second. The first process has
+to write the rows of both."""
 
 AHEAD = 8
 """Pages that the twin may have folded and that are not written yet: it keeps all their rows."""
 
+PATIENCE = 60.0
+"""Seconds that a page of the twin's may take. Then it hangs: much longer than the lease lasts."""
 
 GRACE = 1.0
 """Seconds that the twin has to end by itself."""
@@ -44,19 +47,22 @@ class Task(NamedTuple):
     upto: int
 
 
-class Alone:
-    """Nobody beside the process that rebuilds: it folds everything by itself."""
+class Beside:
+    """What stands beside the process that rebuilds: here nothing, so that it folds everything."""
 
     is_alive: bool = False
     leaves: Part | None = None
     """What is left to the first process; None for everything."""
 
+    def open(self, env: Mapping[str, str]) -> None:
+        """Says which stores are meant."""
+
     def begin(self, task: Task) -> None:
         """Says what is to be folded next."""
 
-    def folded(self) -> Folded:
-        """What came of its part of the next page."""
-        return Folded(0, [])
+    def folded(self, head: int) -> Folded:
+        """What came of its part of the next page, which goes up to `head`."""
+        return Folded(head, 0, [])
 
     def written(self) -> None:
         """Says that these are on disk."""
@@ -65,8 +71,11 @@ class Alone:
         """Ends it."""
 
 
-class Twin(Alone):
-    """A process beside the one that rebuilds, which folds the events of most keys.
+ALONE: Final = Beside()
+
+
+class Twin(Beside):
+    """A process beside the one that rebuilds, which folds the events of about half the keys.
 
     It is made by a fork, so it knows the system without being told; therefore it must be made
     before a store is opened or a thread begins. All that is of account is done by the first
@@ -77,72 +86,89 @@ class Twin(Alone):
 
     leaves = PART._replace(rest=True)
 
-    def __init__(self, system: System, env: EnvType | None = None) -> None:
+    def __init__(self, system: System) -> None:
         context = get_context("fork")
         self._pipe, others = context.Pipe()
-        serve = _Serving(system, env, others, self._pipe).run
+        serve = _Serving(system, others, self._pipe).run
         self._process = context.Process(target=serve, name="sagaline-twin", daemon=True)
-        self._process.start()
+        with _interrupts_later():
+            self._process.start()
         others.close()
         self.is_alive = True
 
+    @override
+    def open(self, env: Mapping[str, str]) -> None:
+        self._send(dict(env))
+
+    @override
     def begin(self, task: Task) -> None:
-        """Says what is to be folded next."""
         self._send(task)
 
-    def folded(self) -> Folded:
+    @override
+    def folded(self, head: int) -> Folded:
         """What came of its part of the next page. Raises `TwinFailed`."""
         try:
-            found: Folded | None = self._pipe.recv()
+            found: Folded | None = self._pipe.recv() if self._pipe.poll(PATIENCE) else None
         except (EOFError, OSError) as error:
             raise TwinFailed from error
-        if found is None:
+        if found is None or found.head != head:
             raise TwinFailed
         return found
 
+    @override
     def written(self) -> None:
-        """Says that these are on disk."""
         self._send(None)
 
+    @override
     def close(self) -> None:
-        """Ends it."""
         self.is_alive = False
         self._pipe.close()  # which it notices when it has done its page
         self._process.join(GRACE)
         self._process.kill()
         self._process.join()
 
-    def _send(self, what: Task | None) -> None:
+    def _send(self, what: dict[str, str] | Task | None) -> None:
         with suppress(OSError):  # it is gone: `folded` says so
             self._pipe.send(what)
 
 
 class TwinFailed(Exception):
-    """The twin is gone, or could not do its part."""
+    """The twin is gone, or hangs, or could not do its part."""
 
 
-def twin_of(system: System, env: EnvType | None = None) -> Alone:
+def twin_of(system: System) -> Beside:
     """A second process for `rebuild`, where there is a processor for it and a safe way to make it.
 
-    Make it before stores are opened and threads begun, and close it:
-    ``with closing(twin_of(system, env)) as twin: rebuild(system, env, beside=twin)``. Elsewhere the
-    rebuild is by one process, with the same rows.
+    Make it before stores are opened and threads begun: ``rebuild(system, env, beside=twin_of(
+    system))``. Elsewhere the rebuild is by one process, with the same rows.
     """
-    can_fork = hasattr(os, "fork") and threading.active_count() == 1
-    return Twin(system, env) if can_fork and (os.cpu_count() or 1) > 1 else Alone()
+    # Other systems have fork too, but their own libraries do not bear it.
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        return ALONE
+    if threading.active_count() > 1 or current_process().daemon:
+        return ALONE
+    try:
+        return Twin(system)
+    except OSError:  # no more processes are to be had
+        return ALONE
 
 
-def folds_by_key(model: type[ReadModel]) -> bool:
-    """Whether a read model says that each event is for the row of its message's key."""
-    return model.keys_of is ReadModel.keys_of and bool(model.cached_rows)
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Keeps Ctrl-C waiting until a new process has said what it thinks of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Serving:
     """The twin's own side."""
 
-    def __init__(self, system: System, env: EnvType | None, pipe: Pipe, others: Pipe) -> None:
+    def __init__(self, system: System, pipe: Pipe, others: Pipe) -> None:
         self._system = system
-        self._env = environment(env)
+        self._env: dict[str, str] = {}
         self._pipe = pipe
         self._others = others
         self._opened = ExitStack()
@@ -151,8 +177,10 @@ class _Serving:
 
     def run(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         self._others.close()  # else the end of the first process would not be noticed
         with self._opened, suppress(EOFError, OSError):
+            self._env = self._pipe.recv()
             while True:
                 self._serve(self._pipe.recv())
 
@@ -177,7 +205,7 @@ class _Serving:
         while after < task.upto:
             page = folding.page(task.leader, after, task.upto)
             folding.fold(task.leader, page.rows)
-            self._pipe.send(Folded(len(page.rows), folding.hand_over()))
+            self._pipe.send(Folded(page.head, len(page.rows), folding.hand_over()))
             after, ahead = page.head, ahead + 1
             if ahead == AHEAD or after >= task.upto:
                 for _ in range(ahead):

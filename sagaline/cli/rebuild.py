@@ -53,7 +53,7 @@ def rebuild(
         _tell_rolled_back(roll_back(system, env, views or ()), json)
         return
     leave_in_peace()
-    with closing(twin_of(system, env)) as twin, _progress() as progress:
+    with closing(twin_of(system)) as twin, _progress() as progress:
         chosen = views or ()
         done, failed = _done(
             rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DisconnectionError
 
 LOCK_TIMEOUT = 5.0
-"""Seconds that a transaction waits for a lock; then it is a storage fault, and tried again."""
+"""Seconds that a transaction waits for a lock; then it is a storage fault."""
 
 SILENCE_TIMEOUT = 4.0
 """Seconds that a write may send nothing; then the server ends it, and its locks with it.

@@ -43,8 +43,10 @@ class Part(NamedTuple):
         return [row for row in rows if ((row[_KEY] or "")[-1:] not in signs) is rest]
 
     def holds(self, keys: Iterable[Any]) -> bool:
-        """Whether all these keys of rows in a table are of the part."""
-        found = {_HEX[each.int & 15] if type(each) is UUID else str(each)[-1:] for each in keys}
+        """Whether all these keys of rows in a table are of the part, without a doubt."""
+        found = set(map(_sign_of, keys))
+        if None in found:
+            return False
         return self.signs.isdisjoint(found) if self.rest else self.signs.issuperset(found)
 
 
@@ -57,6 +59,13 @@ class Page(NamedTuple):
 
     rows: list[LogRow]
     head: int
+
+
+def _sign_of(key: object) -> str | None:
+    """How the key of a row ends; None for kinds of which unlike ones may be one key."""
+    if type(key) is UUID:
+        return _HEX[key.int & 15]
+    return str(key)[-1:] if type(key) in (str, int) else None
 
 
 _HEX: Final = "0123456789abcdef"

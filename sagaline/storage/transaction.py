@@ -125,10 +125,10 @@ class Transaction(SQLAlchemyTransaction):
         connection = self.datastore.connected(self.commit)
         try:
             connection.begin()
-        except BaseException:
+        except BaseException as error:
             lost = _is_lost(connection)
             _give_back(connection)
-            if again and lost:
+            if again and lost and isinstance(error, Exception):
                 return self._connected(again=False)
             raise
         return connection

@@ -1,9 +1,10 @@
-"""Rebuilds a read table of the bank with a second process, in small pages.
+"""Rebuilds read tables of the bank with a second process, in small pages.
 
-    python -m tests.sagaline.twinned STORE VIEW [lose | die]
+    python -m tests.sagaline.twinned STORE VIEW[,VIEW] [lose | hang | stray | die | fail]
 
-Prints one JSON object. In the midst of it the second process is killed (`lose`), or the first
-(`die`). A program, as a process is forked only before it has threads.
+Prints one JSON object. In the midst of it the second process is killed (`lose`) or stopped
+(`hang`) or begins at another place (`stray`), or the first is killed (`die`), or the handler of
+`sums` raises (`fail`). A program, as a process is forked only before it has threads.
 """
 
 import json
@@ -20,14 +21,15 @@ from typing_extensions import override
 from sagaline import ReadModel, RebuildFailed, System, project, rebuild
 from sagaline.columns import Uuid
 from sagaline.folding import Folded
-from sagaline.twin import Twin
+from sagaline.twin import Task, Twin
 from tests.sagaline.bank import Account, Bank, account
 
 POISON = 13
-VIEWS = ("sums", "totals")
+SIGNALS = {"lose": signal.SIGKILL, "hang": signal.SIGSTOP, "die": signal.SIGKILL}
+VIEWS = ("sums", "counts", "totals")
 
 metadata = MetaData()
-sums, totals = (
+sums, counts, totals = (
     Table(
         name,
         metadata,
@@ -62,6 +64,12 @@ class Sums(ReadModel):
         del self.rows[event.originator_id]
 
 
+class Counts(Sums):
+    """Another table of the same kind."""
+
+    table = counts
+
+
 class Totals(ReadModel):
     """One row for all accounts, of which the model does not say that it needs it."""
 
@@ -74,42 +82,50 @@ class Totals(ReadModel):
         row["times"] += 1
 
 
-system = System("bank", applications=[Bank], read_models=[Sums, Totals])
+system = System("bank", applications=[Bank], read_models=[Sums, Counts, Totals])
 
 
 class Watched(Twin):
     """A second process of which it is known how many rows it has changed."""
 
     rows = 0
+    strays = False
 
     @override
-    def folded(self) -> Folded:
-        found = super().folded()
+    def begin(self, task: Task) -> None:
+        super().begin(task._replace(after=task.after + 3) if self.strays else task)
+
+    @override
+    def folded(self, head: int) -> Folded:
+        found = super().folded(head)
         self.rows += sum(len(each.columns[0]) for each in found.changes)
         return found
 
 
-def main(store: str, view: str, trouble: str = "") -> None:
+def main(store: str, views: str, trouble: str = "") -> None:
     """Rebuilds, and says how it went."""
     vars(import_module("sagaline.shadow"))["SHARED"] = 1
     vars(import_module("sagaline.folding"))["PAGE"] = 10
+    vars(import_module("sagaline.twin"))["PATIENCE"] = 1.0
     Sums.fails = trouble == "fail"
-    with closing(Watched(system, {"SQLALCHEMY_URL": store})) as twin:
+    said: dict[str, Any] = {}
+    with closing(Watched(system)) as twin:
+        twin.strays = trouble == "stray"
+        process = twin._process.pid
+        assert process is not None
 
         def progress(_: str, passed: int, __: int) -> None:
-            if passed >= 60 and trouble == "lose":
-                twin._process.kill()
-            elif passed >= 60 and trouble == "die":
-                os.kill(os.getpid(), signal.SIGKILL)
+            said["lives"] = twin.is_alive
+            if passed >= 60 and twin.is_alive and trouble in SIGNALS:
+                os.kill(os.getpid() if trouble == "die" else process, SIGNALS[trouble])
 
         env = {"SQLALCHEMY_URL": store}
-        said: dict[str, Any] = {}
         try:
-            (done,) = rebuild(system, env, [view], progress=progress, beside=twin)
-            said.update(events=done.events, rows=done.rows)
+            done = list(rebuild(system, env, views.split(","), progress=progress, beside=twin))
+            said.update(events=[each.events for each in done], rows=[each.rows for each in done])
         except RebuildFailed as error:
             said.update(failed=error.position)
-        print(json.dumps(said | {"twin_rows": twin.rows, "twin_lives": twin.is_alive}))
+        print(json.dumps(said | {"twin_rows": twin.rows}))
 
 
 if __name__ == "__main__":
