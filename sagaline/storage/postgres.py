@@ -46,11 +46,16 @@ def begin(connection: Connection, waiting: float, silence: float | None = None) 
     driver.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED{set_local}")
 
 
-def refuse_ended(driver: Any, *_: object) -> None:
+def refuse_ended(driver: Any, record: Any, _: object) -> None:
     """Raises DisconnectionError for a pooled connection that the server has ended: it is replaced.
 
-    Of the end the server tells, so something has come in; to ask it would be a journey.
+    Of the end the server tells, so something has come in; to ask it would be a journey. A new
+    connection is not looked at: the pool makes one once, and to refuse that one too would be taken
+    for a mistake of the program.
     """
+    if "was_used" not in record.info:  # which the pool empties with every new connection
+        record.info["was_used"] = True
+        return
     if driver.closed:
         raise DisconnectionError
     heard = poll()

@@ -295,6 +295,26 @@ def test_a_connection_killed_before_it_begins_is_not_noticed(
         assert orders.head() == 2
 
 
+def test_connections_killed_one_after_the_other_are_not_noticed(postgres_store: str) -> None:
+    killed: list[int] = []
+
+    def kill(driver: Any, *_: object) -> None:
+        killed.append(driver.info.backend_pid)
+        with outside(postgres_store) as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({killed[-1]}, 5000)")
+
+    with opened(postgres_store) as datastore:
+        orders = recorder_of(datastore)
+        recorded(orders, placed())
+        with datastore.read() as connection:
+            pooled = connection.connection.dbapi_connection
+        event.listen(datastore.engine, "connect", kill, once=True)
+        kill(pooled)
+        recorded(orders, placed())
+        assert len(killed) == 2, "the one in the pool, and the one in its place"
+        assert orders.head() == 2
+
+
 def test_a_full_pool_is_a_storage_fault_and_is_recovered_from(postgres_store: str) -> None:
     datastore = Datastore(url=postgres_store, pool_size=1, max_overflow=0, pool_timeout=0.1)
     with closing(datastore), ThreadPoolExecutor(1) as another:
