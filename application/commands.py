@@ -6,18 +6,19 @@ to those who react; a saga leaves them empty, since it knows the whole order.
 
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from typing_extensions import override
 
 from domain.goods import Quantity, Sku
+from domain.ids import id_beside
 from domain.money import Money
 from domain.order import OrderLine, ShipTo, Terms
 from domain.reservation import ReservedLine
 from sagaline import Command
 
-PLACING: Final = UUID("93e52301-491a-5234-90aa-920a934b61d1")
-"""The namespace of the ids of `PlaceOrder`; changing it would let every order be placed again."""
+PLACING: Final = "place"
+"""From which ids of `PlaceOrder` follow; changing it would let every order be placed again."""
 
 
 class PlaceOrder(Command, key="order_id"):
@@ -37,7 +38,7 @@ class PlaceOrder(Command, key="order_id"):
     def model_post_init(self, context: Any) -> None:
         """Derives the command's id where none was given."""
         if "id" not in self.model_fields_set:
-            self.__dict__["id"] = uuid5(PLACING, str(self.order_id))
+            self.__dict__["id"] = id_beside(self.order_id, PLACING)
 
 
 class CompleteOrder(Command, key="order_id"):

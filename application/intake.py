@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import count
 from typing import Any, BinaryIO, Final, Generic, NamedTuple, NoReturn, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from typing_extensions import override
 
@@ -20,6 +20,7 @@ from application.commands import PlaceOrder, ReceiveStock
 from domain.errors import DomainError
 from domain.money import DIGITS, PLACES, Money
 from domain.order import MAX_LINES, OrderLine, ShipTo, merge, total_of
+from sagaline import new_id
 
 MAX_BYTES: Final = 1024 * 1024
 """Bytes of one line, without its end."""
@@ -165,7 +166,7 @@ def _order(fields: Fields) -> PlaceOrder:
     if not isinstance(currency, str) or currency not in PLACES:
         raise _Refused(f'currency must be a known one such as "USD", not {_shown(currency)}')
     return PlaceOrder(
-        order_id=_order_id(fields) or uuid4(),
+        order_id=_order_id(fields) or new_id(),
         customer_id=_name(fields, "customer_id"),
         lines=_order_lines(fields["lines"], currency),
         payment_method=_payment_method(fields["payment_method"]),

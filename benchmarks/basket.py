@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from sagaline.ids import timed_id
+
 SEED = 20_170_101
 """Everything that is drawn by chance is drawn the same way each time."""
+
+MOST_ORDERS = 100_000
+"""Orders that have one seed, at most."""
 
 DECLINED = 0.10
 UNDELIVERABLE = 0.05
@@ -47,6 +52,21 @@ class Basket:
             "payment_method": self.payment_method,
             "ship_to": {"country": self.country, "postcode": "45202"},
         }
+
+
+class OrderIds:
+    """Ids as `python -m application place` gives them to orders: the time first, then chance.
+
+    The orders of one seed come a millisecond apart, and before those of all later seeds.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(f"ids of {seed}")
+        self._time = seed * MOST_ORDERS
+
+    def __next__(self) -> str:
+        self._time += 1
+        return str(timed_id(self._time, self._random.getrandbits(128)))
 
 
 def stock_for(baskets: Iterable[Basket]) -> dict[str, int]:

@@ -9,12 +9,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from importlib.resources import files
 from random import Random
 from typing import Any
-from uuid import UUID
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.basket import SEED, Basket, Line, country, payment_method, stock_for
+from benchmarks.basket import SEED, Basket, Line, OrderIds, country, payment_method, stock_for
 
 CENT = Decimal("0.01")
 
@@ -45,7 +44,8 @@ def load(count: int, seed: int = SEED) -> Baskets:
     for row in sold.to_pylist():
         grouped.setdefault(row["basket_id"], []).append(row)
     random = Random(seed)
-    baskets = [_basket(random, rows) for rows in grouped.values()]
+    ids = OrderIds(seed)
+    baskets = [_basket(random, next(ids), rows) for rows in grouped.values()]
     return Baskets(baskets, seen.num_rows - sold.num_rows)
 
 
@@ -64,14 +64,14 @@ def _sold_for_a_cent(table: Any) -> Any:
     return pc.greater_equal(table["sales_value"], pc.multiply(table["quantity"], 0.005))
 
 
-def _basket(random: Random, rows: list[dict[str, Any]]) -> Basket:
+def _basket(random: Random, order_id: str, rows: list[dict[str, Any]]) -> Basket:
     sums: dict[int, tuple[int, Decimal]] = {}
     for row in rows:
         quantity, value = sums.get(row["product_id"], (0, Decimal(0)))
         worth = Decimal(str(row["sales_value"]))
         sums[row["product_id"]] = (quantity + row["quantity"], value + worth)
     return Basket(
-        str(UUID(int=random.getrandbits(128), version=4)),
+        order_id,
         str(rows[0]["household_id"]),
         tuple(_line(product, *each) for product, each in sums.items()),
         payment_method(random),

@@ -77,7 +77,7 @@ def grow(store: str, events: int) -> int:
         # Not the seed of the orders: ids and masks of one sequence would make the same ids twice.
         random = Random("copies")
         for number in range(1, copies + 1):
-            copy = _Copy(number, random.getrandbits(128) & ~_KIND_BITS, logs)
+            copy = _Copy(number, random.getrandbits(80) & ~_KIND_BITS, logs)
             for log in logs.values():
                 _insert(connection, log.table, (copy.event(log, row) for row in log.rows))
             _insert(connection, "commands", (copy.command(row) for row in given))
@@ -109,7 +109,7 @@ class _Log:
 
 
 class _Copy:
-    """All orders once more; `mask` are the bits in which their ids are others."""
+    """All orders once more, later; `mask` are the bits in which their ids are others by chance."""
 
     def __init__(self, number: int, mask: int, logs: Mapping[str, _Log]) -> None:
         self._number = number
@@ -155,7 +155,8 @@ class _Copy:
         return known
 
     def _id(self, original: bytes) -> bytes:
-        return (int.from_bytes(original, "big") ^ self._mask).to_bytes(16, "big")
+        later = int.from_bytes(original, "big") + (self._number * ORIGINALS << 80)
+        return (later ^ self._mask).to_bytes(16, "big")
 
 
 def _is_of_stock(row: Row) -> bool:

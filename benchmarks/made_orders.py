@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from random import Random
-from uuid import UUID
 
 from application.intake import MAX_QUANTITY
-from benchmarks.basket import SEED, Basket, Line, country, payment_method
+from benchmarks.basket import SEED, Basket, Line, OrderIds, country, payment_method
 
 LINES = 3
 ARTICLES = 1_000
@@ -16,8 +15,8 @@ MOST = 3
 
 def made_orders(count: int, seed: int = SEED) -> list[Basket]:
     """So many orders; the first of them are the same however many are asked for."""
-    random = Random(seed)
-    return [_order(random) for _ in range(count)]
+    random, ids = Random(seed), OrderIds(seed)
+    return [_order(random, next(ids)) for _ in range(count)]
 
 
 def articles() -> dict[str, int]:
@@ -27,18 +26,18 @@ def articles() -> dict[str, int]:
 
 def each_article(seed: int) -> list[Basket]:
     """As few orders as have each article in them."""
-    random = Random(seed)
+    random, ids = Random(seed), OrderIds(seed)
     some = [range(ARTICLES)[start : start + LINES] for start in range(0, ARTICLES, LINES)]
-    return [_of(random, each) for each in some]
+    return [_of(random, next(ids), each) for each in some]
 
 
-def _order(random: Random) -> Basket:
-    return _of(random, random.sample(range(ARTICLES), LINES))
+def _order(random: Random, order_id: str) -> Basket:
+    return _of(random, order_id, random.sample(range(ARTICLES), LINES))
 
 
-def _of(random: Random, chosen: Iterable[int]) -> Basket:
+def _of(random: Random, order_id: str, chosen: Iterable[int]) -> Basket:
     return Basket(
-        str(UUID(int=random.getrandbits(128), version=4)),
+        order_id,
         str(random.randrange(CUSTOMERS)),
         tuple(_line(random, article) for article in chosen),
         payment_method(random),

@@ -6,12 +6,13 @@ from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Self, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import Aggregate, BaseAggregate, CanMutateAggregate, event
 from typing_extensions import override
 
 from domain.errors import PaymentNotCaptured, PaymentNotPending
+from domain.ids import id_beside
 from domain.money import Money
 from domain.names import REMEMBERED_IDS
 from domain.order import ShipTo
@@ -127,7 +128,7 @@ class Payment(Aggregate):
     @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
         """The id of the payment for this order."""
-        return uuid5(order_id, "payment")
+        return id_beside(order_id, "payment")
 
     id_of = create_id
 

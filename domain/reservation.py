@@ -7,7 +7,7 @@ from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import Aggregate, event
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from domain.errors import EmptyReservation, ReservationClosed
 from domain.goods import Quantity, Sku
+from domain.ids import id_beside
 from domain.names import REMEMBERED_IDS
 from domain.order import Terms
 
@@ -89,7 +90,7 @@ class Reservation(Aggregate):
     @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
         """The id of the reservation for this order."""
-        return uuid5(order_id, "reservation")
+        return id_beside(order_id, "reservation")
 
     id_of = create_id
 

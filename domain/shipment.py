@@ -6,11 +6,12 @@ from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 from typing_extensions import override
 
+from domain.ids import id_beside
 from domain.names import REMEMBERED_IDS
 
 
@@ -59,7 +60,7 @@ class Shipment(Aggregate):
     @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
         """The id of the shipment for this order."""
-        return uuid5(order_id, "shipment")
+        return id_beside(order_id, "shipment")
 
     id_of = create_id
 

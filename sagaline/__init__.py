@@ -18,6 +18,7 @@ from sagaline.errors import (
 )
 from sagaline.faults import CommandFaulted
 from sagaline.handlers import handles
+from sagaline.ids import new_id
 from sagaline.journal import Journal
 from sagaline.message import Message
 from sagaline.progress import State
@@ -88,6 +89,7 @@ __all__ = [
     "hours",
     "locks",
     "minutes",
+    "new_id",
     "on_compensated",
     "on_completed",
     "project",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sagaline.ids import random_id
+from sagaline.ids import new_id
 
 
 class Command(BaseModel):
@@ -23,7 +23,7 @@ class Command(BaseModel):
 
     key_field: ClassVar[str | None] = None
 
-    id: UUID = Field(default_factory=random_id)
+    id: UUID = Field(default_factory=new_id)
 
     def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

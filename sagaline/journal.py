@@ -32,7 +32,15 @@ _AFTER = {
 @lru_cache(65_536)
 def journal_id(saga: str, key: str) -> UUID:
     """The stream of the instance of `saga` for one business transaction."""
-    return named_id(NAMESPACE_URL, f"saga:{saga}:{key}")
+    return named_id(_namespace_of(key), f"saga:{saga}:{key}")
+
+
+def _namespace_of(key: str) -> UUID:
+    """The key itself where it is a UUID, so that the streams lie in the order of the keys."""
+    try:
+        return UUID(key)
+    except ValueError:
+        return NAMESPACE_URL
 
 
 class Journal(Aggregate):

@@ -7,7 +7,6 @@ needs from further away is carried to it by the events between. No class here kn
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid5
 
 from eventsourcing.utils import EnvType
 from typing_extensions import override
@@ -26,6 +25,7 @@ from application.commands import (
 )
 from application.ports import Carrier, PaymentGateway
 from application.settings import Settings
+from domain.ids import id_beside
 from domain.order import Order, Terms
 from domain.payment import (
     Payment,
@@ -210,7 +210,7 @@ class Payments(payments.Payments):
     def _undo(self, command: Asked, because: str, after: timedelta) -> None:
         """Takes the payment back when its time is up: then its outcome is settled by key."""
         undo = RefundPayment(
-            id=uuid5(Payment.id_of(command.order_id), f"{STEP}:undo"),
+            id=id_beside(Payment.id_of(command.order_id), f"{STEP}:undo"),
             order_id=command.order_id,
             amount=command.amount,
             because=because,

@@ -25,8 +25,8 @@ def test_the_public_names_are_these() -> None:
         "on_completed", "project", "reacts_to", "step",
         "COMPENSATABLE", "Kind", "NO_EFFECT", "PIVOT", "RETRIABLE",
         "CancelTimer", "Retry", "SetTimer", "hours", "minutes", "seconds",
-        # the columns of read tables
-        "Amount", "Moment", "Uuid",
+        # the columns of read tables, and ids
+        "Amount", "Moment", "Uuid", "new_id",
         # running, and looking
         "Entry", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "twin_of",
