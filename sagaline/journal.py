@@ -8,7 +8,7 @@ under the command's own topic: the participants that follow the log find it ther
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any, Self
-from uuid import NAMESPACE_URL, UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 from eventsourcing.utils import construct_topic, get_topic
@@ -32,15 +32,11 @@ _AFTER = {
 @lru_cache(65_536)
 def journal_id(saga: str, key: str) -> UUID:
     """The stream of the instance of `saga` for one business transaction."""
-    return named_id(_namespace_of(key), f"saga:{saga}:{key}")
-
-
-def _namespace_of(key: str) -> UUID:
-    """The key itself where it is a UUID, so that the streams lie in the order of the keys."""
+    name = f"saga:{saga}:{key}"
     try:
-        return UUID(key)
+        return named_id(UUID(key), name)  # so that the streams lie in the order of the keys
     except ValueError:
-        return NAMESPACE_URL
+        return uuid5(NAMESPACE_URL, name)
 
 
 class Journal(Aggregate):

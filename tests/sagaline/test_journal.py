@@ -66,6 +66,9 @@ def test_an_instance_is_found_by_its_saga_and_its_key() -> None:
     assert ada == UUID("9e2deb79-f2c8-59cd-8653-2438f6b962ff")
     assert given(BookTrip, WANTED).journal.id == ada
     assert len({ada, journal_id("BookTrip", "Bob"), journal_id("Other", "Ada")}) == 3
+    trip = "019363a4-6c00-7aaa-8aaa-aaaaaaaaaaaa"
+    assert journal_id("BookTrip", trip) == UUID("019363a4-6c00-8cf1-85ed-54cc4c5146f5")
+    assert journal_id("BookTrip", trip) != journal_id("BookTrip", trip.upper())
 
 
 def test_the_stream_begins_with_what_started_it_and_with_the_plan() -> None:

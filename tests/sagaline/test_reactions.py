@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.domain import Aggregate, event
@@ -29,6 +29,7 @@ from sagaline import (
     step,
 )
 from sagaline.diagram import system_diagram
+from sagaline.ids import named_id
 from sagaline.storage.dead_letters import all_letters
 from sagaline.timeline import timeline
 
@@ -228,7 +229,7 @@ def test_an_event_that_asks_for_nothing_is_passed(opened: Open) -> None:
 
 def test_the_command_of_an_event_has_an_id_that_follows_from_it(opened: Open) -> None:
     meal_id = opened.order("soup")
-    assert stove.asked == [uuid5(meal_id, "hear_order:1")]
+    assert stove.asked == [named_id(meal_id, "hear_order:1")]
 
 
 def test_a_port_that_fails_is_asked_again_later_with_the_same_id(opened: Open) -> None:
@@ -242,7 +243,7 @@ def test_a_port_that_fails_is_asked_again_later_with_the_same_id(opened: Open) -
     assert "Dish.Cooked" not in opened.names(meal_id), "the pause grows"
     opened.wait(seconds(1))
     assert opened.names(meal_id)[-2:] == ["Dish.Cooked", "Meal.Eaten"]
-    assert stove.asked == [uuid5(meal_id, "hear_order:1")] * 3
+    assert stove.asked == [named_id(meal_id, "hear_order:1")] * 3
     assert opened.letters() == []
 
 
