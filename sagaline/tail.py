@@ -98,9 +98,13 @@ class Tail:
         self._messages.extend(messages)
         self.head = head
         if len(self._messages) > WINDOW:
-            dropped = self._messages[: -WINDOW // 2]
-            self._messages = self._messages[-WINDOW // 2 :]
-            self._start = dropped[-1].id
+            self._keep(max(WINDOW // 2, len(messages)))  # what is new has been read by nobody
+
+    def _keep(self, count: int) -> None:
+        dropped = len(self._messages) - count
+        if dropped > 0:
+            self._start = self._messages[dropped - 1].id
+            del self._messages[:dropped]
 
 
 def message_of(application: str, row: LogRow, mapper: Any) -> Message:

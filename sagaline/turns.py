@@ -84,8 +84,7 @@ class Turns:
         busy = self._step([each for each in held if each.name in self._assembly.apps])
         views = [each for each in held if each.name not in self._assembly.apps]
         if not busy or self._are_due(views):
-            moved |= self._step(views)
-            self._viewed = time.monotonic()
+            moved |= self._step_views(views)
         moved |= busy
         if not moved or time.monotonic() - self._looked > OFTEN:
             moved |= self._fire(held)
@@ -133,6 +132,15 @@ class Turns:
             self._leases[follower.datastore].worked(follower.name, time.monotonic() - began)
             if follower.unsaved > UNSAVED:
                 self._guarded(follower.name, follower.save)
+        return moved
+
+    def _step_views(self, views: list[Follower]) -> bool:
+        """Lets read models come close to the heads: what they read now is still in memory."""
+        moved = self._step(views)
+        while far := [each for each in views if each.behind >= VIEW_BATCH]:
+            if not self._step(far):
+                break
+        self._viewed = time.monotonic()
         return moved
 
     def _are_due(self, views: list[Follower]) -> bool:

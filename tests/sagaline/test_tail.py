@@ -111,7 +111,7 @@ def test_a_filtered_batch_says_how_far_it_reaches(store_url: str) -> None:
 def test_a_long_log_is_read_page_by_page_and_kept_in_part(
     sqlite_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.tail.WINDOW", 1_500)
+    monkeypatch.setattr("sagaline.tail.WINDOW", 1_200)
     with hands(sqlite_store) as led:
         led.open()
         added(led, 2_499)
@@ -121,7 +121,20 @@ def test_a_long_log_is_read_page_by_page_and_kept_in_part(
             pages.append((tail.head, tail.complete))
         assert pages == [(PAGE, False), (2 * PAGE, False), (2_500, True)]
         # Whether a part is in memory or not, what is read is the same.
-        assert ids(tail, 0, 10_000) + ids(tail, 1_250, 10_000) == list(range(1, 2_501))
+        assert ids(tail, 0, 10_000) + ids(tail, 1_900, 10_000) == list(range(1, 2_501))
+
+
+def test_what_is_new_is_kept_for_those_who_have_yet_to_read_it(
+    sqlite_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.tail.WINDOW", 10)
+    with hands(sqlite_store) as led:
+        led.open()
+        added(led, 99)
+        tail = tail_of(led)
+        tail.refresh()
+        monkeypatch.setattr(led.runner.get(Desk).recorder, "page", None)  # nobody reads again
+        assert ids(tail, 0, 1_000) == list(range(1, 101))
 
 
 def test_an_event_is_decoded_when_it_is_looked_at(store_url: str) -> None:
