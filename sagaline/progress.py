@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from sagaline.codec import Heard
+from sagaline.codec import HeardLater, Later
 
 
 class State(Enum):
@@ -87,7 +87,7 @@ class Answer:
     undo: bool
     outcome: Outcome
     reason: str
-    event: Heard | None
+    event: HeardLater | None = Later()
 
 
 @dataclass

@@ -9,7 +9,7 @@ compared, each time.
 """
 
 from sagaline.codec.event_codec import MAX_STATE, codec_for
-from sagaline.codec.heard import Heard, dump, load
+from sagaline.codec.heard import Heard, HeardLater, Later, dump, load
 from sagaline.codec.mapper import TypedMapper
 from sagaline.codec.snapshot import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
@@ -17,6 +17,8 @@ from sagaline.codec.topics import loaded_class, unknown_topics
 __all__ = (
     "MAX_STATE",
     "Heard",
+    "HeardLater",
+    "Later",
     "TypedMapper",
     "codec_for",
     "dump",

@@ -54,7 +54,16 @@ from domain.payment import Payment
 from domain.reservation import Reservation, ReservedLine
 from domain.shipment import Shipment
 from domain.stock import Stock
-from sagaline.codec import MAX_STATE, Heard, TypedMapper, dump, load, loaded_class
+from sagaline.codec import (
+    MAX_STATE,
+    Heard,
+    HeardLater,
+    Later,
+    TypedMapper,
+    dump,
+    load,
+    loaded_class,
+)
 from sagaline.commands import Command
 from sagaline.errors import NotStorable, UnknownTopic, Unreadable
 
@@ -665,6 +674,54 @@ def test_an_unknown_event_inside_an_event_is_unknown() -> None:
     tree = dump(captured()) | {"topic": "domain.payment:Payment.Forged"}
     with pytest.raises(UnknownTopic):
         load(tree)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    step: str
+    event: HeardLater | None = Later()
+
+
+class Recalled(DomainEvent):
+    answer: Remembered
+
+
+def test_an_event_that_is_heard_later_is_read_when_it_is_asked_for() -> None:
+    recalled = happened(Recalled, answer=Remembered("pay", captured()))
+    read = again(recalled)
+    assert type(vars(read.answer)["event"]) is dict
+    assert type(read.answer.event) is Payment.Captured
+    assert read.answer.event is read.answer.event
+    assert shape(read) == shape(recalled)
+    assert read.answer == recalled.answer
+    assert again(happened(Recalled, answer=Remembered("pay", None))).answer.event is None
+
+
+def test_what_was_never_asked_for_is_written_again_as_it_was() -> None:
+    stored_first = mapper.to_stored_event(happened(Recalled, answer=Remembered("pay", captured())))
+    read: Any = mapper.to_domain_event(stored_first)
+    assert mapper.to_stored_event(read).state == stored_first.state
+
+
+def test_an_event_that_is_heard_later_and_cannot_be_read_says_so_when_asked() -> None:
+    written = mapper.to_stored_event(happened(Recalled, answer=Remembered("pay", captured())))
+    broken = written.state.replace(b'"amount":"9.99"', b'"amount":"much"')
+    read: Any = mapper.to_domain_event(stored(written.topic, broken))
+    for _ in range(2):
+        with pytest.raises(Unreadable, match=r"Payment\.Captured .* is unreadable: amount"):
+            _ = read.answer.event
+    shapeless = written.state.replace(b'"originator_version":1', b'"originator_version":"1"')
+    with pytest.raises(Unreadable, match="an event has a topic"):
+        mapper.to_domain_event(stored(written.topic, shapeless))
+
+
+def test_an_event_that_is_heard_later_cannot_name_a_module_to_run(evil: str) -> None:
+    written = mapper.to_stored_event(happened(Recalled, answer=Remembered("pay", captured())))
+    forged = written.state.replace(b"domain.payment:Payment.Captured", f"{evil}:E".encode())
+    read: Any = mapper.to_domain_event(stored(written.topic, forged))
+    with pytest.raises(UnknownTopic, match=evil):
+        _ = read.answer.event
+    assert evil not in sys.modules
 
 
 # Topics
