@@ -12,7 +12,7 @@ class Sizes:
     warm_up: int = 20
     """Orders that go first and do not count."""
 
-    share_out: int = 1_000
+    share_out: int = 4_000
     """Orders that go first where several workers share out what there is to do, by its weight."""
 
     orders: int = 4_000
