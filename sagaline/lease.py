@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 
-from sagaline.share import Loads, load_of, share
+from sagaline.share import NOBODY, Leaders, Loads, load_of, share
 from sagaline.storage import Datastore
 from sagaline.storage.leases import (
     appear,
@@ -48,8 +48,11 @@ class Leases:
     its own share from that, takes it where it is free, and gives back what is another's.
     """
 
-    def __init__(self, datastore: Datastore, names: Collection[str]) -> None:
+    def __init__(
+        self, datastore: Datastore, names: Collection[str], leaders: Leaders = NOBODY
+    ) -> None:
         self.datastore = datastore
+        self._leaders = leaders
         self._loads = dict.fromkeys(names, 0.0)
         self._worked: defaultdict[str, float] = defaultdict(float)
         self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -106,7 +109,8 @@ class Leases:
         """The followers that it should lead, among those that live."""
         dead = self._dead(alive)
         wanted = {owner: loads for owner, loads in alive.items() if owner not in dead}
-        return {name for name, owner in share(wanted, held_by).items() if owner == self.owner}
+        shares = share(wanted, held_by, self._leaders)
+        return {name for name, owner in shares.items() if owner == self.owner}
 
     def _dead(self, owners: Collection[str]) -> set[str]:
         return {each for each in owners if self._is_dead(each)}

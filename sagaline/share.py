@@ -1,17 +1,27 @@
 """Who should lead which follower, so that each runner has as much work as any other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 Loads = Mapping[str, Mapping[str, float]]
 """By runner: the followers that it would lead, and the load of those that it leads or has led: how
 many seconds of each second they took."""
 
+Leaders = Mapping[str, Collection[str]]
+"""Whose logs each follower reads."""
+
+NOBODY: Leaders = MappingProxyType({})
+
 LEAST = 0.01
 """The load of a follower that has had no work: so the idle are shared out by their number."""
 
+READING = 0.3
+"""What it takes to read a log, as a part of what it takes to write it. Who leads the writer has the
+events in memory; else they are read and decoded, once for all followers that a runner leads."""
+
 UNEVEN = 0.25
-"""The part of its load that a runner must have more than another one, before it gives to it: a
+"""The part of its work that a runner must have more than another one, before it gives to it: a
 follower that moves reads anew."""
 
 
@@ -20,29 +30,69 @@ class _Move(NamedTuple):
 
     relief: float
     follower: str
+    by: str
     to: str
 
 
-def share(wanted: Loads, held: Mapping[str, str]) -> dict[str, str]:
+def share(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -> dict[str, str]:
     """The runner that should lead each follower; `held` says who does so now.
 
     The answer follows from these alone, so that all runners find the same. Who leads a follower
     keeps it, unless the move makes a difference.
     """
-    loads = {name: _load(name, wanted, held) for name in set().union(*wanted.values())}
-    sums = dict.fromkeys(sorted(wanted), 0.0)
-    shares: dict[str, str] = {}
-    for name in sorted(loads, key=lambda each: (held.get(each) not in wanted, -loads[each], each)):
-        able = [owner for owner in sums if name in wanted[owner]]
-        owner = held.get(name, "")
-        shares[name] = owner if owner in able else min(able, key=lambda each: sums[each])
-        sums[shares[name]] += loads[name]
-    while moves := list(_moves(wanted, shares, loads, sums)):
-        best = max(moves)
-        sums[shares[best.follower]] -= loads[best.follower]
-        sums[best.to] += loads[best.follower]
-        shares[best.follower] = best.to
-    return shares
+    loads = {name: _load(name, wanted, held) for name in sorted(set().union(*wanted.values()))}
+    plan = _Plan(loads, leaders, wanted)
+    for name in sorted(loads, key=lambda each: (held.get(each) not in wanted, -loads[each])):
+        plan.place(name, held.get(name, ""))
+    plan.even_out()
+    return plan.shares()
+
+
+class _Plan:
+    """Which follower each runner has, and how much work that is."""
+
+    def __init__(self, loads: Mapping[str, float], leaders: Leaders, wanted: Loads) -> None:
+        self._loads = loads
+        self._leaders = leaders
+        self._wanted = wanted
+        self._parts: dict[str, frozenset[str]] = dict.fromkeys(sorted(wanted), frozenset())
+
+    def place(self, name: str, owner: str) -> None:
+        """Gives a follower to its owner, or to whom it leaves with the least work."""
+        able = [each for each in self._parts if name in self._wanted[each]]
+        if owner not in able:
+            owner = min(able, key=lambda each: self._work(self._parts[each] | {name}))
+        self._parts[owner] |= {name}
+
+    def even_out(self) -> None:
+        """Moves followers, each time the one that relieves most, while it is too uneven."""
+        while moves := list(self._moves()):
+            best = max(moves)
+            self._parts[best.by] -= {best.follower}
+            self._parts[best.to] |= {best.follower}
+
+    def shares(self) -> dict[str, str]:
+        """The runner of each follower."""
+        return {name: owner for owner, part in self._parts.items() for name in part}
+
+    def _moves(self) -> Iterator[_Move]:
+        work = {owner: self._work(part) for owner, part in self._parts.items()}
+        for owner, part in self._parts.items():
+            for other in self._parts:
+                if work[owner] - work[other] <= UNEVEN * work[owner]:
+                    continue
+                for name in part & self._wanted[other].keys():
+                    left, right = part - {name}, self._parts[other] | {name}
+                    relief = work[owner] - max(self._work(left), self._work(right))
+                    if relief > LEAST / 2:
+                        yield _Move(relief, name, owner, other)
+
+    def _work(self, part: frozenset[str]) -> float:
+        """Of these followers, and of reading what others write."""
+        read = set().union(*(self._leaders.get(each, ()) for each in part)) - part
+        return sum(self._loads[each] for each in sorted(part)) + READING * sum(
+            self._loads.get(each, 0.0) for each in sorted(read)
+        )
 
 
 def _load(name: str, wanted: Loads, held: Mapping[str, str]) -> float:
@@ -54,18 +104,3 @@ def _load(name: str, wanted: Loads, held: Mapping[str, str]) -> float:
 def load_of(name: str, wanted: Loads) -> float:
     """The load of a follower by whoever had the most work with it."""
     return max(each.get(name, 0.0) for each in wanted.values())
-
-
-def _moves(
-    wanted: Loads,
-    shares: Mapping[str, str],
-    loads: Mapping[str, float],
-    sums: Mapping[str, float],
-) -> Iterator[_Move]:
-    """The moves that make it more even, between those where it is too uneven."""
-    for name, owner in shares.items():
-        for other in sums:
-            if name in wanted[other] and sums[owner] - sums[other] > UNEVEN * sums[owner]:
-                most = max(sums[owner] - loads[name], sums[other] + loads[name])
-                if most < sums[owner] - LEAST / 2:
-                    yield _Move(sums[owner] - most, name, other)

@@ -240,7 +240,8 @@ def _leases(assembly: Assembly) -> dict[Datastore, Leases]:
     held: dict[Datastore, list[str]] = {}
     for follower in assembly.followers:
         held.setdefault(follower.datastore, []).append(follower.name)
-    return {datastore: Leases(datastore, names) for datastore, names in held.items()}
+    leaders = assembly.system.leaders_of
+    return {datastore: Leases(datastore, names, leaders) for datastore, names in held.items()}
 
 
 def _listeners(assembly: Assembly, wake: Event, resting: Event) -> dict[Datastore, Listener]:

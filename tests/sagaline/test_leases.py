@@ -150,6 +150,27 @@ def test_the_heaviest_of_what_nobody_leads_is_given_first() -> None:
     assert share(wanted, {"x": "a", "y": "dead", "z": "dead"}) == {"x": "a", "y": "b", "z": "b"}
 
 
+def test_who_reads_a_log_anyway_leads_its_other_readers_too() -> None:
+    loads = {"saga": 0.3, "stock": 0.2, "cards": 0.1, "list": 0.1, "detail": 0.1, "sales": 0.1}
+    wanted = {"busy": loads, "new": idle(loads)}
+    contexts = ("stock", "cards")
+    leaders = {"saga": contexts, **dict.fromkeys(contexts, ("saga",))}
+    leaders |= dict.fromkeys(["list", "detail", "sales"], ("saga", *contexts))
+    shares = share(wanted, dict.fromkeys(loads, "busy"), leaders)
+    assert shares["list"] == shares["detail"] == shares["sales"] != shares["saga"]
+    assert share(wanted, shares, leaders) == shares
+
+
+def test_to_read_a_log_that_another_runner_writes_is_work() -> None:
+    loads = {"desk": 0.3, "list": 0.2, "till": 0.4}
+    wanted = {"a": loads, "b": loads}
+    held = {"desk": "a", "list": "a", "till": "b"}
+    assert share(wanted, held) == held
+    assert share(wanted, held, {"list": ["desk"]}) == held
+    assert share(wanted, {**held, "list": "b"}) == held
+    assert share(wanted, held, {"list": ["till"], "desk": ["till"]}) == {**held, "list": "b"}
+
+
 def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
