@@ -1,5 +1,6 @@
 """Ids that follow from another one's."""
 
+from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -7,6 +8,7 @@ _SAME: Final = ((1 << 48) - 1) << 80
 _VERSION: Final = 0xF << 76
 
 
+@lru_cache(16_384)  # the same few ids of an order are asked for at each of its steps
 def id_beside(id_: UUID, what: str) -> UUID:
     """The id of what there is one of for each `id_`: the same whenever it is asked for.
 

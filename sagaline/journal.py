@@ -14,7 +14,7 @@ from eventsourcing.domain import Aggregate
 from eventsourcing.utils import construct_topic, get_topic
 from typing_extensions import override
 
-from sagaline.codec import Heard
+from sagaline.codec import Heard, HeardLater, Later
 from sagaline.commands import Command
 from sagaline.ids import named_id
 from sagaline.progress import Action, Answer, Outcome, Progress, Role, State, Status
@@ -47,7 +47,11 @@ class Journal(Aggregate):
         key: str
         fingerprint: str
         plan: tuple[str, ...]
-        event: Heard
+        event: HeardLater = Later()
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.begin(self.fingerprint, self.plan, self.event)
 
     class Awaited(Aggregate.Created):
         """An answer came before the event that starts the instance; it is kept until then."""
@@ -62,7 +66,7 @@ class Journal(Aggregate):
         key: str
         fingerprint: str
         plan: tuple[str, ...]
-        event: Heard
+        event: HeardLater = Later()
 
         @override
         def apply(self, journal: "Journal") -> None:
@@ -184,14 +188,7 @@ class Journal(Aggregate):
             journal.heed(self.answer)
             journal.state = self.state
 
-    def __init__(
-        self,
-        saga: str,
-        key: str,
-        fingerprint: str = "",
-        plan: tuple[str, ...] = (),
-        event: Any = None,
-    ) -> None:
+    def __init__(self, saga: str, key: str) -> None:
         self.saga = saga
         self.key = key
         self.state = State.RUNNING
@@ -207,8 +204,6 @@ class Journal(Aggregate):
         self.locks: tuple[str, ...] = ()
         self.fingerprint = ""
         self.plan: tuple[str, ...] = ()
-        if event is not None:
-            self.begin(fingerprint, plan, event)
 
     @classmethod
     def start(cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str]) -> Self:
