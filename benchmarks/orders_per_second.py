@@ -1,7 +1,7 @@
 """Orders a second, from the first one handed in until every order and every read table is done.
 
-Sagaline keeps all read tables of the contract, the baseline one; see `benchmarks.upstream`. On
-PostgreSQL two workers lead it, one for each core: the baseline cannot be run twice.
+Sagaline keeps all read tables of the contract, the baseline one; see `benchmarks.upstream`. Two
+workers lead it, one for each core: the baseline cannot be run twice.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,7 @@ from benchmarks.workload import Workload
 
 OURS = "Sagaline"
 UNIT = "orders/s"
-WORKERS = {SQLITE: 1, POSTGRESQL: 2}
-"""SQLite has one writer at a time, so a second worker gains little there."""
+WORKERS = 2
 
 ASKED = {SQLITE: Asked("ratio >= 20"), POSTGRESQL: Asked("ratio >= 30")}
 
@@ -68,13 +67,12 @@ def baskets_per_second(laboratory: Laboratory) -> Iterator[Figure]:
     )
 
 
-def ours(
-    laboratory: Laboratory, kind: str, workload: Workload, workers: int | None = None
-) -> float:
-    """Orders a second of the shop, on a new store."""
-    workers = workers or WORKERS[kind]
-    if workers > 1:
-        workload = workload.after(laboratory.sizes.share_out)
+def ours(laboratory: Laboratory, kind: str, workload: Workload, workers: int = WORKERS) -> float:
+    """Orders a second of the shop, on a new store.
+
+    Orders go first by which the workers find out who should lead what.
+    """
+    workload = workload.after(laboratory.sizes.share_out)
     with laboratory.store(kind) as store:
         shop = Shop(store)
         shop.receive(workload.stock)

@@ -13,7 +13,7 @@ class Sizes:
     """Orders that go first and do not count."""
 
     share_out: int = 4_000
-    """Orders that go first where several workers share out what there is to do, by its weight."""
+    """Orders of ours that go first: workers share out what there is to do by its weight."""
 
     orders: int = 4_000
     """Orders that Sagaline brings to their ends in one run."""
