@@ -21,6 +21,7 @@ from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
 from sagaline.follower import STORAGE_FAULTS
+from sagaline.garbage import leave_in_peace
 from sagaline.storage import Datastore, check
 from sagaline.storage.store import refuse_another
 
@@ -83,6 +84,7 @@ class Intake:
 
     def take(self, lines: LiveInput, read: Callable[[BinaryIO], Iterator[Line]]) -> None:
         """Takes in all lines of a file."""
+        leave_in_peace()
         lines.before_waiting = self._flush
         for line in read(cast("BinaryIO", lines)):
             self._batch.append(line)
