@@ -39,8 +39,11 @@ from application.ports import (
     NothingTaken,
     Pending,
     PortFault,
+    Refund,
+    RefundAnswer,
     RefundDeclined,
     Refunded,
+    SettleAnswer,
 )
 from domain.money import Money
 
@@ -203,9 +206,17 @@ class SimulatedGateway(Desk):
         """
         return self.ask(_Settle(key))
 
+    def settle_all(self, keys: Sequence[str]) -> Sequence[SettleAnswer]:
+        """Settles many captures, in one transaction of its books: see `PaymentGateway`."""
+        return self.ask_all([_Settle(each) for each in keys])
+
     def refund(self, key: str, capture_key: str) -> Refunded | RefundDeclined | NothingTaken:
         """Gives back what a capture took, once: see `PaymentGateway`."""
         return self.ask(_Refund(key, capture_key))
+
+    def refund_all(self, refunds: Sequence[Refund]) -> Sequence[RefundAnswer]:
+        """Gives back money many times, in one transaction of its books: see `PaymentGateway`."""
+        return self.ask_all([_Refund(*each) for each in refunds])
 
     def allow_refunds(self, order_id: UUID) -> bool:
         """Grants the refund of an order from now on; says whether it has a payment here."""

@@ -17,8 +17,12 @@ from application.ports import (
     NothingTaken,
     PaymentGateway,
     Pending,
+    PortFault,
+    Refund,
+    RefundAnswer,
     RefundDeclined,
     Refunded,
+    SettleAnswer,
 )
 from application.settings import Settings
 from domain.errors import PaymentNotCaptured
@@ -102,11 +106,17 @@ class Payments(Application, aggregates=[Payment]):
             self.refuse(command, payment, returned.reason)
         return payment
 
-    @refund.asks
-    def ask_for_the_money_back(self, command: RefundPayment) -> Returned:
-        """Settles what became of the payment, and refunds it where money was taken."""
-        key = str(Payment.id_of(command.order_id))
-        return self.gateway.settle(key), self.gateway.refund(str(command.id), key)
+    @refund.asks_all
+    def ask_for_the_money_back(
+        self, commands: Sequence[RefundPayment]
+    ) -> Sequence[Returned | PortFault]:
+        """Settles what became of the payments, and refunds them where money was taken."""
+        keys = [str(Payment.id_of(each.order_id)) for each in commands]
+        outcomes = self.gateway.settle_all(keys)
+        asked = [Refund(str(each.id), key) for each, key in zip(commands, keys, strict=True)]
+        # Whether or not it was settled: to refund settles what it must.
+        answers = self.gateway.refund_all(asked)
+        return [_returned(*each) for each in zip(outcomes, answers, strict=True)]
 
     def refuse(self, command: RefundPayment, payment: Payment, reason: str) -> None:
         """Records that the money is stuck; whoever asked for it tries again."""
@@ -159,6 +169,12 @@ def _settled(
     else:
         payment.settle_declined(answer.reason)
     return payment
+
+
+def _returned(outcome: SettleAnswer, answer: RefundAnswer) -> Returned | PortFault:
+    if isinstance(outcome, PortFault):
+        return outcome
+    return answer if isinstance(answer, PortFault) else (outcome, answer)
 
 
 def _voided(command: RefundPayment, payment: Payment | None) -> Payment | None:

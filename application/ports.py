@@ -85,6 +85,8 @@ class Undeliverable:
 
 
 CaptureAnswer = Captured | Declined | Pending | PortFault
+SettleAnswer = Captured | Declined | NeverTaken | Pending | PortFault
+RefundAnswer = Refunded | RefundDeclined | NothingTaken | PortFault
 BookingAnswer = Booked | Undeliverable | PortFault
 
 
@@ -95,6 +97,13 @@ class Capture(NamedTuple):
     order_id: UUID
     amount: Money
     method: str
+
+
+class Refund(NamedTuple):
+    """What a gateway is asked for when the money of a capture is to be given back."""
+
+    key: str
+    capture_key: str
 
 
 class Booking(NamedTuple):
@@ -136,12 +145,26 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    def settle_all(self, keys: Sequence[str]) -> Sequence[SettleAnswer]:
+        """Settles many captures in one call: for each, in order, what `settle` would say.
+
+        Where it would raise, the `PortFault` stands among the answers and touches no other.
+        """
+        ...
+
     def refund(self, key: str, capture_key: str) -> Refunded | RefundDeclined | NothingTaken:
         """Gives back all that a capture took, once, whatever the number of keys it is asked with.
 
         `Refunded` is final. `RefundDeclined` is no effect, so the same question may be answered
         otherwise later. Where nothing was taken the capture is settled first, so `NothingTaken`
         stays true.
+        """
+        ...
+
+    def refund_all(self, refunds: Sequence[Refund]) -> Sequence[RefundAnswer]:
+        """Gives back the money of many captures in one call: for each what `refund` would say.
+
+        Where it would raise, the `PortFault` stands among the answers and touches no other.
         """
         ...
 

@@ -31,6 +31,7 @@ from application.ports import (
     PaymentGateway,
     Pending,
     PortFault,
+    Refund,
     RefundDeclined,
     Refunded,
     Undeliverable,
@@ -186,6 +187,23 @@ def test_many_payments_in_one_call_get_the_answers_that_each_would_get(world: Wo
     assert again == told[0] != told[3]
     assert isinstance(fault, PortFault)
     assert world.gateway().capture_all([]) == []
+
+
+def test_many_payments_that_are_undone_in_one_call_get_the_answers_that_each_would_get(
+    world: World,
+) -> None:
+    methods = [world.captures, world.declines, world.answers_late]
+    world.gateway().capture_all(
+        [Capture(f"key {n}", UUID(int=n), PRICE, each) for n, each in enumerate(methods)]
+    )
+    keys = [*(f"key {n}" for n in range(len(methods))), "never asked for", "key 0"]
+    asked = [Refund(f"refund {n}", key) for n, key in enumerate(keys)]
+    settled, returned = world.gateway().settle_all(keys), world.gateway().refund_all(asked)
+    assert settled == [world.gateway().settle(key) for key in keys]
+    assert returned == [world.gateway().refund(*each) for each in asked]
+    assert returned[0] == returned[-1] == returned[2] == Refunded(PRICE)
+    assert returned[1] == returned[3] == NothingTaken()
+    assert world.gateway().settle_all([]) == world.gateway().refund_all([]) == []
 
 
 def test_a_declined_payment_stays_declined(world: World) -> None:

@@ -13,7 +13,7 @@ from application.commands import PlaceOrder, ReceiveStock, RefundPayment
 from application.inventory import Inventory
 from application.orders import Orders
 from application.payments import Payments
-from application.ports import Capture, Captured, Pending, PortFault, RefundDeclined
+from application.ports import Capture, Captured, Pending, PortFault, Refund, RefundDeclined
 from application.shipping import Shipping
 from application.system import system as orchestrated
 from sagaline import Runner, System, minutes, seconds
@@ -291,7 +291,7 @@ def test_a_refund_that_faults_for_good_waits_for_a_person_too(
     stuck = order_id("stuck")
     shop.receives(A1=10)
     with monkeypatch.context() as patch:
-        patch.setattr(shop.gateway, "refund", fail)
+        patch.setattr(shop.gateway, "refund_all", fail)
         shop.takes(order("stuck", country="ZZ"))
         shop.goes_on()
     assert shop.statuses() == {stuck: ("attention", "take_payment: PortFault: the line is dead")}
@@ -304,9 +304,10 @@ def test_a_refund_that_faults_for_good_waits_for_a_person_too(
 def test_a_refund_that_fails_now_and_then_gets_through(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refund, answers = shop.gateway.refund, [fail, decline]
+    refund_all = shop.gateway.refund_all
+    answers: list[Any] = [fail, decline]
     monkeypatch.setattr(
-        shop.gateway, "refund", lambda *asked: (answers.pop() if answers else refund)(*asked)
+        shop.gateway, "refund_all", lambda asked: (answers.pop() if answers else refund_all)(asked)
     )
     shop.receives(A1=10)
     shop.takes(order("nowhere", country="ZZ"))
@@ -341,7 +342,7 @@ def test_where_nobody_can_say_what_became_of_the_money_a_person_must_ask(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.receives(A1=10)
-    for port in ("capture", "capture_all", "settle", "refund"):
+    for port in ("capture", "capture_all", "settle_all", "refund_all"):
         monkeypatch.setattr(shop.gateway, port, fail)
     shop.takes(order("dark"))
     shop.goes_on()
@@ -464,5 +465,5 @@ def fail(*_: object) -> Captured:
     raise PortFault("the line is dead")
 
 
-def decline(*_: object) -> RefundDeclined:
-    return RefundDeclined("not now")
+def decline(refunds: Sequence[Refund]) -> list[RefundDeclined]:
+    return [RefundDeclined("not now")] * len(refunds)
