@@ -18,6 +18,7 @@ from benchmarks.workload import Workload
 OURS = "Sagaline"
 UNIT = "orders/s"
 WORKERS = 2
+"""Processes of `sagaline run`, one for each core."""
 
 ASKED = {SQLITE: Asked("ratio >= 20"), POSTGRESQL: Asked("ratio >= 30")}
 

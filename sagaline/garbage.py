@@ -1,4 +1,4 @@
-"""Python's garbage collector, in a process that does nothing but pass events on."""
+"""Python's garbage collector, in a process that only takes commands in, or passes events on."""
 
 import gc
 

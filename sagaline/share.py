@@ -1,6 +1,7 @@
 """Who should lead which follower, so that each runner has as much work as any other."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import permutations
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -77,15 +78,13 @@ class _Plan:
 
     def _moves(self) -> Iterator[_Move]:
         work = {owner: self._work(part) for owner, part in self._parts.items()}
-        for owner, part in self._parts.items():
-            for other in self._parts:
-                if work[owner] - work[other] <= UNEVEN * work[owner]:
-                    continue
-                for name in part & self._wanted[other].keys():
-                    left, right = part - {name}, self._parts[other] | {name}
-                    relief = work[owner] - max(self._work(left), self._work(right))
+        for by, to in permutations(self._parts, 2):
+            if work[by] - work[to] > UNEVEN * work[by]:
+                for name in self._parts[by] & self._wanted[to].keys():
+                    left, right = self._parts[by] - {name}, self._parts[to] | {name}
+                    relief = work[by] - max(self._work(left), self._work(right))
                     if relief > LEAST / 2:
-                        yield _Move(relief, name, owner, other)
+                        yield _Move(relief, name, by, to)
 
     def _work(self, part: frozenset[str]) -> float:
         """Of these followers, and of reading what others write."""
