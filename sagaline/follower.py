@@ -190,6 +190,11 @@ class Follower:
         self._fence = None
 
     @property
+    def positions(self) -> Mapping[str, int]:
+        """How far it has come along each of its logs."""
+        return self._positions
+
+    @property
     def caught_up(self) -> bool:
         """Whether it has come to the end of what is known of each log."""
         return self._fence is not None and all(

@@ -14,7 +14,10 @@ PAGE = 1_000
 """Rows read at once."""
 
 WINDOW = 20_000
-"""Messages kept; about 1 KB each."""
+"""Messages kept at most; about 1 KB each."""
+
+MANY = 200
+"""Messages that are worth to be dropped: those behind them are moved."""
 
 _id = attrgetter("id")
 
@@ -91,6 +94,15 @@ class Tail:
             taken = [each for each in taken if each.topic in topics]
         return Batch(taken, max(upto, after))
 
+    def let_go(self, position: int) -> None:
+        """Drops what is not behind `position`, many messages at a time: nobody here reads it again.
+
+        Who comes later reads the store.
+        """
+        count = bisect_right(self._messages, position, key=_id)
+        if count >= MANY:
+            self._drop(count)
+
     def _messages_of(self, rows: list[LogRow]) -> list[Message]:
         return [message_of(self.application, row, self._mapper) for row in rows]
 
@@ -98,13 +110,13 @@ class Tail:
         self._messages.extend(messages)
         self.head = head
         if len(self._messages) > WINDOW:
-            self._keep(max(WINDOW // 2, len(messages)))  # what is new has been read by nobody
+            kept = max(WINDOW // 2, len(messages))  # what is new has been read by nobody
+            self._drop(len(self._messages) - kept)
 
-    def _keep(self, count: int) -> None:
-        dropped = len(self._messages) - count
-        if dropped > 0:
-            self._start = self._messages[dropped - 1].id
-            del self._messages[:dropped]
+    def _drop(self, count: int) -> None:
+        if count > 0:
+            self._start = self._messages[count - 1].id
+            del self._messages[:count]
 
 
 def message_of(application: str, row: LogRow, mapper: Any) -> Message:

@@ -88,6 +88,7 @@ class Turns:
         moved |= busy
         if not moved or time.monotonic() - self._looked > OFTEN:
             moved |= self._fire(held)
+        self._let_go(held)
         self._moved = moved
         return moved or not reads
 
@@ -168,6 +169,15 @@ class Turns:
             read = partial(_read_all, datastore, tails)
             moved |= self._guarded(f"the logs in {datastore.address}", read)
         return moved
+
+    def _let_go(self, held: list[Follower]) -> None:
+        """Drops what all who read it here have read: it would only take room."""
+        reached = {name: tail.head for name, tail in self._assembly.tails.items()}
+        for follower in held:
+            for leader, position in follower.positions.items():
+                reached[leader] = min(reached[leader], position)
+        for name, position in reached.items():
+            self._assembly.tails[name].let_go(position)
 
     def _fire(self, held: list[Follower]) -> bool:
         now, dues = self._heard_until, self._dues()

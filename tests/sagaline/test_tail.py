@@ -3,7 +3,7 @@
 import pytest
 
 from sagaline.message import Message
-from sagaline.tail import PAGE, Tail
+from sagaline.tail import MANY, PAGE, Tail
 from tests.sagaline.small_system import AddSeats, Desk, Hands, House, hands, wish
 from tests.storage.stores import outside
 
@@ -133,8 +133,43 @@ def test_what_is_new_is_kept_for_those_who_have_yet_to_read_it(
         added(led, 99)
         tail = tail_of(led)
         tail.refresh()
-        monkeypatch.setattr(led.runner.get(Desk).recorder, "page", None)  # nobody reads again
+        monkeypatch.setattr(led.runner.get(House).recorder, "page", None)  # nobody reads again
         assert ids(tail, 0, 1_000) == list(range(1, 101))
+
+
+def test_what_everybody_has_read_is_let_go_and_who_comes_later_reads_the_store(
+    sqlite_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hands(sqlite_store) as led:
+        led.open()
+        added(led, MANY + 9)
+        tail = tail_of(led)
+        tail.refresh()
+        tail.let_go(MANY - 1)  # too few to be worth it
+        tail.let_go(MANY)
+        assert ids(tail, 0, 1_000) == list(range(1, MANY + 1))
+        monkeypatch.setattr(led.runner.get(House).recorder, "page", None)
+        assert ids(tail, MANY) == list(range(MANY + 1, MANY + 11))
+        with pytest.raises(TypeError):
+            ids(tail, MANY - 1)
+
+
+def test_a_runner_keeps_nothing_in_memory_that_its_followers_have_read(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.tail.MANY", 1)
+    with hands(store_url) as led:
+        led.open()
+        led.want(*(wish() for _ in range(5)))
+        led.runner.start()
+        led.runner.settle()
+        written = {name: tail for name, tail in led.runner.tails.items() if tail.head}
+        assert written.keys() >= {"Desk", "House", "Till", "Evening"}
+        for name, tail in written.items():
+            monkeypatch.setattr(led.runner.apps[name].recorder, "page", None)
+            with pytest.raises(TypeError):
+                tail.read(0, 1, None)
+            assert tail.read(tail.head, 1, None) == ([], tail.head)
 
 
 def test_an_event_is_decoded_when_it_is_looked_at(store_url: str) -> None:
