@@ -32,7 +32,7 @@ from sagaline.versions import is_changed, record, verdicts
 Where = tuple[str, str | None]
 """The URL of a store, and the schema in it where there is one (PostgreSQL)."""
 
-VIEW_BATCH = 5_000
+VIEW_BATCH = 10_000
 """Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
 
 

@@ -26,7 +26,7 @@ from sagaline.tail import Tail
 UNSAVED = 5_000
 """Events that a follower may skip before it records its position, while there is work."""
 
-OFTEN = 0.1
+OFTEN = 0.25
 """Seconds between two looks which timers are due, while there is work."""
 
 RECENT = 0.01
