@@ -1,6 +1,6 @@
 """Who should lead which follower, so that each runner has as much work as any other."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from itertools import permutations
 from types import MappingProxyType
 from typing import NamedTuple
@@ -39,13 +39,18 @@ def share(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -> 
     """The runner that should lead each follower; `held` says who does so now.
 
     The answer follows from these alone, so that all runners find the same. Who leads a follower
-    keeps it, unless the move makes a difference.
+    keeps it, unless the move makes a difference. Those whose logs others read are shared out first,
+    as their steps wait for each other's; then the read models, so that each runner has some of
+    them to do while it waits.
     """
     loads = {name: _load(name, wanted, held) for name in sorted(set().union(*wanted.values()))}
+    read = set().union(*leaders.values())
     plan = _Plan(loads, leaders, wanted)
-    for name in sorted(loads, key=lambda each: (held.get(each) not in wanted, -loads[each])):
-        plan.place(name, held.get(name, ""))
-    plan.even_out()
+    for names in (loads.keys() & read, loads.keys() - read):
+        by_load = sorted(names, key=lambda each: (-loads[each], each))
+        for name in sorted(by_load, key=lambda each: held.get(each) not in wanted):
+            plan.place(name, held.get(name, ""))
+        plan.even_out(names)
     return plan.shares()
 
 
@@ -65,9 +70,9 @@ class _Plan:
             owner = min(able, key=lambda each: self._work(self._parts[each] | {name}))
         self._parts[owner] |= {name}
 
-    def even_out(self) -> None:
-        """Moves followers, each time the one that relieves most, while it is too uneven."""
-        while moves := list(self._moves()):
+    def even_out(self, names: Set[str]) -> None:
+        """Moves some of these, each time the one that relieves most, while it is too uneven."""
+        while moves := list(self._moves(names)):
             best = max(moves)
             self._parts[best.by] -= {best.follower}
             self._parts[best.to] |= {best.follower}
@@ -76,11 +81,11 @@ class _Plan:
         """The runner of each follower."""
         return {name: owner for owner, part in self._parts.items() for name in part}
 
-    def _moves(self) -> Iterator[_Move]:
+    def _moves(self, names: Set[str]) -> Iterator[_Move]:
         work = {owner: self._work(part) for owner, part in self._parts.items()}
         for by, to in permutations(self._parts, 2):
             if work[by] - work[to] > UNEVEN * work[by]:
-                for name in self._parts[by] & self._wanted[to].keys():
+                for name in self._parts[by] & self._wanted[to].keys() & names:
                     left, right = self._parts[by] - {name}, self._parts[to] | {name}
                     relief = work[by] - max(self._work(left), self._work(right))
                     if relief > LEAST / 2:
