@@ -12,7 +12,8 @@ from sagaline.message import Message
 from sagaline.read_model import ReadModel, fingerprint
 from sagaline.rows import Rows
 from sagaline.storage import Datastore
-from sagaline.storage.postgres import lock_creation
+from sagaline.storage.names import qualified
+from sagaline.storage.postgres import leave_room, lock_creation
 from sagaline.storage.read_tables import has_table, record_fingerprint
 
 Fold = Callable[[Any, Message], None]
@@ -80,7 +81,7 @@ class Projector:
     def create_table(self, connection: Connection, indexed: bool = True) -> bool:
         """Creates the table where it is missing, however many do so at once; says whether it was.
 
-        Filling a large table is faster without its indexes; `create_indexes` adds them later.
+        Filling a large table is faster without its indexes; `finish_table` adds them later.
         """
         if connection.dialect.name == "postgresql":
             lock_creation(connection)
@@ -88,13 +89,15 @@ class Projector:
             return False
         connection.execute(CreateTable(self.table))
         if indexed:
-            self.create_indexes(connection)
+            self.finish_table(connection)
         if self.table.name == self.name:
             record_fingerprint(connection, self.name, fingerprint(type(self.model)))
         return True
 
-    def create_indexes(self, connection: Connection) -> None:
-        """Creates the table's indexes where they are missing."""
+    def finish_table(self, connection: Connection) -> None:
+        """Creates the table's indexes where they are missing; leaves room for changes to rows."""
+        if self.model.cached_rows and connection.dialect.name == "postgresql":
+            leave_room(connection, qualified(connection, self.table.name))
         for index in sorted(self.table.indexes, key=lambda each: str(each.name)):
             connection.execute(CreateIndex(index, if_not_exists=True))
 

@@ -205,7 +205,7 @@ class Shadow:
         if not self._verify:
             # Before the live follower is made to wait: it takes as long as the table is large.
             with self._datastore.write() as connection:
-                self._projector.create_indexes(connection)
+                self._projector.finish_table(connection)
 
     def _is_shared(self, goal: dict[str, int]) -> bool:
         left = sum(goal.values()) - sum(self._positions.values())

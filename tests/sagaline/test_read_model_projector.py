@@ -17,6 +17,7 @@ from sagaline.message import Message
 from sagaline.projector import Projector, copy_of
 from sagaline.read_model import ReadModel, project
 from sagaline.storage import Datastore
+from tests.storage.stores import opened
 
 ANN, BOB = UUID(int=1), UUID(int=2)
 
@@ -224,8 +225,25 @@ def test_the_indexes_may_come_after_the_rows(store: Datastore) -> None:
         assert inspect(connection).get_indexes("accounts") == []
     fold(store, projector, messages(happened(Opened, ANN, owner="Ann")))
     with store.write() as connection:
-        projector.create_indexes(connection)
+        projector.finish_table(connection)
         assert len(inspect(connection).get_indexes("accounts")) == 2
+
+
+def test_rows_that_are_changed_later_leave_room_for_it(postgres_store: str) -> None:
+    class Receipts(Accounts):
+        table = copy_of(accounts, "receipts")
+        cached_rows = 0
+
+    with opened(postgres_store, schema="shop") as datastore:
+        datastore.prepare()
+        with datastore.write() as connection:
+            for model in (Accounts, Receipts):
+                Projector(model, datastore).create_table(connection)
+            query = (
+                "SELECT relname, reloptions FROM pg_class WHERE relname IN ('accounts', 'receipts')"
+            )
+            options = dict(connection.exec_driver_sql(query).tuples().all())
+    assert options == {"accounts": ["fillfactor=50"], "receipts": None}
 
 
 def test_many_may_create_the_table_at_once(store_url: str) -> None:
