@@ -6,10 +6,10 @@ from hashlib import sha256
 from typing import ClassVar, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, insert, select
+from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, select
 from typing_extensions import override
 
-from application.outside import Desk, Question
+from application.outside import Desk, Question, add
 from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliverable
 from domain.order import ShipTo
 
@@ -28,7 +28,6 @@ shipments = Table(
 """One row for each booking key; what could not be delivered has no tracking number."""
 
 _READ = select(shipments).where(shipments.c.key.in_(bindparam("keys", expanding=True)))
-_ADD = insert(shipments)
 
 
 class _Shipment(NamedTuple):
@@ -88,6 +87,5 @@ class SimulatedCarrier(Desk):
             wanted = asked.shipment()
             booked = known.get(asked.key) or new.setdefault(asked.key, wanted)
             answers.append(booked.told() if booked == wanted else PortFault(ANOTHER))
-        if new:
-            connection.execute(_ADD, [shipment._asdict() for shipment in new.values()])
+        add(connection, shipments, list(new.values()))
         return answers

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-from application.outside import Desk, Question
+from application.outside import Desk, Question, add
 from application.ports import (
     Capture,
     CaptureAnswer,
@@ -79,7 +79,6 @@ permits = Table("outside_refund_permits", _metadata, Column("order_id", Text, pr
 """The orders whose refund is granted after all."""
 
 _READ = select(payments).where(payments.c.key.in_(bindparam("keys", expanding=True)))
-_ADD = insert(payments)
 _CHANGE = (
     update(payments)
     .where(payments.c.key == bindparam("of"))
@@ -307,14 +306,14 @@ class _Books:
 
     def write(self) -> None:
         """Writes the payments that are new or changed."""
-        new, changed = [], []
+        new: list[_Payment] = []
+        changed: list[dict[str, Any]] = []
         for key, payment in self._payments.items():
             if key not in self._stored:
-                new.append(payment._asdict())
+                new.append(payment)
             elif payment != self._stored[key]:
                 changed.append({"of": key, **payment._asdict()})
-        if new:
-            self._connection.execute(_ADD, new)
+        add(self._connection, payments, new)
         if changed:
             self._connection.execute(_CHANGE, changed)
         self._stored = dict(self._payments)

@@ -15,7 +15,7 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, StaticPool, Table, create_engine, event
+from sqlalchemy import Connection, Engine, StaticPool, Table, create_engine, event, insert
 from sqlalchemy.engine import URL, make_url
 
 from application.ports import PortFault
@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 PATIENCE: Final = 30.0
 """Seconds that a question waits for its answer."""
 
-GROUP: Final = 500
+GROUP: Final = 2_000
 """Questions answered in one transaction."""
 
 STORE_PATIENCE: Final = 5
@@ -238,6 +238,22 @@ class Outside:
             if asked in self._queue:
                 self._queue.remove(asked)
         asked.tell(PortFault(f"the outside store gave no answer within {PATIENCE:g} s"))
+
+
+def add(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Adds rows, each with its values in the order of the columns.
+
+    PostgreSQL gets them by COPY: one statement for each takes eight times as long.
+    """
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection
+        statement = f"COPY {table.name} ({', '.join(table.c.keys())}) FROM STDIN"
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    elif rows:
+        names = table.c.keys()
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def outside_url(store_url: str) -> URL:

@@ -4,9 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ARRAY, Connection, bindparam, func, insert, select
 
 from sagaline.storage.tables import commands
+
+# One statement for all: one for each takes twice as long, here and in the server.
+_given = (func.unnest(bindparam(each.name, type_=ARRAY(each.type))) for each in commands.c)
+_remember_at_once = insert(commands).from_select(commands.c.keys(), select(*_given))
 
 CHUNK = 500
 """Ids in one SELECT: below every database's limit of parameters."""
@@ -32,7 +36,10 @@ def known_commands(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Kn
 def remember_commands(connection: Connection, given: Mapping[UUID, KnownCommand]) -> None:
     """Adds ids. Raises upstream's IntegrityError where another writer was first."""
     rows = [{"id": str(id_), **each._asdict()} for id_, each in given.items()]
-    if rows:
+    if rows and connection.dialect.name == "postgresql":
+        columns = {each.name: [row[each.name] for row in rows] for each in commands.c}
+        connection.execute(_remember_at_once, columns)
+    elif rows:
         connection.execute(insert(commands), rows)
 
 
