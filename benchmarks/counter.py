@@ -2,12 +2,9 @@
 
 import json
 import threading
-from collections.abc import Sequence
 from typing import IO, cast
 
-from benchmarks.basket import Basket
 from benchmarks.process import Process, WentWrong
-from benchmarks.workload import lines_of
 
 
 class Counter:
@@ -16,18 +13,18 @@ class Counter:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def hand_in(self, baskets: Sequence[Basket]) -> None:
-        """Places orders; returns when each of them is on disk. Raises WentWrong."""
+    def hand_in(self, orders: str) -> None:
+        """Places orders, one in each line; returns when all are on disk. Raises WentWrong."""
         # By a thread, because the answers come while there are still orders to hand in.
-        writer = threading.Thread(target=self._write, args=(lines_of(baskets),))
+        writer = threading.Thread(target=self._write, args=(orders,))
         writer.start()
-        for _ in baskets:
+        for _ in range(orders.count("\n")):
             answer = json.loads(cast("IO[str]", self._process.stdout).readline() or "{}")
             if answer.get("status") != "placed":
                 raise WentWrong(f"An order was not placed: {answer}")
         writer.join()
 
-    def _write(self, lines: str) -> None:
+    def _write(self, orders: str) -> None:
         stream = cast("IO[str]", self._process.stdin)
-        stream.write(lines)
+        stream.write(orders)
         stream.flush()

@@ -15,6 +15,7 @@ from benchmarks.made_orders import articles, made_orders
 from benchmarks.pairs import say
 from benchmarks.shop import Shop
 from benchmarks.watcher import Watcher
+from benchmarks.workload import lines_of
 
 UNIT = "ms"
 
@@ -47,9 +48,10 @@ def one_by_one(store: str, orders: Sequence[Basket]) -> list[float]:
     taken = []
     with Watcher.on(store) as watcher, shop.led() as led, shop.open() as counter:
         for order in orders:
+            line = lines_of([order])
             watcher.wait(led)
             started = time.perf_counter()
-            counter.hand_in([order])
+            counter.hand_in(line)
             watcher.await_end(order, led)
             taken.append(1000 * (time.perf_counter() - started))
     return taken

@@ -63,12 +63,13 @@ class Shop:
 
         All that takes part runs already, and is warm.
         """
+        first, orders = lines_of(workload.warm_up), lines_of(workload.orders)
         with Watcher.on(self.store) as watcher, self.led(workers) as led, self.open() as counter:
-            counter.hand_in(workload.warm_up)
+            counter.hand_in(first)
             watcher.wait(led)
             ends, events = watcher.ends, watcher.events
             at = time.perf_counter()
-            counter.hand_in(workload.orders)
+            counter.hand_in(orders)
             watcher.wait(led)
             seconds = time.perf_counter() - at
             check_ends(ends, watcher.ends, workload)
