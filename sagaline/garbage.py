@@ -3,9 +3,9 @@
 import gc
 
 YOUNG = 2_000_000
-"""New objects between two collections: more than a runner has in memory, so that there is hardly
-one. Nearly all objects go without the collector: of 16,000 orders a thousand objects are left to it.
-To look through 400,000 takes it 0.2 s, while everybody waits; that was a twelfth of the time."""
+"""New objects between two collections: more than a runner has in memory, so there is hardly one.
+Nearly all objects go without the collector: 16,000 orders leave a thousand to it. To look through
+400,000 takes it 0.2 s, while everybody waits; that was a twelfth of the time."""
 
 
 def leave_in_peace() -> None:
