@@ -13,6 +13,9 @@ from sagaline.storage.log import Log
 PAGE = 1_000
 """Rows read at once."""
 
+FAR = 5_000
+"""Rows read at once for a follower that is behind the window: what it has not in memory yet."""
+
 WINDOW = 20_000
 """Messages kept at most; about 1 KB each."""
 
@@ -85,7 +88,7 @@ class Tail:
     def read(self, after: int, limit: int, topics: Collection[str] | None) -> Batch:
         """Up to `limit` messages behind `after`, of these topics, and how far that reaches."""
         if after < self._start:
-            page = self._recorder.page(after, limit, topics, upto=self._start)
+            page = self._recorder.page(after, min(limit, FAR), topics, upto=self._start)
             return Batch(self._messages_of(page.rows), page.head)
         first = bisect_right(self._messages, after, key=_id)
         taken = self._messages[first : first + limit]
