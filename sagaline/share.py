@@ -46,9 +46,9 @@ def share(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -> 
     loads = {name: _load(name, wanted, held) for name in sorted(set().union(*wanted.values()))}
     read = set().union(*leaders.values())
     plan = _Plan(loads, leaders, wanted)
+    order = sorted(loads, key=lambda each: (held.get(each) not in wanted, -loads[each]))
     for names in (loads.keys() & read, loads.keys() - read):
-        by_load = sorted(names, key=lambda each: (-loads[each], each))
-        for name in sorted(by_load, key=lambda each: held.get(each) not in wanted):
+        for name in (each for each in order if each in names):
             plan.place(name, held.get(name, ""))
         plan.even_out(names)
     return plan.shares()
