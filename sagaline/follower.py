@@ -190,6 +190,11 @@ class Follower:
         self._fence = None
 
     @property
+    def topics(self) -> frozenset[str] | None:
+        """The event types that it wants; None for all."""
+        return self._processor.topics
+
+    @property
     def positions(self) -> Mapping[str, int]:
         """How far it has come along each of its logs."""
         return self._positions
@@ -226,7 +231,7 @@ class Follower:
         reached: dict[str, int] = {}
         for leader, tail in self.leaders.items():
             after = self._positions[leader]
-            batch = tail.read(after, self._limit, self._processor.topics)
+            batch = tail.read(after, self._limit, self.topics)
             messages += batch.messages
             if batch.upto != after:
                 reached[leader] = batch.upto

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 
 class Tail:
-    """A window without gaps over the newest part of a log.
+    """A window over the newest part of a log, without gaps but for what nobody here wants.
 
     What this process writes is added after its commit, if it joins: ids have gaps of their own, so
     each addition says which id was the last before it. What others write is read from the store.
@@ -45,6 +45,7 @@ class Tail:
         self._recorder = recorder
         self._mapper = mapper
         self._messages: list[Message] = []
+        self._topics: frozenset[str] | None = None
         self._start = 0
         self.head = 0
         self.complete = False
@@ -65,6 +66,15 @@ class Tail:
         self._messages.clear()
         self._start = self.head = position
 
+    def want(self, topics: frozenset[str] | None) -> None:
+        """Says which topics anybody here wants, None for all: what others write is read of these.
+
+        Where more are wanted than before, the window begins anew: it does not have them.
+        """
+        if self._topics is not None and (topics is None or topics - self._topics):
+            self.start_at(self.head)
+        self._topics = topics
+
     def extend(self, before: int, messages: list[Message]) -> None:
         """Adds what this process has just written; ignored where others wrote in between."""
         if messages and before <= self.head < messages[0].id:
@@ -78,7 +88,7 @@ class Tail:
         self.complete = newest is not None and newest <= self.head
         if self.complete:
             return False
-        page = self._recorder.page(self.head, PAGE)
+        page = self._recorder.page(self.head, PAGE, self._topics)
         self.complete = len(page.rows) < PAGE
         if page.head <= self.head:
             return False

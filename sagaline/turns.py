@@ -63,6 +63,7 @@ class Turns:
         self._heard_until = 0.0
         self._viewed = 0.0
         self._leases = _leases(assembly)
+        self._led: list[Follower] = []
         self._resting = Event()
         self._listeners = _listeners(assembly, wake, self._resting)
         files = [each for each in assembly.datastores if each.has_file]
@@ -77,6 +78,7 @@ class Turns:
         for leases in self._leases.values():
             self._guarded(_name_of(leases), partial(self._take, leases))
         held = self._held()
+        self._want(held)
         if isinstance(self._now, StoreClock):
             self._guarded("the clock", self._now.look)
         reads = not self._moved or time.monotonic() - self._read_at > RECENT
@@ -159,6 +161,13 @@ class Turns:
         held: set[str] = set().union(*(each.held for each in self._leases.values()))
         return [each for each in self._assembly.followers if each.name in held]
 
+    def _want(self, held: list[Follower]) -> None:
+        """Has the logs read for what these followers want, if they are others than before."""
+        if held != self._led:
+            self._led = held
+            for tail in self._assembly.tails.values():
+                tail.want(_wanted([each.topics for each in held if tail in each.leaders.values()]))
+
     def _read(self, held: list[Follower]) -> bool:
         """Reads what others have written; says whether there was something."""
         # Before the logs are read: what was in a log when a timer was due is heard before it fires.
@@ -231,6 +240,12 @@ def _by_store(followers: list[Follower]) -> dict[Datastore, set[Tail]]:
         for tail in follower.leaders.values():
             found.setdefault(tail.datastore, set()).add(tail)
     return found
+
+
+def _wanted(topics: list[frozenset[str] | None]) -> frozenset[str] | None:
+    """What somebody wants of a log; None for all of it."""
+    known = [each for each in topics if each is not None]
+    return frozenset().union(*known) if len(known) == len(topics) else None
 
 
 def _read_all(datastore: Datastore, tails: Collection[Tail]) -> bool:

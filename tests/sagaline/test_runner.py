@@ -18,7 +18,9 @@ from sagaline import CommandFaulted, DefinitionError, Runner, StoreUnusable, Sys
 from sagaline.asking import Asking
 from sagaline.errors import LogTooShort, RunnerDied, StoreOfAnotherSystem, UnknownEvents
 from sagaline.follower import Follower
-from sagaline.storage import Datastore
+from sagaline.message import Message
+from sagaline.storage import Datastore, LogRow
+from sagaline.tail import message_of
 from tests.sagaline.small_system import (
     PROCESSES,
     AddSeats,
@@ -171,6 +173,29 @@ def test_followers_may_be_shared_out_between_runners(store_url: str) -> None:
         one.settle()
         assert statuses(other) == {"confirmed": 4, "cancelled": 2}
         assert wrong(other) == []
+
+
+def test_it_reads_only_what_its_followers_want(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def reading(application: str, row: LogRow, mapper: Any) -> Message:
+        read.append(row.topic.rpartition(".")[2])
+        return message_of(application, row, mapper)
+
+    one = Runner(system, env(store_url), only=["show_list"])
+    other = Runner(system, env(store_url), only=["Evening", "guest_list", "Till", "House", "Desk"])
+    with other:
+        opened(other, seats=2)
+        want(other, 3)
+        until(lambda: statuses(other) == {"confirmed": 2, "cancelled": 1})
+    monkeypatch.setattr("sagaline.tail.message_of", reading)
+    with one:
+        until(lambda: rows_of(one, show_list) == {"Hamlet": (3,)})
+        want(one, 1)
+        until(lambda: rows_of(one, show_list) == {"Hamlet": (4,)})
+    assert read == ["Wanted"] * 4
 
 
 def test_a_follower_that_is_not_there_is_refused(sqlite_store: str) -> None:

@@ -7,6 +7,9 @@ from sagaline.tail import MANY, PAGE, Tail
 from tests.sagaline.small_system import AddSeats, Desk, Hands, House, hands, wish
 from tests.storage.stores import outside
 
+OPENED = frozenset({"tests.sagaline.small_system:Show.Opened"})
+ADDED = frozenset({"tests.sagaline.small_system:Show.Added"})
+
 
 def tail_of(led: Hands) -> Tail:
     house = led.runner.get(House)
@@ -98,14 +101,54 @@ def test_a_filtered_batch_says_how_far_it_reaches(store_url: str) -> None:
         led.open()
         added(led, 5)
         led.open("Lear")
-        opened = frozenset({"tests.sagaline.small_system:Show.Opened"})
         for start in (0, 7):
             tail = tail_of(led)
             tail.start_at(start)
             tail.refresh()
-            batch = tail.read(0, 100, opened)
+            batch = tail.read(0, 100, OPENED)
             assert ([x.id for x in batch.messages], batch.upto) == ([1, 7], 7)
-        assert tail.read(7, 100, opened) == ([], 7)
+        assert tail.read(7, 100, OPENED) == ([], 7)
+
+
+def test_what_nobody_here_wants_is_not_read(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        tail = tail_of(led)
+        tail.want(OPENED)
+        tail.refresh()
+        added(led, 5)
+        assert tail.refresh()
+        assert (ids(tail, 0), tail.head, tail.complete) == ([1], 6, True)
+        led.open("Lear")
+        tail.refresh()
+        assert ids(tail, 0) == [1, 7]
+
+
+def test_who_wants_more_than_was_read_reads_the_store(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        added(led, 2)
+        tail = tail_of(led)
+        tail.want(OPENED)
+        tail.refresh()
+        for more in (OPENED | ADDED, None):
+            tail.want(OPENED)
+            tail.want(more)
+            assert ids(tail, 0) == [1, 2, 3]
+        added(led, 1)
+        tail.refresh()
+        assert ids(tail, 0) == [1, 2, 3]  # up to where the window begins
+        assert ids(tail, 3) == [4]
+
+
+def test_who_wants_less_keeps_what_was_read(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        tail = tail_of(led)
+        tail.refresh()
+        led.runner.get(House).recorder.page = None  # type: ignore[assignment, method-assign]
+        tail.want(OPENED)
+        assert ids(tail, 0) == [1]
 
 
 def test_a_long_log_is_read_page_by_page_and_kept_in_part(
