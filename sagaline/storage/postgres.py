@@ -35,6 +35,9 @@ _CREATION = 0x5A6A_11E5
 _CLAIMS = 0x5A6A_10C5
 """The advisory lock that those who claim or release semantic locks queue for."""
 
+LOGS = 0x5A6A_1065
+"""The advisory locks that those who write to a log queue for, one for each table."""
+
 
 def begin(connection: Connection, waiting: float, silence: float | None = None) -> None:
     """Begins a transaction, and bounds how long it waits for locks, and keeps its own in silence.

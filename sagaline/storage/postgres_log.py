@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from sagaline.errors import VersionConflict
 from sagaline.storage.log import Log, Row, numbered
+from sagaline.storage.postgres import LOGS
 from sagaline.storage.rows import Appended, EventRow, LogRow
 from sagaline.storage.translation import raise_translated
 
@@ -26,8 +27,12 @@ _TAKEN = re.compile(r"\(originator_id, originator_version\)=\(([^,]*), (\d+)\)")
 class PostgresLog(Log):
     """Writes rows by COPY, with a block of ids from the table's sequence.
 
-    The table's lock is held from before the first id is drawn until the commit; so ids become
+    The log's lock is held from before the first id is drawn until the commit; so ids become
     visible in their order, and no reader can pass over one that is still on its way.
+
+    It is an advisory one, because a vacuum of the table is in the way of every table lock that lets
+    in one writer at a time: it would hold up the log for a second, and be ended each time. Others
+    who lock the table itself, as upstream does, are kept out, and waited for, by a weaker one.
     """
 
     placeholder = "%s"
@@ -35,7 +40,11 @@ class PostgresLog(Log):
     def __init__(self, table: Table, dialect: Dialect) -> None:
         super().__init__(table, dialect)
         quoted = dialect.identifier_preparer.quote_identifier(self.channel)
-        self._lock = f"LOCK TABLE {self.name} IN EXCLUSIVE MODE; NOTIFY {quoted}; {self.newest}"
+        table_id = f"'{self.name.replace(chr(39), chr(39) * 2)}'::regclass::oid::int4"
+        self._lock = (
+            f"SELECT pg_advisory_xact_lock({LOGS}, {table_id}); "
+            f"LOCK TABLE {self.name} IN ROW EXCLUSIVE MODE; NOTIFY {quoted}; {self.newest}"
+        )
         self._copy = f"COPY {self.name} ({self.columns}) FROM STDIN (FORMAT BINARY)"
         self._sequence: str | None = None
 
@@ -96,11 +105,8 @@ class PostgresLog(Log):
     def _locked(self, cursor: "psycopg.Cursor[Row]", count: int) -> tuple[int, list[int]]:
         block = f"SELECT nextval({self._ids(cursor)}) FROM generate_series(1, {count})"
         cursor.execute(cast("Any", f"{self._lock}; {block}"))
-        while not cursor.description:
-            cursor.nextset()
-        (before,) = cursor.fetchall()[0]
-        cursor.nextset()
-        return before or 0, [id_ for (id_,) in cursor.fetchall()]
+        _, ((before,),), ids = _results(cursor)
+        return before or 0, [id_ for (id_,) in ids]
 
     def _ids(self, cursor: "psycopg.Cursor[Row]") -> str:
         if self._sequence is None:
@@ -114,6 +120,17 @@ class PostgresLog(Log):
         if found:
             stream = f"{found[1]} in {self.table.name}"
             raise VersionConflict(stream=stream, version=int(found[2])) from error
+
+
+def _results(cursor: "psycopg.Cursor[Row]") -> list[list[Row]]:
+    """The rows of each of several statements that has any."""
+    found = []
+    more: bool | None = True
+    while more:
+        if cursor.description:
+            found.append(cursor.fetchall())
+        more = cursor.nextset()
+    return found
 
 
 def _raw(connection: Connection) -> "psycopg.Connection[Row]":

@@ -234,6 +234,36 @@ def test_a_writer_does_not_wait_forever_for_a_stopped_one(postgres_store: str) -
         assert recorded(orders, placed())
 
 
+def test_a_writer_waits_for_another_one_by_whatever_name_it_has_the_table(
+    postgres_store: str,
+) -> None:
+    with (
+        opened(postgres_store) as one,
+        opened(postgres_store, "public") as other,
+        ThreadPoolExecutor(1) as another,
+    ):
+        other.lock_timeout = 0.1
+        ours, theirs = recorder_of(one), recorder_of(other)
+        with one.write() as connection:
+            ours.append(connection, [placed()])
+            with pytest.raises(OperationalError, match="lock timeout"):
+                another.submit(recorded, theirs, placed()).result()
+        assert recorded(theirs, placed()) == [2]
+
+
+def test_a_writer_does_not_wait_for_a_vacuum(postgres_store: str) -> None:
+    with opened(postgres_store) as datastore:
+        datastore.lock_timeout = 0.1
+        orders = recorder_of(datastore)
+        with (
+            outside(postgres_store) as other,
+            other.execution_options(isolation_level="READ COMMITTED").begin(),
+        ):
+            # What a vacuum takes; the next one that wants a lock in its way ends it.
+            other.exec_driver_sql("LOCK TABLE orders_events IN SHARE UPDATE EXCLUSIVE MODE")
+            assert recorded(orders, placed()) == [1]
+
+
 def test_a_reader_does_not_wait_forever_for_a_lock_either(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
