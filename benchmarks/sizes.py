@@ -12,8 +12,9 @@ class Sizes:
     warm_up: int = 20
     """Orders that go first and do not count."""
 
-    share_out: int = 4_000
-    """Orders of ours that go first: workers share out what there is to do by its weight."""
+    share_out: int = 12_000
+    """Orders of ours that go first: workers share out what there is to do by its weight. After a
+    third of them some followers still move, and who is moved stands still for about a second."""
 
     orders: int = 4_000
     """Orders that Sagaline brings to their ends in one run."""
