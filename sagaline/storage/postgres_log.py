@@ -40,7 +40,7 @@ class PostgresLog(Log):
     def __init__(self, table: Table, dialect: Dialect) -> None:
         super().__init__(table, dialect)
         quoted = dialect.identifier_preparer.quote_identifier(self.channel)
-        table_id = f"'{self.name.replace(chr(39), chr(39) * 2)}'::regclass::oid::int4"
+        table_id = f"{_literal(self.name)}::regclass::oid::int4"
         self._lock = (
             f"SELECT pg_advisory_xact_lock({LOGS}, {table_id}); "
             f"LOCK TABLE {self.name} IN ROW EXCLUSIVE MODE; NOTIFY {quoted}; {self.newest}"
@@ -112,7 +112,7 @@ class PostgresLog(Log):
         if self._sequence is None:
             cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", (self.name,))
             (sequence,) = cursor.fetchall()[0]
-            self._sequence = f"'{sequence.replace(chr(39), chr(39) * 2)}'"
+            self._sequence = _literal(sequence)
         return self._sequence
 
     def _refuse(self, error: Any) -> None:
@@ -120,6 +120,10 @@ class PostgresLog(Log):
         if found:
             stream = f"{found[1]} in {self.table.name}"
             raise VersionConflict(stream=stream, version=int(found[2])) from error
+
+
+def _literal(text: str) -> str:
+    return f"'{text.replace(chr(39), chr(39) * 2)}'"
 
 
 def _results(cursor: "psycopg.Cursor[Row]") -> list[list[Row]]:

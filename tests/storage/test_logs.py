@@ -1,8 +1,9 @@
 """Logs: bulk writes, pages, streams, and the order in which events become visible."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,17 @@ from eventsourcing.persistence import IntegrityError, InternalError, Operational
 from sagaline.errors import TransactionFailed, VersionConflict
 from sagaline.storage import Appended, EventRow, LogRow, Page
 from tests.storage.stores import counted, opened, outside, placed, recorded, recorder_of, stored
+
+
+@contextmanager
+def locked(url: str, mode: str) -> Iterator[None]:
+    """While somebody else's transaction has locked the table of a log."""
+    with (
+        outside(url) as other,
+        other.execution_options(isolation_level="READ COMMITTED").begin(),
+    ):
+        other.exec_driver_sql(f"LOCK TABLE orders_events IN {mode} MODE")
+        yield
 
 
 def test_a_batch_gets_contiguous_ids_and_says_what_was_the_head_before_it(store_url: str) -> None:
@@ -225,12 +237,10 @@ def test_a_writer_does_not_wait_forever_for_a_stopped_one(postgres_store: str) -
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
         with (
-            outside(postgres_store) as other,
-            other.execution_options(isolation_level="READ COMMITTED").begin(),
+            locked(postgres_store, "EXCLUSIVE"),
+            pytest.raises(OperationalError, match="lock timeout"),
         ):
-            other.exec_driver_sql("LOCK TABLE orders_events IN EXCLUSIVE MODE")
-            with pytest.raises(OperationalError, match="lock timeout"):
-                recorded(orders, placed())
+            recorded(orders, placed())
         assert recorded(orders, placed())
 
 
@@ -255,12 +265,8 @@ def test_a_writer_does_not_wait_for_a_vacuum(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
-        with (
-            outside(postgres_store) as other,
-            other.execution_options(isolation_level="READ COMMITTED").begin(),
-        ):
-            # What a vacuum takes; the next one that wants a lock in its way ends it.
-            other.exec_driver_sql("LOCK TABLE orders_events IN SHARE UPDATE EXCLUSIVE MODE")
+        # What a vacuum takes; the next one that wants a lock in its way ends it.
+        with locked(postgres_store, "SHARE UPDATE EXCLUSIVE"):
             assert recorded(orders, placed()) == [1]
 
 
@@ -269,12 +275,10 @@ def test_a_reader_does_not_wait_forever_for_a_lock_either(postgres_store: str) -
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
         with (
-            outside(postgres_store) as other,
-            other.execution_options(isolation_level="READ COMMITTED").begin(),
+            locked(postgres_store, "ACCESS EXCLUSIVE"),
+            pytest.raises(OperationalError, match="lock timeout"),
         ):
-            other.exec_driver_sql("LOCK TABLE orders_events")
-            with pytest.raises(OperationalError, match="lock timeout"):
-                orders.page(0, 10)
+            orders.page(0, 10)
         assert orders.page(0, 10).rows == []
 
 
@@ -300,11 +304,7 @@ def test_moving_a_position_takes_no_lock_on_the_log(postgres_store: str) -> None
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
-        with (
-            outside(postgres_store) as other,
-            other.execution_options(isolation_level="READ COMMITTED").begin(),
-        ):
-            other.exec_driver_sql("LOCK TABLE orders_events IN EXCLUSIVE MODE")
+        with locked(postgres_store, "EXCLUSIVE"):
             orders.insert_events([], tracking=Tracking("Payments", 5))
         assert orders.max_tracking_id("Payments") == 5
 
