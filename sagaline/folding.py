@@ -13,8 +13,8 @@ from sagaline.storage import LogRow, Page, Part
 PAGE = 5_000
 """Events folded in one transaction."""
 
-CHUNK = 500
-"""Events in memory at once: they stay in the processor's caches, and out of the collector's way."""
+CHUNK = 125
+"""Events decoded at once: they stay in the processor's caches, and out of the collector's way."""
 
 
 class Folded(NamedTuple):

@@ -87,6 +87,7 @@ class Rows(MutableMapping[Any, Row]):
         self._key = [each.name for each in table.primary_key.columns]
         self._parts_of_key = frozenset(self._key)
         self._kinds = [kind_of(each) for each in table.primary_key.columns]
+        self._kind = self._kinds[0] if len(self._kinds) == 1 else None
         self._blank = {each.name: default_of(each) for each in table.columns}
         self._batch: dict[Any, Row | None] = {}
         """What this batch has asked for; None where there is no such row."""
@@ -271,6 +272,8 @@ class Rows(MutableMapping[Any, Row]):
 
     def _parts(self, key: Any) -> tuple[Any, ...]:
         """A key's values, one for each column of the primary key."""
+        if type(key) is self._kind:
+            return (key,)
         parts = key if isinstance(key, tuple) else (key,)
         if len(parts) == len(self._kinds) and all(map(isinstance, parts, self._kinds)):
             return parts

@@ -1,8 +1,10 @@
 """What a new connection is set to."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from sagaline.storage import Datastore
@@ -14,12 +16,28 @@ def _pragma(datastore: Datastore, name: str) -> Any:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
+def _written_to(store: str) -> int:
+    """Bytes in the log of writes."""
+    return Path(f"{make_url(store).database}-wal").stat().st_size
+
+
 def test_a_commit_on_sqlite_is_on_disk(sqlite_store: str) -> None:
     with opened(f"{sqlite_store}?synchronous=OFF") as datastore:
         assert _pragma(datastore, "journal_mode") == "wal"
         assert _pragma(datastore, "synchronous") == 2
         assert _pragma(datastore, "foreign_keys") == 0
         assert _pragma(datastore, "busy_timeout") == 30_000
+
+
+def test_a_table_that_is_dropped_is_not_written_once_more(sqlite_store: str) -> None:
+    with opened(sqlite_store) as datastore:
+        with datastore.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE scrap (words TEXT)")
+            connection.exec_driver_sql("INSERT INTO scrap VALUES (?)", [("w" * 3_000,)] * 500)
+        written = _written_to(sqlite_store)
+        with datastore.write() as connection:
+            connection.exec_driver_sql("DROP TABLE scrap")
+        assert _written_to(sqlite_store) - written < 10 * 4_096
 
 
 def test_the_library_ignores_what_the_url_says_of_a_commit(sqlite_store: str) -> None:
