@@ -24,7 +24,7 @@ from sagaline.errors import UnfitValue
 Convert = Callable[[Any], Any]
 
 _SAME_VALUE_AGAIN = 16_384
-"""One order's id is written to several tables in a row."""
+"""One order's id is met several times in a row."""
 
 # Twice as fast as what Python has to write them with.
 _write_uuid = SchemaSerializer(core_schema.uuid_schema()).to_python
@@ -50,8 +50,10 @@ def _uuid(value: Any) -> UUID | None:
         raise UnfitValue(value=value, kind="a UUID", reason=why) from error
 
 
-@lru_cache(_SAME_VALUE_AGAIN)
 def _uuid_text(value: Any) -> str | None:
+    if isinstance(value, UUID):
+        text: str = _write_uuid(value, mode="json")  # in less time than a cache takes to find it
+        return text
     return None if value is None else _write_uuid(_uuid(value), mode="json")
 
 

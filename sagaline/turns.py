@@ -112,7 +112,7 @@ class Turns:
     def save(self) -> None:
         """Records how far the followers have come through events that they do not want."""
         for follower in self._held():
-            self._guarded(follower.name, follower.save)
+            self._save(follower)
 
     def close(self) -> None:
         """Gives the leases back, and lets all connections go."""
@@ -134,8 +134,12 @@ class Turns:
             moved |= self._guarded(follower.name, follower.step)
             self._leases[follower.datastore].worked(follower.name, time.monotonic() - began)
             if follower.unsaved > UNSAVED:
-                self._guarded(follower.name, follower.save)
+                self._save(follower)
         return moved
+
+    def _save(self, follower: Follower) -> None:
+        # Under a name of its own: a step that has nothing to do succeeds without the store.
+        self._guarded(f"the position of {follower.name}", follower.save)
 
     def _step_views(self, views: list[Follower]) -> bool:
         """Lets read models come close to the heads: what they read now is still in memory."""
@@ -225,7 +229,8 @@ class Turns:
             self._pauses[name] = (time.monotonic() + pause, pause)
             log.warning("%s: the store does not answer, again in %.1f s: %s", name, pause, fault)
             return False
-        self._pauses.pop(name, None)
+        if self._pauses.pop(name, None):
+            log.warning("%s: the store answers again", name)
         return moved
 
 

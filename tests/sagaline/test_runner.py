@@ -1,5 +1,6 @@
 """Runners: start, stop, and all that happens to their stores in between."""
 
+import re
 import shutil
 import sqlite3
 import threading
@@ -25,6 +26,7 @@ from tests.sagaline.small_system import (
     PROCESSES,
     AddSeats,
     AskForReminder,
+    Cancel,
     Clock,
     Desk,
     GoodBank,
@@ -455,6 +457,30 @@ def test_a_store_that_does_not_answer_stops_no_follower_of_another(
         runner.settle()
         assert statuses(runner) == {"confirmed": 5}
         assert wrong(runner) == []
+
+
+def test_a_follower_with_nothing_to_do_but_save_its_position_is_patient_too(
+    sqlite_store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    views = f"sqlite:///{tmp_path / 'views.db'}"
+    stores = {**env(sqlite_store), "SAGALINE_VIEWS": f"{views}?timeout=0.05"}
+    with Runner(system, stores, only=["show_list"]) as runner:
+        wanted = wish("guest")
+        runner.get(Desk).execute_one(wanted)
+        until(lambda: rows_of(runner, show_list) != [])
+        with locked(views):
+            cancel = Cancel(booking_id=wanted.booking_id, reason="ill")
+            runner.get(Desk).execute_one(cancel)  # show_list has no handler for it
+            until(lambda: len(_pauses_of("show_list", caplog)) > 2)
+        until(lambda: "show_list: the store answers again" in caplog.text)
+    assert _pauses_of("show_list", caplog)[:3] == [0.1, 0.2, 0.4]
+
+
+def _pauses_of(follower: str, caplog: pytest.LogCaptureFixture) -> list[float]:
+    """Seconds between its attempts, as it told them."""
+    told = (record.getMessage() for record in caplog.records)
+    found = (re.search(rf"{follower}: .*again in ([\d.]+) s", each) for each in told)
+    return [float(each[1]) for each in found if each]
 
 
 @contextmanager
