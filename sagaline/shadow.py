@@ -36,6 +36,7 @@ from sagaline.storage.read_tables import (
     differing_keys,
     drop_table,
     forget_follower,
+    has_table,
     lock_follower,
     shadows,
     start_over,
@@ -58,6 +59,9 @@ PASSED_ON = (FencedOut, *STORAGE_FAULTS)
 VERIFYING = "verify"
 """In place of a fingerprint, in the name of a shadow that will be compared only."""
 
+MISSING = "there is no such table"
+"""The difference of a table that was dropped."""
+
 Progress = Callable[[str, int, int], None]
 """Told the view, the events passed, and the events in all (both counted by ids)."""
 
@@ -66,7 +70,8 @@ Progress = Callable[[str, int, int], None]
 class Rebuilt:
     """One read table that was built again, or verified.
 
-    `differences` are the keys of rows that a verification found to differ, ten at most.
+    `differences` are the keys of rows that a verification found to differ, ten at most; or what
+    else it found.
     """
 
     view: str
@@ -112,6 +117,8 @@ class Shadow:
     def build(self) -> Rebuilt:
         """Builds it, and swaps it in or compares it."""
         started = time.monotonic()
+        if self._verify and not self._is_there():
+            return Rebuilt(self._view, 0, 0, 0.0, [MISSING])
         self._open()
         try:
             with closing(Keeper([self._leases])) as self._keeper:
@@ -133,6 +140,10 @@ class Shadow:
                 return Rebuilt(self._view, self._events, rows, spent, differences)
             self._stand()
         raise RebuildBusy(view=self._view)
+
+    def _is_there(self) -> bool:
+        with self._datastore.read() as connection:
+            return has_table(connection, self._view)
 
     def _open(self) -> None:
         """Finds the shadow table of a rebuild that was killed, or makes a new one."""

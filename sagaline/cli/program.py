@@ -9,7 +9,7 @@ from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from sagaline.cli.signals import ending
+from sagaline.cli.signals import ending, was_ended
 from sagaline.cli.terminal import say
 from sagaline.errors import SagalineError
 
@@ -39,17 +39,12 @@ class Program(TyperGroup):
         """Runs the command."""
         try:
             return self._flushed(ctx)
-        except BrokenPipeError:
-            _drop_output()
-            raise typer.Exit(0) from None
-        except OSError as error:
-            # A full disk behind the output, for one: what is on the store stays there.
-            _drop_output()
-            say(f"{_name(ctx)}: {error}")
-            raise typer.Exit(UNUSABLE) from error
-        except (SagalineError, PersistenceError) as error:
-            say(f"{_name(ctx)}: {error}")
-            raise typer.Exit(UNUSABLE) from error
+        except Exception as error:
+            # What a signal has cut short may fail on its way out.
+            status = 0 if was_ended() else _status_after(error, ctx)
+            if status is None:
+                raise
+            raise typer.Exit(status) from error
 
     def _flushed(self, ctx: Any) -> Any:
         """Runs the command and writes what is buffered, while an error can still be caught."""
@@ -72,6 +67,23 @@ def needs_attention(*, when: bool = True) -> None:
     """Ends the command with the status that says so."""
     if when:
         raise typer.Exit(ATTENTION)
+
+
+def _status_after(error: Exception, ctx: Any) -> int | None:
+    """Says what went wrong, and with which status that ends; None for what it does not know."""
+    match error:
+        case BrokenPipeError():
+            _drop_output()
+            return 0
+        case OSError():
+            # A full disk behind the output, for one: what is on the store stays there.
+            _drop_output()
+        case SagalineError() | PersistenceError():
+            pass
+        case _:
+            return None
+    say(f"{_name(ctx)}: {error}")
+    return UNUSABLE
 
 
 def _plain(command: Any, ctx: Any) -> Any:

@@ -53,7 +53,7 @@ def rebuild(
         _tell_rolled_back(roll_back(system, env, views or ()), json)
         return
     leave_in_peace()
-    with closing(twin_of(system)) as twin, _progress() as progress:
+    with _stopping(verify), closing(twin_of(system)) as twin, _progress() as progress:
         chosen = views or ()
         done, failed = _done(
             rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)
@@ -62,6 +62,16 @@ def rebuild(
     if failed is not None:
         say(f"sagaline: {failed}")
     needs_attention(when=failed is not None or any(each.differences for each in done))
+
+
+@contextmanager
+def _stopping(verify: bool) -> Iterator[None]:
+    """Says so where a signal ends it: the status is that of a rebuild that was done."""
+    try:
+        yield
+    except SystemExit:
+        say(f"sagaline: stopped; {'nothing is known' if verify else 'it goes on where it was'}")
+        raise
 
 
 def _done(rebuilt: Iterator[Rebuilt]) -> tuple[list[Rebuilt], Exception | None]:

@@ -17,6 +17,9 @@ MANY = 4096
 
 _wakers: list[socket.socket] = []
 
+_ended = Event()
+"""Whether a signal has ended this program."""
+
 
 @contextmanager
 def ending() -> Iterator[None]:
@@ -25,10 +28,19 @@ def ending() -> Iterator[None]:
     def end(*_: Any) -> None:
         # A second one (`timeout` sends two) must not cut short what the first one set off.
         _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
+        _ended.set()
         raise SystemExit(0)
 
-    with _handled(end), _waking():
-        yield
+    try:
+        with _handled(end), _waking():
+            yield
+    finally:
+        _ended.clear()
+
+
+def was_ended() -> bool:
+    """Whether a signal has ended the program: what fails on the way out fails for that."""
+    return _ended.is_set()
 
 
 def wait_for(descriptor: int) -> None:

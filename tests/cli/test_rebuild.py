@@ -1,11 +1,15 @@
 """`sagaline rebuild`."""
 
+import signal
+
 import pytest
 from sqlalchemy import update
 
 from application.system import system
 from projections.tables import order_list
 from sagaline import rebuild
+from sagaline.cli.signals import ending
+from sagaline.shadow import Shadow
 from sagaline.storage import Datastore
 from sagaline.storage.tables import read_tables
 from tests.cli.command_line import CommandLine, Said
@@ -105,3 +109,21 @@ def test_the_second_of_two_rebuilds_is_refused_in_one_line(run_shop: CommandLine
 def test_a_rebuild_makes_no_store(sqlite_shop: CommandLine) -> None:
     assert sqlite_shop.sagaline("rebuild").status == 2
     assert not list(sqlite_shop.folder.parent.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    ("options", "what_it_means"),
+    [([], "it goes on where it was"), (["--verify"], "nothing is known")],
+)
+def test_one_that_a_signal_stops_says_so(
+    run_shop: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    what_it_means: str,
+) -> None:
+    monkeypatch.setattr(Shadow, "_catch_up", lambda _: signal.raise_signal(signal.SIGTERM))
+    with ending():
+        said = run_shop.sagaline("rebuild", *options)
+    assert said == Said(0, "", f"sagaline: stopped; {what_it_means}\n")
+    monkeypatch.undo()
+    assert run_shop.sagaline("rebuild", "--verify").status == 0

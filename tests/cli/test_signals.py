@@ -2,11 +2,15 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from threading import Timer
 
 import pytest
+import typer
+from eventsourcing.persistence import PersistenceError
 
+from sagaline.cli.program import Program, launch
 from sagaline.cli.signals import ending, undivided, wait_for
 
 
@@ -42,3 +46,26 @@ def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, in
     with pytest.raises(SystemExit):
         wait()
     assert heard == [b"x"]
+
+
+def test_what_a_signal_has_cut_short_fails_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = typer.Typer(cls=Program)
+
+    @program.callback()
+    def _all() -> None:
+        pass
+
+    @program.command()
+    def cut() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise PersistenceError("another command is in progress")
+
+    monkeypatch.setattr(sys, "argv", ["program", "cut"])
+    with pytest.raises(SystemExit) as ended:
+        launch(program, "program")
+    assert ended.value.code == 0
+    assert capsys.readouterr().err == ""

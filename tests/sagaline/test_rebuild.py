@@ -503,6 +503,16 @@ def test_a_position_behind_the_end_of_its_log_is_refused(embedded: Store) -> Non
     assert embedded.tables() == before
 
 
+def test_a_verification_finds_a_table_that_was_dropped_and_does_not_make_it(store: Store) -> None:
+    change(store.views, "DROP TABLE balances")
+    names, positions = store.names(), store.positions()
+    assert store.differences()["balances"] == ["there is no such table"]
+    assert store.names() == names
+    assert store.positions() == positions
+    store.rebuilt("balances")
+    assert not any(store.differences().values())
+
+
 def test_the_fingerprint_is_that_of_the_code_that_made_the_table(embedded: Store) -> None:
     assert embedded.made_by("balances") == fingerprint(Balances)
     change(embedded.views, "UPDATE read_tables SET fingerprint = 'other'")
