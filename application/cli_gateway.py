@@ -47,7 +47,7 @@ def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -
 
 def _allow_refunds(datastore: Datastore, order_id: UUID) -> bool:
     timeout = Settings().payment_timeout
-    gateway = SimulatedGateway(datastore.url, timeout, lambda: datetime.now(UTC))
+    gateway = SimulatedGateway(datastore.url, timeout, lambda: datetime.now(UTC), datastore.schema)
     try:
         return gateway.allow_refunds(order_id)
     except PortFault as fault:

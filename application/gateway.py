@@ -182,9 +182,13 @@ class SimulatedGateway(Desk):
     tables: ClassVar[Sequence[Table]] = (payments, permits)
 
     def __init__(
-        self, store_url: str, payment_timeout: float, clock: Callable[[], datetime]
+        self,
+        store_url: str,
+        payment_timeout: float,
+        clock: Callable[[], datetime],
+        schema: str | None = None,
     ) -> None:
-        super().__init__(store_url)
+        super().__init__(store_url, schema)
         self._late = timedelta(seconds=2 * payment_timeout)
         self._clock = clock
 

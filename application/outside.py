@@ -5,6 +5,7 @@ PostgreSQL it is tables of its own, written in transactions of its own. It share
 shop's storage, because the shop is judged by what is written here.
 """
 
+import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -34,6 +35,9 @@ FEW: Final = 10
 STORE_PATIENCE: Final = 5
 """Seconds that a transaction waits for another process to end its own."""
 
+SILENCE: Final = 3
+"""Seconds that a transaction may send nothing; then the server ends it: less than others wait."""
+
 RECHECK: Final = 0.1
 """Seconds after which a waiting question looks whether somebody writes."""
 
@@ -56,8 +60,8 @@ class Desk(ABC):
 
     tables: ClassVar[Sequence[Table]]
 
-    def __init__(self, store_url: str) -> None:
-        self._outside = Outside.open(outside_url(store_url))
+    def __init__(self, store_url: str, schema: str | None = None) -> None:
+        self._outside = Outside.open(outside_url(store_url, schema))
         self._closed = False
 
     def ask(self, question: Question[Answer]) -> Answer:
@@ -259,21 +263,31 @@ def add(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> 
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def outside_url(store_url: str) -> URL:
+def outside_url(store_url: str, schema: str | None = None) -> URL:
     """The store of the outside world that belongs to a shop's store.
 
-    A file has a file beside it; what is in memory stays in memory.
+    A file has a file beside it; what is in memory stays in memory; a database has it in the same
+    schema.
 
     >>> str(outside_url("sqlite:///data/shop.db"))
     'sqlite:///data/shop.outside.db'
     """
     url = make_url(store_url)
     if url.get_backend_name() != "sqlite":
-        return url
+        return url if schema is None else _searching(url, schema)
     if _in_memory(url):
         return make_url("sqlite://")
     path = PurePath(url.database or "")
     return url.set(database=str(path.with_suffix(f".outside{path.suffix}")))
+
+
+def _searching(url: URL, schema: str) -> URL:
+    """An address whose tables are those of this schema, and no others."""
+    quoted = '"' + schema.replace('"', '""') + '"'
+    escaped = re.sub(r"([\\\s])", r"\\\1", quoted)
+    given = url.query.get("options", ())
+    before = [given] if isinstance(given, str) else given
+    return url.update_query_dict({"options": " ".join([*before, f"-csearch_path={escaped}"])})
 
 
 def _in_memory(url: URL) -> bool:
@@ -287,9 +301,9 @@ def _engine(url: URL) -> Engine:
     """An engine whose transactions exclude each other, over all processes, from their start on."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
-    engine = create_engine(
-        url, pool_size=1, pool_pre_ping=True, connect_args={"connect_timeout": 5}
-    )
+    # By this name the shop's workers end who was stopped in the midst of a COPY.
+    arguments = {"connect_timeout": 5, "fallback_application_name": "sagaline"}
+    engine = create_engine(url, pool_size=1, pool_pre_ping=True, connect_args=arguments)
     event.listen(engine, "connect", _set_limits)
     event.listen(engine, "begin", _take_advisory_lock)
     return engine
@@ -333,6 +347,7 @@ def _set_limits(connection: Any, _: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = '{STORE_PATIENCE}s'")
         cursor.execute(f"SET statement_timeout = '{2 * STORE_PATIENCE}s'")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{SILENCE}s'")
         cursor.execute("SET synchronous_commit = on")
     connection.commit()
 

@@ -49,7 +49,10 @@ class Payments(Application, aggregates=[Payment]):
     def __init__(self, env: EnvType | None = None, gateway: PaymentGateway | None = None) -> None:
         super().__init__(env)
         self._simulated = SimulatedGateway(
-            self.datastore.url, Settings().payment_timeout, lambda: self.now()
+            self.datastore.url,
+            Settings().payment_timeout,
+            lambda: self.now(),
+            self.datastore.schema,
         )
         self.gateway: PaymentGateway = gateway or self._simulated
 

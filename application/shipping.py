@@ -16,7 +16,7 @@ class Shipping(Application, aggregates=[Shipment]):
 
     def __init__(self, env: EnvType | None = None, carrier: Carrier | None = None) -> None:
         super().__init__(env)
-        self._simulated = SimulatedCarrier(self.datastore.url)
+        self._simulated = SimulatedCarrier(self.datastore.url, self.datastore.schema)
         self.carrier: Carrier = carrier or self._simulated
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from sagaline.share import NOBODY, Leaders, Loads, load_of, share
 from sagaline.storage import Datastore
@@ -24,6 +25,9 @@ from sagaline.storage.leases import (
     release_leases,
     take_leases,
 )
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""What Linux has drawn by chance when this machine was started."""
 
 SECONDS = 4.0
 """How long a lease lasts: a dead owner is followed within that time, and a look."""
@@ -142,7 +146,12 @@ class Leases:
 
 @cache
 def _machine() -> str:
-    """What numbers its processes by itself: containers may share a host's name, and not these."""
+    """What numbers its processes by itself.
+
+    Machines, and containers on one, may share a host's name. What counts the processes of a
+    container has a number, but on each machine the first one has the same.
+    """
     with suppress(OSError):
-        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino:x}"
+        boot = BOOT.read_text()[:8]
+        return f"{socket.gethostname()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino:x}"
     return socket.gethostname()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from threading import Lock, RLock, Semaphore
 from typing import Any, ClassVar, Self, cast
@@ -174,6 +174,11 @@ class Datastore(SQLAlchemyDatastore):
     def read(self) -> Connected:
         """A transaction that only reads, as a context manager that gives a Core connection."""
         return Connected(self.transaction(commit=False))
+
+    def end_stuck(self) -> None:
+        """Ends who was stopped in the midst of a COPY, for that a lock was waited for in vain."""
+        with suppress(PersistenceError), self.read() as connection:
+            postgres.end_stuck(connection, self.silence_timeout)
 
     @contextmanager
     def look(self) -> Iterator[Connection]:

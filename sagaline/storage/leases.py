@@ -84,7 +84,7 @@ def take_leases(
     the fence, so that its last owner, if it still runs, writes nothing more.
     """
     if connection.dialect.name == "postgresql":
-        postgres.end_stuck(connection)
+        postgres.end_stuck(connection, postgres.STUCK)
     now = _now(connection)
     free = or_(
         followers.c.owner.is_(None), followers.c.lease_until < now, followers.c.owner.in_(dead)

@@ -16,7 +16,7 @@ As long as a lease: whoever takes one over must not find its rows locked by who 
 """
 
 STUCK = 1.0
-"""Seconds that a COPY under way may wait for its rows, when others wait for its locks."""
+"""Seconds that a COPY may wait for its rows, when somebody takes over from its process."""
 
 CONNECT_TIMEOUT = 10
 """Seconds for a server to answer, where the URL has no `connect_timeout`."""
@@ -72,18 +72,19 @@ def refuse_ended(driver: Any, record: Any, _: object) -> None:
         raise DisconnectionError
 
 
-def end_stuck(connection: Connection) -> None:
-    """Ends those who were stopped in the midst of a COPY, which no timeout of the server does.
+def end_stuck(connection: Connection, seconds: float) -> None:
+    """Ends those who were stopped in the midst of a COPY that they began so long ago.
 
-    Whoever takes over from them does that. Any role may end its own sessions; those that are meant
-    bear the same name as this one.
+    No timeout of the server does. Whoever takes over from them ends them, and who has waited for a
+    lock in vain. Any role may end its own sessions; those that are meant bear the same name as this
+    one.
     """
     connection.exec_driver_sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND usename = current_user"
         " AND application_name = current_setting('application_name')"
         " AND state = 'active' AND wait_event = 'ClientRead'"
-        f" AND state_change < clock_timestamp() - interval '{STUCK} s'"
+        f" AND state_change < clock_timestamp() - interval '{seconds} s'"
     )
 
 

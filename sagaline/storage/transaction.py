@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from sagaline.errors import AnotherTransaction, TransactionFailed, TransactionNotShared
-from sagaline.storage.translation import raise_translated
+from sagaline.storage.translation import is_lock_timeout, raise_translated
 
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
@@ -101,6 +101,8 @@ class Transaction(SQLAlchemyTransaction):
         finally:
             self._release()
         if error is not None:
+            if is_lock_timeout(error):
+                self.datastore.end_stuck()
             raise_translated(error)
 
     @override

@@ -26,6 +26,9 @@ _UNFIT = ("42P01", "42703", "3F000", "42501")
 driver counts them among the mistakes of a program; but somebody has changed the store under it, and
 no event is to blame. SQLite's driver counts them among the faults of operation."""
 
+_NO_LOCK = "55P03"
+"""PostgreSQL's state for a wait for a lock that was ended."""
+
 _MODULES = ("sqlalchemy", "sqlite3", "psycopg")
 
 
@@ -40,7 +43,7 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         said = str(error).partition(" (Background")[0]
         return persistence.OperationalError(f"All connections of this process are in use: {said}")
-    state = str(getattr(getattr(error, "orig", error), "sqlstate", None))
+    state = _state(error)
     if state.startswith(_LIMIT):
         return persistence.DataError(_said(error))
     if state in _UNFIT:
@@ -51,6 +54,16 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return persistence.PersistenceError(str(error))
     return error
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether the server has ended a wait for a lock; of an error as it came, or translated."""
+    is_ours = isinstance(error, persistence.PersistenceError)
+    return _state(error.__cause__ if is_ours else error) == _NO_LOCK
+
+
+def _state(error: BaseException | None) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None))
 
 
 def _said(error: BaseException) -> str:

@@ -13,7 +13,8 @@ from time import monotonic, sleep
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
+from sqlalchemy.schema import CreateSchema
 
 from application import outside
 from application.carrier import SimulatedCarrier
@@ -21,6 +22,7 @@ from application.gateway import SimulatedGateway
 from application.outside import Desk, Question, outside_url
 from application.ports import Booked, NeverTaken, PortFault
 from domain.order import ShipTo
+from tests.storage.stores import outside as outside_connection
 
 ROOT = Path(__file__).parents[2]
 HOME = ShipTo(country="US", postcode="45202")
@@ -151,6 +153,38 @@ def test_a_store_that_somebody_else_holds_is_a_fault_that_passes(
     holder.close()
     assert gateway.settle("key 1") == NeverTaken()
     gateway.close()
+
+
+def test_who_is_stopped_in_the_midst_of_an_answer_holds_up_nobody_for_long(
+    postgres_store: str, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "SILENCE", 0.1)
+    stopped = Echo(postgres_store)
+    answer = threads.submit(stopped.ask, Say("first"))
+    assert stopped.asked.wait(30)
+    # An address of its own, as if it were another process.
+    gateway = SimulatedGateway(f"{postgres_store}&connect_timeout=9", 60, lambda: datetime.now(UTC))
+    assert gateway.settle("a") == NeverTaken()
+    stopped.may_answer.set()
+    with pytest.raises(PortFault, match="idle-in-transaction"):
+        answer.result(30)
+    gateway.close()
+    stopped.close()
+
+
+def test_on_postgresql_it_is_in_the_schema_of_the_shop(postgres_store: str) -> None:
+    name = 'My "Sh op'
+    with outside_connection(postgres_store) as connection:
+        connection.execute(CreateSchema(name))
+        gateway = SimulatedGateway(postgres_store, 60, lambda: datetime.now(UTC), name)
+        carrier = SimulatedCarrier(postgres_store, name)
+        assert gateway.settle("a") == NeverTaken()
+        assert isinstance(carrier.book("a", uuid4(), HOME), Booked)
+        gateway.close()
+        carrier.close()
+        assert inspect(connection).get_table_names() == []
+        tables = inspect(connection).get_table_names(name)
+    assert sorted(tables) == ["outside_payments", "outside_refund_permits", "outside_shipments"]
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:

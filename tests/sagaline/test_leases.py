@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,14 +15,14 @@ import pytest
 from sqlalchemy import select, text, update
 from typing_extensions import override
 
-from sagaline import Runner
+from sagaline import Runner, lease
 from sagaline.errors import FencedOut
 from sagaline.follower import STORAGE_FAULTS
 from sagaline.keeper import Keeper
 from sagaline.lease import Leases
 from sagaline.share import share
 from sagaline.storage import Datastore, advance, register, standing
-from sagaline.storage.leases import living, owners
+from sagaline.storage.leases import appear, living, owners
 from sagaline.storage.tables import followers
 from sagaline.storage.tables import runners as runners_table
 from tests.sagaline.small_system import (
@@ -311,11 +312,24 @@ def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: st
         assert Leases(datastore, NAMES).take() == set(NAMES)
 
 
-def test_an_owner_on_another_machine_is_waited_for(store_url: str) -> None:
+NOBODYS = 2**22 + 1
+"""A process that there cannot be: Linux numbers them up to 2**22."""
+
+
+@pytest.mark.parametrize("machine", ["elsewhere", "of one name"])
+def test_an_owner_on_another_machine_is_waited_for(
+    store_url: str, machine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if machine == "of one name":
+        (tmp_path / "boot_id").write_text("0f1e2d3c-0000-4000-8000-000000000000\n")
+        with monkeypatch.context() as there:
+            there.setattr(lease, "BOOT", tmp_path / "boot_id")
+            machine = lease._machine.__wrapped__()
     with opened(store_url) as datastore:
         prepared(datastore)
-        far = "elsewhere:1:abc"
+        far = f"{machine}:{NOBODYS}:abc"
         with datastore.write() as connection:
+            appear(connection, far, {}, 3600)
             connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
         leases = Leases(datastore, NAMES)
         assert leases.take() == set()

@@ -467,7 +467,7 @@ def test_a_follower_with_nothing_to_do_but_save_its_position_is_patient_too(
     with Runner(system, stores, only=["show_list"]) as runner:
         wanted = wish("guest")
         runner.get(Desk).execute_one(wanted)
-        until(lambda: rows_of(runner, show_list) != [])
+        until(lambda: bool(rows_of(runner, show_list)))
         with locked(views):
             cancel = Cancel(booking_id=wanted.booking_id, reason="ill")
             runner.get(Desk).execute_one(cancel)  # show_list has no handler for it

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from threading import Event
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -298,6 +300,36 @@ def test_a_writer_that_is_stopped_holds_up_nobody_for_long(postgres_store: str) 
             write_and_be_stopped_on_the_way()
         assert [each.id for each in orders.page(0, 10).rows] == theirs
         assert recorded(orders, placed())
+
+
+def test_a_writer_that_is_stopped_among_its_rows_holds_up_nobody_for_long(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, go_on = Event(), Event()
+
+    def stop(*_: object) -> Iterator[Any]:
+        stopped.set()
+        assert go_on.wait(30)
+        yield from ()
+
+    with (
+        opened(postgres_store) as one,
+        opened(postgres_store) as other,
+        ThreadPoolExecutor(1) as another,
+    ):
+        other.lock_timeout = other.silence_timeout = 0.2
+        ours, theirs = recorder_of(one), recorder_of(other)
+        with monkeypatch.context() as patch:
+            patch.setattr("sagaline.storage.postgres_log.numbered", stop)
+            writing = another.submit(recorded, ours, placed())
+            assert stopped.wait(30)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            recorded(theirs, placed())
+        assert recorded(theirs, placed())
+        go_on.set()
+        with pytest.raises(OperationalError):
+            writing.result()
+        assert len(ours.page(0, 10).rows) == 1
 
 
 def test_moving_a_position_takes_no_lock_on_the_log(postgres_store: str) -> None:
