@@ -47,6 +47,9 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 def main(names: Sequence[str], sizes: Sizes = FULL, server: str | None = None) -> int:
     """Runs benchmarks and returns the exit status; `server` is the URL of a PostgreSQL server."""
+    if not {"-h", "--help"}.isdisjoint(names):
+        print(f"{__doc__}\nBenchmarks: {', '.join(BENCHMARKS)}")
+        return 0
     chosen = {each: run for each, run in BENCHMARKS.items() if _is_wanted(each, names)}
     unknown = [name for name in names if not any(each.startswith(name) for each in chosen)]
     if unknown:

@@ -176,6 +176,20 @@ def test_what_a_page_shows_runs_and_prints_what_it_says(
             assert says(block.text, said), f"shown:\n{block.text}\nsaid:\n{said}"
 
 
+def test_the_demo_prints_what_the_readme_says(tmp_path: Path) -> None:
+    (block,) = [b.text for b in section("Try it").blocks if b.language == "text"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.demo"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert says(block, done.stdout), done.stdout
+
+
 def test_a_first_saga_takes_less_than_forty_lines_of_code_with_its_imports() -> None:
     files = [b.text for b in section("A first saga").blocks if b.language == "python"]
     lines = [each for each in files[0].splitlines() if each.strip() and not each.startswith("#")]

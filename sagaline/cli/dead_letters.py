@@ -32,7 +32,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.dead_letters import Letter, all_letters
 from sagaline.timeline import readable
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="As listed with --json: FOLLOWER/LOG:N.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
 
 program = typer.Typer(
     help="Look at events that were parked, retry or discard them.", no_args_is_help=True
@@ -162,8 +162,8 @@ def _as_json(letter: Letter) -> dict[str, Any]:
 
 
 def _show(found: list[Letter]) -> None:
-    rows = Listing("follower", "event", "?type", "key", "?parked", ">error")
+    rows = Listing("id", "?type", "key", "?parked", ">error")
     for each in found:
         kind, parked = readable(each.topic), moment(each.parked_at)
-        rows.add(each.follower, each.place, kind, each.key, parked, each.error)
+        rows.add(each.id, kind, each.key, parked, each.error)
     rows.show()

@@ -18,8 +18,15 @@ As long as a lease: whoever takes one over must not find its rows locked by who 
 STUCK = 1.0
 """Seconds that a COPY may wait for its rows, when somebody takes over from its process."""
 
-CONNECT_TIMEOUT = 10
-"""Seconds for a server to answer, where the URL has no `connect_timeout`."""
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""How long a server may not answer, and its machine, where the URL does not say: in seconds, but
+the last, in milliseconds. By the system's own limits it takes hours to notice that one is gone."""
 
 CREATION_TIMEOUT = 60.0
 """Seconds to queue behind others who create tables: many may start at once on a busy machine."""

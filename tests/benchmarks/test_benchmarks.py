@@ -38,6 +38,13 @@ FIGURES = {
 KEYS = ["name", "unit", "value", "spread", "baseline", "ratio", "asked", "met", "notes"]
 
 
+def test_it_tells_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"], MINIATURE) == 0
+    said = capsys.readouterr().out
+    assert "python -m benchmarks [NAME ...]" in said
+    assert all(each in said for each in FIGURES)
+
+
 def test_every_benchmark_is_known_here() -> None:
     assert BENCHMARKS.keys() == FIGURES.keys()
 

@@ -48,6 +48,7 @@ def unlucky(run: CommandLine, sqlite_store: str) -> CommandLine:
 def test_an_event_that_a_handler_cannot_take_is_parked_and_shown(unlucky: CommandLine) -> None:
     said = unlucky.process("sagaline", "run", "--until-settled", "--json")
     assert (said.status, said.json["dead_letters"]) == (1, 1)
+    assert LETTER in unlucky.process("sagaline", "dead-letters", "list").output
     listed = unlucky.process("sagaline", "dead-letters", "list", "--json")
     assert listed.status == 1
     (letter,) = listed.json

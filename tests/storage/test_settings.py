@@ -81,6 +81,15 @@ def test_a_write_has_the_lock_before_it_reads(sqlite_store: str) -> None:
             other.exec_driver_sql("ROLLBACK")
 
 
+@pytest.mark.parametrize(("asked", "count"), [("", "3"), ("&keepalives_count=7", "7")])
+def test_a_machine_that_is_gone_is_noticed(postgres_store: str, asked: str, count: str) -> None:
+    with opened(f"{postgres_store}{asked}") as datastore, datastore.read() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        told = driver.info.get_parameters()
+    assert told["tcp_user_timeout"] == "10000"
+    assert (told["keepalives_idle"], told["keepalives_count"]) == ("5", count)
+
+
 def test_transactions_have_limits(postgres_store: str) -> None:
     silence = "SHOW idle_in_transaction_session_timeout"
     with opened(postgres_store) as datastore:
