@@ -16,14 +16,14 @@ from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
 from sagaline import Application, Command, CommandConflict, Receipt
-from sagaline.assembly import environment, log_at
+from sagaline.assembly import environment, log_at, tables_of
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
 from sagaline.follower import STORAGE_FAULTS
 from sagaline.garbage import leave_in_peace
 from sagaline.storage import Datastore, check
-from sagaline.storage.store import refuse_another
+from sagaline.storage.store import refuse_another, refuse_taken
 
 BATCH = 500
 """Lines taken in by one transaction: more gain little, and make the first wait for the last."""
@@ -50,7 +50,9 @@ def writing(application: type[Application], ctx: typer.Context) -> Iterator[Appl
     env = environment(environment_of(ctx))
     datastore = Datastore.open(*log_at(env, application))
     try:
-        refuse_another(datastore, system_of(ctx, datastore).name)
+        system = system_of(ctx, datastore)
+        refuse_another(datastore, system.name)
+        refuse_taken(datastore, tables_of(system))
         check(datastore, application.name)
         opened = application(env=env)
     finally:

@@ -23,8 +23,9 @@ from sagaline.process import SagaProcess
 from sagaline.projector import Projector
 from sagaline.status import Place, places
 from sagaline.storage import Datastore, claim
+from sagaline.storage.log import STORED
 from sagaline.storage.read_tables import columns_of, start_over
-from sagaline.storage.store import refuse_another
+from sagaline.storage.store import refuse_another, refuse_taken
 from sagaline.system import System, topics_of
 from sagaline.tail import Tail
 from sagaline.versions import is_changed, record, verdicts
@@ -145,6 +146,7 @@ class Assembly:
         found = [self._open(where) for where in dict.fromkeys([*logs, views_at(self._env)])]
         for datastore in found:
             refuse_another(datastore, self.system.name)
+            refuse_taken(datastore, tables_of(self.system))
         for datastore in found:
             claim(datastore, self.system.name, [each.name for each in members])
 
@@ -212,6 +214,12 @@ def log_at(env: Mapping[str, str], application: type[Application]) -> Where:
     """Where the log of an application is, in upstream's settings."""
     settings = Environment(application.name, {**application.env, **env})
     return settings.get("SQLALCHEMY_URL", ""), settings.get("SQLALCHEMY_SCHEMA") or None
+
+
+def tables_of(system: System) -> dict[str, Collection[str]]:
+    """The tables of a system's logs and read models, and the columns that each has at least."""
+    logs = {f"{each.name.lower()}_events": STORED for each in system.members}
+    return {**logs, **{each.table.name: each.table.c.keys() for each in system.read_models}}
 
 
 def views_at(env: Mapping[str, str]) -> Where:

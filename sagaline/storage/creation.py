@@ -15,6 +15,9 @@ from sagaline.storage.tables import metadata, store
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
 
+FOREIGN = "is not one of Sagaline"
+"""What is said of another program's table."""
+
 VERSION = 1
 """The version of the framework's tables, which a store records."""
 
@@ -47,7 +50,7 @@ def refuse_unfit(datastore: "Datastore", connection: Connection) -> None:
     """
     foreign = _foreign(datastore, connection)
     if foreign is not None:
-        reason = f"its table {foreign!r} is not one of Sagaline"
+        reason = f"its table {foreign!r} {FOREIGN}"
         raise StoreUnusable(url=datastore.address, reason=reason)
     if not inspect(connection).has_table(store.name, datastore.schema):
         return

@@ -1,13 +1,13 @@
 """Whom a store was made for."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, inspect, select, update
 
-from sagaline.errors import StoreOfAnotherSystem
-from sagaline.storage.creation import refuse_unfit
+from sagaline.errors import StoreOfAnotherSystem, StoreUnusable
+from sagaline.storage.creation import FOREIGN, refuse_unfit
 from sagaline.storage.tables import store
 
 if TYPE_CHECKING:
@@ -50,6 +50,22 @@ def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> N
 def refuse_another(datastore: "Datastore", system: str) -> None:
     """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing."""
     _refuse_another(datastore, look(datastore) or Claim(), system)
+
+
+def refuse_taken(datastore: "Datastore", tables: Mapping[str, Collection[str]]) -> None:
+    """Raises StoreUnusable where another program has one of these tables, which are to be made.
+
+    It is another's if it lacks one of the columns given, in a store that is not one yet; later the
+    tables may have changed with their system. Changes nothing.
+    """
+    if look(datastore) is not None:
+        return
+    with datastore.look() as connection:
+        inspector = inspect(connection)
+        for name in sorted(tables.keys() & {*inspector.get_table_names(datastore.schema)}):
+            columns = inspector.get_columns(name, datastore.schema)
+            if not {each["name"] for each in columns}.issuperset(tables[name]):
+                raise StoreUnusable(url=datastore.address, reason=f"its table {name!r} {FOREIGN}")
 
 
 def check(datastore: "Datastore", application: str) -> None:

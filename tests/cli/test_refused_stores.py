@@ -143,6 +143,20 @@ def test_the_database_of_somebody_else_on_a_server_is_left_as_it_was(
         assert table in theirs
 
 
+@pytest.mark.parametrize("name", ["orders_events", "order_list"])
+def test_a_table_that_is_called_like_a_log_or_a_read_table_is_left_as_it_was(
+    shop: CommandLine, name: str
+) -> None:
+    assert shop.store is not None
+    with outside(shop.store) as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {name} (id int, state text)")
+        (shop.folder / "orders").write_text(json_lines([order()]))
+        for said in shop.sagaline("run", "--until-settled"), shop.application("place", "orders"):
+            assert (said.status, said.output, said.errors.count("\n")) == (2, "", 1)
+            assert f"its table {name!r} is not one of Sagaline" in said.errors
+        assert inspect(connection).get_table_names() == [name]
+
+
 def is_left_alone(shop: CommandLine, reason: str) -> None:
     before = files_beside(file_of(shop))
     for said in every_command(shop):
