@@ -1,18 +1,22 @@
 """What a reader is told, from the read tables alone."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection, Date, Engine, Integer, event
 
 from projections.order_detail import order
 from projections.order_list import orders
 from projections.sales_by_day import sales
 from projections.stock_level import stock_levels
+from projections.tables import metadata
+from sagaline import Amount, Moment, Uuid
 from sagaline.storage import Datastore
 from tests.projections.history import (
     MONDAY,
@@ -125,3 +129,76 @@ def test_stock_levels_are_told_by_sku(connection: Connection) -> None:
     ]
     assert [row["sku"] for row in stock_levels(connection, sku="B2")] == ["B2"]
     assert [row["sku"] for row in stock_levels(connection, limit=1, offset=1)] == ["B2"]
+
+
+def plans(connection: Connection, ask: Callable[[Connection], object]) -> str:
+    """How the database would answer what is asked, if its tables were long."""
+    asked: list[tuple[str, Any]] = []
+    with listening(connection.engine, asked):
+        ask(connection)
+    explain = "EXPLAIN QUERY PLAN"
+    if connection.dialect.name == "postgresql":
+        explain = "EXPLAIN"
+        connection.exec_driver_sql("SET enable_seqscan = off")
+    rows = [
+        row
+        for sql, parameters in asked
+        for row in connection.exec_driver_sql(f"{explain} {sql}", parameters)
+    ]
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+@contextmanager
+def listening(engine: Engine, heard: list[tuple[str, Any]]) -> Iterator[None]:
+    def hear(_c: object, _u: object, sql: str, parameters: Any, *_: object) -> None:
+        heard.append((sql, parameters))
+
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+
+
+QUERIES: dict[str, Callable[[Connection], object]] = {
+    "all": orders,
+    "by status": lambda connection: orders(connection, status="completed"),
+    "by customer": lambda connection: orders(connection, customer="ann"),
+    "one order": lambda connection: order(connection, DONE),
+    "a day": lambda connection: sales(connection, first=TUESDAY.date(), last=TUESDAY.date()),
+    "an article": lambda connection: stock_levels(connection, sku="B2"),
+}
+
+
+@pytest.mark.parametrize("asked", QUERIES)
+def test_a_query_goes_by_an_index(connection: Connection, asked: str) -> None:
+    found = plans(connection, QUERIES[asked])
+    assert re.search("USING|Index", found)
+    assert not re.search(r"Seq Scan|SCAN \w+$", found, re.MULTILINE)
+
+
+def test_on_postgresql_the_columns_have_types_of_its_own(postgres_store: str) -> None:
+    store = Datastore.open(postgres_store)
+    store.prepare()
+    Views(store)
+    with store.read() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT table_name || '.' || column_name, data_type FROM information_schema.columns"
+        )
+        types = dict(found.tuples().all())
+    store.close()
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            wanted = NATIVE.get(type(column.type))
+            assert wanted in (None, types[f"{table.name}.{column.name}"])
+    assert types["order_list.total"] == "numeric"
+
+
+NATIVE = {
+    Uuid: "uuid",
+    Amount: "numeric",
+    Moment: "timestamp with time zone",
+    Date: "date",
+    Integer: "integer",
+    BigInteger: "bigint",
+}
