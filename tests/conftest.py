@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -46,13 +47,8 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def postgres_store(postgres_url: str) -> Iterator[str]:
     """A new database on the server."""
-    server = make_url(postgres_url)
-    name = f"sagaline_{uuid4().hex}"
-    _execute(server, f"CREATE DATABASE {name}")
-    try:
-        yield server.set(database=name).render_as_string(hide_password=False)
-    finally:
-        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with _new_database(postgres_url) as store:
+        yield store
 
 
 @pytest.fixture
@@ -66,6 +62,30 @@ def store_url(request: pytest.FixtureRequest) -> str:
     """A new store, once of each kind."""
     url: str = request.getfixturevalue(f"{request.param}_store")
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes new stores by name, once all of one kind and once all of the other."""
+    with ExitStack() as databases:
+
+        def make(name: str) -> str:
+            if request.param == "sqlite":
+                return f"sqlite:///{tmp_path / name}.db"
+            return databases.enter_context(_new_database(request.getfixturevalue("postgres_url")))
+
+        yield make
+
+
+@contextmanager
+def _new_database(server_url: str) -> Iterator[str]:
+    server = make_url(server_url)
+    name = f"sagaline_{uuid4().hex}"
+    _execute(server, f"CREATE DATABASE {name}")
+    try:
+        yield server.set(database=name).render_as_string(hide_password=False)
+    finally:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _execute(url: URL, statement: str) -> None:

@@ -4,7 +4,7 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -299,15 +299,12 @@ def test_views_that_have_read_more_than_a_restored_log_has_are_refused(tmp_path:
         Runner(system, stores).start()
 
 
-def test_logs_and_read_tables_may_be_in_several_stores(tmp_path: Path) -> None:
-    def store(name: str) -> str:
-        return f"sqlite:///{tmp_path / name}.db"
-
+def test_logs_and_read_tables_may_be_in_several_stores(new_store: Callable[[str], str]) -> None:
     stores = {
-        **env(store("logs")),
-        "TILL_SQLALCHEMY_URL": store("till"),
-        "HOUSE_SQLALCHEMY_URL": store("house"),
-        "SAGALINE_VIEWS": store("views"),
+        **env(new_store("logs")),
+        "TILL_SQLALCHEMY_URL": new_store("till"),
+        "HOUSE_SQLALCHEMY_URL": new_store("house"),
+        "SAGALINE_VIEWS": new_store("views"),
     }
     with Runner(system, stores) as runner, Runner(system, stores) as other:
         opened(runner, seats=5)
