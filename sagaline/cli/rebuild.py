@@ -28,7 +28,9 @@ Verify = Annotated[
 ]
 Rollback = Annotated[
     bool,
-    typer.Option("--rollback", help="Put the tables of before the last rebuild back."),
+    typer.Option(
+        "--rollback", help="Put the tables of before the last rebuild back; or undo that."
+    ),
 ]
 
 

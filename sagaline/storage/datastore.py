@@ -137,8 +137,11 @@ class Datastore(SQLAlchemyDatastore):
 
     @property
     def address(self) -> str:
-        """The URL as it may be shown, without a password."""
-        return "the user's session" if self._url is None else reasons.address(self._url)
+        """The URL as it may be shown, without a password, and the schema if there is one."""
+        if self._url is None:
+            return "the user's session"
+        where = reasons.address(self._url)
+        return where if self.schema is None else f"{where} (schema {self.schema})"
 
     @property
     def dialect(self) -> str:
