@@ -1,4 +1,4 @@
-"""How much is measured: enough for a figure that holds, in a quarter of an hour."""
+"""How much is measured: enough for a figure that holds, in twenty minutes."""
 
 from dataclasses import dataclass
 
