@@ -16,7 +16,7 @@ from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
 from sagaline import Application, Command, CommandConflict, Receipt
-from sagaline.assembly import environment, log_at, tables_of
+from sagaline.assembly import environment, log_at, tables_at
 from sagaline.cli.program import needs_attention
 from sagaline.cli.signals import undivided
 from sagaline.cli.terminal import as_json, counted, say
@@ -48,11 +48,12 @@ def writing(application: type[Application], ctx: typer.Context) -> Iterator[Appl
     Raises StoreUnusable, before anything is created, for a store that is not for it.
     """
     env = environment(environment_of(ctx))
-    datastore = Datastore.open(*log_at(env, application))
+    where = log_at(env, application)
+    datastore = Datastore.open(*where)
     try:
         system = system_of(ctx, datastore)
         refuse_another(datastore, system.name)
-        refuse_taken(datastore, tables_of(system))
+        refuse_taken(datastore, tables_at(where, system, env))
         check(datastore, application.name)
         opened = application(env=env)
     finally:

@@ -38,6 +38,18 @@ STORE_PATIENCE: Final = 5
 SILENCE: Final = 3
 """Seconds that a transaction may send nothing; then the server ends it: less than others wait."""
 
+CONNECTION: Final = {
+    # By this name the shop's workers end who was stopped in the midst of a COPY.
+    "fallback_application_name": "sagaline",
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""What a connection to PostgreSQL is made with, where the URL does not say: a server, or a machine,
+that is gone is noticed after some seconds (the last one is in milliseconds)."""
+
 RECHECK: Final = 0.1
 """Seconds after which a waiting question looks whether somebody writes."""
 
@@ -301,8 +313,7 @@ def _engine(url: URL) -> Engine:
     """An engine whose transactions exclude each other, over all processes, from their start on."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
-    # By this name the shop's workers end who was stopped in the midst of a COPY.
-    arguments = {"connect_timeout": 5, "fallback_application_name": "sagaline"}
+    arguments = {name: value for name, value in CONNECTION.items() if name not in url.query}
     engine = create_engine(url, pool_size=1, pool_pre_ping=True, connect_args=arguments)
     event.listen(engine, "connect", _set_limits)
     event.listen(engine, "begin", _take_advisory_lock)

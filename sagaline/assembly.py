@@ -143,10 +143,12 @@ class Assembly:
         """All stores, before anything is created in one of them."""
         members = self.system.members
         logs = [log_at(self._env, each) for each in members]
-        found = [self._open(where) for where in dict.fromkeys([*logs, views_at(self._env)])]
+        places = list(dict.fromkeys([*logs, views_at(self._env)]))
+        found = [self._open(where) for where in places]
         for datastore in found:
             refuse_another(datastore, self.system.name)
-            refuse_taken(datastore, tables_of(self.system))
+        for datastore, where in zip(found, places, strict=True):
+            refuse_taken(datastore, tables_at(where, self.system, self._env))
         for datastore in found:
             claim(datastore, self.system.name, [each.name for each in members])
 
@@ -216,16 +218,22 @@ def log_at(env: Mapping[str, str], application: type[Application]) -> Where:
     return settings.get("SQLALCHEMY_URL", ""), settings.get("SQLALCHEMY_SCHEMA") or None
 
 
-def tables_of(system: System) -> dict[str, Collection[str]]:
-    """The tables of a system's logs and read models, and the columns that each has at least."""
-    logs = {f"{each.name.lower()}_events": STORED for each in system.members}
-    return {**logs, **{each.table.name: each.table.c.keys() for each in system.read_models}}
-
-
 def views_at(env: Mapping[str, str]) -> Where:
     """Where the read tables are: with the logs, if nothing else is said."""
     url = env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
     return url, env.get("SQLALCHEMY_SCHEMA") or None
+
+
+def tables_at(where: Where, system: System, env: Mapping[str, str]) -> dict[str, Collection[str]]:
+    """The tables of a system's own in one of its stores, and the columns that each has at least."""
+    found: dict[str, Collection[str]] = {}
+    for each in system.members:
+        if log_at(env, each) == where:
+            kinds = ("events", "snapshots") if each.snapshotting_intervals else ("events",)
+            found.update((f"{each.name.lower()}_{kind}", STORED) for kind in kinds)
+    if views_at(env) == where:
+        found.update((each.table.name, each.table.c.keys()) for each in system.read_models)
+    return found
 
 
 def _checked(system: System, only: Collection[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from sagaline.rebuild import rebuild as rebuilding
 from sagaline.rebuild import roll_back
 from sagaline.shadow import Progress as Told
 from sagaline.shadow import Rebuilt
+from sagaline.system import System
 from sagaline.twin import twin_of
 
 Views = Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Read tables. [all]")]
@@ -48,22 +49,29 @@ def rebuild(
     """
     if verify and rollback:
         raise typer.BadParameter("It excludes --verify.", ctx, param_hint="--rollback")
-    system, env = system_and_environment(ctx)
-    with stores(system, env):
-        pass  # neither makes a store, nor touches that of another system
     if rollback:
+        system, env = _checked(ctx)
         _tell_rolled_back(roll_back(system, env, views or ()), json)
         return
-    leave_in_peace()
-    with _stopping(verify), closing(twin_of(system)) as twin, _progress() as progress:
-        chosen = views or ()
-        done, failed = _done(
-            rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)
-        )
+    with _stopping(verify):
+        system, env = _checked(ctx)
+        leave_in_peace()
+        with closing(twin_of(system)) as twin, _progress() as progress:
+            chosen = views or ()
+            done, failed = _done(
+                rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)
+            )
     _tell(done, verify, json)
     if failed is not None:
         say(f"sagaline: {failed}")
     needs_attention(when=failed is not None or any(each.differences for each in done))
+
+
+def _checked(ctx: typer.Context) -> tuple[System, dict[str, str]]:
+    """Of a store that is there, and this system's: nothing is made, or touched, of any other."""
+    system, env = system_and_environment(ctx)
+    with stores(system, env):
+        return system, env
 
 
 @contextmanager

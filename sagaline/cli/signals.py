@@ -3,6 +3,7 @@
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -11,6 +12,9 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Handler = Callable[..., Any]
+
+MOMENT = 0.01
+"""Seconds after which a program is ended that a signal could not end where it stood."""
 
 MANY = 4096
 """More signals than there can be at once."""
@@ -32,10 +36,33 @@ def ending() -> Iterator[None]:
         raise SystemExit(0)
 
     try:
-        with _handled(end), _waking():
+        with _handled(end), _not_in_vain(end), _waking():
             yield
     finally:
         _ended.clear()
+
+
+@contextmanager
+def _not_in_vain(end: Handler) -> Iterator[None]:
+    """Ends the program a moment later where a signal came while Python collected garbage.
+
+    What is raised there, or in a finalizer, ends nothing: it is only told.
+    """
+    told, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, end)
+
+    def look(ignored: Any) -> None:
+        if isinstance(ignored.exc_value, SystemExit):
+            signal.setitimer(signal.ITIMER_REAL, MOMENT)
+        else:
+            told(ignored)
+
+    sys.unraisablehook = look
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = told
+        signal.signal(signal.SIGALRM, alarm)
 
 
 def was_ended() -> bool:

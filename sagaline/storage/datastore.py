@@ -317,8 +317,7 @@ def _engine_kwargs(url: URL, schema: str | None) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {}
     options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # we begin, as on SQLite
-    usual = {"fallback_application_name": "sagaline", **postgres.PATIENCE}
-    options["connect_args"] = {k: v for k, v in usual.items() if k not in url.query}
+    options["connect_args"] = postgres.connect_args(url)
     if schema is not None:
         # The framework's tables name no schema, so that one definition serves every store.
         options["execution_options"] = {"schema_translate_map": {None: schema}}

@@ -3,7 +3,7 @@
 from select import POLLIN, poll
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DisconnectionError
 
 LOCK_TIMEOUT = 5.0
@@ -44,6 +44,12 @@ _CLAIMS = 0x5A6A_10C5
 
 LOGS = 0x5A6A_1065
 """The advisory locks that those who write to a log queue for, one for each table."""
+
+
+def connect_args(url: URL) -> dict[str, Any]:
+    """What a connection is made with, where its URL does not say."""
+    usual = {"fallback_application_name": "sagaline", **PATIENCE}
+    return {name: value for name, value in usual.items() if name not in url.query}
 
 
 def begin(connection: Connection, waiting: float, silence: float | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from typing_extensions import override
 
 from sagaline.storage.listener import Faults, Listener
+from sagaline.storage.postgres import connect_args
 
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
@@ -34,6 +35,7 @@ class PostgresListener(Listener):
         """Listens until the connection fails or is no longer wanted."""
         dialect = self._engine.dialect
         arguments, options = dialect.create_connect_args(self._engine.url)
+        options = {**connect_args(self._engine.url), **options}
         with closing(cast("Any", dialect.connect(*arguments, **options))) as connection:
             connection.autocommit = True
             for command in self._commands:

@@ -1,7 +1,7 @@
 """Whom a store was made for."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, inspect, select, update
@@ -55,17 +55,27 @@ def refuse_another(datastore: "Datastore", system: str) -> None:
 def refuse_taken(datastore: "Datastore", tables: Mapping[str, Collection[str]]) -> None:
     """Raises StoreUnusable where another program has one of these tables, which are to be made.
 
-    It is another's if it lacks one of the columns given, in a store that is not one yet; later the
-    tables may have changed with their system. Changes nothing.
+    It is another's if it lacks one of the columns given, or is a view, in a store that is not one
+    yet; later the tables may have changed with their system. Changes nothing.
     """
     if look(datastore) is not None:
         return
     with datastore.look() as connection:
         inspector = inspect(connection)
-        for name in sorted(tables.keys() & {*inspector.get_table_names(datastore.schema)}):
-            columns = inspector.get_columns(name, datastore.schema)
-            if not {each["name"] for each in columns}.issuperset(tables[name]):
+        there = inspector.get_table_names(datastore.schema)
+        known = _as_compared(datastore, there)
+        views = _as_compared(datastore, inspector.get_view_names(datastore.schema))
+        for name, wanted in tables.items():
+            found = known.get(name)
+            columns = [] if found is None else inspector.get_columns(found, datastore.schema)
+            lacks = not {each["name"] for each in columns}.issuperset(wanted)
+            if name in views or (found is not None and lacks):
                 raise StoreUnusable(url=datastore.address, reason=f"its table {name!r} {FOREIGN}")
+
+
+def _as_compared(datastore: "Datastore", names: Iterable[str]) -> dict[str, str]:
+    """Names of tables by what the database takes them for: SQLite makes no difference of case."""
+    return {each.lower() if datastore.dialect == "sqlite" else each: each for each in names}
 
 
 def check(datastore: "Datastore", application: str) -> None:

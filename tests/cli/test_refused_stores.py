@@ -143,18 +143,22 @@ def test_the_database_of_somebody_else_on_a_server_is_left_as_it_was(
         assert table in theirs
 
 
-@pytest.mark.parametrize("name", ["orders_events", "order_list"])
+@pytest.mark.parametrize("name", ["orders_events", "inventory_snapshots", "order_list"])
+@pytest.mark.parametrize("made", ["TABLE {} (id int, state text)", "VIEW {} AS SELECT 1 AS id"])
 def test_a_table_that_is_called_like_a_log_or_a_read_table_is_left_as_it_was(
-    shop: CommandLine, name: str
+    shop: CommandLine, name: str, made: str
 ) -> None:
     assert shop.store is not None
     with outside(shop.store) as connection:
-        connection.exec_driver_sql(f"CREATE TABLE {name} (id int, state text)")
-        (shop.folder / "orders").write_text(json_lines([order()]))
-        for said in shop.sagaline("run", "--until-settled"), shop.application("place", "orders"):
+        connection.exec_driver_sql(f"CREATE {made.format(name)}")
+        before = inspect(connection).get_table_names()
+        (shop.folder / "place").write_text(json_lines([order()]))
+        (shop.folder / "stock").write_text(json_lines([{"sku": "A1", "quantity": 1}]))
+        intake = "stock" if name == "inventory_snapshots" else "place"
+        for said in shop.sagaline("run", "--until-settled"), shop.application(intake, intake):
             assert (said.status, said.output, said.errors.count("\n")) == (2, "", 1)
             assert f"its table {name!r} is not one of Sagaline" in said.errors
-        assert inspect(connection).get_table_names() == [name]
+        assert inspect(connection).get_table_names() == before
 
 
 def is_left_alone(shop: CommandLine, reason: str) -> None:

@@ -48,6 +48,26 @@ def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, in
     assert heard == [b"x"]
 
 
+def test_a_signal_that_comes_in_a_finalizer_ends_the_program_all_the_same(
+    pipe: tuple[int, int],
+) -> None:
+    class Collected:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    went_on: list[bool] = []
+
+    def wait() -> None:
+        with ending():
+            Collected()
+            went_on.append(True)
+            wait_for(pipe[0])
+
+    with pytest.raises(SystemExit):
+        wait()
+    assert went_on, "what is raised in a finalizer ends nothing by itself"
+
+
 def test_what_a_signal_has_cut_short_fails_without_a_word(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -250,6 +250,22 @@ def test_the_store_of_another_system_is_refused_and_left_as_it_was(store_url: st
         assert set(inspect(connection).get_table_names()) == before
 
 
+def test_a_table_of_somebody_else_is_in_the_way_only_where_ours_would_be(tmp_path: Path) -> None:
+    logs, views = f"sqlite:///{tmp_path / 'logs.db'}", f"sqlite:///{tmp_path / 'views.db'}"
+    with outside(logs) as connection:
+        connection.exec_driver_sql("CREATE TABLE guest_list (name text)")
+    with outside(views) as connection:
+        connection.exec_driver_sql("CREATE TABLE desk_events (name text)")
+    stores = {**env(logs), "SAGALINE_VIEWS": views}
+    with Runner(system, stores) as runner:
+        opened(runner)
+        runner.settle()
+    with outside(f"sqlite:///{tmp_path / 'all.db'}") as connection:
+        connection.exec_driver_sql("CREATE TABLE Desk_Events (name text)")
+    with pytest.raises(StoreUnusable, match="its table 'desk_events' is not one of Sagaline"):
+        Runner(system, env(f"sqlite:///{tmp_path / 'all.db'}"))
+
+
 def test_no_store_is_touched_where_one_of_them_is_refused(tmp_path: Path) -> None:
     toys, logs = f"sqlite:///{tmp_path / 'toys.db'}", f"sqlite:///{tmp_path / 'logs.db'}"
     opened_before = {*Datastore._shared}
