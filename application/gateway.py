@@ -29,7 +29,8 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-from application.outside import Desk, Question, add
+from application.outside import Desk, Question
+from application.outside_database import add
 from application.ports import (
     Capture,
     CaptureAnswer,

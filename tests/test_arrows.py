@@ -25,7 +25,7 @@ DECLARATIONS = (
 COMMAND_LINES = ("sagaline.cli", "sagaline.__main__", "application.cli*", "application.__main__")
 ON_TOP = ("application.system", "application.cli*", "application.__main__")
 CHOREOGRAPHY = ("sagas.choreography",)
-SIMULATED = ("application.outside", "application.gateway", "application.carrier")
+SIMULATED = ("application.outside*", "application.gateway", "application.carrier")
 STORES = ("sagaline.storage", "eventsourcing_sqlalchemy", "psycopg", "sqlite3")
 OUTSIDE_WORLD = (
     "asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",

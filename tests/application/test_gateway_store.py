@@ -10,16 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
-from application import outside
+from application import outside, outside_database
 from application.carrier import SimulatedCarrier
 from application.gateway import SimulatedGateway
-from application.outside import Desk, Question, outside_url
+from application.outside import Desk, Question
+from application.outside_database import outside_url
 from application.ports import Booked, NeverTaken, PortFault
 from domain.order import ShipTo
 from tests.storage.stores import outside as outside_connection
@@ -140,7 +142,7 @@ def test_nobody_waits_for_ever(
 def test_a_store_that_somebody_else_holds_is_a_fault_that_passes(
     tmp_path: Path, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "STORE_PATIENCE", 0.05)
+    monkeypatch.setattr(outside_database, "STORE_PATIENCE", 0.05)
     gateway = SimulatedGateway(f"sqlite:///{tmp_path / 'shop.db'}", 60, lambda: datetime.now(UTC))
     gateway.settle("before")
     holder = sqlite3.connect(tmp_path / "shop.outside.db", isolation_level=None)
@@ -158,7 +160,7 @@ def test_a_store_that_somebody_else_holds_is_a_fault_that_passes(
 def test_who_is_stopped_in_the_midst_of_an_answer_holds_up_nobody_for_long(
     postgres_store: str, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "SILENCE", 0.1)
+    monkeypatch.setattr(outside_database, "SILENCE", 0.1)
     stopped = Echo(postgres_store)
     answer = threads.submit(stopped.ask, Say("first"))
     assert stopped.asked.wait(30)
@@ -185,6 +187,16 @@ def test_on_postgresql_it_is_in_the_schema_of_the_shop(postgres_store: str) -> N
         assert inspect(connection).get_table_names() == []
         tables = inspect(connection).get_table_names(name)
     assert sorted(tables) == ["outside_payments", "outside_refund_permits", "outside_shipments"]
+
+
+def test_a_machine_that_is_gone_is_noticed(postgres_store: str) -> None:
+    desk = Echo(f"{postgres_store}&keepalives_count=7")
+    with desk._outside._engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        told = driver.info.get_parameters()
+    desk.close()
+    assert (told["keepalives_idle"], told["tcp_user_timeout"]) == ("5", "10000")
+    assert told["keepalives_count"] == "7", "as the URL says"
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
