@@ -23,7 +23,7 @@ from sagaline.cli.terminal import as_json, counted, say
 from sagaline.follower import STORAGE_FAULTS
 from sagaline.garbage import leave_in_peace
 from sagaline.storage import Datastore, check
-from sagaline.storage.store import refuse_another, refuse_taken
+from sagaline.storage.store import refuse_another
 
 BATCH = 500
 """Lines taken in by one transaction: more gain little, and make the first wait for the last."""
@@ -52,8 +52,7 @@ def writing(application: type[Application], ctx: typer.Context) -> Iterator[Appl
     datastore = Datastore.open(*where)
     try:
         system = system_of(ctx, datastore)
-        refuse_another(datastore, system.name)
-        refuse_taken(datastore, tables_at(where, system, env))
+        refuse_another(datastore, system.name, tables_at(where, system, env))
         check(datastore, application.name)
         opened = application(env=env)
     finally:

@@ -25,7 +25,7 @@ from sagaline.status import Place, places
 from sagaline.storage import Datastore, claim
 from sagaline.storage.log import STORED
 from sagaline.storage.read_tables import columns_of, start_over
-from sagaline.storage.store import refuse_another, refuse_taken
+from sagaline.storage.store import refuse_another
 from sagaline.system import System, topics_of
 from sagaline.tail import Tail
 from sagaline.versions import is_changed, record, verdicts
@@ -145,10 +145,9 @@ class Assembly:
         logs = [log_at(self._env, each) for each in members]
         places = list(dict.fromkeys([*logs, views_at(self._env)]))
         found = [self._open(where) for where in places]
-        for datastore in found:
-            refuse_another(datastore, self.system.name)
         for datastore, where in zip(found, places, strict=True):
-            refuse_taken(datastore, tables_at(where, self.system, self._env))
+            tables = tables_at(where, self.system, self._env)
+            refuse_another(datastore, self.system.name, tables)
         for datastore in found:
             claim(datastore, self.system.name, [each.name for each in members])
 

@@ -51,9 +51,7 @@ def _uuid(value: Any) -> UUID | None:
 
 
 def _uuid_text(value: Any) -> str | None:
-    if isinstance(value, UUID):
-        text: str = _write_uuid(value, mode="json")  # in less time than a cache takes to find it
-        return text
+    # Without a cache, which takes longer to find a text than this to write it.
     return None if value is None else _write_uuid(_uuid(value), mode="json")
 
 

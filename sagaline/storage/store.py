@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import Connection, inspect, select, update
 
@@ -12,6 +12,9 @@ from sagaline.storage.tables import store
 
 if TYPE_CHECKING:
     from sagaline.storage.datastore import Datastore
+
+
+NO_TABLES: Final[Mapping[str, Collection[str]]] = {}
 
 
 class Claim(NamedTuple):
@@ -47,23 +50,25 @@ def claim(datastore: "Datastore", system: str, applications: Sequence[str]) -> N
         connection.execute(update(store).values(system=system, applications=names))
 
 
-def refuse_another(datastore: "Datastore", system: str) -> None:
-    """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing."""
-    _refuse_another(datastore, look(datastore) or Claim(), system)
+def refuse_another(
+    datastore: "Datastore", system: str, tables: Mapping[str, Collection[str]] = NO_TABLES
+) -> None:
+    """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
 
-
-def refuse_taken(datastore: "Datastore", tables: Mapping[str, Collection[str]]) -> None:
-    """Raises StoreUnusable where another program has one of these tables, which are to be made.
-
-    It is another's if it lacks one of the columns given, or is a view, in a store that is not one
-    yet; later the tables may have changed with their system. Changes nothing.
+    `tables` are those that the system is about to make there, with the columns that each has at
+    least. In a store that is not one yet, a view of that name, or a table that lacks one of the
+    columns, is another program's; later the tables may have changed with their system.
     """
-    if look(datastore) is not None:
-        return
+    found = look(datastore)
+    _refuse_another(datastore, found or Claim(), system)
+    if found is None and tables:
+        _refuse_taken(datastore, tables)
+
+
+def _refuse_taken(datastore: "Datastore", tables: Mapping[str, Collection[str]]) -> None:
     with datastore.look() as connection:
         inspector = inspect(connection)
-        there = inspector.get_table_names(datastore.schema)
-        known = _as_compared(datastore, there)
+        known = _as_compared(datastore, inspector.get_table_names(datastore.schema))
         views = _as_compared(datastore, inspector.get_view_names(datastore.schema))
         for name, wanted in tables.items():
             found = known.get(name)
