@@ -1,6 +1,6 @@
 """Mermaid flowcharts of a system and of a saga, drawn from their declarations."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import get_topic
@@ -160,7 +160,7 @@ def _names(events: Iterable[type]) -> list[str]:
     return [each.__qualname__ for each in events]
 
 
-def _carried(leader: type[Application], topics: set[str]) -> list[str]:
+def _carried(leader: type[Application], topics: Collection[str]) -> list[str]:
     """What a follower takes from this leader, by the names that people know."""
     if issubclass(leader, SagaProcess):
         commands = dict.fromkeys(leader.saga.commands().values())

@@ -7,6 +7,7 @@ from eventsourcing.domain import DomainEvent
 
 from sagaline.commands import Command
 from sagaline.ids import named_id
+from sagaline.topics import fix_topic
 
 
 @dataclass(frozen=True)
@@ -34,5 +35,7 @@ class CommandFaulted(DomainEvent):
             reason=reason,
         )
 
+
+fix_topic(CommandFaulted, "sagaline:CommandFaulted", former="sagaline.faults:CommandFaulted")
 
 __all__ = ["CommandFaulted"]

@@ -18,6 +18,7 @@ from sagaline.codec import Heard, HeardLater, Later
 from sagaline.commands import Command
 from sagaline.ids import named_id
 from sagaline.progress import Action, Answer, Outcome, Progress, Role, State, Status
+from sagaline.topics import fix_topic
 
 _AFTER = {
     (False, Outcome.DONE): Status.DONE,
@@ -319,6 +320,27 @@ class Journal(Aggregate):
 _STUCK = (Status.STUCK, Status.UNDO_STUCK)
 _AGAIN = {Status.UNDO_STUCK: Status.UNDO_AGAIN}
 _DROPPED = {Status.STUCK: Status.SKIPPED, Status.UNDO_STUCK: Status.LEFT}
+
+
+_TOPICS = {
+    "Started": "SagaStarted",
+    "Awaited": "SagaAwaited",
+    "Begun": "SagaStartedLate",
+    "Locking": "SagaLocking",
+    "Refused": "SagaRefused",
+    "Skipped": "StepSkipped",
+    "Noted": "AnswerNoted",
+    "Ignored": "EventIgnored",
+    "Parked": "SagaParked",
+    "Intervened": "SagaIntervened",
+    "Resumed": "SagaResumed",
+    "Ended": "SagaEnded",
+}
+
+fix_topic(Journal, "sagaline:Saga", former="sagaline.journal:Journal")
+for _name, _topic in _TOPICS.items():
+    _former = f"sagaline.journal:Journal.{_name}"
+    fix_topic(getattr(Journal, _name), f"sagaline:{_topic}", former=_former)
 
 
 @cache

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from eventsourcing.utils import get_topic
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -15,6 +14,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.names import qualified
 from sagaline.storage.postgres import leave_room, lock_creation
 from sagaline.storage.read_tables import has_table, record_fingerprint
+from sagaline.topics import stored_topics
 
 Fold = Callable[[Any, Message], None]
 
@@ -118,7 +118,7 @@ def topics_of(model: type[ReadModel]) -> frozenset[str] | None:
     classes = [*model.events()]
     for each in classes:
         classes += each.__subclasses__()
-    return frozenset(map(get_topic, classes)) or None
+    return frozenset().union(*map(stored_topics, classes)) or None
 
 
 def copy_of(table: Table, name: str) -> Table:

@@ -10,6 +10,7 @@ from sagaline.commands import Command
 from sagaline.errors import DefinitionError
 from sagaline.ids import named_id
 from sagaline.timers import Again, command_class
+from sagaline.topics import fix_topic
 
 Making = Callable[[Any, Any], Command | None]
 """A method of an application: from an event to a command, or to nothing."""
@@ -97,6 +98,9 @@ class Repeat(Again):
     def command(self) -> Command:
         """The command. Raises UnknownTopic where its class is not loaded."""
         return command_class(self.topic).model_validate_json(self.state)
+
+
+fix_topic(Repeat, "sagaline:Repeat", former="sagaline.reactions:Repeat")
 
 
 def reactions_of(cls: type) -> dict[type, Reaction]:

@@ -14,13 +14,13 @@ from types import CodeType, FunctionType
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from eventsourcing.utils import construct_topic
 from sqlalchemy import Column, Table
 
 from sagaline.columns import kind_of, uuid_of_text
 from sagaline.errors import DefinitionError
 from sagaline.message import Message
 from sagaline.rows import KEPT, Rows
+from sagaline.topics import former_topic
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -96,6 +96,9 @@ class ReadModel:
     catch_all: ClassVar[Projection | None]
     """The handler of every event that has none of its own."""
 
+    declared_fingerprint: ClassVar[str | None] = None
+    """A fingerprint that is declared, instead of one that follows from the code."""
+
     _key_of: ClassVar[Callable[[str], Any] | None]
 
     rows: Rows
@@ -149,9 +152,11 @@ def fingerprint(model: type[ReadModel]) -> str:
     followed into functions of the same package that the handlers name; a change of the domain's
     code, or of the framework's, is not seen.
     """
+    if model.declared_fingerprint is not None:
+        return model.declared_fingerprint
     lines = [*_schema_lines(model.table)]
     for event, projection in model.projections.items():
-        lines.append(f"{construct_topic(event)} -> {projection.name}")
+        lines.append(f"{former_topic(event)} -> {projection.name}")
     seen: set[object] = set()
     for base in model.__mro__[: model.__mro__.index(ReadModel)]:
         for name, value in sorted(vars(base).items()):
@@ -244,8 +249,8 @@ def _code_lines(value: Any, seen: set[object], package: str) -> Iterator[str]:
     """The code of a function, and of the functions and constants of its package that it names."""
     value = getattr(value, "__func__", getattr(value, "fget", value))
     registry = getattr(value, "registry", {})
-    for kind, function in sorted(registry.items(), key=lambda each: construct_topic(each[0])):
-        yield construct_topic(kind)
+    for kind, function in sorted(registry.items(), key=lambda each: former_topic(each[0])):
+        yield former_topic(kind)
         yield from _code_lines(function, seen, package)
     function = inspect.unwrap(value) if callable(value) else value
     if not isinstance(function, FunctionType) or function in seen:

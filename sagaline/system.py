@@ -6,7 +6,6 @@ from typing import Any
 
 from eventsourcing import system as upstream
 from eventsourcing.domain import DomainEvent
-from eventsourcing.utils import get_topic
 from typing_extensions import override
 
 from sagaline.application import Application
@@ -18,6 +17,7 @@ from sagaline.process import SagaProcess, process_of
 from sagaline.read_model import ReadModel
 from sagaline.saga import Saga
 from sagaline.saga_list import SagaList
+from sagaline.topics import stored_topics
 
 NAME_IT = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
@@ -56,7 +56,7 @@ class System(upstream.System):
         _check_names(name, [*self.applications, *self.processes], self.read_models)
         self._owners = _owners(self.applications)
         self._handlers = _handlers(self.applications)
-        self.topics: dict[str, set[str]] = {each.name: set() for each in self.members}
+        self._wanted: dict[str, set[type]] = {each.name: set() for each in self.members}
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
             self._connect(process)
@@ -70,6 +70,11 @@ class System(upstream.System):
     def members(self) -> tuple[type[Application], ...]:
         """The applications, and the process applications of the sagas."""
         return (*self.applications, *self.processes)
+
+    @property
+    def topics(self) -> dict[str, frozenset[str]]:
+        """The topics that the follower of each member wants, those of earlier versions included."""
+        return {name: _topics(events) for name, events in self._wanted.items()}
 
     @property
     @override
@@ -88,7 +93,7 @@ class System(upstream.System):
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
         for event in (saga.starts_on, *saga.answers):
-            self._pipe(self._owner(saga, event), process, get_topic(event))
+            self._pipe(self._owner(saga, event), process, event)
         for command in saga.commands().values():
             handler = self._handlers.get(command)
             if handler is None:
@@ -97,9 +102,9 @@ class System(upstream.System):
                     problem=f"no application of the system {self.name} handles {command.__name__}",
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
-            self._pipe(process, handler, get_topic(requested(command)))
+            self._pipe(process, handler, requested(command))
             if handler.answers_faults:
-                self._pipe(handler, process, get_topic(CommandFaulted))
+                self._pipe(handler, process, CommandFaulted)
 
     def _connect_reactions(self, application: type[Application]) -> None:
         where = application.__name__
@@ -118,10 +123,10 @@ class System(upstream.System):
                     problem=f"it reacts to {event.__qualname__}, which {where} itself records",
                     cure="Do it where the event is recorded: it is one transaction there.",
                 )
-            self._pipe(leader, application, get_topic(event))
+            self._pipe(leader, application, event)
 
-    def _pipe(self, leader: type[Application], follower: type[Application], topic: str) -> None:
-        self.topics[follower.name].add(topic)
+    def _pipe(self, leader: type[Application], follower: type[Application], event: type) -> None:
+        self._wanted[follower.name].add(event)
         if leader.name not in self.leaders_of[follower.name]:
             self.leaders_of[follower.name].append(leader.name)
 
@@ -203,7 +208,11 @@ def _check_timings(
 
 def topics_of(system: System, application: type[Application]) -> frozenset[str]:
     """The event types that an application's follower wants."""
-    return frozenset(system.topics[application.name])
+    return system.topics[application.name]
+
+
+def _topics(events: Iterable[type]) -> frozenset[str]:
+    return frozenset().union(*map(stored_topics, events))
 
 
 def _owners(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:

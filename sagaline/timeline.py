@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from sagaline.message import position
 from sagaline.storage import ApplicationRecorder, LogRow
+from sagaline.topics import current_topic
 
 _ENVELOPE = ("originator_id", "originator_version", "timestamp")
 _UNSAID = ("originator_topic", "fingerprint", "role", "command_id")
@@ -96,7 +97,7 @@ def timeline(logs: Mapping[str, Recorded], key: str) -> list[Entry]:
 
 def readable(topic: str) -> str:
     """A topic as people say it: the name of the class, without its module."""
-    return topic.rpartition(":")[2]
+    return current_topic(topic).rpartition(":")[2]
 
 
 def _of_key(application: str, log: Recorded, key: str) -> list[Entry]:

@@ -14,6 +14,7 @@ from sagaline.commands import Command
 from sagaline.errors import UnknownTopic
 from sagaline.message import Message, Trace
 from sagaline.storage.timers import TimerRow
+from sagaline.topics import current_topic, fix_topic, stored_topics
 
 _FROM = "timer:"
 
@@ -65,6 +66,11 @@ class LocksFreed(Command, key="saga_key"):
     saga_key: str
 
 
+for _class in (StepTimedOut, StepDue, LocksFreed):
+    _name = _class.__name__
+    fix_topic(_class, f"sagaline:{_name}", former=f"sagaline.timers:{_name}")
+
+
 def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
     """A timer as it is stored."""
     command = timer.command
@@ -105,6 +111,7 @@ def command_class(topic: str) -> type[Command]:
 
     Raises UnknownTopic where there is none.
     """
+    topic = current_topic(topic)
     if topic not in _classes:
         _classes.update((construct_topic(each), each) for each in _subclasses(Command))
     if topic not in _classes:
@@ -123,4 +130,4 @@ def _subclasses(cls: type[Command]) -> Iterator[type[Command]]:
 
 def retries() -> list[str]:
     """The topics of the timers that need not wait until their follower is at the head."""
-    return [construct_topic(each) for each in Again.__subclasses__()]
+    return sorted(frozenset().union(*map(stored_topics, Again.__subclasses__())))

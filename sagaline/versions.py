@@ -9,7 +9,6 @@ from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import Mapper
-from eventsourcing.utils import construct_topic
 from sqlalchemy import select
 
 from sagaline.errors import told
@@ -18,6 +17,7 @@ from sagaline.obstacles import obstacle
 from sagaline.process import SagaProcess
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.definitions import Definition, definition_of, describe
+from sagaline.topics import stored_topics
 
 CHUNK = 500
 """Instances read at once."""
@@ -89,12 +89,12 @@ def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definit
 
 def _live(recorder: ApplicationRecorder) -> list[UUID]:
     """The streams that have begun and not ended."""
-    begun = [construct_topic(each) for each in (Journal.Started, Journal.Begun)]
+    begun = stored_topics(Journal.Started) | stored_topics(Journal.Begun)
     table = recorder.log.table
     end = table.alias("an_end")
     ended = select(end.c.id).where(
         end.c.originator_id == table.c.originator_id,
-        end.c.topic == construct_topic(Journal.Ended),
+        end.c.topic.in_(stored_topics(Journal.Ended)),
     )
     query = (
         select(table.c.originator_id)

@@ -144,13 +144,13 @@ def test_a_timeline_goes_from_cause_to_effect(settled: CommandLine) -> None:
     assert hops == sorted(hops)
     assert [each["type"] for each in lines if each["application"] != "Inventory"] == [
         "Order.Placed",
-        "Journal.Started",
+        "SagaStarted",
         "ReserveStock",
         "TakePayment",
         "Payment.Declined",
         "ReleaseStock",
         "CancelOrder",
-        "Journal.Ended",
+        "SagaEnded",
         "Order.Cancelled",
     ]
     seen: set[str] = set()

@@ -47,7 +47,7 @@ def saga(run: CommandLine, key: str) -> dict[str, object]:
 def interventions(run: CommandLine, key: str) -> Iterator[tuple[object, ...]]:
     history: list[dict[str, dict[str, object]]] = saga(run, key)["history"]  # type: ignore[assignment]
     for each in history:
-        if str(each["type"]) == "Journal.Intervened":
+        if str(each["type"]) == "SagaIntervened":
             yield tuple(each["state"][name] for name in ("action", "step", "by", "reason"))
 
 
@@ -67,7 +67,7 @@ def test_a_saga_is_shown_with_its_history_and_with_what_can_be_done(parked: Comm
         {"action": "abandon", "step": ""},
     ]
     types = [each["type"] for each in found["history"]]
-    assert (types[0], types[-1]) == ("Journal.Started", "Journal.Parked")
+    assert (types[0], types[-1]) == ("SagaStarted", "SagaParked")
 
 
 def test_a_person_reads_what_has_happened_and_what_can_be_done(parked: CommandLine) -> None:

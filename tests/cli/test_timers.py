@@ -64,7 +64,7 @@ def told_by_the_saga(run: CommandLine) -> list[tuple[str, ...]]:
     return [
         tuple(each["state"][name] for name in names)
         for each in history
-        if each["type"] == "Journal.Intervened"
+        if each["type"] == "SagaIntervened"
     ]
 
 
@@ -289,7 +289,7 @@ def test_of_several_sagas_of_one_key_each_tells_what_is_about_it(
     told = {
         (each["application"], each["state"]["step"], each["state"]["reason"])
         for each in run.process("sagaline", "timeline", GOOD, "--json").json_lines
-        if each["type"] == "Journal.Intervened"
+        if each["type"] == "SagaIntervened"
     }
     # A saga's own timer is its own affair; an application's is that of all, and of none's steps.
     assert told == {

@@ -106,8 +106,8 @@ class Desk:
 
     def given(self) -> list[str]:
         """The commands in the log, by the last word of their topic."""
-        names = [row.topic.rpartition(":")[2] for row in self.log()]
-        return [name for name in names if not name.startswith("Journal.")]
+        topics = [row.topic for row in self.log() if not row.topic.startswith("sagaline:")]
+        return [topic.rpartition(":")[2] for topic in topics]
 
     def journal(self, key: str = "Ada") -> Journal:
         journal: Journal = self.process.repository.get(journal_id(self.process.name, key))
@@ -170,7 +170,7 @@ def test_several_inputs_of_several_instances_are_one_batch(desk: Desk) -> None:
 def test_a_second_start_is_recorded_and_changes_nothing(desk: Desk) -> None:
     desk.hear(WANTED, WANTED)
     desk.take(desk.message(WANTED), desk.message(WANTED))
-    assert [row.topic.rpartition(".")[2] for row in desk.log()[2:]] == ["Ignored"] * 3
+    assert [row.topic for row in desk.log()[2:]] == ["sagaline:EventIgnored"] * 3
     assert desk.given() == ["CheckVisa"]
     assert len(desk.timers()) == 1
 
@@ -181,7 +181,7 @@ def test_an_answer_before_the_start_is_kept_until_the_saga_begins(desk: Desk) ->
     desk.hear(FLIGHT)
     desk.hear(WANTED)
     assert desk.given() == ["BookHotel"]
-    started = next(row for row in desk.log() if row.topic.endswith(".Begun"))
+    started = next(row for row in desk.log() if row.topic.endswith(":SagaStartedLate"))
     assert started.key == "Ada"
     desk.hear(WANTED)
     assert desk.given() == ["BookHotel"]
@@ -201,7 +201,7 @@ def test_a_fault_and_an_event_of_another_kind_open_no_saga(desk: Desk) -> None:
 
 def test_an_event_that_answers_no_step_is_recorded(desk: Desk) -> None:
     desk.hear(WANTED, happened(Trip.Forgotten))
-    assert desk.log()[-1].topic.endswith(".Ignored")
+    assert desk.log()[-1].topic.endswith(":EventIgnored")
     assert desk.given() == ["CheckVisa"]
 
 
@@ -347,7 +347,7 @@ def test_what_a_person_does_carries_the_key_and_comes_after_what_they_have_seen(
     seen = desk.log()[-1]
     desk.process.steer("Ada", lambda saga: saga.cancel(Person("Eve")))
     (act,) = desk.log()[-1:]
-    assert act.topic.endswith("Journal.Intervened")
+    assert act.topic.endswith("SagaIntervened")
     assert (act.key, act.cause, act.hop) == ("Ada", f"booktrip:{seen.id}", (seen.hop or 0) + 1)
 
 

@@ -313,7 +313,7 @@ def test_a_system_may_have_both_kinds(sqlite_store: str) -> None:
         meal_id = Open(runner, Clock()).order("soup")
         names = [each.name for each in timeline(runner.apps, str(meal_id))]
     assert names[:3] == ["Meal.Ordered", "Dish.Cooked", "Meal.Eaten"]
-    assert names[-2:] == ["Card.Sent", "Journal.Ended"]
+    assert names[-2:] == ["Card.Sent", "SagaEnded"]
 
 
 def test_a_subclass_may_react_to_something_else() -> None:

@@ -104,7 +104,7 @@ def test_a_saga_and_its_participants_follow_each_other() -> None:
 
 
 def test_a_saga_hears_of_the_faults_of_those_who_ask_ports() -> None:
-    faults = "sagaline.faults:CommandFaulted"
+    faults = "sagaline:CommandFaulted"
     assert faults in shop.topics["OrderFulfilment"]
     assert faults not in packing().topics["PackOrder"]
 
