@@ -9,7 +9,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench lint types format
+.PHONY: help setup demo test check bench house lint types format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: lint types ## all that a change must pass: format, lint, types, tests, co
 
 bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s bench)
 	@$(RUN) benchmarks
+
+house: $(READY) ## print the rooms of sagaline/, their floors, and the arrows between them (make -s house)
+	@$(RUN) tests.house
 
 lint: $(READY) ## check the format and the rules
 	@$(RUN) ruff format --check

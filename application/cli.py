@@ -9,7 +9,7 @@ from application.cli_place import place
 from application.cli_refund import refund
 from application.cli_reports import sales, stock_levels
 from application.cli_stock import stock
-from sagaline.cli.program import Program, launch
+from sagaline.cli.entrypoint import Program, launch
 
 program = typer.Typer(
     cls=Program,

@@ -12,10 +12,10 @@ from application.payments import Payments
 from application.ports import PortFault
 from application.settings import Settings
 from sagaline import StoreUnusable
-from sagaline.assembly import environment, log_at
-from sagaline.cli.stores import refuse_foreign, refuse_missing
-from sagaline.cli.terminal import AsJson, print_json, show
+from sagaline.cli.inspection import refuse_foreign, refuse_missing
+from sagaline.cli.output import AsJson, print_json, show
 from sagaline.storage import Datastore, check
+from sagaline.system.environment import environment, log_at
 
 program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
 

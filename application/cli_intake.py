@@ -16,14 +16,14 @@ from application.cli_options import environment_of, system_of
 from application.intake import Accepted, Rejected
 from domain.errors import DomainError
 from sagaline import Application, Command, CommandConflict, Receipt
-from sagaline.assembly import environment, log_at, tables_at
-from sagaline.cli.program import needs_attention
+from sagaline.cli.entrypoint import needs_attention
+from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.output import as_json, counted, say
 from sagaline.cli.signals import undivided
-from sagaline.cli.terminal import as_json, counted, say
-from sagaline.follower import STORAGE_FAULTS
-from sagaline.garbage import leave_in_peace
 from sagaline.storage import Datastore, check
-from sagaline.storage.store import refuse_another
+from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.tables.ownership import refuse_another
+from sagaline.system.environment import environment, log_at, tables_at
 
 BATCH = 500
 """Lines taken in by one transaction: more gain little, and make the first wait for the last."""

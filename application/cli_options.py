@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import typer
 
 from sagaline import System
-from sagaline.assembly import environment, views_at
+from sagaline.cli.inspection import views
 from sagaline.cli.options import Store
-from sagaline.cli.stores import views
-from sagaline.settings import Settings, load
+from sagaline.cli.settings import Settings, load
 from sagaline.storage import Datastore
-from sagaline.storage.store import look
+from sagaline.storage.tables.ownership import look
+from sagaline.system.environment import environment, views_at
 
 SHOP = "application.system:system"
 KINDS = (SHOP, "sagas.choreography:system")

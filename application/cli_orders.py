@@ -11,9 +11,9 @@ from application.cli_waiting import Timeout, Wait, await_tables
 from projections.order_detail import order as find_order
 from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
-from sagaline.cli.listing import Listing, within_reach
-from sagaline.cli.program import UNUSABLE
-from sagaline.cli.terminal import AsJson, facts, moment, print_json, print_rows, say, show
+from sagaline.cli.entrypoint import UNUSABLE
+from sagaline.cli.output import AsJson, facts, moment, print_json, print_rows, say, show
+from sagaline.cli.tables import Listing, within_reach
 
 
 class Status(StrEnum):

@@ -8,7 +8,7 @@ from application.cli_input import lines_of
 from application.cli_intake import Answer, Intake, Line, sum_up, tell_json, writing
 from application.intake import Rejected, read_orders
 from application.orders import Orders
-from sagaline.cli.terminal import AsJson
+from sagaline.cli.output import AsJson
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; - is the standard input.")]
 

@@ -11,8 +11,8 @@ from application.payments import Payments
 from application.ports import PortFault
 from domain.payment import Payment, Status
 from sagaline import Application
-from sagaline.cli.program import needs_attention
-from sagaline.cli.terminal import AsJson, print_json, show
+from sagaline.cli.entrypoint import needs_attention
+from sagaline.cli.output import AsJson, print_json, show
 
 OrderId = Annotated[UUID, typer.Argument(metavar="ORDER_ID", help="The order's id.")]
 

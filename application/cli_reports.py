@@ -10,8 +10,8 @@ from application.cli_waiting import Timeout, Wait, await_tables
 from projections.sales_by_day import sales as find_sales
 from projections.stock_level import stock_levels as find_stock_levels
 from projections.tables import sales_by_day, stock_level
-from sagaline.cli.listing import Listing, within_reach
-from sagaline.cli.terminal import AsJson, print_rows, show
+from sagaline.cli.output import AsJson, print_rows, show
+from sagaline.cli.tables import Listing, within_reach
 
 SHOWN = 50
 """Articles shown to people, where nothing else is asked for."""

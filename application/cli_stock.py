@@ -16,7 +16,7 @@ from application.cli_intake import (
 )
 from application.intake import Rejected, read_stock
 from application.inventory import Inventory
-from sagaline.cli.terminal import AsJson, say
+from sagaline.cli.output import AsJson, say
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; - is the standard input.")]
 

@@ -10,10 +10,10 @@ from sqlalchemy import Table, inspect
 
 from application.cli_options import ReadTables
 from sagaline import StoreUnusable
-from sagaline.cli.program import needs_attention
-from sagaline.cli.terminal import say
+from sagaline.cli.entrypoint import needs_attention
+from sagaline.cli.output import say
 from sagaline.storage import Datastore
-from sagaline.storage.followers import position
+from sagaline.storage.tables.followers import position
 
 LOOK = 0.02
 """Seconds between two looks."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from sagaline.ids import timed_id
+from sagaline.messaging.ids import timed_id
 
 SEED = 20_170_101
 """Everything that is drawn by chance is drawn the same way each time."""

@@ -30,8 +30,8 @@ from benchmarks.basket import json_lines
 from benchmarks.baskets import Baskets, load
 from projections.tables import order_list, payment_ledger, stock_level
 from sagaline import Command, Rebuilt, Runner, rebuild, timeline
-from sagaline.cli.terminal import counted
-from sagaline.garbage import leave_in_peace
+from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.output import counted
 
 FOLDER = Path(".demo")
 COUNT = 3_000

@@ -28,8 +28,8 @@ from application.system import system as orchestrated
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from sagaline import Command, Runner, System, timeline
-from sagaline.participant import Participant
-from sagaline.projector import Projector
+from sagaline.application.processor import Participant
+from sagaline.read_model.projector import Projector
 from sagas.choreography import system as choreographed
 
 KINDS = {"orchestration": orchestrated, "choreography": choreographed}

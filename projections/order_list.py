@@ -11,8 +11,8 @@ from domain.payment import RefundRefused
 from projections.results import rows_of
 from projections.tables import order_list
 from sagaline import Journal, Message, ReadModel, Row, project
-from sagaline.columns import uuid_of_text
-from sagaline.progress import Action
+from sagaline.saga.state import Action
+from sagaline.storage.sql.columns import uuid_of_text
 
 PLACED = "placed"
 COMPLETED = "completed"

@@ -1,51 +1,60 @@
-"""Sagas and read models for event-sourced Python."""
+"""Sagas and read models for event-sourced Python: the public names.
 
-from sagaline.application import Application, Receipt
-from sagaline.columns import Amount, Moment, Uuid
-from sagaline.commands import Command
-from sagaline.course import Timing
-from sagaline.errors import (
-    CommandConflict,
-    DefinitionError,
-    NothingToRollBack,
-    RebuildBusy,
-    RebuildFailed,
-    RebuildUnderWay,
-    RowMissing,
-    SagalineError,
-    StoreUnusable,
-    UnfitValue,
-)
-from sagaline.faults import CommandFaulted
-from sagaline.handlers import handles
-from sagaline.ids import new_id
-from sagaline.journal import Journal
-from sagaline.message import Message
-from sagaline.progress import State
-from sagaline.reactions import reacts_to
-from sagaline.read_model import ReadModel, project
-from sagaline.rebuild import rebuild, roll_back
-from sagaline.retry import Retry, hours, minutes, seconds
-from sagaline.rows import Row
-from sagaline.runner import Runner
-from sagaline.saga import (
-    COMPENSATABLE,
-    NO_EFFECT,
-    PIVOT,
-    RETRIABLE,
-    Kind,
-    Saga,
-    hears,
-    locks,
-    on_compensated,
-    on_completed,
-    step,
-)
-from sagaline.shadow import Rebuilt
-from sagaline.system import System
-from sagaline.timeline import Entry, timeline
-from sagaline.timers import CancelTimer, SetTimer
-from sagaline.twin import twin_of
+Each name is imported when it is first used, so a program loads what it uses: a saga loads no
+database driver, and a command of the terminal starts in half the time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sagaline.admin.timeline import Entry, timeline
+    from sagaline.application.application import Application
+    from sagaline.application.handlers import handles
+    from sagaline.application.reactions import reacts_to
+    from sagaline.application.receipt import Receipt
+    from sagaline.errors import (
+        CommandConflict,
+        DefinitionError,
+        NothingToRollBack,
+        RebuildBusy,
+        RebuildFailed,
+        RebuildUnderWay,
+        RowMissing,
+        SagalineError,
+        StoreUnusable,
+        UnfitValue,
+    )
+    from sagaline.messaging.commands import Command
+    from sagaline.messaging.faults import CommandFaulted
+    from sagaline.messaging.ids import new_id
+    from sagaline.messaging.message import Message
+    from sagaline.messaging.retry import Retry, hours, minutes, seconds
+    from sagaline.messaging.timers import CancelTimer, SetTimer
+    from sagaline.read_model.definition import ReadModel, project
+    from sagaline.read_model.rows import Row
+    from sagaline.rebuilding.rebuild import rebuild, roll_back
+    from sagaline.rebuilding.shadow_table import Rebuilt
+    from sagaline.rebuilding.worker import twin_of
+    from sagaline.runner.runner import Runner
+    from sagaline.saga.definition import (
+        COMPENSATABLE,
+        NO_EFFECT,
+        PIVOT,
+        RETRIABLE,
+        Kind,
+        Saga,
+        hears,
+        locks,
+        on_compensated,
+        on_completed,
+        step,
+    )
+    from sagaline.saga.engine import Timing
+    from sagaline.saga.instance import Journal
+    from sagaline.saga.state import State
+    from sagaline.storage.sql.columns import Amount, Moment, Uuid
+    from sagaline.system.system import System
 
 __all__ = [
     "COMPENSATABLE",
@@ -101,3 +110,89 @@ __all__ = [
     "timeline",
     "twin_of",
 ]
+
+_PUBLIC = {
+    "sagaline.admin.timeline": (
+        "Entry",
+        "timeline",
+    ),
+    "sagaline.application.application": ("Application",),
+    "sagaline.application.handlers": ("handles",),
+    "sagaline.application.reactions": ("reacts_to",),
+    "sagaline.application.receipt": ("Receipt",),
+    "sagaline.errors": (
+        "CommandConflict",
+        "DefinitionError",
+        "NothingToRollBack",
+        "RebuildBusy",
+        "RebuildFailed",
+        "RebuildUnderWay",
+        "RowMissing",
+        "SagalineError",
+        "StoreUnusable",
+        "UnfitValue",
+    ),
+    "sagaline.messaging.commands": ("Command",),
+    "sagaline.messaging.faults": ("CommandFaulted",),
+    "sagaline.messaging.ids": ("new_id",),
+    "sagaline.messaging.message": ("Message",),
+    "sagaline.messaging.retry": (
+        "Retry",
+        "hours",
+        "minutes",
+        "seconds",
+    ),
+    "sagaline.messaging.timers": (
+        "CancelTimer",
+        "SetTimer",
+    ),
+    "sagaline.read_model.definition": (
+        "ReadModel",
+        "project",
+    ),
+    "sagaline.read_model.rows": ("Row",),
+    "sagaline.rebuilding.rebuild": (
+        "rebuild",
+        "roll_back",
+    ),
+    "sagaline.rebuilding.shadow_table": ("Rebuilt",),
+    "sagaline.rebuilding.worker": ("twin_of",),
+    "sagaline.runner.runner": ("Runner",),
+    "sagaline.saga.definition": (
+        "COMPENSATABLE",
+        "Kind",
+        "NO_EFFECT",
+        "PIVOT",
+        "RETRIABLE",
+        "Saga",
+        "hears",
+        "locks",
+        "on_compensated",
+        "on_completed",
+        "step",
+    ),
+    "sagaline.saga.engine": ("Timing",),
+    "sagaline.saga.instance": ("Journal",),
+    "sagaline.saga.state": ("State",),
+    "sagaline.storage.sql.columns": (
+        "Amount",
+        "Moment",
+        "Uuid",
+    ),
+    "sagaline.system.system": ("System",),
+}
+"""The module that defines each public name."""
+
+_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used. Raises AttributeError for any other."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

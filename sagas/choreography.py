@@ -46,8 +46,8 @@ from domain.reservation import (
 from domain.shipment import ShipmentBooked, ShipmentRefused
 from projections import READ_MODELS
 from sagaline import Command, Retry, SetTimer, System, reacts_to
-from sagaline.retry import in_words
-from sagaline.saga_list import SagaList
+from sagaline.messaging.retry import in_words
+from sagaline.system.saga_list import SagaList
 
 STEP = "take_payment"
 """How reasons name the step, so that an order page reads the same by either kind of saga."""

@@ -15,18 +15,11 @@ import pytest
 HOUSE = Path(__file__).parents[1]
 ROOMS = ("sagaline", "domain", "application", "sagas", "projections")
 
-DECLARATIONS = (
-    "sagaline.saga",
-    "sagaline.read_model",
-    "sagaline.commands",
-    "sagaline.message",
-    "sagaline.errors",
-)
 COMMAND_LINES = ("sagaline.cli", "sagaline.__main__", "application.cli*", "application.__main__")
 ON_TOP = ("application.system", "application.cli*", "application.__main__")
 CHOREOGRAPHY = ("sagas.choreography",)
 SIMULATED = ("application.outside*", "application.gateway", "application.carrier")
-STORES = ("sagaline.storage", "eventsourcing_sqlalchemy", "psycopg", "sqlite3")
+DATABASES = ("sqlalchemy", "eventsourcing_sqlalchemy", "psycopg", "sqlite3")
 OUTSIDE_WORLD = (
     "asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
     "shutil", "socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib",
@@ -111,7 +104,7 @@ RULES: dict[str, Rule] = {
     ),
     "choreography-knows-no-orchestrator": Never(
         who=CHOREOGRAPHY,
-        never=("sagas.order_fulfilment", "application.system", "sagaline.saga"),
+        never=("sagas.order_fulfilment", "application.system", "sagaline.saga.definition"),
         through=("sagas", "application", "projections", "domain"),
         why="nobody leads: it shares the contexts with the saga, and nothing of the saga",
     ),
@@ -146,24 +139,69 @@ RULES: dict[str, Rule] = {
         why="the public names are gathered from the modules; a module that took them from there "
         "would import everything",
     ),
-    "declarations-know-no-storage": Never(
-        who=DECLARATIONS,
-        never=STORES,
+    "sagas-are-pure": Only(
+        who=("sagaline.saga",),
+        may=(
+            "sagaline.saga",
+            "sagaline.messaging",
+            "sagaline.codec",
+            "sagaline.errors",
+            "eventsourcing.domain",
+            "eventsourcing.utils",
+            "typing_extensions",
+        ),
+        why="a saga decides from what it has heard: it is tested with no store and no clock",
+    ),
+    "sagas-reach-no-database": Never(
+        who=("sagaline.saga", "sagaline.messaging", "sagaline.codec", "sagaline.errors"),
+        never=("sagaline.storage", *DATABASES),
         through=("sagaline",),
-        why="a saga or a read model is tested in isolation, with no store",
+        why="what is pure stays pure through all that it imports",
+    ),
+    "read-models-declare-columns": Never(
+        who=("sagaline.read_model.definition",),
+        never=("sagaline.storage.log", "sagaline.storage.tables", "sagaline.storage.notify"),
+        through=("sagaline",),
+        why="a read model is a declaration over a table, and is tested with rows in memory",
     ),
     "storage-moves-bytes": Never(
         who=("sagaline.storage",),
         never=(
+            "sagaline.admin",
             "sagaline.application",
             "sagaline.cli",
             "sagaline.codec",
-            "sagaline.follower",
+            "sagaline.followers",
+            "sagaline.read_model",
             "sagaline.runner",
+            "sagaline.saga",
             "sagaline.system",
         ),
         through=("sagaline",),
         why="storage serves any eventsourcing application, ours or not",
+    ),
+    "storage-knows-ids-and-errors": Never(
+        who=("sagaline.storage",),
+        never=("sagaline.messaging",),
+        but=("sagaline.storage.log.sqlite_log",),
+        why="storage needs the bytes of an id, and nothing else of what travels",
+    ),
+    "storage-has-floors": Never(
+        who=("sagaline.storage.sql",),
+        never=(
+            "sagaline.storage.tables",
+            "sagaline.storage.log",
+            "sagaline.storage.notify",
+            "sagaline.storage.__init__",
+        ),
+        through=("sagaline",),
+        why="tables stand on the database, logs stand on tables",
+    ),
+    "tables-know-no-logs": Never(
+        who=("sagaline.storage.tables",),
+        never=("sagaline.storage.log", "sagaline.storage.notify", "sagaline.storage.__init__"),
+        through=("sagaline",),
+        why="tables stand on the database, logs stand on tables",
     ),
     "runner-knows-no-command-line": Never(
         who=("sagaline.runner",),
@@ -390,8 +428,10 @@ def test_the_front_door_is_told_from_the_rooms_behind_it(tmp_path: Path) -> None
         {
             "sagaline/__init__.py": "from sagaline.errors import SagalineError\n",
             "sagaline/errors.py": "",
-            "sagaline/runner.py": "from sagaline import errors\nfrom sagaline import Saga\n",
+            "sagaline/runner/runner.py": "from sagaline import errors\nfrom sagaline import Saga\n",
         },
     )
     (found,) = breaches(RULES["framework-goes-past-its-front-door"], source)
-    assert found.startswith("sagaline/runner.py:2 sagaline.runner imports sagaline.__init__")
+    assert found.startswith(
+        "sagaline/runner/runner.py:2 sagaline.runner.runner imports sagaline.__init__"
+    )

@@ -22,7 +22,7 @@ from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from projections import READ_MODELS
 from sagaline import Command, Runner, System, Timing, hours
-from sagaline.rebuild import rebuild
+from sagaline.rebuilding.rebuild import rebuild
 from sagas.order_fulfilment import OrderFulfilment
 from tests.invariants import ends, violations
 

@@ -20,7 +20,7 @@ from benchmarks.upstream.orders import Orders
 from benchmarks.upstream.tuning import PUSHED
 from benchmarks.workload import read
 from domain.order import Order
-from sagaline.garbage import leave_in_peace
+from sagaline.cli.gc_tuning import leave_in_peace
 
 
 def main(store: str, file: str) -> None:

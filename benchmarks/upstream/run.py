@@ -16,7 +16,7 @@ from benchmarks.upstream.orders import Orders
 from benchmarks.upstream.system import system
 from benchmarks.upstream.tuning import Tuning
 from projections.tables import order_list
-from sagaline.garbage import leave_in_peace
+from sagaline.cli.gc_tuning import leave_in_peace
 
 STALLED = 60.0
 """Seconds without another end after which a runner with threads has stalled."""

@@ -2,16 +2,16 @@
 
 import typer
 
-from sagaline.cli import dead_letters, sagas, timers
-from sagaline.cli.check import check
-from sagaline.cli.diagram import diagram
-from sagaline.cli.events import events
+from sagaline.cli.commands import dead_letters, sagas, timers
+from sagaline.cli.commands.check import check
+from sagaline.cli.commands.diagram import diagram
+from sagaline.cli.commands.events import events
+from sagaline.cli.commands.rebuild import rebuild
+from sagaline.cli.commands.run import run
+from sagaline.cli.commands.status import status
+from sagaline.cli.commands.timeline import timeline
+from sagaline.cli.entrypoint import Program, launch
 from sagaline.cli.options import options
-from sagaline.cli.program import Program, launch
-from sagaline.cli.rebuild import rebuild
-from sagaline.cli.run import run
-from sagaline.cli.status import status
-from sagaline.cli.timeline import timeline
 
 program = typer.Typer(
     cls=Program,

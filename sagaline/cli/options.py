@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sagaline.cli.stores import Stores, stores
-from sagaline.settings import Settings
-from sagaline.system import System
+from sagaline.cli.inspection import Stores, stores
+from sagaline.cli.settings import Settings
+from sagaline.system.system import System
 
 App = Annotated[
     str | None,

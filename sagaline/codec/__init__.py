@@ -9,9 +9,9 @@ compared, each time.
 """
 
 from sagaline.codec.event_codec import MAX_STATE, codec_for
-from sagaline.codec.heard import Heard, HeardLater, Later, dump, load
 from sagaline.codec.mapper import TypedMapper
-from sagaline.codec.snapshot import type_snapshots
+from sagaline.codec.nested_events import Heard, HeardLater, Later, dump, load
+from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
 
 __all__ = (

@@ -23,14 +23,13 @@ from pydantic_core import (
     to_json,
 )
 
-from sagaline.codec.comparison import difference
-from sagaline.codec.proof import proof_of
-from sagaline.codec.reason import reason_of
+from sagaline.codec.checks import Sure, never
+from sagaline.codec.diff import difference
+from sagaline.codec.round_trip import proof_of
 from sagaline.codec.schema import COLUMNS, schema_of
-from sagaline.codec.sure import Sure, never
 from sagaline.codec.topics import check_aggregate, loaded_class
-from sagaline.commands import Command
 from sagaline.errors import NotStorable, UnknownTopic
+from sagaline.messaging.commands import Command
 
 MAX_STATE: Final = 1024 * 1024
 """Bytes of JSON in one event: a thousand times a usual one, and too few to fill the memory with.
@@ -179,3 +178,11 @@ def _names_aggregate(event_class: type) -> str | None:
 def _with_version(state: bytes, version: int) -> bytes:
     start = b"%s%d" % (_VERSIONED, version)
     return start + (b"}" if state == b"{}" else b"," + state[1:])
+
+
+def reason_of(error: Exception) -> str:
+    """What is wrong, without the values: they may be a secret, or very long."""
+    if not isinstance(error, ValidationError):
+        return str(error) or type(error).__name__
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'its state'}: {first['msg']}"

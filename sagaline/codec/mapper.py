@@ -10,8 +10,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 from typing_extensions import override
 
-from sagaline.codec.event_codec import MAX_STATE, codec_by_topic, codec_for
-from sagaline.codec.reason import reason_of
+from sagaline.codec.event_codec import MAX_STATE, codec_by_topic, codec_for, reason_of
 from sagaline.errors import UnknownTopic, Unreadable
 
 

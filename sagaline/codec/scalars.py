@@ -7,8 +7,8 @@ from math import isfinite
 from typing import Final
 from uuid import UUID
 
-from sagaline.codec.comparison import ZONES
-from sagaline.codec.sure import Sure
+from sagaline.codec.checks import Sure
+from sagaline.codec.diff import ZONES
 
 _FAR: Final = 10**4000
 """Python reads no number of more than 4300 digits."""

@@ -9,8 +9,8 @@ from typing import Final
 from eventsourcing.domain import BaseAggregate, DomainEvent, HasOriginatorIDVersion
 from eventsourcing.utils import _topic_cache, register_topic
 
-from sagaline.commands import Command
 from sagaline.errors import UnknownTopic
+from sagaline.messaging.commands import Command
 
 _KINDS: Final = (DomainEvent, HasOriginatorIDVersion, BaseAggregate, Command)
 _loaded: dict[str, type] = {}

@@ -9,15 +9,15 @@ from typing import Any, overload
 
 from eventsourcing.domain import BaseAggregate
 
-from sagaline.read_model import ReadModel
-from sagaline.saga import Saga
-from sagaline.steering import Person
-from sagaline.testing.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
-from sagaline.testing.fault_matrix import Matrix, fault_matrix
-from sagaline.testing.participants import Effects, SimulatedParticipant
-from sagaline.testing.read_models import GivenReadModel, Told, told
-from sagaline.testing.sagas import GivenSaga, given_saga
+from sagaline.read_model.definition import ReadModel
+from sagaline.saga.definition import Saga
+from sagaline.saga.interventions import Person
+from sagaline.testing.fault_matrix.fault_matrix import Matrix, fault_matrix
+from sagaline.testing.given.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
+from sagaline.testing.given.read_models import GivenReadModel, Told, told
+from sagaline.testing.given.sagas import GivenSaga, given_saga
 from sagaline.testing.scenario import Answering, Scenario
+from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
 
 __all__ = [
     "LONG_AGO",

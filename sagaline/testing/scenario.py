@@ -7,23 +7,24 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import select
 
-from sagaline.application import Application, Receipt
-from sagaline.commands import Command
-from sagaline.journal import Journal, journal_id
-from sagaline.process import SagaProcess
-from sagaline.progress import Role, State, Status
-from sagaline.read_model import ReadModel
-from sagaline.saga import Saga
-from sagaline.steering import Steering
-from sagaline.system import System
-from sagaline.testing.aggregates import Happened
-from sagaline.testing.cast import Casting
-from sagaline.testing.chronicle import Chronicle
-from sagaline.testing.faults import NOW, Cue, Fault, Part, Place
-from sagaline.testing.performance import Performance
-from sagaline.testing.samples import sealed
-from sagaline.testing.stage import Commits, Stage
-from sagaline.timers import command_class
+from sagaline.application.application import Application
+from sagaline.application.receipt import Receipt
+from sagaline.application.saga_process import SagaProcess
+from sagaline.messaging.commands import Command
+from sagaline.messaging.timers import command_class
+from sagaline.read_model.definition import ReadModel
+from sagaline.saga.definition import Saga
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.interventions import Steering
+from sagaline.saga.state import Role, State, Status
+from sagaline.system.system import System
+from sagaline.testing.given.aggregates import Happened
+from sagaline.testing.given.example_values import sealed
+from sagaline.testing.simulation.faults import NOW, Cue, Fault, Part, Place
+from sagaline.testing.simulation.in_memory_system import Commits, Stage
+from sagaline.testing.simulation.log_reader import Chronicle
+from sagaline.testing.simulation.saga_run import Performance
+from sagaline.testing.simulation.script import Casting
 
 A = TypeVar("A", bound=Application)
 

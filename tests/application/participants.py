@@ -12,16 +12,17 @@ from domain.money import Money
 from domain.order import ShipTo
 from domain.reservation import ReservedLine
 from sagaline import Application, Command
-from sagaline.assembly import environment
-from sagaline.follower import Follower
-from sagaline.journal import requested
-from sagaline.participant import Participant
-from sagaline.progress import Role
+from sagaline.application.processor import Participant
+from sagaline.followers.follower import Follower
+from sagaline.followers.log_window import Tail
+from sagaline.saga.instance import requested
+from sagaline.saga.state import Role
 from sagaline.storage import EventRow
-from sagaline.storage.dead_letters import all_letters
-from sagaline.storage.timers import first_dues
-from sagaline.system import topics_of
-from sagaline.tail import Tail
+from sagaline.storage.tables.creation import create_tables
+from sagaline.storage.tables.dead_letters import all_letters
+from sagaline.storage.tables.timers import first_dues
+from sagaline.system.environment import environment
+from sagaline.system.system import topics_of
 
 A = TypeVar("A", bound=Application)
 
@@ -120,7 +121,7 @@ def at_work(cls: type[A], url: str, **ports: Any) -> Iterator[AtWork[A]]:
     application: Any = cls(env=env, **ports)
     saga = system.processes[0](env=env)
     try:
-        application.datastore.prepare()
+        create_tables(application.datastore)
         application.now = clock
         yield AtWork(application, saga, clock)
     finally:

@@ -24,7 +24,7 @@ from application.outside import Desk, Question
 from application.outside_database import outside_url
 from application.ports import Booked, NeverTaken, PortFault
 from domain.order import ShipTo
-from tests.storage.stores import outside as outside_connection
+from tests.sagaline.storage.stores import outside as outside_connection
 
 ROOT = Path(__file__).parents[2]
 HOME = ShipTo(country="US", postcode="45202")

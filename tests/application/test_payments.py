@@ -9,8 +9,8 @@ import pytest
 from application.commands import RefundPayment, TakePayment
 from application.payments import Payments
 from application.ports import PortFault
-from sagaline.application import PORT_PAUSE
-from sagaline.faults import CommandFaulted
+from sagaline.application.application import PORT_PAUSE
+from sagaline.messaging.faults import CommandFaulted
 from tests.application.participants import NOON, ORDER, OTHER, AtWork, at_work, names, usd
 
 TIMEOUT = 900

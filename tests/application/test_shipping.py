@@ -9,7 +9,7 @@ from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliv
 from application.shipping import Shipping
 from domain.order import ShipTo
 from domain.payment import Payment
-from sagaline.faults import CommandFaulted
+from sagaline.messaging.faults import CommandFaulted
 from tests.application.participants import ORDER, OTHER, SHIP_TO, AtWork, at_work, names
 
 

@@ -9,7 +9,7 @@ from benchmarks.made_orders import made_orders
 from benchmarks.shop import Shop
 from benchmarks.workload import Workload
 from tests.invariants import ends, violations
-from tests.storage.stores import outside
+from tests.sagaline.storage.stores import outside
 
 EVENTS = 12_000
 LOGS = [each.name.lower() for each in system.members]

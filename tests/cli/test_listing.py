@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from application.cli import program as shop
 from sagaline.cli import program as framework
-from sagaline.cli.listing import Listing
-from sagaline.cli.terminal import duration, printable
+from sagaline.cli.output import duration, printable
+from sagaline.cli.tables import Listing
 
 
 def listing() -> Listing:

@@ -9,9 +9,9 @@ from application.system import system
 from projections.tables import order_list
 from sagaline import rebuild
 from sagaline.cli.signals import ending
-from sagaline.shadow import Shadow
+from sagaline.rebuilding.shadow_table import Shadow
 from sagaline.storage import Datastore
-from sagaline.storage.tables import read_tables
+from sagaline.storage.tables.schema import read_tables
 from tests.cli.command_line import CommandLine, Said
 from tests.cli.orders import GOOD, json_lines, order
 

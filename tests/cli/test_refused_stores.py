@@ -11,7 +11,7 @@ from sqlalchemy import inspect
 from sagaline.storage import Datastore, claim
 from tests.cli.command_line import CommandLine, Said
 from tests.cli.orders import GOOD, json_lines, order
-from tests.storage.stores import outside
+from tests.sagaline.storage.stores import outside
 
 MEMBERS = ["Orders", "Inventory", "Payments", "Shipping", "OrderFulfilment"]
 

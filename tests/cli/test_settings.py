@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sagaline.cli.settings import Settings, load
 from sagaline.errors import SettingMissing, SettingsUnreadable, SystemNotLoaded
-from sagaline.settings import Settings, load
 from tests.cli.command_line import SHOP, CommandLine
 from tests.cli.orders import GOOD, json_lines, order
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from eventsourcing.persistence import PersistenceError
 
-from sagaline.cli.program import Program, launch
+from sagaline.cli.entrypoint import Program, launch
 from sagaline.cli.signals import ending, undivided, wait_for
 
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from sagaline.storage import Datastore, claim
-from sagaline.storage.dead_letters import Letter, add_letters
-from sagaline.storage.tables import store as store_table
+from sagaline.storage.tables.dead_letters import Letter, add_letters
+from sagaline.storage.tables.schema import store as store_table
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import GOOD, json_lines, order
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sagaline.cli.timers import moment_of
+from sagaline.application.saga_process import SagaProcess
+from sagaline.cli.commands.timers import moment_of
 from sagaline.errors import UnfitValue
-from sagaline.process import SagaProcess
 from sagaline.storage import Datastore
-from sagaline.storage.timers import delete_timers, hold_timers
+from sagaline.storage.tables.timers import delete_timers, hold_timers
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import GOOD, json_lines, order
-from tests.storage.stores import outside
+from tests.sagaline.storage.stores import outside
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -29,7 +29,7 @@ from tests.crash.test_killed_runners import (
     wait_until,
 )
 from tests.invariants import ends, violations
-from tests.storage.stores import outside
+from tests.sagaline.storage.stores import outside
 
 PART = 80
 """Orders that are handed in at once."""

@@ -19,11 +19,11 @@ from domain.reservation import Reservation, ReservedLine
 from domain.shipment import Shipment
 from domain.stock import Stock
 from projections import READ_MODELS
-from sagaline.journal import Journal, journal_id, requested
-from sagaline.message import Message
-from sagaline.progress import Action, Role, State
-from sagaline.projector import Projector
-from sagaline.read_model import ReadModel
+from sagaline.messaging.message import Message
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projector import Projector
+from sagaline.saga.instance import Journal, journal_id, requested
+from sagaline.saga.state import Action, Role, State
 from sagaline.storage import Datastore
 
 MONDAY = datetime(2026, 1, 5, 9, tzinfo=UTC)

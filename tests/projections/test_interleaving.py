@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagaline.message import Message
+from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from tests.projections.history import Ending, Logs, Shop, Views, one_log_after_the_other
 

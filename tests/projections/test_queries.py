@@ -18,6 +18,7 @@ from projections.stock_level import stock_levels
 from projections.tables import metadata
 from sagaline import Amount, Moment, Uuid
 from sagaline.storage import Datastore
+from sagaline.storage.tables.creation import create_tables
 from tests.projections.history import (
     MONDAY,
     Ending,
@@ -35,7 +36,7 @@ TUESDAY = MONDAY + timedelta(days=1)
 def connection(store_url: str) -> Iterator[Connection]:
     """A reader's connection to a shop with four orders."""
     store = Datastore.open(store_url)
-    store.prepare()
+    create_tables(store)
     shop = Shop()
     shop.run(DONE, Ending.COMPLETED, MONDAY, customer="ann")
     shop.run(GONE, Ending.REFUNDED, MONDAY + timedelta(hours=1), customer="bob")
@@ -179,7 +180,7 @@ def test_a_query_goes_by_an_index(connection: Connection, asked: str) -> None:
 
 def test_on_postgresql_the_columns_have_types_of_its_own(postgres_store: str) -> None:
     store = Datastore.open(postgres_store)
-    store.prepare()
+    create_tables(store)
     Views(store)
     with store.read() as connection:
         found = connection.exec_driver_sql(

@@ -15,8 +15,8 @@ from projections.payment_ledger import PaymentLedger
 from projections.sales_by_day import SalesByDay
 from projections.stock_level import StockLevel
 from sagaline.errors import RowMissing
-from sagaline.journal import Journal
-from sagaline.progress import Action, State
+from sagaline.saga.instance import Journal
+from sagaline.saga.state import Action, State
 from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, told
 from tests.projections.history import SHIP_TO, line, usd
 

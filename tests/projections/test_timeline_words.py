@@ -14,9 +14,9 @@ from domain.reservation import Reservation, ReservedLine
 from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.order_timeline import LONGEST, OrderTimeline, name_of, summary
-from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal, requested
-from sagaline.progress import Action, Answer, Outcome, Role, State
+from sagaline.messaging.faults import CommandFaulted
+from sagaline.saga.instance import Journal, requested
+from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
 from tests.projections.history import SHIP_TO, event, line, usd
 

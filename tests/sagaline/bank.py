@@ -8,8 +8,8 @@ from eventsourcing.domain import Aggregate, event
 from sqlalchemy import JSON, Column, Index, Integer, MetaData, Table, Text, create_engine, text
 
 from sagaline import Application, Command, ReadModel, Runner, System, handles, project
-from sagaline.columns import Uuid
-from sagaline.message import Message
+from sagaline.messaging.message import Message
+from sagaline.storage.sql.columns import Uuid
 
 BANK = UUID("7f1f3f0e-0000-4000-8000-000000000000")
 

@@ -32,11 +32,11 @@ from sagaline import (
     seconds,
     step,
 )
-from sagaline.follower import Follower
+from sagaline.followers.follower import Follower
 from sagaline.storage import ApplicationRecorder
-from sagaline.storage.dead_letters import Letter, all_letters
-from sagaline.storage.followers import position, standing
-from sagaline.storage.timers import TimerRow, due_timers
+from sagaline.storage.tables.dead_letters import Letter, all_letters
+from sagaline.storage.tables.followers import position, standing
+from sagaline.storage.tables.timers import TimerRow, due_timers
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 PATIENCE = 30.0

@@ -19,9 +19,9 @@ from sqlalchemy import Column, Integer, MetaData, Table
 from typing_extensions import override
 
 from sagaline import ReadModel, RebuildFailed, System, project, rebuild
-from sagaline.columns import Uuid
-from sagaline.folding import Folded
-from sagaline.twin import Task, Twin
+from sagaline.rebuilding.replay import Folded
+from sagaline.rebuilding.worker import Task, Twin
+from sagaline.storage.sql.columns import Uuid
 from tests.sagaline.bank import Account, Bank, account
 
 POISON = 13
@@ -104,9 +104,9 @@ class Watched(Twin):
 
 def main(store: str, views: str, trouble: str = "") -> None:
     """Rebuilds, and says how it went."""
-    vars(import_module("sagaline.shadow"))["SHARED"] = 1
-    vars(import_module("sagaline.folding"))["PAGE"] = 10
-    vars(import_module("sagaline.twin"))["PATIENCE"] = 1.0
+    vars(import_module("sagaline.rebuilding.shadow_table"))["SHARED"] = 1
+    vars(import_module("sagaline.rebuilding.replay"))["PAGE"] = 10
+    vars(import_module("sagaline.rebuilding.worker"))["PATIENCE"] = 1.0
     Sums.fails = trouble == "fail"
     said: dict[str, Any] = {}
     with closing(Watched(system)) as twin:

@@ -2,10 +2,18 @@
 
 from eventsourcing.domain import Aggregate
 
-from sagaline.commands import Command
-from sagaline.retry import Retry, minutes
-from sagaline.saga import PIVOT, RETRIABLE, Saga, hears, on_compensated, on_completed, step
-from sagaline.testing.aggregates import happened
+from sagaline.messaging.commands import Command
+from sagaline.messaging.retry import Retry, minutes
+from sagaline.saga.definition import (
+    PIVOT,
+    RETRIABLE,
+    Saga,
+    hears,
+    on_compensated,
+    on_completed,
+    step,
+)
+from sagaline.testing.given.aggregates import happened
 
 MANY = 50
 

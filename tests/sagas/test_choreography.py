@@ -17,10 +17,10 @@ from application.ports import Capture, Captured, Pending, PortFault, Refund, Ref
 from application.shipping import Shipping
 from application.system import system as orchestrated
 from sagaline import Runner, System, minutes, seconds
-from sagaline.assembly import environment
+from sagaline.admin.timeline import timeline
 from sagaline.errors import StoreOfAnotherSystem
-from sagaline.rebuild import rebuild
-from sagaline.timeline import timeline
+from sagaline.rebuilding.rebuild import rebuild
+from sagaline.system.environment import environment
 from sagas.choreography import system as choreographed
 from tests.invariants import ends, violations
 from tests.test_shop import Clock, Shop, order, order_id

@@ -31,12 +31,12 @@ from domain.reservation import (
     StockReserved,
 )
 from domain.shipment import ShipmentBooked, ShipmentRefused
-from sagaline.progress import State
-from sagaline.retry import minutes, seconds
-from sagaline.saga import PIVOT, RETRIABLE
+from sagaline.messaging.retry import minutes, seconds
+from sagaline.saga.definition import PIVOT, RETRIABLE
+from sagaline.saga.state import State
 from sagaline.testing import given, happened
-from sagaline.testing.aggregates import LONG_AGO
-from sagaline.testing.sagas import GivenSaga
+from sagaline.testing.given.aggregates import LONG_AGO
+from sagaline.testing.given.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED, SHIP_TO, TOTAL
 

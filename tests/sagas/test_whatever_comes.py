@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagaline.codec import TypedMapper
-from sagaline.faults import CommandFaulted
-from sagaline.journal import Journal
-from sagaline.progress import Role, State, Status
-from sagaline.saga import NO_EFFECT, PIVOT, Saga
-from sagaline.steering import Person, Steering
-from sagaline.testing.sagas import GivenSaga, given_saga
-from sagaline.timers import StepDue, StepTimedOut
+from sagaline.messaging.faults import CommandFaulted
+from sagaline.saga.definition import NO_EFFECT, PIVOT, Saga
+from sagaline.saga.instance import Journal
+from sagaline.saga.interventions import Person, Steering
+from sagaline.saga.state import Role, State, Status
+from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.testing.given.sagas import GivenSaga, given_saga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import PLACED, TOTAL
 from tests.sagas.trip import WANTED, BookTrip

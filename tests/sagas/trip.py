@@ -2,10 +2,10 @@
 
 from eventsourcing.domain import Aggregate
 
-from sagaline.commands import Command
-from sagaline.retry import Retry, minutes, seconds
-from sagaline.saga import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
-from sagaline.testing.aggregates import happened
+from sagaline.messaging.commands import Command
+from sagaline.messaging.retry import Retry, minutes, seconds
+from sagaline.saga.definition import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
+from sagaline.testing.given.aggregates import happened
 
 
 class Trip(Aggregate):

@@ -1,0 +1,1 @@
+"""What an operator looks up and mends: dead letters, timelines, saga instances."""

@@ -1,0 +1,96 @@
+"""One saga instance as the logs hold it, found by its id or by the key of its business transaction.
+
+It is read from its own stream, not from a read table, so that it is what a person acts on.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from eventsourcing.application import project_aggregate
+from eventsourcing.persistence import Mapper
+
+from sagaline.application.saga_process import SagaProcess
+from sagaline.errors import SagaAmbiguous, SagaUnknown
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.storage import ApplicationRecorder, LogRow
+
+
+class Recorded(Protocol):
+    """A log that can be read."""
+
+    @property
+    def recorder(self) -> ApplicationRecorder:
+        """Reads its rows."""
+
+    @property
+    def mapper(self) -> Mapper[UUID]:
+        """Decodes them."""
+
+
+class Instance(NamedTuple):
+    """A saga instance: whose it is, its rows in the log, and the state that follows from them."""
+
+    process: type[SagaProcess]
+    rows: Sequence[LogRow]
+    events: Sequence[Any]
+    """The rows, decoded."""
+    journal: Journal
+
+    @property
+    def key(self) -> str:
+        """The key of its business transaction."""
+        return self.journal.key
+
+
+def find_instance(
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, Recorded], id: str
+) -> Instance:
+    """The instance of this id, or of this key.
+
+    Raises SagaUnknown where there is none, and SagaAmbiguous where several sagas have the key.
+    """
+    found = list(_found(processes, logs, id))
+    if not found:
+        raise SagaUnknown(id=id)
+    if len(found) > 1:
+        ids = ", ".join(f"{each.journal.id} ({each.process.name})" for each in found)
+        raise SagaAmbiguous(id=id, ids=ids)
+    return found[0]
+
+
+def instances_of_key(
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, Recorded], key: str
+) -> list[Instance]:
+    """The instances, one for each saga that has one, of a business transaction."""
+    return [
+        each
+        for process in processes
+        for each in _read(process, logs, [journal_id(process.name, key)])
+    ]
+
+
+def _found(
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, Recorded], id: str
+) -> Iterator[Instance]:
+    for process in processes:
+        ids = [journal_id(process.name, id)]
+        with suppress(ValueError):
+            ids.append(UUID(id))
+        yield from _read(process, logs, ids)
+
+
+def _read(
+    process: type[SagaProcess], logs: Mapping[str, Recorded], ids: Sequence[UUID]
+) -> Iterator[Instance]:
+    log = logs.get(process.name)
+    if log is None:
+        return
+    for rows in log.recorder.streams(ids).values():
+        if rows:
+            decode: Any = log.mapper.to_domain_event  # a row has what it needs of a stored event
+            events = [decode(each) for each in rows]
+            rebuilt: Any = project_aggregate(None, events)
+            if rebuilt.started:
+                yield Instance(process, rows, events, rebuilt)

@@ -1,0 +1,152 @@
+"""One business transaction over all logs: what happened, in the order in which it was caused."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import Mapper
+from sqlalchemy import select
+
+from sagaline.messaging.message import position
+from sagaline.messaging.topics import current_topic
+from sagaline.storage import ApplicationRecorder, LogRow
+
+_ENVELOPE = ("originator_id", "originator_version", "timestamp")
+_UNSAID = ("originator_topic", "fingerprint", "role", "command_id")
+
+
+class Recorded(Protocol):
+    """A log that can be read: an application has one, and what opens a store without running it."""
+
+    @property
+    def recorder(self) -> ApplicationRecorder:
+        """Reads its rows."""
+
+    @property
+    def mapper(self) -> Mapper[UUID]:
+        """Undoes what the rows were encrypted or compressed with."""
+
+
+class Entry(NamedTuple):
+    """One event as it stands in its log. `state` is what it says, as plain JSON values."""
+
+    application: str
+    id: int
+    topic: str
+    key: str | None
+    cause: str | None
+    hop: int
+    originator_id: UUID
+    originator_version: int
+    timestamp: datetime | None
+    state: dict[str, Any]
+
+    @classmethod
+    def of(cls, application: str, row: LogRow, mapper: Mapper[UUID]) -> "Entry":
+        """Reads a row without the event's class, so that no log is too old to be looked at."""
+        said = _plain(mapper, row.state)
+        state = {name: value for name, value in said.items() if name not in _ENVELOPE}
+        return cls(
+            application,
+            row.id,
+            row.topic,
+            row.key,
+            row.cause,
+            row.hop or 0,
+            row.originator_id,
+            row.originator_version,
+            _moment(said.get("timestamp")),
+            state,
+        )
+
+    @property
+    def name(self) -> str:
+        """The event's name as people say it: ``Order.Placed``."""
+        return readable(self.topic)
+
+    @property
+    def position(self) -> str:
+        """Where it stands: ``orders:12``."""
+        return position(self.application, self.id)
+
+    @property
+    def summary(self) -> str:
+        """What it says, in a few words: the plain values among its fields."""
+        return ", ".join(_words(self.state, self.key))
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as plain JSON values."""
+        fields = self._asdict()
+        fields["originator_id"] = str(self.originator_id)
+        fields["timestamp"] = self.timestamp and self.timestamp.isoformat()
+        order = ("application", "id", "position", "type", *Entry._fields[2:])
+        fields |= {"position": self.position, "type": self.name}
+        return {name: fields[name] for name in order}
+
+
+def timeline(logs: Mapping[str, Recorded], key: str) -> list[Entry]:
+    """Every event of one business transaction: by hop, time, application and id.
+
+    The hop comes first because clocks differ: an effect is never shown before its cause.
+    """
+    found = [each for name, log in logs.items() for each in _of_key(name, log, key)]
+    return sorted(found, key=_causal_order)
+
+
+def readable(topic: str) -> str:
+    """A topic as people say it: the name of the class, without its module."""
+    return current_topic(topic).rpartition(":")[2]
+
+
+def _of_key(application: str, log: Recorded, key: str) -> list[Entry]:
+    table = log.recorder.log.table
+    query = select(*(table.c[name] for name in LogRow._fields)).where(table.c.key == key)
+    with log.recorder.datastore.read() as connection:
+        rows = [LogRow(*row) for row in connection.execute(query)]
+    return [Entry.of(application, row, log.mapper) for row in rows]
+
+
+def _words(state: dict[str, Any], key: str | None) -> Iterator[str]:
+    if "role" in state and "step" in state:
+        yield f"{state['role']} {state['step']}"  # a command, as a saga's journal has it
+        state = {**state, "step": None}
+    elif "answer" in state and "step" in (state["answer"] or ()):
+        yield f"{state['answer']['step']} {state['answer'].get('outcome', '')}"
+    for name, value in state.items():
+        said = "" if name in _UNSAID or value in (None, "", key) else _word(value)
+        if said and (name, value) != ("attempt", 1):
+            yield f"{name.replace('_', ' ')} {said}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict) and set(value) == {"amount", "currency"}:
+        return f"{value['amount']} {value['currency']}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _causal_order(entry: Entry) -> tuple[int, datetime, str, int]:
+    moment = entry.timestamp or datetime.min.replace(tzinfo=UTC)
+    return entry.hop, moment, entry.application, entry.id
+
+
+def _plain(mapper: Mapper[UUID], state: bytes) -> dict[str, Any]:
+    state = bytes(state)
+    if mapper.cipher is not None:
+        state = mapper.cipher.decrypt(state)
+    if mapper.compressor is not None:
+        state = mapper.compressor.decompress(state)
+    found = json.loads(state)
+    return found if isinstance(found, dict) else {"value": found}
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, dict):
+        value = value.get("_data_")  # as upstream's own transcoder writes it
+    if not isinstance(value, str):
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Applications: handlers of commands in units of work, ports, and sagas as process applications."""

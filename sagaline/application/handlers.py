@@ -1,0 +1,98 @@
+"""How an application says which method handles which command."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar, overload
+from uuid import UUID
+
+from sagaline.application.receipt import Receipt
+from sagaline.messaging.commands import Command
+
+C = TypeVar("C", bound=Command)
+
+
+class Executor(Protocol):
+    """What executes the commands of a handler when a caller invokes it: an application."""
+
+    def execute_one(self, command: Command) -> Receipt:
+        """Executes one command and returns its receipt."""
+
+
+class Handler(Generic[C]):
+    """One method of an application, and the command that it handles.
+
+    The method returns what is to be saved: an aggregate, several, an event, or nothing; whatever
+    it read through the repository and changed is saved too. Called by a person, the method
+    executes the command and returns its `Receipt`; a follower calls it as part of a batch.
+    """
+
+    def __init__(
+        self,
+        command: type[C],
+        function: Callable[..., Any],
+        loads: Callable[[C], Iterable[UUID]] | None,
+    ) -> None:
+        self.command = command
+        self.function = function
+        self.loads = loads
+        self.asking: Callable[[Any, Sequence[C]], Sequence[Any]] | None = None
+        """What asks the port: from commands to as many answers."""
+        self.asks_at_once = False
+        """Whether all commands of a batch are asked for in one call."""
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+
+    def asks(self, function: Callable[[Any, C], Any]) -> Callable[[Any, C], Any]:
+        """Declares the method that asks a port; its answer is the handler's second argument.
+
+        It runs outside any transaction, concurrently with the others of its batch, so it may only
+        read its command. It may be called twice for one command: give the port the command's id.
+        """
+        self.asking = lambda application, commands: [function(application, *commands)]
+        return function
+
+    def asks_all(
+        self, function: Callable[[Any, Sequence[C]], Sequence[Any]]
+    ) -> Callable[[Any, Sequence[C]], Sequence[Any]]:
+        """Declares the method that asks a port for all commands of a batch in one call.
+
+        As `asks`, for a port that takes many questions at once: threads, and what each question
+        costs alone, are saved. It returns one answer for each command, in their order. A fault of
+        one is returned in its place, as an exception; what is raised is the fault of them all.
+        """
+        self.asking = function
+        self.asks_at_once = True
+        return function
+
+    def answers(self, application: Any, commands: Sequence[C]) -> Sequence[Any]:
+        """What the port says to these commands: to one, where it is not asked for all at once."""
+        assert self.asking is not None
+        answers = self.asking(application, commands)
+        if len(answers) != len(commands):
+            raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
+        return answers
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Handler[C]": ...
+    @overload
+    def __get__(self, instance: Executor, owner: type) -> Callable[[C], Receipt]: ...
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+
+        executor: Executor = instance
+        return executor.execute_one
+
+
+def handles(
+    command: type[C], *, loads: Callable[[C], Iterable[UUID]] | None = None
+) -> Callable[[Callable[..., Any]], Handler[C]]:
+    """Declares that a method of an application handles a command.
+
+    `loads` names the aggregates that it will want, so that a batch reads them all at once; it is
+    a hint, and may be incomplete.
+    """
+
+    def declare(function: Callable[..., Any]) -> Handler[C]:
+        return Handler(command, function, loads)
+
+    return declare

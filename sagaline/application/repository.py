@@ -1,0 +1,43 @@
+"""The repository of an application: it looks into the unit of work at hand."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import Repository
+from eventsourcing.persistence import EventStore
+
+from sagaline.application.snapshots import Snapshots
+from sagaline.application.unit_of_work import Unit
+
+A = TypeVar("A")
+
+
+class UnitRepository(Repository[UUID]):
+    """Upstream's repository, which looks into the current unit of work first."""
+
+    def __init__(
+        self,
+        event_store: EventStore[UUID],
+        snapshots: Snapshots | None,
+        unit: Callable[[], Unit | None],
+    ) -> None:
+        super().__init__(event_store, snapshot_store=snapshots)
+        self._unit = unit
+
+    def get(self, aggregate_id: UUID, **kwargs: Any) -> Any:
+        """The aggregate, the same object for every handler of a batch.
+
+        Raises AggregateNotFoundError where there is none.
+        """
+        unit = self._unit()
+        if unit is None or kwargs.get("version") is not None:
+            return super().get(aggregate_id, **kwargs)
+        return unit.get(aggregate_id)
+
+    def find(self, aggregate: type[A], ids: Sequence[UUID]) -> list[A | None]:
+        """Several aggregates in one read, in the order of their ids; None where there is none."""
+        unit = self._unit()
+        if unit is None:
+            return [self.get(each) if each in self else None for each in ids]
+        return unit.find(ids)

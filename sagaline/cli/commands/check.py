@@ -1,0 +1,85 @@
+"""`sagaline check`: what is stored, held against the code that is loaded."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import typer
+
+from sagaline.cli.entrypoint import needs_attention
+from sagaline.cli.inspection import Stores
+from sagaline.cli.options import looking_into
+from sagaline.cli.output import AsJson, facts, print_json, show
+from sagaline.cli.queries import out_of_date
+from sagaline.cli.tables import Listing
+from sagaline.codec import unknown_topics
+from sagaline.runner.saga_versions import Verdict, verdicts
+
+SHOWN = 20
+"""Instances that cannot go on, as shown to people."""
+
+
+class Findings(NamedTuple):
+    """What was looked at, and what the loaded code cannot go on with."""
+
+    sagas: list[Verdict]
+    events: dict[str, list[str]]
+    tables: list[str]
+
+    @property
+    def in_the_way(self) -> list[Verdict]:
+        """The live instances that cannot go on."""
+        return [each for each in self.sagas if not each.can_go_on]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the code can go on with all of it."""
+        return not (self.in_the_way or self.events or self.tables)
+
+    def as_json(self) -> dict[str, Any]:
+        """The findings as plain JSON values."""
+        sagas = [each._asdict() | {"can_go_on": each.can_go_on} for each in self.sagas]
+        return {"sagas": sagas, "unknown_events": self.events, "tables_out_of_date": self.tables}
+
+
+def check(ctx: typer.Context, json: AsJson = False) -> None:
+    """Hold live sagas, stored events and read tables against the code; change nothing.
+
+    The status is 1 where the code cannot go on with one of them.
+    """
+    with looking_into(ctx) as stores:
+        found = Findings(list(_sagas(stores)), dict(_unknown(stores)), out_of_date(stores))
+    if json:
+        print_json(found.as_json())
+    else:
+        _show(found)
+    needs_attention(when=not found.is_well)
+
+
+def _sagas(stores: Stores) -> Iterator[Verdict]:
+    for process in stores.system.processes:
+        log = stores.written.get(process.name)
+        if log is not None:
+            yield from verdicts(process, log.recorder, log.mapper)
+
+
+def _unknown(stores: Stores) -> Iterator[tuple[str, list[str]]]:
+    """The types of events, by application, that the code does not know."""
+    for name, log in stores.written.items():
+        unknown = unknown_topics(log.recorder.topics_since(0))
+        if unknown:
+            yield name, unknown
+
+
+def _show(found: Findings) -> None:
+    stuck = found.in_the_way
+    if stuck:
+        rows = Listing("saga", "key", "state", ">why it cannot go on")
+        for each in stuck[:SHOWN]:
+            rows.add(each.saga, each.key, each.state, each.reason, style="red")
+        rows.show()
+        show("")
+    unknown = [f"{topic} in {name}" for name, topics in found.events.items() for topic in topics]
+    live = f"{len(found.sagas) - len(stuck):,} can go on, {len(stuck):,} cannot"
+    rest = ("unknown events", unknown), ("tables out of date", found.tables)
+    lists = [(name, ", ".join(each) or "none") for name, each in rest]
+    show(facts([("live sagas", live), *lists]))

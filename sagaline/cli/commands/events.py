@@ -1,0 +1,99 @@
+"""`sagaline events`: what the logs hold, as JSON lines."""
+
+import heapq
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from sagaline.admin.timeline import Entry, readable
+from sagaline.cli.inspection import Log
+from sagaline.cli.options import looking_into
+from sagaline.cli.output import AsJson, as_json, cell, fitting, say
+from sagaline.cli.tables import within_reach
+
+PAGE = 1_000
+"""Rows read at once."""
+
+LOOK = 0.05
+"""Seconds between two looks for new events."""
+
+Application = Annotated[str | None, typer.Option(metavar="A", help="The log of A only.")]
+After = Annotated[
+    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Begin behind id N.")
+]
+Type = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="Only events of type T: Order.Placed, ReserveStock."),
+]
+Follow = Annotated[bool, typer.Option("--follow", help="Go on as new events come.")]
+
+
+def events(
+    ctx: typer.Context,
+    application: Application = None,
+    after: After = 0,
+    type: Type = None,
+    follow: Follow = False,
+    json: AsJson = False,
+) -> None:
+    """Print the logs in the order of time: JSON lines; on a terminal text, unless --json."""
+    form = _text if sys.stdout.isatty() and not json else _json
+    with looking_into(ctx) as stores:
+        logs = stores.logs if application is None else stores.log(application)
+        reading = _Reading(logs, after, type)
+        if not _print(reading.new(), form) and type is not None:
+            say(f"sagaline: There is no event of type {type}{f' behind {after}' if after else ''}.")
+        while follow:
+            time.sleep(LOOK)
+            _print(reading.new(), form)
+
+
+class _Reading:
+    """How far some logs have been read."""
+
+    def __init__(self, logs: Mapping[str, Log], after: int, type: str | None) -> None:
+        self._logs = logs
+        self._type = type
+        self._reached = dict.fromkeys(logs, after)
+
+    def new(self) -> Iterator[Entry]:
+        """What came since the last call: each log in its own order, together in that of time."""
+        return heapq.merge(*map(self._new_in, self._logs), key=_moment)
+
+    def _new_in(self, name: str) -> Iterator[Entry]:
+        log = self._logs[name]
+        head = log.recorder.head() if log.exists() else 0
+        while self._reached[name] < head:
+            page = log.recorder.page(self._reached[name], PAGE, upto=head)
+            for row in page.rows:
+                if self._type in (None, row.topic, readable(row.topic)):
+                    yield Entry.of(name, row, log.mapper)
+            self._reached[name] = page.head
+
+
+def _moment(entry: Entry) -> datetime:
+    return entry.timestamp or datetime.min.replace(tzinfo=UTC)
+
+
+def _print(entries: Iterator[Entry], form: Callable[[Entry], str]) -> int:
+    """Prints entries; returns how many there were."""
+    count = 0
+    for each in entries:
+        sys.stdout.write(f"{form(each)}\n")
+        count += 1
+    sys.stdout.flush()
+    return count
+
+
+def _json(entry: Entry) -> str:
+    return as_json(entry.as_json())
+
+
+def _text(entry: Entry) -> str:
+    moment = "" if entry.timestamp is None else f"{entry.timestamp:%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    said = f"{entry.position:<22} {entry.name:<22} {entry.summary}"
+    return fitting(f"{moment:<23} {cell(said)}")

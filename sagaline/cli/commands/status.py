@@ -1,0 +1,213 @@
+"""`sagaline status`: how far each follower is, judged from the stores alone."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import typer
+
+from sagaline.admin.timeline import Entry
+from sagaline.cli.entrypoint import needs_attention
+from sagaline.cli.inspection import Stores
+from sagaline.cli.options import looking_into
+from sagaline.cli.output import AsJson, duration, facts, print_json, show
+from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
+from sagaline.cli.tables import Listing
+from sagaline.runner.lag import Place, count_timers, places
+from sagaline.saga.state import State
+from sagaline.storage.tables.followers import all_fences
+from sagaline.storage.tables.leases import owners
+from sagaline.storage.tables.saga_locks import all_claims
+
+OPEN = (State.RUNNING, State.COMPENSATING, State.PARKED)
+
+
+class Follower(NamedTuple):
+    """One follower and one of its leaders. `state`: following, idle, behind, parked, or new.
+
+    Idle is one that is at the end of the log, and that nobody leads now. New is one that nobody has
+    led yet: its read table may not be there.
+    """
+
+    follower: str
+    leader: str
+    position: int
+    head: int
+    lag: int
+    lag_seconds: float | None
+    owner: str | None
+    state: str
+    dead_letters: int
+
+
+class Lock(NamedTuple):
+    """A semantic lock: which saga holds it, and which wait for it, as names and keys."""
+
+    name: str
+    holder: str
+    since: datetime
+    waiting: list[str]
+
+
+class Status(NamedTuple):
+    """A system as its stores show it."""
+
+    system: str
+    stores: list[str]
+    followers: list[Follower]
+    tables_out_of_date: list[str]
+    sagas: dict[str, int]
+    dead_letters: int
+    timers: int
+    locks: list[Lock]
+
+    @classmethod
+    def of(cls, stores: Stores) -> "Status":
+        """Looks into the stores."""
+        letters = letters_by_follower(stores)
+        return cls(
+            stores.system.name,
+            [each.address for each in stores.datastores],
+            _followers(stores, letters),
+            out_of_date(stores),
+            sagas_by_state(stores, OPEN),
+            sum(letters.values()),
+            count_timers(stores.datastores),
+            _locks(stores),
+        )
+
+    @property
+    def runners(self) -> int:
+        """How many lead followers now."""
+        return len({each.owner for each in self.followers} - {None})
+
+    @property
+    def wants_attention(self) -> bool:
+        """Whether somebody should look."""
+        return bool(self.dead_letters or self.sagas[State.PARKED.value] or self.tables_out_of_date)
+
+    def as_json(self) -> dict[str, Any]:
+        """The status as plain JSON values."""
+        locks = [each._asdict() for each in self.locks]
+        followers = [each._asdict() for each in self.followers]
+        rest = {"followers": followers, "locks": locks, "runners": self.runners}
+        return {**self._asdict(), **rest}
+
+
+def status(ctx: typer.Context, json: AsJson = False) -> None:
+    """Show how far each follower is, and what needs attention."""
+    with looking_into(ctx) as stores:
+        found = Status.of(stores)
+    if json:
+        print_json(found.as_json())
+    else:
+        _show(found)
+    needs_attention(when=found.wants_attention)
+
+
+def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
+    held: dict[str, str] = {}
+    known: set[str] = set()
+    for datastore in stores.datastores:
+        with datastore.read() as connection:
+            held.update(owners(connection))
+            known.update(all_fences(connection))
+    return [
+        Follower(
+            *place,
+            place.lag,
+            _lag_seconds(stores, place),
+            held.get(place.follower),
+            _state(place, known, held, letters),
+            letters.get(place.follower, 0),
+        )
+        for place in _places(stores)
+    ]
+
+
+def _locks(stores: Stores) -> list[Lock]:
+    found: list[Lock] = []
+    for datastore in stores.datastores:
+        with datastore.read() as connection:
+            queues = groupby(all_claims(connection), key=lambda each: each.name)
+        for name, (holder, *waiting) in queues:
+            since = datetime.fromtimestamp(holder.since, UTC)
+            names = [f"{each.saga} {each.key}" for each in (holder, *waiting)]
+            found.append(Lock(name, names[0], since, names[1:]))
+    return found
+
+
+def _places(stores: Stores) -> list[Place]:
+    """The places of all followers; a log that was never written to is an empty one."""
+    recorders = {name: log.recorder for name, log in stores.written.items()}
+    followed = stores.system.leaders_of
+    known = {
+        (each.follower, each.leader): each
+        for each in places(
+            stores.datastores,
+            recorders,
+            {name: [each for each in of if each in recorders] for name, of in followed.items()},
+        )
+    }
+    return [
+        known.get((name, leader)) or Place(name, leader, 0, 0)
+        for name, leaders in followed.items()
+        for leader in leaders
+    ]
+
+
+def _lag_seconds(stores: Stores, place: Place) -> float | None:
+    """The age of the oldest event that has not been processed."""
+    if not place.lag:
+        return 0.0
+    log = stores.logs[place.leader]
+    rows = log.recorder.page(place.position, 1).rows
+    moment = Entry.of(place.leader, rows[0], log.mapper).timestamp if rows else None
+    if moment is None:
+        return None
+    return round(max(0.0, (datetime.now(UTC) - moment).total_seconds()), 3)
+
+
+def _state(
+    place: Place, known: Collection[str], held: Collection[str], letters: Mapping[str, int]
+) -> str:
+    if letters.get(place.follower):
+        return "parked"
+    if place.lag:
+        return "behind"
+    if place.follower not in known:
+        return "new"
+    return "following" if place.follower in held else "idle"
+
+
+def _show(found: Status) -> None:
+    rows = Listing("follower", "leader", "#position", "#lag", "#age", "state", ">owner")
+    last = ""
+    for each in found.followers:
+        name, last = ("" if each.follower == last else each.follower), each.follower
+        age = duration(each.lag_seconds) if each.lag else ""
+        style = {"parked": "red", "behind": "yellow"}.get(each.state, "")
+        owner = each.owner.rpartition(":")[0] if each.owner else "nobody"
+        rows.add(name, each.leader, each.position, each.lag, age, each.state, owner, style=style)
+    rows.show()
+    show("")
+    if found.locks:
+        locks = Listing("lock", "held by", "?since", "#waiting")
+        for lock in found.locks:
+            locks.add(lock.name, lock.holder, lock.since, len(lock.waiting))
+        locks.show()
+        show("")
+    show(facts(_summary(found)))
+
+
+def _summary(found: Status) -> list[tuple[str, Any]]:
+    sagas = ", ".join(f"{count:,} {state}" for state, count in found.sagas.items() if count)
+    return [
+        ("system", f"{found.system} on {', '.join(found.stores)}"),
+        ("runners", found.runners or "none: nobody runs it"),
+        ("open sagas", sagas or "none"),
+        ("timers", found.timers),
+        ("dead letters", found.dead_letters),
+        ("tables out of date", ", ".join(found.tables_out_of_date) or "none"),
+    ]

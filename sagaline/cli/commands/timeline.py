@@ -1,0 +1,40 @@
+"""`sagaline timeline`: one business transaction over all logs."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sagaline.admin.timeline import Entry
+from sagaline.admin.timeline import timeline as read_timeline
+from sagaline.cli.options import looking_into
+from sagaline.cli.output import AsJson, as_json, counted, moment, printable
+from sagaline.cli.tables import Listing
+from sagaline.errors import KeyUnknown
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The business transaction: an order id.")]
+
+
+def timeline(ctx: typer.Context, key: Key, json: AsJson = False) -> None:
+    """Print every event of one business transaction, over all logs, in causal order."""
+    with looking_into(ctx) as stores:
+        entries = read_timeline(stores.written, key)
+    if not entries:
+        raise KeyUnknown(key=printable(key))
+    if json:
+        for each in entries:
+            print(as_json(each.as_json()))
+    else:
+        _show(key, entries)
+
+
+def _show(key: str, entries: Sequence[Entry]) -> None:
+    first = next((each.timestamp for each in entries if each.timestamp), None)
+    title = f"{printable(key)}, {moment(first)} UTC, {counted(len(entries), 'event')}"
+    rows = Listing("#hop", "#after", "?application", "event", ">", title=title)
+    for each in entries:
+        after = ""
+        if first is not None and each.timestamp is not None:
+            after = f"{(each.timestamp - first).total_seconds():.3f} s"
+        rows.add(each.hop, after, each.application, each.name, each.summary)
+    rows.show()

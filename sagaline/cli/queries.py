@@ -1,0 +1,72 @@
+"""What stands in the stores beside the logs: saga instances and dead letters."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import func, select
+
+from sagaline.cli.inspection import Stores
+from sagaline.read_model.fingerprint import fingerprint
+from sagaline.saga.state import State
+from sagaline.storage.tables.dead_letters import Letter, all_letters, count_letters
+from sagaline.storage.tables.read_tables import fingerprints
+from sagaline.storage.tables.schema import read_tables
+from sagaline.system.saga_list import saga_list
+
+
+def sagas_by_state(stores: Stores, states: Iterable[State] = State) -> dict[str, int]:
+    """How many instances are in each of these states."""
+    counts = {each.value: 0 for each in states}
+    if stores.has_view(saga_list):
+        query = (
+            select(saga_list.c.state, func.count())
+            .where(saga_list.c.state.in_(list(counts)))
+            .group_by(saga_list.c.state)
+        )
+        with stores.views.read() as connection:
+            counts.update((state, count) for state, count in connection.execute(query))
+    return counts
+
+
+def sagas(stores: Stores, state: State | None, limit: int | None) -> Iterator[dict[str, Any]]:
+    """The instances, or those in one state, newest first; read as they are wanted."""
+    query = select(saga_list).order_by(saga_list.c.started_at.desc(), saga_list.c.saga_id)
+    if state is not None:
+        query = query.where(saga_list.c.state == state.value)
+    if not stores.has_view(saga_list):
+        return
+    with stores.views.read() as connection:
+        result = connection.execution_options(yield_per=1_000).execute(query.limit(limit))
+        yield from map(dict, result.mappings())
+
+
+def out_of_date(stores: Stores) -> list[str]:
+    """The read tables that other code has made than the one that is loaded."""
+    if not stores.has_view(read_tables):
+        return []
+    with stores.views.read() as connection:
+        made_by = fingerprints(connection)
+    models = {each.table.name: each for each in stores.system.read_models}
+    return [
+        name
+        for name, model in models.items()
+        if name in made_by and made_by[name] != fingerprint(model)
+    ]
+
+
+def letters(stores: Stores) -> list[Letter]:
+    """All dead letters, oldest first."""
+    found: list[Letter] = []
+    for datastore in stores.datastores:
+        with datastore.read() as connection:
+            found += all_letters(connection)
+    return sorted(found, key=lambda each: (each.parked_at, each.follower, each.position))
+
+
+def letters_by_follower(stores: Stores) -> dict[str, int]:
+    """How many events each follower has parked; those that have none are left out."""
+    counts: dict[str, int] = {}
+    for datastore in stores.datastores:
+        with datastore.read() as connection:
+            counts.update(count_letters(connection))
+    return counts

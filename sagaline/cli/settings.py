@@ -1,0 +1,140 @@
+"""Where a command finds its system and its stores: options, the environment, pyproject.toml."""
+
+import importlib
+import sys
+import tomllib
+import traceback
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import override
+
+from sagaline.errors import SagalineError, SettingMissing, SettingsUnreadable, SystemNotLoaded
+from sagaline.system.system import System
+
+PYPROJECT = Path("pyproject.toml")
+
+
+class Settings(BaseSettings):
+    """What a command needs to know: an option comes before the environment, that before the file.
+
+    The environment is SAGALINE_APP, SAGALINE_STORE and SAGALINE_VIEWS; the file is the table
+    [tool.sagaline] of pyproject.toml in the current directory.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SAGALINE_",
+        env_ignore_empty=True,
+        pyproject_toml_table_header=("tool", "sagaline"),
+        extra="forbid",
+        frozen=True,
+    )
+
+    app: str | None = None
+    """The system to work on, as MODULE:SYSTEM."""
+
+    store: str | None = None
+    """The SQLAlchemy URL of the logs."""
+
+    views: str | None = None
+    """The SQLAlchemy URL of the read tables; with the logs, if nothing else is said."""
+
+    @classmethod
+    def read(cls, app: str | None = None, store: str | None = None) -> "Settings":
+        """The settings as they are now, with what was given as options.
+
+        Raises SettingsUnreadable where the file is at fault.
+        """
+        options = {"app": app, "store": store}
+        given: dict[str, Any] = {name: each for name, each in options.items() if each is not None}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(each) for each in first["loc"])
+            reason = f"{name!r} in [tool.sagaline]: {first['msg']}"
+            raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise SettingsUnreadable(file=PYPROJECT, reason=str(error)) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            reason = "[tool.sagaline] is not a table"
+            raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
+
+    def system(self) -> System:
+        """The system, loaded. Raises SettingMissing, or SystemNotLoaded with the reason."""
+        if self.app is None:
+            raise SettingMissing(what="system", option="--app", name="app", variable="SAGALINE_APP")
+        return load(self.app)
+
+    def environment(self) -> dict[str, str]:
+        """What is said here, as a `Runner` takes it. Raises SettingMissing.
+
+        The variables of single applications (ORDERS_SQLALCHEMY_URL) stay with the environment.
+        """
+        if self.store is None:
+            raise SettingMissing(
+                what="store", option="--store", name="store", variable="SAGALINE_STORE"
+            )
+        env = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": self.store}
+        return env if self.views is None else {**env, "SAGALINE_VIEWS": self.views}
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of precedence."""
+        return init_settings, env_settings, PyprojectTomlConfigSettingsSource(settings_cls)
+
+
+def load(reference: str) -> System:
+    """The system that MODULE:SYSTEM names, looked for in the current directory first.
+
+    Raises SystemNotLoaded, with the reason in one line.
+    """
+    module_name, _, name = reference.partition(":")
+    if not module_name or not name:
+        raise SystemNotLoaded(app=reference, reason="it is not written as MODULE:SYSTEM")
+    found: Any = _import(reference, module_name)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise SystemNotLoaded(app=reference, reason=f"{module_name} has no {name!r}")
+        found = getattr(found, part)
+    if not isinstance(found, System):
+        reason = f"{name!r} is no System but a {type(found).__name__}"
+        raise SystemNotLoaded(app=reference, reason=reason)
+    return found
+
+
+def _import(reference: str, module_name: str) -> Any:
+    here = str(Path.cwd())
+    if sys.path[:1] != [here]:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise SystemNotLoaded(app=reference, reason=_why(module_name, error)) from error
+
+
+def _why(module_name: str, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+        return f"there is no module {error.name}"
+    said = str(error) or type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: {error.msg}"
+    if isinstance(error, SagalineError):
+        return said.removesuffix(".")
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {said} ({frame.filename}, line {frame.lineno})"

@@ -1,0 +1,1 @@
+"""What travels between parts of a system: commands, messages, faults, timers, ids and topics."""

@@ -1,0 +1,41 @@
+"""Commands: what one part of a system asks another to do."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sagaline.messaging.ids import new_id
+
+
+class Command(BaseModel):
+    """A request to one application, named in the imperative: ``ReserveStock``.
+
+    Frozen, because a command is recorded as it was given. `id` is its idempotency key: the same id
+    given twice is one effect. The class argument `key` names the field that identifies the business
+    transaction (the order id), which every event that follows will carry.
+
+    >>> class ReserveStock(Command, key="order_id"):
+    ...     order_id: UUID
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_field: ClassVar[str | None] = None
+
+    id: UUID = Field(default_factory=new_id)
+
+    def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if key is not None:
+            cls.key_field = key
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if cls.key_field is not None and cls.key_field not in cls.model_fields:
+            raise TypeError(f"{cls.__name__} has no field {cls.key_field!r} to be its key")
+
+    @property
+    def key(self) -> str | None:
+        """The business transaction that this command belongs to, as text."""
+        return None if self.key_field is None else str(getattr(self, self.key_field))

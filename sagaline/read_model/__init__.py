@@ -1,0 +1,1 @@
+"""Read models: tables that are folded from events."""

@@ -1,0 +1,147 @@
+"""Runs one read model: folds a batch of events into its rows, and writes each row once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Constraint, Index, MetaData, Table
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from sagaline.messaging.message import Message
+from sagaline.messaging.topics import stored_topics
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.fingerprint import fingerprint
+from sagaline.read_model.rows import Rows
+from sagaline.storage import Datastore
+from sagaline.storage.sql.bulk import Change
+from sagaline.storage.sql.names import qualified
+from sagaline.storage.sql.postgres import leave_room, lock_creation
+from sagaline.storage.tables.read_tables import has_table, record_fingerprint
+
+Fold = Callable[[Any, Message], None]
+
+
+class Projector:
+    """What a follower does with messages to keep one read model's table.
+
+    `table` is where the rows go, if not into the model's own table: a copy of it, in a rebuild,
+    which also makes the handlers with effects on the outside stay silent (`rebuilding`).
+    """
+
+    def __init__(
+        self,
+        model: type[ReadModel],
+        datastore: Datastore,
+        table: Table | None = None,
+        rebuilding: bool = False,
+    ) -> None:
+        self.name = model.table.name
+        self.topics = topics_of(model)
+        self.table = model.table if table is None else table
+        self.model = model()
+        self.model.rebuilding = rebuilding
+        self.model.rows = Rows(self.table, datastore.read, model.cached_rows)
+        self._datastore = datastore
+        self._folds: dict[type, Fold] = {}
+
+    def begin(self, messages: Sequence[Message]) -> None:
+        """Reads the rows that the batch will need, with one SELECT."""
+        if not self.model.cached_rows or self.model.rows.complete:
+            return
+        keys_of = self.model.keys_of
+        keys = [key for each in messages for key in keys_of(each.event, each)]
+        if keys:
+            with self._datastore.read() as connection:
+                self.model.rows.prefetch(connection, keys)
+
+    def process(self, message: Message) -> None:
+        """Folds one event into the rows, in memory."""
+        event = message.event
+        fold = self._folds.get(type(event))
+        if fold is None:
+            fold = self._folds[type(event)] = self._fold_of(type(event))
+        fold(event, message)
+
+    def changes(self) -> list[Change]:
+        """The changed rows, each once, to be written here or in another process."""
+        with self._datastore.read() as connection:
+            return self.model.rows.changes(connection)
+
+    def write(self, connection: Connection, others: Iterable[Change] = ()) -> None:
+        """Writes each changed row once, and what another process has changed in other rows."""
+        self.model.rows.write(connection)
+        self.model.rows.apply(connection, others)
+
+    def committed(self) -> None:
+        """The rows are on disk: they may stay in memory."""
+        self.model.rows.committed()
+
+    def discard(self) -> None:
+        """The batch was rolled back: no row in memory is to be believed."""
+        self.model.rows.discard()
+
+    def create_table(self, connection: Connection, indexed: bool = True) -> bool:
+        """Creates the table where it is missing, however many do so at once; says whether it was.
+
+        Filling a large table is faster without its indexes; `finish_table` adds them later.
+        """
+        if connection.dialect.name == "postgresql":
+            lock_creation(connection)
+        if has_table(connection, self.table.name):
+            return False
+        connection.execute(CreateTable(self.table))
+        if indexed:
+            self.finish_table(connection)
+        if self.table.name == self.name:
+            record_fingerprint(connection, self.name, fingerprint(type(self.model)))
+        return True
+
+    def finish_table(self, connection: Connection) -> None:
+        """Creates the table's indexes where they are missing; leaves room for changes to rows."""
+        if self.model.cached_rows and connection.dialect.name == "postgresql":
+            leave_room(connection, qualified(connection, self.table.name))
+        for index in sorted(self.table.indexes, key=lambda each: str(each.name)):
+            connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def _fold_of(self, event: type) -> Fold:
+        projection = self.model.projection_of(event)
+        if projection is None:
+            return _leave
+        handler = getattr(self.model, projection.name)
+        fold: Fold = handler if projection.takes_message else lambda event, _: handler(event)
+        return fold if projection.events else _with_key(fold)
+
+
+def topics_of(model: type[ReadModel]) -> frozenset[str] | None:
+    """The topics of the events that a read model folds; None for all.
+
+    Subclasses that are loaded are among them, because a log is asked for topics, not classes.
+    """
+    classes = [*model.events()]
+    for each in classes:
+        classes += each.__subclasses__()
+    return frozenset().union(*map(stored_topics, classes)) or None
+
+
+def copy_of(table: Table, name: str) -> Table:
+    """The same table under another name, with indexes and constraints named after it.
+
+    Index names are unique in a database, so each generation of a read table has its own.
+    """
+    copy = table.to_metadata(MetaData(), name=name)
+    named: list[Index | Constraint] = [*copy.indexes, *copy.constraints]
+    for each in named:
+        if isinstance(each.name, str):
+            each.name = f"{name}_{each.name.removeprefix(f'{table.name}_')}"
+    return copy
+
+
+def _leave(event: Any, message: Message) -> None:
+    """An event that the model has no handler for."""
+
+
+def _with_key(fold: Fold) -> Fold:
+    def fold_with_key(event: Any, message: Message) -> None:
+        if message.key is not None:
+            fold(event, message)
+
+    return fold_with_key

@@ -1,0 +1,1 @@
+"""Rebuilds: read tables made again from the logs, and swapped in."""

@@ -1,0 +1,1 @@
+"""Runners: the loop that leads followers, their leases, and the start of a system."""

@@ -1,0 +1,208 @@
+"""A system on its stores: its applications, their logs, and its followers, ready to be led."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from sagaline.application.application import Application
+from sagaline.application.processor import Participant
+from sagaline.application.saga_process import SagaProcess
+from sagaline.codec import unknown_topics
+from sagaline.errors import (
+    DefinitionError,
+    LogTooShort,
+    SagasInTheWay,
+    StoreUnusable,
+    UnknownEvents,
+)
+from sagaline.followers.follower import Follower
+from sagaline.followers.log_window import Tail
+from sagaline.read_model.projector import Projector
+from sagaline.runner.clock import StoreClock
+from sagaline.runner.lag import Place, places
+from sagaline.runner.saga_versions import is_changed, record, verdicts
+from sagaline.storage import Datastore, claim
+from sagaline.storage.tables.creation import create_tables
+from sagaline.storage.tables.ownership import refuse_another
+from sagaline.storage.tables.read_tables import columns_of, start_over
+from sagaline.system.environment import Where, log_at, tables_at, views_at
+from sagaline.system.system import System, topics_of
+
+VIEW_BATCH = 10_000
+"""Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
+
+
+class Assembly:
+    """Opens the stores of a system, and puts its parts together on them.
+
+    Raises a `StoreUnusable` where a store cannot be opened, was made for another system or by a
+    newer version; nothing is changed then.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        env: Mapping[str, str],
+        only: Collection[str],
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.system = system
+        self.apps: dict[str, Application] = {}
+        self.tails: dict[str, Tail] = {}
+        self.followers: list[Follower] = []
+        self._env = env
+        self._only = _checked(system, only)
+        self._opened: list[Datastore] = []
+        try:
+            self._claim()
+            self.now = now or self._clock()
+            self._construct()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def datastores(self) -> list[Datastore]:
+        """The stores of the system, each once: those of the logs, and that of the read tables."""
+        found = [each.datastore for each in self.apps.values()] + [self.views]
+        return list(dict.fromkeys(found))
+
+    def places(self) -> list[Place]:
+        """Where each follower of the system is, judged from the stores."""
+        logs = {name: each.recorder for name, each in self.apps.items()}
+        return places(self.datastores, logs, self.system.leaders_of)
+
+    def check(self) -> None:
+        """Holds the logs against the positions and against the code.
+
+        Raises LogTooShort where a follower is ahead of a log, UnknownEvents where the code does not
+        know what no follower has passed yet, and SagasInTheWay where a changed definition could not
+        lead instances that are under way.
+        """
+        passed: dict[str, int] = {}
+        for each in self.places():
+            if each.position > each.head:
+                raise LogTooShort(
+                    url=self.apps[each.leader].datastore.address,
+                    reason="",
+                    application=each.leader,
+                    follower=each.follower,
+                    position=each.position,
+                    head=each.head,
+                )
+            passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
+        for name in self.apps:
+            self._check_topics(name, passed.get(name, 0))
+        for process in self.system.processes:
+            if self._wanted(process.name):
+                self._check_saga(process)
+
+    def close(self) -> None:
+        """Lets the stores go: once, because a datastore counts who has it open."""
+        for app in self.apps.values():
+            app.close()
+        for datastore in self._opened:
+            datastore.close()
+
+    def _check_topics(self, name: str, after: int) -> None:
+        app = self.apps[name]
+        unknown = unknown_topics(app.recorder.topics_since(after))
+        if unknown:
+            raise UnknownEvents(
+                url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
+            )
+
+    def _check_saga(self, process: type[SagaProcess]) -> None:
+        app = self.apps[process.name]
+        if not is_changed(process, app.recorder):
+            return
+        found = verdicts(process, app.recorder, app.mapper)
+        stuck = [each for each in found if not each.can_go_on]
+        if stuck:
+            raise SagasInTheWay(
+                url=app.datastore.address,
+                reason="",
+                saga=process.name,
+                count=len(stuck),
+                key=stuck[0].key,
+                first=stuck[0].reason,
+            )
+        record(process, app.recorder)
+
+    def _open(self, where: Where) -> Datastore:
+        datastore = Datastore.open(*where)
+        self._opened.append(datastore)
+        return datastore
+
+    def _claim(self) -> None:
+        """All stores, before anything is created in one of them."""
+        members = self.system.members
+        logs = [log_at(self._env, each) for each in members]
+        places = list(dict.fromkeys([*logs, views_at(self._env)]))
+        found = [self._open(where) for where in places]
+        for datastore, where in zip(found, places, strict=True):
+            tables = tables_at(where, self.system, self._env)
+            refuse_another(datastore, self.system.name, tables)
+        for datastore in found:
+            claim(datastore, self.system.name, [each.name for each in members])
+
+    def _clock(self) -> StoreClock:
+        """The server's, where there is one: runners on several machines agree on what is due."""
+        served = [each for each in self._opened if each.dialect == "postgresql"]
+        return StoreClock((served or self._opened)[0])
+
+    def _construct(self) -> None:
+        self.views = self._open(views_at(self._env))
+        create_tables(self.views)
+        for cls in self.system.members:
+            app = self.apps[cls.name] = cls(env=self._env)
+            app.now = self.now
+            self.tails[cls.name] = Tail(cls.name, app.recorder, app.mapper)
+        self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
+        starts: dict[str, int] = dict.fromkeys(self.tails, 0)
+        for follower in self.followers:
+            for leader, position in follower.register().items():
+                starts[leader] = max(starts[leader], position)
+        for name, position in starts.items():
+            self.tails[name].start_at(position)
+
+    def _all_followers(self) -> Iterator[Follower]:
+        for cls in self.system.members:
+            application = self.apps[cls.name]
+            topics = topics_of(self.system, cls)
+            if topics or cls.handlers:
+                # Without a saga that leads it, it has no log to follow; it may still have timers.
+                participant = Participant(application, topics, self.tails[cls.name])
+                yield Follower(participant, application.datastore, self._leaders(cls.name))
+        for model in self.system.read_models:
+            projector = Projector(model, self.views)
+            with self.views.write() as connection:
+                if projector.create_table(connection):
+                    # It may have been dropped: empty, it must not stand where the old one stood.
+                    start_over(connection, projector.name)
+                self._check_columns(connection, projector)
+            yield Follower(projector, self.views, self._leaders(projector.name), VIEW_BATCH)
+
+    def _check_columns(self, connection: Connection, projector: Projector) -> None:
+        wanted = {each.name for each in projector.table.columns}
+        if wanted != set(columns_of(connection, projector.name)):
+            reason = f"{projector.name} has other columns than its read model: rebuild it"
+            raise StoreUnusable(url=self.views.address, reason=reason)
+
+    def _leaders(self, follower: str) -> dict[str, Tail]:
+        return {each: self.tails[each] for each in self.system.leaders_of[follower]}
+
+    def _wanted(self, name: str) -> bool:
+        return not self._only or name in self._only
+
+
+def _checked(system: System, only: Collection[str]) -> frozenset[str]:
+    unknown = [each for each in only if each not in system.leaders_of]
+    if unknown:
+        raise DefinitionError(
+            where=system.name,
+            problem=f"it has no follower {', '.join(unknown)}",
+            cure=f"Choose among {', '.join(system.leaders_of)}.",
+        )
+    return frozenset(only)

@@ -1,0 +1,68 @@
+"""How far each follower is, judged from the stores alone, whoever runs them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sagaline.storage import ApplicationRecorder, Datastore
+from sagaline.storage.tables.followers import all_fences, all_positions
+from sagaline.storage.tables.timers import HELD, first_dues, pending_timers
+
+
+class Place(NamedTuple):
+    """Where one follower is in the log of one leader. `lag` counts ids, gaps included."""
+
+    follower: str
+    leader: str
+    position: int
+    head: int
+
+    @property
+    def lag(self) -> int:
+        """How many ids of the log the follower has still to pass."""
+        return max(0, self.head - self.position)
+
+
+def places(
+    datastores: Iterable[Datastore],
+    logs: Mapping[str, ApplicationRecorder],
+    followed: Mapping[str, Sequence[str]],
+) -> list[Place]:
+    """Where every follower of a system is; `followed` names the leaders of each."""
+    stored: dict[tuple[str, str], int] = {}
+    for datastore in datastores:
+        with datastore.read() as connection:
+            stored.update(all_positions(connection))
+    heads = {name: recorder.head() for name, recorder in logs.items()}
+    return [
+        Place(follower, leader, stored.get((follower, leader), 0), heads[leader])
+        for follower, leaders in followed.items()
+        for leader in leaders
+    ]
+
+
+def fences(datastores: Iterable[Datastore]) -> list[dict[str, int]]:
+    """The fences of all followers, store by store: equal if nobody has written in between."""
+    found: list[dict[str, int]] = []
+    for datastore in datastores:
+        with datastore.read() as connection:
+            found.append(all_fences(connection))
+    return found
+
+
+def count_timers(datastores: Iterable[Datastore]) -> int:
+    """How many timers are pending in these stores."""
+    count = 0
+    for datastore in datastores:
+        with datastore.read() as connection:
+            count += pending_timers(connection)
+    return count
+
+
+def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:
+    """Whether a timer is pending, up to a moment where one is given; the next one tells."""
+    last = HELD if until is None else until
+    for datastore in datastores:
+        with datastore.read() as connection:
+            if any(due < HELD and due <= last for due in first_dues(connection).values()):
+                return True
+    return False

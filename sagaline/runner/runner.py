@@ -1,0 +1,154 @@
+"""The runner: one thread that leads all followers of a system along their logs."""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from eventsourcing import system as upstream
+from eventsourcing.application import TApplication
+from eventsourcing.utils import EnvType
+
+from sagaline.errors import RunnerDied, told
+from sagaline.runner.bootstrap import Assembly
+from sagaline.runner.lag import Place, fences, is_timer_pending
+from sagaline.runner.run_loop import Turns
+from sagaline.storage import Datastore
+from sagaline.system.environment import environment
+from sagaline.system.system import System
+
+
+class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
+    """Runs a system here: `with Runner(system) as runner: runner.get(Orders).place(...)`.
+
+    It catches up at start, without a prompt, from the recorded positions; it sees what other
+    processes write; it goes on after faults of the store. Several runners on one store harm
+    nothing. `env` is upstream's environment (SQLALCHEMY_URL, SQLALCHEMY_SCHEMA,
+    ORDERS_SQLALCHEMY_URL, ...); the read tables are in SAGALINE_VIEWS, or with the logs. `only`
+    names the followers to lead; `now` is the clock that timers go by: the PostgreSQL server's, or
+    else this machine's.
+
+    Raises a `StoreUnusable` where the store cannot be opened, was made for another system or by a
+    newer version, or holds events that the loaded code does not know; nothing is changed then.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        env: EnvType | None = None,
+        *,
+        only: Collection[str] = (),
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        super().__init__(system, environment(env))
+        self._assembly = Assembly(system, self.env or {}, only, now)
+        self._now = self._assembly.now
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._stopping = threading.Event()
+        self._stopped = False
+        self._failure: BaseException | None = None
+        self.apps = self._assembly.apps
+        self.tails = self._assembly.tails
+        self.followers = self._assembly.followers
+        self.views = self._assembly.views
+        for app in self.apps.values():
+            app.lead(self)
+
+    @property
+    def datastores(self) -> list[Datastore]:
+        """The stores of the system, each once: those of the logs, and that of the read tables."""
+        return self._assembly.datastores
+
+    def start(self) -> None:
+        """Starts to lead the followers, in a thread of its own.
+
+        Raises LogTooShort, UnknownEvents and SagasInTheWay, and upstream's
+        RunnerAlreadyStartedError: a runner starts once.
+        """
+        if self.is_started:
+            raise upstream.RunnerAlreadyStartedError
+        try:
+            self._assembly.check()
+        except BaseException:
+            self._close()
+            raise
+        super().start()
+        name = self._assembly.system.name
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops after the transaction under way, and lets all connections go."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._close()
+
+    def get(self, cls: type[TApplication]) -> TApplication:
+        """The application of that class."""
+        return cast("TApplication", self.apps[cls.name])
+
+    def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
+        """Something was recorded in this process: there is work."""
+        self._wake.set()
+
+    def places(self) -> list[Place]:
+        """Where each follower of the system is, judged from the stores."""
+        return self._assembly.places()
+
+    def settled(self, horizon: float | None = None) -> bool:
+        """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
+        until = None if horizon is None else self._now().timestamp() + horizon
+        before = fences(self.datastores)
+        if any(each.lag for each in self.places()) or is_timer_pending(self.datastores, until):
+            return False
+        # A timer that fires between the two looks is seen by neither, nor is what it leads to.
+        return fences(self.datastores) == before
+
+    def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
+        """Waits until the system is settled. Raises TimeoutError when it takes longer.
+
+        Raises RunnerDied where nobody leads it any more, with what its thread has died of.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            if self._failure is not None:
+                name = self._assembly.system.name
+                raise RunnerDied(system=name, reason=told(self._failure)) from self._failure
+            self._idle.clear()
+            self._wake.set()
+            self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
+            if self._idle.is_set() and self.settled(horizon):
+                return
+            if time.monotonic() > deadline:
+                behind = ", ".join(
+                    f"{each.follower} is {each.lag} behind {each.leader}"
+                    for each in self.places()
+                    if each.lag
+                )
+                raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
+
+    def _close(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            self._assembly.close()
+
+    def _work(self) -> None:
+        turns = Turns(self._assembly, self._now, self._wake, self._stopping)
+        try:
+            while not self._stopping.is_set():
+                if not turns.take():
+                    turns.save()
+                    self._idle.set()
+                    turns.rest()
+            turns.save()
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            turns.close()

@@ -1,0 +1,105 @@
+"""Live saga instances, held against the definition that is loaded: which of them can go on.
+
+A store describes the definition of each saga that was last run on it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from eventsourcing.application import project_aggregate
+from eventsourcing.persistence import Mapper
+from sqlalchemy import select
+
+from sagaline.application.saga_process import SagaProcess
+from sagaline.errors import told
+from sagaline.messaging.topics import stored_topics
+from sagaline.saga.compatibility import obstacle
+from sagaline.saga.instance import Journal
+from sagaline.storage import ApplicationRecorder
+from sagaline.storage.tables.saga_definitions import Definition, definition_of, describe
+
+CHUNK = 500
+"""Instances read at once."""
+
+
+class Verdict(NamedTuple):
+    """What becomes of one live instance; `reason` is why it cannot go on, empty where it can."""
+
+    saga: str
+    saga_id: UUID
+    key: str
+    state: str
+    fingerprint: str
+    reason: str
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the loaded definition can lead it to its end."""
+        return not self.reason
+
+
+def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> bool:
+    """Whether another definition was last run on this store, or none."""
+    known = _known(process, recorder)
+    return known is None or known.fingerprint != process.saga.fingerprint()
+
+
+def record(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
+    """Describes the loaded definition in the store, once all live instances can go on with it."""
+    saga = process.saga
+    with recorder.datastore.write() as connection:
+        describe(connection, process.name, Definition(saga.fingerprint(), saga.shape()))
+
+
+def verdicts(
+    process: type[SagaProcess], recorder: ApplicationRecorder, mapper: Mapper[UUID]
+) -> Iterator[Verdict]:
+    """A verdict on each instance that has not ended."""
+    known = _known(process, recorder)
+    described = None if known is None else known.shape
+    decode: Any = mapper.to_domain_event  # a row has what it needs of a stored event
+    live = _live(recorder)
+    for start in range(0, len(live), CHUNK):
+        for stream, rows in recorder.streams(live[start : start + CHUNK]).items():
+            try:
+                journal: Any = project_aggregate(None, map(decode, rows))
+            except Exception as error:
+                key = rows[0].key or ""
+                reason = f"its stream cannot be read ({told(error)})"
+                yield Verdict(process.name, stream, key, "", "", reason)
+            else:
+                facts = stream, journal.key, journal.state.value, journal.fingerprint
+                reason = obstacle(process.saga, journal, described) or ""
+                yield Verdict(process.name, *facts, reason)
+
+
+def in_the_way(
+    process: type[SagaProcess], recorder: ApplicationRecorder, journal: Journal
+) -> str | None:
+    """Why one instance cannot go on with the definition that is loaded; None where it can."""
+    known = _known(process, recorder)
+    return obstacle(process.saga, journal, None if known is None else known.shape)
+
+
+def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:
+    with recorder.datastore.read() as connection:
+        return definition_of(connection, process.name)
+
+
+def _live(recorder: ApplicationRecorder) -> list[UUID]:
+    """The streams that have begun and not ended."""
+    begun = stored_topics(Journal.Started) | stored_topics(Journal.Begun)
+    table = recorder.log.table
+    end = table.alias("an_end")
+    ended = select(end.c.id).where(
+        end.c.originator_id == table.c.originator_id,
+        end.c.topic.in_(stored_topics(Journal.Ended)),
+    )
+    query = (
+        select(table.c.originator_id)
+        .where(table.c.topic.in_(begun), ~ended.exists())
+        .order_by(table.c.id)
+    )
+    with recorder.datastore.read() as connection:
+        return list(connection.execute(query).scalars())

@@ -1,0 +1,1 @@
+"""Notification logs: events in order, as the recorders of the library need them."""

@@ -1,0 +1,241 @@
+"""One events table, in the driver's own SQL: every event passes here, and microseconds count."""
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Dialect, Table
+
+from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
+from sagaline.storage.sql.records import ENVELOPE
+
+Row = tuple[Any, ...]
+
+T = TypeVar("T")
+
+STORED = ("originator_id", "originator_version", "topic", "state")
+
+WINDOW = 10_000
+"""Ids that are looked through at once for the events of some topics."""
+
+CHUNK = 500
+"""Ids in one SELECT: below every database's limit of parameters."""
+
+NOWHERE: Final[Mapping[UUID, int]] = {}
+
+
+class Log(ABC):
+    """Reads and writes the rows of one events table, on a connection that the caller brings."""
+
+    placeholder: str
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        quote = dialect.identifier_preparer
+        self.table = table
+        self.name = quote.format_table(table)
+        columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE))
+        self.columns = columns
+        self.newest = f"SELECT max(id) FROM {self.name}"
+        self._rows = f"SELECT {columns} FROM {self.name}"
+        self._stored = f"SELECT {', '.join(STORED)} FROM {self.name}"
+        self._notified = f"SELECT id, {', '.join(STORED)} FROM {self.name}"
+
+    @abstractmethod
+    def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
+        """Writes events in order, under the log's lock, so that ids become visible in order.
+
+        Raises VersionConflict where one of the versions is already there.
+        """
+
+    @abstractmethod
+    def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+        """All rows of a query."""
+
+    @abstractmethod
+    def log_rows(self, rows: list[Row]) -> list[LogRow]:
+        """Rows of the columns of a log, with their Python types."""
+
+    @abstractmethod
+    def bound(self, originator_id: UUID | str) -> Any:
+        """An originator id as the driver takes it."""
+
+    @abstractmethod
+    def loaded(self, originator_id: Any) -> UUID:
+        """An originator id as the driver gives it."""
+
+    @abstractmethod
+    def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
+        """A condition that the column has one of the values, and its parameters."""
+
+    def head(self, connection: Connection) -> int:
+        """The id of the newest event; 0 in an empty log."""
+        return self.fetch(connection, self.newest, ())[0][0] or 0
+
+    def page(
+        self,
+        connection: Connection,
+        after: int,
+        limit: int,
+        topics: Collection[str] | None = None,
+        upto: int | None = None,
+        part: Part | None = None,
+    ) -> Page:
+        """The rows behind `after`, and how far they are complete.
+
+        With a `part` only its rows, of the same piece of the log.
+        """
+        # First the head, then the rows: what is committed in between lies behind this head.
+        head = self.head(connection)
+        head = head if upto is None else min(head, upto)
+        if head <= after:
+            return Page([], after)
+        if topics is None:
+            rows = self._next(connection, after, limit)
+            rows = rows[: bisect_right(rows, head, key=itemgetter(0))]
+        else:
+            rows = self._next_of(connection, after, head, limit, topics)
+        head = head if len(rows) < limit else rows[-1][0]
+        return Page(self.log_rows(rows if part is None else part.of(rows)), head)
+
+    def streams(
+        self,
+        connection: Connection,
+        originator_ids: Collection[UUID],
+        behind: Mapping[UUID, int] = NOWHERE,
+    ) -> dict[UUID, list[LogRow]]:
+        """The events of several aggregates, each in the order of versions.
+
+        Of those that `behind` names, only what lies behind the version that it gives.
+        """
+        found: dict[UUID, list[LogRow]] = {each: [] for each in originator_ids}
+        whole = [each for each in found if each not in behind] if behind else list(found)
+        conditions = [
+            self.among("originator_id", [self.bound(i) for i in chunk]) for chunk in chunks(whole)
+        ]
+        conditions += [self._behind(chunk) for chunk in chunks(list(behind.items()))]
+        for condition, parameters in conditions:
+            sql = f"{self._rows} WHERE {condition} ORDER BY originator_id, originator_version"
+            for row in self.log_rows(self.fetch(connection, sql, parameters)):
+                found[row.originator_id].append(row)
+        return found
+
+    def changed(
+        self, connection: Connection, after: int, limit: int
+    ) -> tuple[set[UUID] | None, int]:
+        """Whose events lie behind `after`, and the head; None for more than `limit` events."""
+        head = self.head(connection)
+        if head <= after:
+            return set(), head
+        if after + limit < head:
+            return None, head
+        sql = (
+            f"SELECT DISTINCT originator_id FROM {self.name} "
+            f"WHERE id > {self.placeholder} AND id <= {self.placeholder}"
+        )
+        return {self.loaded(each) for (each,) in self.fetch(connection, sql, (after, head))}, head
+
+    def topics(self, connection: Connection, after: int) -> list[str]:
+        """The topics of the events behind `after`."""
+        sql = f"SELECT DISTINCT topic FROM {self.name} WHERE id > {self.placeholder}"
+        return sorted(topic for (topic,) in self.fetch(connection, sql, (after,)))
+
+    def stream(
+        self,
+        connection: Connection,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """The stored columns of one aggregate's events."""
+        asked = {"originator_id =": self.bound(originator_id), "originator_version >": gt}
+        where, parameters = self._where({**asked, "originator_version <=": lte})
+        sql = f"{self._stored}{where} ORDER BY originator_version{' DESC' if desc else ''}"
+        rows = self.fetch(connection, *self._limited(sql, parameters, limit))
+        return [(self.loaded(row[0]), *row[1:]) for row in rows]
+
+    def notifications(
+        self,
+        connection: Connection,
+        start: int | None,
+        limit: int,
+        stop: int | None,
+        topics: Collection[str],
+        *,
+        inclusive_of_start: bool,
+    ) -> list[Row]:
+        """The id and the stored columns of events, as upstream selects them."""
+        at_start = "id >=" if inclusive_of_start else "id >"
+        where, parameters = self._where({at_start: start, "id <=": stop}, topics)
+        sql, parameters = self._limited(f"{self._notified}{where} ORDER BY id", parameters, limit)
+        rows = self.fetch(connection, sql, parameters)
+        return [(row[0], self.loaded(row[1]), *row[2:]) for row in rows]
+
+    def _next(self, connection: Connection, after: int, limit: int) -> list[Row]:
+        # Without an upper bound: with one, PostgreSQL thinks that little is left, and sorts it all.
+        sql = f"{self._rows} WHERE id > {self.placeholder} ORDER BY id LIMIT {self.placeholder}"
+        return self.fetch(connection, sql, (after, limit))
+
+    def _next_of(
+        self, connection: Connection, after: int, head: int, limit: int, topics: Collection[str]
+    ) -> list[Row]:
+        """Goes through the log by windows: whatever the plan, a query sees no more than one."""
+        condition, values = self.among("topic", topics)
+        sql = (
+            f"{self._rows} WHERE id > {self.placeholder} AND id <= {self.placeholder} "
+            f"AND {condition} ORDER BY id LIMIT {self.placeholder}"
+        )
+        rows: list[Row] = []
+        width = WINDOW
+        while topics and after < head and len(rows) < limit:
+            end = min(after + width, head)
+            found = self.fetch(connection, sql, (after, end, *values, limit - len(rows)))
+            rows += found
+            after = end
+            width = WINDOW if found else width * 2  # ids may have jumped far ahead
+        return rows
+
+    def _behind(self, versions: Sequence[tuple[UUID, int]]) -> tuple[str, list[Any]]:
+        # One search of the index for each on both databases; a join with them may read all rows.
+        mark = self.placeholder
+        each = f"(originator_id = {mark} AND originator_version > {mark})"
+        parameters = [value for id_, version in versions for value in (self.bound(id_), version)]
+        return " OR ".join([each] * len(versions)), parameters
+
+    def _where(self, asked: dict[str, Any], topics: Collection[str] = ()) -> tuple[str, list[Any]]:
+        given = {condition: value for condition, value in asked.items() if value is not None}
+        conditions = [f"{condition} {self.placeholder}" for condition in given]
+        parameters = list(given.values())
+        if topics:
+            condition, values = self.among("topic", topics)
+            conditions.append(condition)
+            parameters.extend(values)
+        return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), parameters
+
+    def _limited(self, sql: str, parameters: list[Any], limit: int | None) -> tuple[str, list[Any]]:
+        if limit is None:
+            return sql, parameters
+        return f"{sql} LIMIT {self.placeholder}", [*parameters, limit]
+
+
+def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
+    """Each row behind its id."""
+    return ((id_, *row) for id_, row in zip(ids, rows, strict=True))
+
+
+def heads(connection: Connection, logs: Sequence[Log]) -> list[int]:
+    """The id of the newest event of each of some logs in one store; 0 in an empty one."""
+    newest = ", ".join(f"({each.newest})" for each in logs)
+    row = connection.exec_driver_sql(f"SELECT {newest}").one()
+    return [head or 0 for head in row]
+
+
+def chunks(ids: list[T]) -> Iterator[list[T]]:
+    """Pieces of what one SELECT can name."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

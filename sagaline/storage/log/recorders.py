@@ -1,0 +1,220 @@
+"""Upstream's recorders of events, over logs that are written and read in bulk."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, ProgrammingError, StoredEvent
+from eventsourcing_sqlalchemy.recorders import (
+    SQLAlchemyAggregateRecorder,
+    SQLAlchemyApplicationRecorder,
+    SQLAlchemyRecorder,
+)
+from sqlalchemy import Connection, insert
+from sqlalchemy.orm import Session
+from typing_extensions import override
+
+from sagaline.storage.log.event_log import NOWHERE, Log
+from sagaline.storage.log.postgres_log import PostgresLog
+from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
+from sagaline.storage.log.sqlite_log import SQLiteLog
+from sagaline.storage.log.subscription import LogSubscription
+from sagaline.storage.sql.datastore import Datastore
+from sagaline.storage.sql.records import table_of
+from sagaline.storage.tables.creation import create_tables
+
+Trace = tuple[str | None, str | None, int | None]
+
+EVICTIONS = 5_000
+"""Events that others may have written before it is cheaper to forget everything."""
+
+_LOGS: dict[str, type[Log]] = {"sqlite": SQLiteLog, "postgresql": PostgresLog}
+
+
+class Recorder(SQLAlchemyRecorder):
+    """What all recorders share: a datastore of ours, and tables that are created in it."""
+
+    datastore: Datastore
+
+    @override
+    def create_table(self) -> None:
+        """Creates the tables of this recorder, and the framework's, where they are missing."""
+        create_tables(self.datastore, self.tables)
+
+
+class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
+    """Records events, or snapshots, without giving out their ids."""
+
+    def __init__(
+        self,
+        datastore: Datastore,
+        *,
+        events_table_name: str,
+        schema_name: str | None = None,
+        for_snapshots: bool = False,
+    ) -> None:
+        SQLAlchemyAggregateRecorder.__init__(
+            self,
+            datastore,
+            events_table_name=events_table_name,
+            schema_name=schema_of(datastore, schema_name),
+            for_snapshots=for_snapshots,
+        )
+        self.check_identifier_length(events_table_name)
+
+    @cached_property
+    def log(self) -> Log:
+        """The events table, in the SQL of its database."""
+        table = table_of(self.events_record_cls)
+        return _LOGS[self.datastore.dialect](table, self.datastore.engine.dialect)
+
+    @override
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        """The events of one aggregate, by version."""
+        with self.datastore.read() as connection:
+            rows = self.log.stream(
+                connection, originator_id, gt=gt, lte=lte, desc=desc, limit=limit
+            )
+        return [StoredEvent(*row) for row in rows]
+
+    @override
+    def _insert_stored_events(
+        self, session: Session, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        if self._has_autoincrementing_ids:
+            self.log.append(session.connection(), traced(stored_events))
+        elif stored_events:
+            rows = [vars(each) for each in stored_events]
+            session.connection().execute(insert(table_of(self.events_record_cls)), rows)
+        return None
+
+
+class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
+    """Records the events of an application, in one log with ids that only grow."""
+
+    def __init__(
+        self, datastore: Datastore, *, events_table_name: str, schema_name: str | None = None
+    ) -> None:
+        super().__init__(datastore, events_table_name=events_table_name, schema_name=schema_name)
+        self.channel_name = events_table_name.replace(".", "_")
+
+    def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
+        """Records events in order, in the caller's transaction, under the log's lock.
+
+        The lock is held until the commit, so that events become visible in the order of their
+        ids. Raises VersionConflict where another writer was first; the transaction is void then.
+        """
+        try:
+            return self.log.append(connection, rows)
+        except BaseException as error:
+            self.datastore.forbid_commit(error)
+            raise
+
+    def page(
+        self,
+        after: int,
+        limit: int,
+        topics: Collection[str] | None = None,
+        upto: int | None = None,
+        part: Part | None = None,
+    ) -> Page:
+        """Up to `limit` events behind `after`, of these topics, up to the id `upto`.
+
+        With a `part`, only its events of all these. Its `head` is the position to record: the
+        newest event, where there was nothing more.
+        """
+        with self.datastore.read() as connection:
+            return self.log.page(connection, after, limit, topics, upto, part)
+
+    def streams(
+        self, originator_ids: Collection[UUID], behind: Mapping[UUID, int] = NOWHERE
+    ) -> dict[UUID, list[LogRow]]:
+        """The events of each of these aggregates, by version; empty for one that has none.
+
+        Of those that `behind` names, only what lies behind the version that it gives.
+        """
+        with self.datastore.read() as connection:
+            return self.log.streams(connection, originator_ids, behind)
+
+    def changed_since(self, after: int) -> tuple[set[UUID] | None, int]:
+        """The aggregates with events behind `after`, and the head; None where they are too many."""
+        with self.datastore.read() as connection:
+            return self.log.changed(connection, after, EVICTIONS)
+
+    def topics_since(self, after: int) -> list[str]:
+        """The topics of the events behind `after`."""
+        with self.datastore.read() as connection:
+            return self.log.topics(connection, after)
+
+    def head(self) -> int:
+        """The id of the newest event; 0 in an empty log."""
+        with self.datastore.read() as connection:
+            return self.log.head(connection)
+
+    @override
+    def max_notification_id(self) -> int | None:
+        """The id of the newest event, as upstream asks for it: None in an empty log."""
+        return self.head() or None
+
+    @override
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> list[Notification]:
+        """A piece of the log, as upstream asks for it."""
+        with self.datastore.read() as connection:
+            rows = self.log.notifications(
+                connection, start, limit, stop, topics, inclusive_of_start=inclusive_of_start
+            )
+        return [Notification(o, v, t, s, i) for i, o, v, t, s in rows]
+
+    @override
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> LogSubscription:
+        """An iterator over the events behind `gt` that waits for more."""
+        return LogSubscription(self, self.datastore, self.channel_name, gt, topics)
+
+    @override
+    def _insert_stored_events(
+        self, session: Session, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int]:
+        if not stored_events:
+            return []
+        rows = traced(stored_events, kwargs.get("trace"))
+        return list(self.append(session.connection(), rows).ids)
+
+
+def schema_of(datastore: Datastore, asked: str | None) -> str | None:
+    """The schema of the datastore: events and positions must not end up in two."""
+    if asked is not None and datastore.schema != asked and datastore.dialect == "postgresql":
+        raise ProgrammingError(
+            f"The schema belongs to the datastore: Datastore(..., schema={asked!r})"
+        )
+    return datastore.schema
+
+
+def traced(
+    stored_events: Sequence[StoredEvent], trace: Sequence[Trace] | None = None
+) -> list[EventRow]:
+    """Upstream's stored events with their envelopes, which others than us do not have."""
+    if trace is None:
+        return [
+            EventRow(e.originator_id, e.originator_version, e.topic, e.state)  # type: ignore[arg-type]  # text is bound as a UUID
+            for e in stored_events
+        ]
+    return [
+        EventRow(e.originator_id, e.originator_version, e.topic, e.state, *envelope)  # type: ignore[arg-type]  # text is bound as a UUID
+        for e, envelope in zip(stored_events, trace, strict=True)
+    ]

@@ -1,0 +1,95 @@
+"""A log in SQLite."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Dialect, Table
+from typing_extensions import override
+
+from sagaline.errors import VersionConflict
+from sagaline.messaging.ids import id_of_bytes
+from sagaline.storage.log.event_log import Log, Row, numbered
+from sagaline.storage.log.rows import Appended, EventRow, LogRow
+from sagaline.storage.sql.errors import raise_translated
+from sagaline.storage.sql.sqlite import raw
+
+
+class SQLiteLog(Log):
+    """Writes rows with ids of its own: SQLite has one writer at a time, so max(id) + 1 is free."""
+
+    placeholder = "?"
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        super().__init__(table, dialect)
+        marks = ", ".join("?" * (self.columns.count(",") + 1))
+        self._insert = f"INSERT INTO {self.name} ({self.columns}) VALUES ({marks})"
+        self._lock = f"UPDATE {self.name} SET id = id WHERE 0"
+
+    @override
+    def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
+        """Writes events in order, with the ids that follow the last one."""
+        driver = raw(connection)
+        before = 0
+        try:
+            # Costs nothing in a write transaction of ours. In one that the user began by another
+            # way, it keeps other writers out before the last id is read.
+            driver.execute(self._lock)
+            before = driver.execute(self.newest).fetchone()[0] or 0
+            ids = range(before + 1, before + 1 + len(rows))
+            values = [(i, _bound(o), *row) for i, o, *row in numbered(ids, rows)]
+            driver.executemany(self._insert, values)
+        except sqlite3.Error as error:
+            if _is_taken(error):
+                raise self._conflict(driver, before, rows) from error
+            raise_translated(error)
+            raise
+        return Appended(ids, before)
+
+    @override
+    def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+        """All rows of a query."""
+        return raw(connection).execute(sql, parameters).fetchall()
+
+    @override
+    def log_rows(self, rows: list[Row]) -> list[LogRow]:
+        """Makes UUIDs of the bytes."""
+        new = tuple.__new__
+        return [
+            new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h)) for i, o, v, t, s, k, c, h in rows
+        ]
+
+    @override
+    def bound(self, originator_id: UUID | str) -> bytes:
+        """The 16 bytes of the UUID."""
+        return _bound(originator_id)
+
+    @override
+    def loaded(self, originator_id: bytes) -> UUID:
+        """The UUID of 16 bytes."""
+        return id_of_bytes(originator_id)
+
+    @override
+    def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
+        """IN, with a mark for each value."""
+        return f"{column} IN ({', '.join('?' * len(values))})", list(values)
+
+    def _conflict(
+        self, driver: sqlite3.Connection, before: int, rows: Sequence[EventRow]
+    ) -> VersionConflict:
+        # The rows in front of the one that failed are in the transaction: they count it out.
+        row = rows[(driver.execute(self.newest).fetchone()[0] or 0) - before]
+        stream = f"{row.originator_id} in {self.table.name}"
+        return VersionConflict(stream=stream, version=row.originator_version)
+
+
+def _bound(originator_id: UUID | str) -> bytes:
+    return (originator_id if isinstance(originator_id, UUID) else UUID(originator_id)).bytes
+
+
+def _is_taken(error: sqlite3.Error) -> bool:
+    return (
+        error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+        and "originator_version" in str(error)
+    )

@@ -1,0 +1,1 @@
+"""Notices that another process has written."""

@@ -1,0 +1,1 @@
+"""Databases: connections, transactions, dialects, errors and bulk statements."""

@@ -1,0 +1,68 @@
+"""Why a store cannot be used, in one line for a person."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from sagaline.storage.sql import sqlite
+
+_SECRETS = ("password", "sslpassword")
+
+
+def address(url: URL) -> str:
+    """The URL as it may be shown: without a password."""
+    shown = url.set(query={k: v for k, v in url.query.items() if k not in _SECRETS})
+    return shown.render_as_string(hide_password=True)
+
+
+def reason(url: URL | None, error: BaseException) -> str:
+    """What went wrong when the store was first looked at."""
+    error = _innermost(error)
+    text = _first_line(error)
+    if url is None:
+        return text
+    if url.get_backend_name() == "sqlite" and not sqlite.is_in_memory(url):
+        text = _of_file(sqlite.path(url), error, text)
+    return _without_secrets(url, text)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _of_file(path: Path, error: BaseException, text: str) -> str:
+    if os.path.isdir(path):
+        return f"{path} is a directory"
+    if not sqlite.may(path.parent, os.F_OK):
+        return f"the directory {path.parent} does not exist"
+    if "not a database" in text:
+        return f"{path} is not a SQLite database"
+    if getattr(error, "sqlite_errorname", None) == "SQLITE_READONLY_ROLLBACK":
+        return f"{path} was left in the middle of a write: open it with its own program first"
+    if "unable to open" in text or "readonly" in text:
+        return _of_permissions(path, text)
+    return text
+
+
+def _of_permissions(path: Path, text: str) -> str:
+    if not sqlite.may(path.parent, os.W_OK | os.X_OK):
+        return f"there is no permission to write in the directory {path.parent}"
+    if sqlite.may(path, os.F_OK) and not sqlite.may(path, os.R_OK | os.W_OK):
+        return f"there is no permission to read and write {path}"
+    return f"{path} can only be read" if "readonly" in text else text
+
+
+def _without_secrets(url: URL, text: str) -> str:
+    secrets = [url.password, *(url.query.get(name) for name in _SECRETS)]
+    for each in secrets:
+        if isinstance(each, str) and each:
+            text = text.replace(each, "***")
+    return text

@@ -1,0 +1,1 @@
+"""The framework's own tables, and the statements over each."""

@@ -1,0 +1,126 @@
+"""Creating the tables of a store, when many processes may start at once."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy.schema import CreateSchema
+
+from sagaline.errors import StoreTooNew, StoreUnusable
+from sagaline.storage.sql import postgres
+from sagaline.storage.sql.datastore import Datastore
+from sagaline.storage.sql.records import ENVELOPE
+from sagaline.storage.tables.schema import metadata, store
+
+FOREIGN = "is not one of Sagaline"
+"""What is said of another program's table."""
+
+VERSION = 1
+"""The version of the framework's tables, which a store records."""
+
+
+def create_tables(datastore: Datastore, tables: Sequence[Table] = ()) -> None:
+    """Creates the framework's tables, and these, where they are missing.
+
+    Many processes may do so at once. Raises StoreTooNew before anything is created, and
+    StoreUnusable where the store is out of reach.
+    """
+    with datastore.creating:
+        wanted = [
+            table
+            for table in (*metadata.sorted_tables, *tables)
+            if table.fullname not in datastore.existing
+        ]
+        if not wanted:
+            return
+        try:
+            _create_missing(datastore, wanted)
+        except Exception as error:
+            datastore.refuse_unusable(error)
+            raise
+        datastore.existing.update(table.fullname for table in wanted)
+
+
+def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
+    """Creates the tables that are not there, and the columns that upstream's tables lack.
+
+    Most starts find all of them, so it reads first and takes the lock only where one is missing.
+    """
+    with datastore.look() as connection:
+        refuse_unfit(datastore, connection)
+        if not any(_is_missing(connection, datastore, table) for table in tables):
+            return
+    with datastore.write() as connection:
+        _lock(datastore, connection)
+        refuse_unfit(datastore, connection)
+        for table in tables:
+            _complete(connection, datastore, table)
+        if store in tables and connection.execute(select(store)).first() is None:
+            row = {"version": VERSION, "applications": json.dumps([])}
+            connection.execute(insert(store), row)
+
+
+def refuse_unfit(datastore: Datastore, connection: Connection) -> None:
+    """Raises StoreTooNew if the store was made by a version that this code does not know.
+
+    Raises StoreUnusable if it has a table of another program under the name of one of ours. Other
+    tables may share the database.
+    """
+    foreign = _foreign(datastore, connection)
+    if foreign is not None:
+        reason = f"its table {foreign!r} {FOREIGN}"
+        raise StoreUnusable(url=datastore.address, reason=reason)
+    if not inspect(connection).has_table(store.name, datastore.schema):
+        return
+    found = connection.execute(select(store.c.version)).scalar()
+    if found is not None and found > VERSION:
+        raise StoreTooNew(url=datastore.address, reason="", found=found, known=VERSION)
+
+
+def _foreign(datastore: Datastore, connection: Connection) -> str | None:
+    """The table of another program that stands where one of ours should."""
+    inspector = inspect(connection)
+    # All names by one query: between two of them somebody may create all of them.
+    there = {*inspector.get_table_names(datastore.schema)}
+    if store.name in there:
+        columns = inspector.get_columns(store.name, datastore.schema)
+        return None if {*store.c.keys()} <= {each["name"] for each in columns} else store.name
+    there.update(inspector.get_view_names(datastore.schema))
+    return min(there.intersection(metadata.tables), default=None)
+
+
+def _is_missing(connection: Connection, datastore: Datastore, table: Table) -> bool:
+    schema = table.schema or datastore.schema
+    if not inspect(connection).has_table(table.name, schema):
+        return True
+    return bool(_lacking(connection, table, schema))
+
+
+def _lacking(connection: Connection, table: Table, schema: str | None) -> list[str]:
+    """The columns of the envelope, where upstream created the events table."""
+    wanted = [name for name in ENVELOPE if name in table.c and "originator_id" in table.c]
+    if not wanted:
+        return []
+    there = {column["name"] for column in inspect(connection).get_columns(table.name, schema)}
+    return [name for name in wanted if name not in there]
+
+
+def _lock(datastore: Datastore, connection: Connection) -> None:
+    if datastore.dialect != "postgresql":
+        return  # a write transaction of SQLite is the lock
+    postgres.lock_creation(connection)
+    if datastore.schema and not inspect(connection).has_schema(datastore.schema):
+        connection.execute(CreateSchema(datastore.schema))
+
+
+def _complete(connection: Connection, datastore: Datastore, table: Table) -> None:
+    schema = table.schema or datastore.schema
+    table.create(connection, checkfirst=True)
+    quote = connection.dialect.identifier_preparer
+    for name in _lacking(connection, table, schema):
+        kind = table.c[name].type.compile(connection.dialect)
+        connection.exec_driver_sql(
+            f"ALTER TABLE {quote.format_table(table)} ADD COLUMN {quote.quote(name)} {kind}"
+        )
+    for index in table.indexes:
+        index.create(connection, checkfirst=True)

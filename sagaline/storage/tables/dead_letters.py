@@ -1,0 +1,95 @@
+"""Dead letters: events that a follower could not take, and those that wait behind them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from sagaline.storage.tables.schema import dead_letters
+
+# A rebuild keeps those of the table that it replaces, for a rollback.
+_current = dead_letters.c.follower.not_like("%@old")
+
+
+class Letter(NamedTuple):
+    """One event parked for one follower. `leader` and `position` say where the event stands."""
+
+    follower: str
+    leader: str
+    position: int
+    key: str | None
+    topic: str
+    error: str
+    traceback: str
+    attempts: int
+    parked_at: datetime
+
+    @property
+    def place(self) -> str:
+        """Where the event stands: ``orders:12``; a timer stands in no log."""
+        return f"{self.leader.lower()}:{self.position}" if self.position else self.leader
+
+    @property
+    def id(self) -> str:
+        """What a person calls it: ``order_list/orders:12``."""
+        return f"{self.follower}/{self.place}"
+
+
+_delete = delete(dead_letters).where(
+    dead_letters.c.follower == bindparam("by"),
+    dead_letters.c.leader == bindparam("of"),
+    dead_letters.c.position == bindparam("at"),
+)
+
+
+def add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
+    """Parks events, in the transaction that moves the follower past them.
+
+    A letter that is there already is written again: a timer may have been set anew and failed anew.
+    """
+    if letters:
+        connection.execute(
+            _delete, [{"by": x.follower, "of": x.leader, "at": x.position} for x in letters]
+        )
+        connection.execute(insert(dead_letters), [each._asdict() for each in letters])
+
+
+def parked_keys(connection: Connection, follower: str) -> set[str]:
+    """The business transactions whose events a follower parks until a person has looked."""
+    query = (
+        select(dead_letters.c.key)
+        .where(dead_letters.c.follower == follower, dead_letters.c.key.is_not(None))
+        .distinct()
+    )
+    return {key for (key,) in connection.execute(query)}
+
+
+def letters_of(connection: Connection, follower: str) -> list[Letter]:
+    """The dead letters of one follower, in the order of their coming."""
+    columns = [dead_letters.c[name] for name in Letter._fields]
+    order = (dead_letters.c.parked_at, dead_letters.c.leader, dead_letters.c.position)
+    query = select(*columns).where(dead_letters.c.follower == follower).order_by(*order)
+    return [Letter(*row) for row in connection.execute(query)]
+
+
+def delete_letter(connection: Connection, letter: Letter) -> bool:
+    """Deletes a letter; says whether it was there."""
+    row = {"by": letter.follower, "of": letter.leader, "at": letter.position}
+    return connection.execute(_delete, row).rowcount == 1
+
+
+def all_letters(connection: Connection) -> list[Letter]:
+    """All dead letters, oldest first."""
+    columns = [dead_letters.c[name] for name in Letter._fields]
+    order = (dead_letters.c.parked_at, dead_letters.c.follower, dead_letters.c.position)
+    query = select(*columns).where(_current).order_by(*order)
+    return [Letter(*row) for row in connection.execute(query)]
+
+
+def count_letters(connection: Connection) -> dict[str, int]:
+    """How many events each follower has parked."""
+    count = select(dead_letters.c.follower, func.count()).where(_current)
+    query = count.group_by(dead_letters.c.follower)
+    rows: Any = connection.execute(query)
+    return dict(rows.tuples().all())

@@ -1,0 +1,115 @@
+"""Whom a store was made for."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, inspect, select, update
+
+from sagaline.errors import StoreOfAnotherSystem, StoreUnusable
+from sagaline.storage.sql.datastore import Datastore
+from sagaline.storage.tables.creation import FOREIGN, create_tables, refuse_unfit
+from sagaline.storage.tables.schema import store
+
+NO_TABLES: Final[Mapping[str, Collection[str]]] = {}
+
+
+class Claim(NamedTuple):
+    """The system that a store was made for, and its applications; no system before the first."""
+
+    system: str | None = None
+    applications: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, connection: Connection) -> "Claim":
+        """What the store says."""
+        row = connection.execute(select(store.c.system, store.c.applications)).first()
+        return cls() if row is None else cls(row[0], tuple(json.loads(row[1])))
+
+
+def claim(datastore: Datastore, system: str, applications: Sequence[str]) -> None:
+    """Makes a new store one of this system; later, lets only this system in.
+
+    A system may grow: applications that are new to the store are added. Raises
+    StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
+    """
+    found = look(datastore) or Claim()
+    _refuse_another(datastore, found, system)
+    create_tables(datastore)
+    if found.system == system and set(applications) <= set(found.applications):
+        return
+    with datastore.write() as connection:
+        # Of those that claim it at once, the row lets one be the first.
+        connection.execute(update(store).values(version=store.c.version))
+        found = Claim.read(connection)
+        _refuse_another(datastore, found, system)
+        names = json.dumps(list(dict.fromkeys([*found.applications, *applications])))
+        connection.execute(update(store).values(system=system, applications=names))
+
+
+def refuse_another(
+    datastore: Datastore, system: str, tables: Mapping[str, Collection[str]] = NO_TABLES
+) -> None:
+    """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
+
+    `tables` are those that the system is about to make there, with the columns that each has at
+    least. In a store that is not one yet, a view of that name, or a table that lacks one of the
+    columns, is another program's; later the tables may have changed with their system.
+    """
+    found = look(datastore)
+    _refuse_another(datastore, found or Claim(), system)
+    if found is None and tables:
+        _refuse_taken(datastore, tables)
+
+
+def _refuse_taken(datastore: Datastore, tables: Mapping[str, Collection[str]]) -> None:
+    with datastore.look() as connection:
+        inspector = inspect(connection)
+        known = _as_compared(datastore, inspector.get_table_names(datastore.schema))
+        views = _as_compared(datastore, inspector.get_view_names(datastore.schema))
+        for name, wanted in tables.items():
+            found = known.get(name)
+            columns = [] if found is None else inspector.get_columns(found, datastore.schema)
+            lacks = not {each["name"] for each in columns}.issuperset(wanted)
+            if name in views or (found is not None and lacks):
+                raise StoreUnusable(url=datastore.address, reason=f"its table {name!r} {FOREIGN}")
+
+
+def _as_compared(datastore: Datastore, names: Iterable[str]) -> dict[str, str]:
+    """Names of tables by what the database takes them for: SQLite makes no difference of case."""
+    return {each.lower() if datastore.dialect == "sqlite" else each: each for each in names}
+
+
+def check(datastore: Datastore, application: str) -> None:
+    """Lets an application use the store, if nobody has claimed it or it is one of the system's.
+
+    Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
+    """
+    found = look(datastore) or Claim()
+    if found.system is not None and application not in found.applications:
+        raise StoreOfAnotherSystem(
+            url=datastore.address, reason="", found=found.system, wanted=application
+        )
+
+
+def look(datastore: Datastore) -> Claim | None:
+    """Whom the store was made for; None where it is no store yet.
+
+    Raises StoreTooNew or StoreUnusable; changes nothing.
+    """
+    try:
+        with datastore.look() as connection:
+            refuse_unfit(datastore, connection)
+            if not inspect(connection).has_table(store.name, datastore.schema):
+                return None
+            return Claim.read(connection)
+    except Exception as error:
+        datastore.refuse_unusable(error)
+        raise
+
+
+def _refuse_another(datastore: Datastore, found: Claim, system: str) -> None:
+    if found.system not in (None, system):
+        raise StoreOfAnotherSystem(
+            url=datastore.address, reason="", found=found.system, wanted=system
+        )

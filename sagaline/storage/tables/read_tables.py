@@ -1,0 +1,132 @@
+"""Which code each read table was made by, and the tables that a rebuild makes beside them."""
+
+from collections.abc import Collection
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Table,
+    delete,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.schema import CreateTable
+
+from sagaline.storage.sql.names import qualified, schema_of
+from sagaline.storage.tables.followers import Standing, register, standing
+from sagaline.storage.tables.schema import dead_letters, followers, positions, read_tables
+
+
+def fingerprints(connection: Connection) -> dict[str, str]:
+    """The fingerprint of the code and schema that each read table was made by."""
+    query = select(read_tables.c.name, read_tables.c.fingerprint)
+    return dict(connection.execute(query).tuples().all())
+
+
+def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> None:
+    """Says what a read table was made by."""
+    connection.execute(CreateTable(read_tables, if_not_exists=True))
+    values = {"fingerprint": fingerprint}
+    changed = connection.execute(
+        update(read_tables).where(read_tables.c.name == name).values(**values)
+    )
+    if changed.rowcount == 0:
+        connection.execute(insert(read_tables).values(name=name, **values))
+
+
+def shadows(connection: Connection, prefix: str) -> list[str]:
+    """The followers whose names begin so: the rebuilds of a table that are under way."""
+    query = select(followers.c.name).where(followers.c.name.startswith(prefix, autoescape=True))
+    return list(connection.execute(query.order_by(followers.c.name)).scalars())
+
+
+def forget_follower(connection: Connection, name: str) -> None:
+    """Deletes a follower and its positions."""
+    connection.execute(delete(followers).where(followers.c.name == name))
+    connection.execute(delete(positions).where(positions.c.follower == name))
+
+
+def lock_follower(connection: Connection, name: str) -> Standing:
+    """Moves a follower's fence, so that whoever leads it starts afresh; says where it stands."""
+    statement = update(followers).where(followers.c.name == name)
+    connection.execute(statement.values(fence=followers.c.fence + 1))
+    return standing(connection, name)
+
+
+def place_follower(connection: Connection, name: str, reached: dict[str, int]) -> None:
+    """Puts a follower at these positions, forward or back."""
+    register(connection, name, reached)
+    for leader, position in reached.items():
+        statement = update(positions).where(
+            positions.c.follower == name, positions.c.leader == leader
+        )
+        connection.execute(statement.values(position=position))
+
+
+def start_over(connection: Connection, name: str) -> None:
+    """Puts a follower back to the beginning of its logs, with nothing parked: its table is new."""
+    reached = lock_follower(connection, name).positions
+    if reached:
+        place_follower(connection, name, dict.fromkeys(reached, 0))
+        connection.execute(delete(dead_letters).where(dead_letters.c.follower == name))
+
+
+def move_letters(connection: Connection, follower: str, other: str) -> None:
+    """Gives what one follower has parked to another one, in place of what that one had."""
+    connection.execute(delete(dead_letters).where(dead_letters.c.follower == other))
+    mine = dead_letters.c.follower == follower
+    connection.execute(update(dead_letters).where(mine).values(follower=other))
+
+
+def has_table(connection: Connection, name: str) -> bool:
+    """Whether there is such a table."""
+    return inspect(connection).has_table(name, schema=schema_of(connection))
+
+
+def columns_of(connection: Connection, name: str) -> list[str]:
+    """The names of a table's columns, as they are in the database."""
+    found = inspect(connection).get_columns(name, schema=schema_of(connection))
+    return [each["name"] for each in found]
+
+
+def rename_table(connection: Connection, old: str, new: str) -> None:
+    """Renames a table, in the transaction."""
+    quote = connection.dialect.identifier_preparer.quote
+    connection.execute(text(f"ALTER TABLE {qualified(connection, old)} RENAME TO {quote(new)}"))
+
+
+def drop_table(connection: Connection, name: str) -> None:
+    """Drops a table; one that is not there is no error."""
+    connection.execute(text(f"DROP TABLE IF EXISTS {qualified(connection, name)}"))
+
+
+def count_rows(connection: Connection, name: str) -> int:
+    """How many rows a table has."""
+    query = text(f"SELECT count(*) FROM {qualified(connection, name)}")
+    return int(connection.execute(query).scalar_one())
+
+
+def differing_keys(
+    connection: Connection, table: Table, other: str, limit: int
+) -> list[tuple[object, ...]]:
+    """The primary keys of rows that stand in only one of two tables, or differ between them."""
+    quote = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(_comparable(connection, each) for each in table.columns)
+    keys = ", ".join(quote(each.name) for each in table.primary_key.columns)
+    names = [qualified(connection, each) for each in (table.name, other)]
+    found: Collection[tuple[object, ...]] = ()
+    for one, two in (names, names[::-1]):
+        inner = f"SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {two}"
+        query = text(f"SELECT {keys} FROM ({inner}) AS differing LIMIT {limit}")
+        found = [*found, *(tuple(row) for row in connection.execute(query))]
+    return list(dict.fromkeys(found))[:limit]
+
+
+def _comparable(connection: Connection, column: Column[object]) -> str:
+    name = connection.dialect.identifier_preparer.quote(column.name)
+    # PostgreSQL has no equality for JSON.
+    return f"CAST({name} AS TEXT) AS {name}" if isinstance(column.type, JSON) else name

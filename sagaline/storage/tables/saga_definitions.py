@@ -1,0 +1,34 @@
+"""Which definition of each saga was last run on a store."""
+
+import json
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from sagaline.storage.sql.bulk import bulk_of
+from sagaline.storage.tables.read_tables import has_table
+from sagaline.storage.tables.schema import definitions
+
+
+class Definition(NamedTuple):
+    """A saga's definition: its fingerprint, and what it says of each part."""
+
+    fingerprint: str
+    shape: dict[str, str]
+
+
+def definition_of(connection: Connection, saga: str) -> Definition | None:
+    """The definition that was last run; None where none was."""
+    if not has_table(connection, definitions.name):
+        return None
+    columns = definitions.c.fingerprint, definitions.c.shape
+    row = connection.execute(select(*columns).where(definitions.c.saga == saga)).first()
+    return None if row is None else Definition(row[0], json.loads(row[1]))
+
+
+def describe(connection: Connection, saga: str, definition: Definition) -> None:
+    """Says which definition is run from now on."""
+    # As an upsert, because several runners may be the first at once.
+    row = saga, definition.fingerprint, json.dumps(definition.shape)
+    bulk = bulk_of(definitions, connection)
+    bulk.write(connection, bulk.upserted([[each] for each in row]))

@@ -1,0 +1,1 @@
+"""Tests of one aggregate, saga or read model: given, when, then."""

@@ -1,0 +1,172 @@
+"""Values that a test does not care about: one of every type that an event may have for a field."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from itertools import islice
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from sagaline.testing.given.aggregates import ENVELOPE, LONG_AGO, SOMEONE, Happened
+from sagaline.testing.given.sagas import owner_of
+
+TEXTS = ("USD", "US")
+"""Texts for fields that take no other: a currency and a country are the most usual ones."""
+
+_VALUES: Mapping[Any, Any] = {
+    int: 1,
+    float: 1.0,
+    Decimal: Decimal(1),
+    bool: True,
+    bytes: b"",
+    datetime: LONG_AGO,
+    date: LONG_AGO.date(),
+    time: LONG_AGO.timetz(),
+    timedelta: timedelta(minutes=1),
+    NoneType: None,
+    Any: None,
+}
+
+
+def facts_of(event_class: type[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for each field of an event: what is known under its name, else any that fits.
+
+    Raises TypeError where none can be made up.
+    """
+    facts: dict[str, Any] = {}
+    for name, has_default in _fields(event_class).items():  # type: ignore[arg-type]  # has a hash
+        if name in known and _fits(event_class, name, known[name]):
+            facts[name] = known[name]
+        elif not has_default:
+            facts[name] = _sample(event_class, name)  # type: ignore[arg-type]  # has a hash
+    return facts
+
+
+@cache
+def _fields(event_class: type[Any]) -> dict[str, bool]:
+    """The fields of an event that are its own, and whether each has a default."""
+    return {
+        each.name: each.default is not MISSING or each.default_factory is not MISSING
+        for each in fields(event_class)
+        if each.name not in ENVELOPE
+    }
+
+
+def sealed(told: Happened, version: int = 1) -> Any:
+    """The event as it is told, with what is left out made up."""
+    facts = facts_of(told.event_class, told.fields) | told.fields
+    return Happened(told.event_class, facts).sealed(owner_of(told.event_class), SOMEONE, version)
+
+
+def _fits(event_class: type[Any], name: str, value: Any) -> bool:
+    """Whether what is known under a name is of the type that is wanted under it."""
+    adapter = _adapter(event_class, name)  # type: ignore[arg-type]  # has a hash
+    try:
+        return adapter is None or adapter.validate_python(value, strict=True) is not None
+    except ValidationError:
+        return False
+
+
+@cache
+def _adapter(event_class: type[Any], name: str) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(get_type_hints(event_class, include_extras=True)[name])
+    except (NameError, PydanticUserError):
+        return None  # a type that only its own code knows
+
+
+@cache
+def _sample(event_class: type[Any], name: str) -> Any:
+    for value in candidates(get_type_hints(event_class, include_extras=True)[name], name):
+        return value
+    raise TypeError(f"a value for {event_class.__qualname__}.{name} cannot be made up")
+
+
+def candidates(hint: Any, name: str) -> Iterator[Any]:
+    """Values of a type, the most telling first; none where the type is not known."""
+    if hint in _VALUES:
+        yield _VALUES[hint]
+    elif hint is str:
+        yield from (name, *TEXTS)
+    elif hint is UUID:
+        yield uuid5(NAMESPACE_URL, name)
+    elif get_origin(hint) is not None:
+        yield from _composed(hint, get_origin(hint), name)
+    elif isinstance(hint, type):
+        yield from _instances(hint)
+
+
+def _composed(hint: Any, origin: Any, name: str) -> Iterator[Any]:
+    if origin is Annotated:
+        yield from _valid(hint, candidates(get_args(hint)[0], name))
+    elif origin in (Union, UnionType):
+        for each in get_args(hint):
+            yield from candidates(each, name)
+    elif origin is Literal:
+        yield from get_args(hint)
+    else:
+        yield from _collections(hint, name)
+
+
+def _collections(hint: Any, name: str) -> Iterator[Any]:
+    """A collection of one: an empty one is often refused."""
+    adapter = TypeAdapter[Any](hint)
+    args = [each for each in get_args(hint) if each is not Ellipsis]
+    for values in zip(*(candidates(each, name) for each in args), strict=False):
+        for made in (list(values), dict([values]) if len(values) == 2 else {}):
+            try:
+                yield adapter.validate_python(made)
+            except ValidationError:
+                continue
+
+
+def _valid(hint: Any, values: Iterable[Any]) -> Iterator[Any]:
+    adapter = TypeAdapter[Any](hint)
+    for value in values:
+        try:
+            yield adapter.validate_python(value)
+        except ValidationError:
+            continue
+
+
+def _instances(cls: type[Any]) -> Iterator[Any]:
+    if issubclass(cls, Enum):
+        yield from cls
+    elif issubclass(cls, BaseModel):
+        hints = {name: _hint(each) for name, each in cls.model_fields.items() if each.is_required()}
+        yield from _made(cls, hints)
+    elif is_dataclass(cls):
+        known = get_type_hints(cls, include_extras=True)
+        yield from _made(cls, {each.name: known[each.name] for each in fields(cls) if each.init})
+
+
+def _hint(field: FieldInfo) -> Any:
+    hint: Any = field.annotation
+    for each in field.metadata:
+        hint = Annotated[hint, each]
+    return hint
+
+
+def _made(cls: type[Any], hints: Mapping[str, Any]) -> Iterator[Any]:
+    """Instances of first, second and third choices: a class may refuse what its fields take."""
+    for choice in range(1 + len(TEXTS)):
+        chosen = {name: _choice(hint, name, choice) for name, hint in hints.items()}
+        try:
+            yield cls(**chosen)
+        except Exception:  # whatever a class refuses its values with
+            continue
+
+
+def _choice(hint: Any, name: str, choice: int) -> Any:
+    found = list(islice(candidates(hint, name), choice + 1))
+    return found[-1] if found else None
+
+
+__all__ = ["facts_of", "sealed"]

@@ -1,0 +1,1 @@
+"""Systems in memory: simulated participants, faults, and a clock that a test moves."""

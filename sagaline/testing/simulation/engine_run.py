@@ -1,0 +1,135 @@
+"""One run of one saga instance on the engine alone: no store, and a clock that jumps."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from eventsourcing.application import project_aggregate
+
+from sagaline.messaging.timers import SetTimer
+from sagaline.saga.definition import Saga
+from sagaline.saga.engine import Course
+from sagaline.saga.history import fired, heard, recorded
+from sagaline.saga.instance import Journal
+from sagaline.saga.interventions import Person, Steering
+from sagaline.saga.timers import StepTimedOut
+from sagaline.testing.simulation.faults import NOW, Cue
+from sagaline.testing.simulation.script import Cast
+from sagaline.testing.simulation.transcript import Story
+
+TOO_LONG = 1_000
+"""Inputs after which a saga counts as never coming to an end."""
+
+Take = Callable[[Steering], None]
+
+
+class Play:
+    """A saga and its simulated participants, led by the code that leads it in production.
+
+    What happens at one moment happens in the order of asking; an answer comes before the end of
+    its time limit, as in a log.
+    """
+
+    def __init__(self, saga: type[Saga], start: Any, cast: Cast) -> None:
+        self.cast = cast
+        self.story = Story()
+        self.timers: dict[str, tuple[timedelta, SetTimer]] = {}
+        """The timers that are pending, with the moment when each is due."""
+        self.raised: Exception | None = None
+        self._saga = saga
+        self._now = NOW
+        self._agenda: list[tuple[timedelta, int, Cue]] = []
+        self._number = count()
+        self._events: list[Any] = []
+        cast.start = start
+        self._journal = Journal.start(
+            saga.__name__, str(saga.key_of(start)), start, saga.fingerprint(), saga.steps
+        )
+        self.story.tell(NOW, heard(start))
+        self._take(Course.start)
+
+    @property
+    def journal(self) -> Journal:
+        """The saga instance as it is now."""
+        return self._journal
+
+    def run(self) -> None:
+        """Goes on until nothing more will happen by itself."""
+        for _ in range(TOO_LONG):
+            if self.raised is not None or not self._step():
+                return
+        self.raised = TimeoutError(f"it goes on and on: {TOO_LONG} inputs")
+
+    def retry(self) -> None:
+        """A person has mended what was broken, and asks for all that is stuck once more."""
+        self.cast.mend()
+        self.story.tell(self._now, "somebody has mended it, and a person asks again")
+        self._take(lambda course: course.retry(Person("a person")))
+
+    def _step(self) -> bool:
+        due = min((at for at, _ in self.timers.values()), default=None)
+        if self._agenda and (due is None or self._agenda[0][0] <= due):
+            self._now, _, cue = heappop(self._agenda)
+            self._hear(cue)
+        elif due is not None:
+            self._now = due
+            self._fire(next(t for at, t in self.timers.values() if at == due))
+        else:
+            return False
+        return True
+
+    def _hear(self, cue: Cue) -> None:
+        event = cue.say()
+        if event is None:
+            return
+        self.story.tell(self._now, heard(event))
+        if cue.crash:
+            self.story.tell(self._now, "  the saga crashes before that is written down")
+            self._try(lambda: Steering(self._saga, self._replayed(), self.cast.timings).hear(event))
+            self._journal = self._replayed()
+        self._take(lambda course: course.hear(event))
+        if cue.crash:
+            self._journal = self._replayed()
+
+    def _fire(self, timer: SetTimer) -> None:
+        del self.timers[timer.id]
+        command: Any = timer.command
+        self.story.tell(self._now, fired(command))
+        if isinstance(command, StepTimedOut):
+            self._take(lambda course: course.time_out(command.step))
+        else:
+            self._take(lambda course: course.ask_again(command.step))
+
+    def _take(self, take: Take) -> None:
+        """One input: what the saga records, which timers it sets, and which commands it gives."""
+        course = Steering(self._saga, self._journal, self.cast.timings)
+        self._try(lambda: take(course))
+        events = self._journal.collect_events()
+        self._events += events
+        for change in course.timers:
+            self.timers.pop(change.id, None)
+            if isinstance(change, SetTimer):
+                self.timers[change.id] = (self._now + change.after, change)
+        for event in events:
+            for line in recorded(event):
+                self.story.tell(self._now, line)
+            if isinstance(event, Journal.Requested):
+                self._give(self.cast.take(event))
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:
+            self.story.tell(self._now, f"  the saga raises {error!r}")
+            self.raised = error
+
+    def _give(self, cues: Sequence[Cue]) -> None:
+        for cue in cues:
+            heappush(self._agenda, (self._now + cue.after, next(self._number), cue))
+
+    def _replayed(self) -> Journal:
+        journal: Any = project_aggregate(None, self._events)
+        assert isinstance(journal, Journal)
+        return journal

@@ -1,0 +1,207 @@
+"""Dead letters, taken after all or thrown away: in order, once, with a runner at work or none."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from sagaline.admin.dead_letters import Retried, discard, retry
+from sagaline.errors import LetterBusy, LetterUnknown
+from sagaline.storage.tables.dead_letters import Letter
+from tests.sagaline.small_system import (
+    AskForReminder,
+    Hands,
+    Porter,
+    Reminder,
+    events,
+    fence,
+    guest_list,
+    hands,
+    letters,
+    rows_of,
+    show_list,
+    statuses,
+    timers,
+    trouble,
+    wish,
+    wrong,
+)
+
+
+def first_letter(led: Hands) -> Letter:
+    return letters(led.runner)[0]
+
+
+def throw_away(led: Hands, letter: Letter) -> None:
+    with led.runner.views.write() as connection:
+        discard(connection, letter)
+
+
+def parked_guest(led: Hands) -> UUID:
+    """A guest whose rows could not be written, from the first event on."""
+    led.open()
+    ada = wish("Ada")
+    led.want(ada, wish("Bea"))
+    with trouble.at("guest_list", ada.booking_id):
+        led.settle()
+    assert [each.place for each in letters(led.runner)] == ["desk:1", "desk:3"]
+    return ada.booking_id
+
+
+def test_a_retry_restores_the_order_of_its_key(store_url: str) -> None:
+    with hands(store_url) as led:
+        ada = parked_guest(led)
+        # Whichever of them is named.
+        assert retry(led.runner, letters(led.runner)[1]) == Retried(2, 0, None)
+        assert letters(led.runner) == []
+        assert rows_of(led.runner, guest_list)[ada] == ("Ada", "confirmed", 2)
+        led.settle()
+        assert wrong(led.runner) == []
+
+
+def test_after_a_retry_the_key_is_taken_again_by_whoever_runs(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url, led.clock) as other:
+        led.open()
+        ada = wish("Ada")
+        led.want(ada)
+        with trouble.at("guest_list", ada.booking_id):
+            led.settle("guest_list")
+        other.turn("guest_list")
+        retry(led.runner, first_letter(led))
+        # It has read before the retry that this key waits: the fence tells it to look again.
+        other.settle()
+        assert letters(led.runner) == []
+        assert statuses(led.runner) == {"confirmed": 1}
+
+
+def test_what_fails_again_stays_with_its_new_error_and_so_do_those_behind_it(
+    store_url: str,
+) -> None:
+    with hands(store_url) as led:
+        ada = parked_guest(led)
+        before = letters(led.runner)
+        with trouble.at("guest_list", ada, ValueError("still no such guest")):
+            done = retry(led.runner, before[0])
+        assert done == Retried(0, 2, "ValueError: still no such guest")
+        first, second = letters(led.runner)
+        assert (first.error, first.attempts) == ("ValueError: still no such guest", 4)
+        assert (first.parked_at, second) == (before[0].parked_at, before[1])
+        assert retry(led.runner, first).taken == 2
+
+
+def test_a_participants_command_is_carried_out_after_all(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        ada = wish("Ada")
+        led.want(ada)
+        with trouble.at("House", ada.booking_id):
+            led.settle()
+        assert statuses(led.runner) == {"wanted": 1}
+        assert retry(led.runner, first_letter(led)) == Retried(1, 0, None)
+        led.settle()
+        assert statuses(led.runner) == {"confirmed": 1}
+        assert wrong(led.runner) == []
+
+
+def test_a_saga_goes_on_where_its_event_was_parked(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        ada = wish("Ada")
+        led.want(ada)
+        with trouble.at("Evening", ada.booking_id):
+            led.settle()
+        assert retry(led.runner, first_letter(led)).taken == 1
+        led.settle()
+        assert statuses(led.runner) == {"confirmed": 1}
+
+
+def parked_reminder(led: Hands) -> Letter:
+    porter = led.runner.get(Porter)
+    porter.ask_for_one(AskForReminder(guest="Ada", after=60))
+    led.clock.turn(timedelta(minutes=1))
+    led.settle("Porter")
+    with trouble.at("Porter", "Ada"):
+        led.fire("Porter")
+    assert first_letter(led).id == "Porter/timer:Ada"
+    return first_letter(led)
+
+
+def test_a_timer_that_failed_is_fired_after_all_and_once(store_url: str) -> None:
+    with hands(store_url) as led:
+        letter = parked_reminder(led)
+        assert retry(led.runner, letter) == Retried(1, 0, None)
+        assert timers(led.runner, "Porter") == []
+        assert not led.fire("Porter")
+        given = [each for each in events(led.runner, Porter) if isinstance(each, Reminder.Given)]
+        assert len(given) == 1
+
+
+def test_a_timer_that_is_thrown_away_never_fires(store_url: str) -> None:
+    with hands(store_url) as led:
+        letter = parked_reminder(led)
+        before = fence(led.runner, "Porter")
+        throw_away(led, letter)
+        assert fence(led.runner, "Porter") == before + 1
+        with pytest.raises(LetterUnknown):
+            throw_away(led, letter)
+        assert fence(led.runner, "Porter") == before + 1
+        assert timers(led.runner, "Porter") == []
+        assert letters(led.runner) == []
+
+
+def test_an_event_that_is_thrown_away_is_not_taken_and_others_are(store_url: str) -> None:
+    with hands(store_url) as led:
+        ada = parked_guest(led)
+        _, second = letters(led.runner)
+        throw_away(led, second)
+        assert retry(led.runner, first_letter(led)) == Retried(1, 0, None)
+        assert rows_of(led.runner, guest_list)[ada] == ("Ada", "wanted", 1)
+
+
+def test_a_retry_that_another_runner_overtakes_tries_again(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url, led.clock) as other:
+        ada = parked_guest(led)
+        follower = led.followers["guest_list"]
+        process, overtaken = follower._process, iter([True, True])
+
+        def slow(messages: object) -> None:
+            process(messages)  # type: ignore[arg-type]
+            if next(overtaken, False):
+                other.want(wish("Cy"))
+                other.settle("guest_list")
+
+        follower._process = slow  # type: ignore[method-assign]
+        assert retry(led.runner, first_letter(led)) == Retried(2, 0, None)
+        assert rows_of(led.runner, guest_list)[ada] == ("Ada", "confirmed", 2)
+
+
+def test_what_another_runner_writes_between_two_retries_is_kept(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url, led.clock) as other:
+        led.open()
+        for each in (wish("Ada"), wish("Bea")):
+            led.want(each)
+            with trouble.at("show_list keys", each.booking_id):
+                led.settle("show_list")
+        first, second = letters(led.runner)
+        assert retry(led.runner, first) == Retried(1, 0, None)
+        led.want(wish("Cy"))
+        other.settle("show_list")
+        assert retry(led.runner, second) == Retried(1, 0, None)
+        assert rows_of(led.runner, show_list) == {"Hamlet": (3,)}
+
+
+def test_one_that_is_overtaken_all_the_time_says_so(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led, hands(sqlite_store, led.clock) as other:
+        parked_guest(led)
+        follower = led.followers["guest_list"]
+        process = follower._process
+
+        def slow(messages: object) -> None:
+            process(messages)  # type: ignore[arg-type]
+            other.want(wish("Cy"))
+            other.settle("guest_list")
+
+        follower._process = slow  # type: ignore[method-assign]
+        with pytest.raises(LetterBusy, match="desk:1"):
+            retry(led.runner, first_letter(led))
+        assert len(letters(led.runner)) == 2

@@ -1,0 +1,565 @@
+"""Timers: once, in time, and never before an answer that is there already."""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import OperationalError
+from sqlalchemy import Connection, event, text
+from typing_extensions import override
+
+from sagaline.errors import UnknownTopic
+from sagaline.followers.timers import timer_message, timer_of
+from sagaline.messaging.timers import command_class
+from sagaline.runner.lag import Place
+from sagaline.runner.run_loop import Turns
+from sagaline.storage.tables.followers import bump
+from sagaline.storage.tables.timers import (
+    TimerRow,
+    first_dues,
+    move_timer,
+    pending_timers,
+    set_timers,
+)
+from tests.sagaline.small_system import (
+    PROCESSES,
+    AskForReminder,
+    Clock,
+    GoodBank,
+    Hands,
+    Later,
+    NeedNoReminder,
+    Paid,
+    Porter,
+    Remind,
+    Reminder,
+    Till,
+    events,
+    fence,
+    hands,
+    joined,
+    letters,
+    named,
+    recorder,
+    statuses,
+    timers,
+    wish,
+    wrong,
+)
+from tests.sagaline.storage.stores import outside
+
+MINUTE = timedelta(minutes=1)
+
+
+def ask(led: Hands, guest: str = "Ada", after: float = 60, words: str = "soon") -> None:
+    porter = led.runner.get(Porter)
+    porter.ask_for_one(AskForReminder(guest=guest, after=after, words=words))
+
+
+def reminded(led: Hands) -> list[tuple[str, str]]:
+    led.settle("Porter")
+    return [(e.guest, e.words) for e in events(led.runner, Porter) if isinstance(e, Reminder.Given)]
+
+
+def test_a_timer_fires_when_it_is_due_and_once(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask(led)
+        led.clock.turn(MINUTE - timedelta(seconds=1))
+        assert not led.fire("Porter")
+        led.clock.turn(timedelta(seconds=1))
+        assert led.fire("Porter")
+        assert not led.fire("Porter")
+        assert reminded(led) == [("Ada", "soon")]
+        assert timers(led.runner, "Porter") == []
+
+
+def test_those_that_are_due_fire_in_their_order(store_url: str) -> None:
+    with hands(store_url) as led:
+        for guest, after in (("Bea", 40), ("Cy", 50), ("Ada", 30)):
+            ask(led, guest, after)
+        led.clock.turn(MINUTE)
+        led.fire("Porter")
+        assert [guest for guest, _ in reminded(led)] == ["Ada", "Bea", "Cy"]
+
+
+def test_a_timer_that_is_set_again_replaces_the_first(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask(led, after=60, words="soon")
+        ask(led, after=120, words="later")
+        led.clock.turn(MINUTE)
+        assert not led.fire("Porter")
+        led.clock.turn(MINUTE)
+        assert led.fire("Porter")
+        assert reminded(led) == [("Ada", "later")]
+
+
+def test_a_timer_that_is_moved_fires_at_its_new_time_and_not_before(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask(led, after=600)
+        led.clock.turn(5 * MINUTE)
+        moved = led.clock() + 10 * MINUTE
+        with led.runner.views.write() as connection:
+            bump(connection, "Porter")
+            move_timer(connection, "Porter", "Ada", moved)
+        led.clock.turn(6 * MINUTE)
+        assert not led.fire("Porter")
+        (pending,) = timers(led.runner, "Porter")
+        assert pending.due_at - led.clock().timestamp() == 240
+        led.clock.turn(4 * MINUTE - timedelta(microseconds=1))
+        assert not led.fire("Porter")
+        led.clock.turn(timedelta(microseconds=1))
+        assert led.fire("Porter")
+        assert reminded(led) == [("Ada", "soon")]
+
+
+def test_after_a_long_stop_all_that_was_due_fires_in_its_order_and_once(store_url: str) -> None:
+    clock = Clock()
+    with hands(store_url, clock) as led:
+        asked = [AskForReminder(guest=f"{n:04}", after=n + 1) for n in range(1_200)]
+        led.runner.get(Porter).execute(asked)
+    clock.turn(timedelta(days=400))
+    with hands(store_url, clock) as led:
+        assert led.fire("Porter")
+        assert [guest for guest, _ in reminded(led)] == [f"{n:04}" for n in range(1_200)]
+        assert timers(led.runner, "Porter") == []
+
+
+# What is not due costs nothing
+
+
+Statement = tuple[str, Any]
+
+
+def asked(led: Hands, act: Callable[[], object]) -> list[Statement]:
+    """What the database is asked meanwhile."""
+    found: list[Statement] = []
+
+    def listen(connection: Connection, cursor: Any, sql: str, parameters: Any, *_: object) -> None:
+        found.append((sql, parameters))
+
+    event.listen(led.runner.views.engine, "before_cursor_execute", listen)
+    try:
+        act()
+    finally:
+        event.remove(led.runner.views.engine, "before_cursor_execute", listen)
+    return found
+
+
+def of_timers(statements: Iterable[Statement]) -> list[Statement]:
+    """Those that are about timers; leases are renewed whenever it is time."""
+    return [each for each in statements if "timers" in each[0]]
+
+
+def plans(led: Hands, statements: Iterable[Statement]) -> list[str]:
+    """How the database goes about these."""
+    with led.runner.views.read() as connection:
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        rows = [
+            row
+            for sql, parameters in statements
+            for row in connection.exec_driver_sql(f"{explain} {sql}", parameters)
+        ]
+    return [str(row[-1]) for row in rows]
+
+
+def work(led: Hands, statements: Iterable[Statement]) -> int:
+    """What they cost: steps of SQLite's machine, or rows that PostgreSQL looks at."""
+    with led.runner.views.read() as connection:
+        if connection.dialect.name == "postgresql":
+            told = [
+                str(row[0])
+                for sql, parameters in statements
+                for row in connection.exec_driver_sql(f"EXPLAIN ANALYZE {sql}", parameters)
+            ]
+            seen = r"actual time=\S+ rows=([\d.]+) loops=(\d+)|Rows Removed by .*: (\d+)"
+            found = [each for line in told for each in re.findall(seen, line)]
+            return int(
+                sum(float(rows or 0) * int(loops or 0) + int(r or 0) for rows, loops, r in found)
+            )
+        steps: list[None] = []
+        raw: Any = connection.connection.driver_connection
+        raw.set_progress_handler(lambda: steps.append(None), 1)
+        for sql, parameters in statements:
+            connection.exec_driver_sql(sql, parameters).all()
+        raw.set_progress_handler(None, 1)
+        return len(steps)
+
+
+def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -> None:
+    many = 100_000
+    with hands(store_url) as led:
+        turns = Turns(led.runner._assembly, led.clock, Event(), Event())
+
+        def turn() -> None:
+            assert not turns.take()
+            assert led.runner.settled(horizon=3_600)
+
+        while turns.take():
+            pass
+        before = of_timers(asked(led, turn))
+        costs = work(led, before)
+        rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(many)]
+        for start in range(0, many, 10_000):
+            with led.runner.views.write() as connection:
+                set_timers(connection, "Porter", rows[start : start + 10_000])
+        if store_url.startswith("postgresql"):
+            with outside(store_url) as connection:
+                connection.execute(text("ANALYZE"))
+        looks = of_timers(asked(led, turn))
+        assert [sql for sql, _ in looks] == [sql for sql, _ in before]
+        assert len(looks) == 2, "one to see what is due, one to see whether it is settled"
+        told = plans(led, looks)
+        assert sum("timers_due_idx" in line for line in told) == len(looks)
+        assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
+        # Of the one follower that has timers, the next one is looked at, and no other.
+        assert work(led, looks) <= costs + 50
+        turns.close()
+        assert not led.runner.settled()
+        with led.runner.views.read() as connection:
+            assert first_dues(connection) == {"Porter": 2e9}
+            assert pending_timers(connection) == many
+
+
+def test_what_is_due_is_found_among_many_timers_that_are_not(store_url: str) -> None:
+    with hands(store_url) as led:
+        with led.runner.views.write() as connection:
+            rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(20_000)]
+            set_timers(connection, "Porter", rows)
+        if store_url.startswith("postgresql"):
+            with outside(store_url) as connection:
+                connection.execute(text("ANALYZE"))
+        ask(led)
+        led.clock.turn(MINUTE)
+        looks = [
+            each
+            for each in asked(led, lambda: led.fire("Porter"))
+            if re.match(r"SELECT timers", each[0])
+        ]
+        told = plans(led, looks)
+        assert sum("timers_due_idx" in line for line in told) >= len(looks) > 0
+        assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
+        assert reminded(led) == [("Ada", "soon")]
+
+
+def test_a_timer_that_is_taken_back_does_not_fire(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask(led)
+        led.runner.get(Porter).drop(NeedNoReminder(guest="Ada"))
+        led.runner.get(Porter).drop(NeedNoReminder(guest="Bea"))
+        led.clock.turn(MINUTE)
+        assert not led.fire("Porter")
+        assert timers(led.runner, "Porter") == []
+
+
+def test_a_command_that_fails_sets_no_timer(store_url: str) -> None:
+    with hands(store_url) as led, outside(store_url) as connection:
+        connection.execute(text("ALTER TABLE commands RENAME TO lost"))
+        with pytest.raises(Exception, match="commands"):
+            ask(led)
+        assert timers(led.runner, "Porter") == []
+
+
+def test_a_timer_survives_a_restart(store_url: str) -> None:
+    clock = Clock()
+    with hands(store_url, clock) as led:
+        ask(led)
+    clock.turn(MINUTE)
+    with hands(store_url, clock) as led:
+        assert led.fire("Porter")
+        assert reminded(led) == [("Ada", "soon")]
+
+
+def test_of_two_that_fire_the_same_timer_one_does(store_url: str) -> None:
+    with hands(store_url) as first, hands(store_url, first.clock) as second:
+        ask(first)
+        for led in (first, second):
+            led.followers["Porter"].forget()
+            led.turn("Porter")
+        first.clock.turn(MINUTE)
+        porter = second.runner.get(Porter)
+        prefetch = porter.prefetch
+
+        def overtaken(messages: Any) -> Any:
+            first.fire("Porter")
+            return prefetch(messages)
+
+        porter.prefetch = overtaken  # type: ignore[method-assign]
+        # It has read the timer, and is fenced off when it writes; then there is nothing left.
+        assert second.followers["Porter"].fire(first.clock().timestamp())
+        assert not second.fire("Porter")
+        assert reminded(second) == [("Ada", "soon")]
+
+
+def test_a_timer_that_somebody_sets_again_while_it_fires_is_not_lost(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url, led.clock) as other:
+        ask(led, words="soon")
+        led.followers["Porter"].forget()
+        led.clock.turn(MINUTE)
+        porter = led.runner.get(Porter)
+        prefetch = porter.prefetch
+
+        def overtaken(messages: Any) -> Any:
+            porter.prefetch = prefetch  # type: ignore[method-assign]
+            ask(other, after=60, words="later")
+            return prefetch(messages)
+
+        porter.prefetch = overtaken  # type: ignore[method-assign]
+        assert led.followers["Porter"].fire(led.clock().timestamp())
+        assert not led.fire("Porter")
+        assert reminded(led) == []
+        led.clock.turn(MINUTE)
+        assert led.fire("Porter")
+        assert reminded(led) == [("Ada", "later")]
+
+
+def firing(url: str, ready: Any) -> None:
+    """A runner that respects no lease, an hour later."""
+    clock = Clock()
+    clock.turn(timedelta(hours=1))
+    with hands(url, clock) as led:
+        ready.wait()
+        while timers(led.runner, "Porter"):
+            try:
+                led.fire("Porter")
+            except OperationalError:
+                continue
+
+
+def test_two_processes_fire_each_timer_once(store_url: str) -> None:
+    with hands(store_url) as led:
+        guests = [f"guest {each}" for each in range(1_200)]
+        asked = [AskForReminder(guest=each, after=60) for each in guests]
+        led.runner.get(Porter).execute(asked)
+        ready = PROCESSES.Barrier(2)
+        joined(*[PROCESSES.Process(target=firing, args=(store_url, ready)) for _ in "ab"])
+        assert sorted(guest for guest, _ in reminded(led)) == sorted(guests)
+        assert letters(led.runner) == []
+
+
+def test_a_timer_that_fires_while_one_looks_is_not_the_end_of_the_work(store_url: str) -> None:
+    with hands(store_url) as led:
+        waiting(led)
+        led.clock.turn(10 * MINUTE)
+        places = led.runner.places
+
+        def looking() -> list[Place]:
+            found = places()
+            led.followers["Evening"].fire(led.clock().timestamp())
+            led.followers["Till"].fire(led.clock().timestamp())
+            return found
+
+        led.runner.places = looking  # type: ignore[method-assign]
+        # Nobody was behind, and then no timer was left: but there is a command to be carried out.
+        assert not led.runner.settled()
+
+
+# Timeouts of a saga
+
+
+class LateBank(GoodBank):
+    """Tells of each fee when it is asked again."""
+
+    @override
+    def answer(self, key: str) -> Paid | Later:
+        return Later(timedelta(minutes=9)) if self.asked[key] == 1 else Paid("late")
+
+
+def waiting(led: Hands) -> None:
+    """A booking whose fee is known in nine minutes, and whose saga waits for ten."""
+    led.runner.get(Till).bank = LateBank()
+    led.open()
+    led.want(wish())
+    led.settle()
+
+
+def test_an_answer_in_time_cancels_the_timeout(store_url: str) -> None:
+    with hands(store_url) as led:
+        waiting(led)
+        assert len(timers(led.runner, "Evening")) == 1
+        led.clock.turn(9 * MINUTE)
+        assert led.fire("Till")
+        led.settle()
+        assert timers(led.runner, "Evening") == []
+        assert statuses(led.runner) == {"confirmed": 1}
+        assert wrong(led.runner) == []
+
+
+def test_without_an_answer_the_saga_turns_round(store_url: str) -> None:
+    with hands(store_url) as led:
+        waiting(led)
+        led.clock.turn(10 * MINUTE)
+        led.turn("Evening")
+        assert led.fire("Evening")
+        led.settle()
+        assert statuses(led.runner) == {"cancelled": 1}
+        assert "Fee.Returned" in named(led.runner, Till)
+
+
+def at_head(led: Hands, follower: str) -> bool:
+    return led.followers[follower].caught_up
+
+
+def test_an_answer_that_is_in_a_log_beats_the_timeout(store_url: str) -> None:
+    with hands(store_url) as led, hands(store_url, led.clock) as other:
+        waiting(led)
+        led.clock.turn(10 * MINUTE)
+        other.turn("Till")
+        assert other.fire("Till")
+        # Both are due, and the answer is in the log. Whoever is not at the head fires nothing.
+        led.look()
+        assert not at_head(led, "Evening")
+        led.settle()
+        assert at_head(led, "Evening")
+        led.fire("Evening")
+        led.settle()
+        assert statuses(led.runner) == {"confirmed": 1}
+        assert wrong(led.runner) == []
+
+
+class StumblingBank(GoodBank):
+    """Fails the first time that anybody asks."""
+
+    @override
+    def answer(self, key: str) -> Paid:
+        if self.asked.total() == 1:
+            raise ConnectionError("no line")
+        return Paid("at last")
+
+
+def test_a_retry_does_not_wait_for_a_backlog_and_a_timeout_does(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.runner.get(Till).bank = StumblingBank()
+        led.open()
+        led.want(wish())
+        led.settle()
+        led.clock.turn(11 * MINUTE)
+        # The pause is over, and so is the time of the step. More guests have come than are heard.
+        led.want(wish("Bea"))
+        led.look()
+        assert not at_head(led, "Evening")
+        evening, now = led.followers["Evening"], led.clock().timestamp()
+        assert evening.fire(now, at_head=False)
+        assert not evening.fire(now, at_head=False)
+        led.settle()
+        assert statuses(led.runner) == {"confirmed": 2}
+        assert wrong(led.runner) == []
+
+
+def test_a_look_at_the_log_that_fails_is_no_look_to_the_end_of_it(postgres_store: str) -> None:
+    with hands(postgres_store) as led:
+        led.look()
+        tail = led.runner.tails["Till"]
+        assert tail.complete
+        with outside(postgres_store) as connection:
+            connection.execute(text("ALTER TABLE till_events RENAME TO lost"))
+        with pytest.raises(Exception, match="till_events"):
+            tail.refresh()
+        assert not tail.complete
+
+
+# Ports that fail, and timers that try again
+
+
+class DownBank(GoodBank):
+    """Out of order, as often as it is told."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    @override
+    def answer(self, key: str) -> Paid | Later:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the line is dead")
+        return Paid("at last")
+
+
+def faults(led: Hands) -> list[tuple[int, str]]:
+    return [(e.attempt, e.reason) for e in events(led.runner, Till) if hasattr(e, "command_id")]
+
+
+def test_the_saga_tries_a_command_again_whose_port_failed(store_url: str) -> None:
+    with hands(store_url) as led:
+        bank = led.runner.get(Till).bank = DownBank(2)
+        led.open()
+        led.want(wish())
+        led.settle()
+        assert faults(led) == [(1, "ConnectionError: the line is dead")]
+        for _ in range(2):
+            assert not led.fire("Evening")
+            led.clock.turn(2 * MINUTE)
+            assert led.fire("Evening")
+            led.settle()
+        assert [attempt for attempt, _ in faults(led)] == [1, 2]
+        assert set(bank.asked.values()) == {3}
+        assert statuses(led.runner) == {"confirmed": 1}
+        assert timers(led.runner, "Evening") == []
+        assert wrong(led.runner) == []
+        assert letters(led.runner) == []
+
+
+def test_a_saga_whose_port_stays_down_turns_round(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.runner.get(Till).bank = DownBank(3)
+        led.open()
+        led.want(wish())
+        led.settle()
+        for _ in range(4):
+            led.clock.turn(2 * MINUTE)
+            led.fire()
+            led.settle()
+        assert [attempt for attempt, _ in faults(led)] == [1, 2, 3]
+        assert statuses(led.runner) == {"cancelled": 1}
+
+
+def test_a_timers_own_command_is_tried_again_later_when_its_port_fails(store_url: str) -> None:
+    with hands(store_url) as led:
+        waiting(led)
+        led.runner.get(Till).bank = DownBank(1)
+        led.clock.turn(9 * MINUTE)
+        assert led.fire("Till")
+        (again,) = timers(led.runner, "Till")
+        assert again.due_at > led.clock().timestamp()
+        assert faults(led) == []
+        assert not led.fire("Till")
+        led.clock.turn(timedelta(seconds=5))
+        assert led.fire("Till")
+        led.settle()
+        assert statuses(led.runner) == {"confirmed": 1}
+        assert wrong(led.runner) == []
+
+
+# What a timer carries
+
+
+def test_what_a_timer_leads_to_names_the_timer_as_its_cause(store_url: str) -> None:
+    with hands(store_url) as led:
+        ask(led)
+        led.clock.turn(MINUTE)
+        led.fire("Porter")
+        (row,) = recorder(led.runner, Porter).page(0, 10).rows
+        assert (row.key, row.cause, row.hop) == ("Ada", "timer:Ada", 1)
+
+
+def test_a_timer_runs_no_code_that_its_row_names() -> None:
+    row = TimerRow("1", 0.0, "antigravity:Fly", b"{}", None, None, 0)
+    message = timer_message("Porter", row)
+    assert timer_of(message) == "1"
+    with pytest.raises(UnknownTopic):
+        _ = message.event
+    assert command_class("tests.sagaline.small_system:Remind") is Remind
+
+
+def test_setting_a_timer_moves_the_fence_and_other_commands_do_not(store_url: str) -> None:
+    with hands(store_url) as led:
+        before = fence(led.runner, "Porter"), fence(led.runner, "House")
+        led.open()
+        ask(led)
+        assert (fence(led.runner, "Porter"), fence(led.runner, "House")) == (
+            before[0] + 1,
+            before[1],
+        )

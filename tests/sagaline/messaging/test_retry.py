@@ -1,0 +1,87 @@
+"""How soon, and how often, what failed is tried again."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagaline.messaging.retry import Retry, hours, in_words, minutes, seconds
+
+
+def test_a_declaration_reads_as_it_is_meant() -> None:
+    assert (seconds(1.5), minutes(5), hours(2)) == (
+        timedelta(seconds=1.5),
+        timedelta(minutes=5),
+        timedelta(hours=2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (seconds(0), "0 s"),
+        (seconds(0.25), "0.25 s"),
+        (seconds(10), "10 s"),
+        (seconds(90), "90 s"),
+        (minutes(15), "15 min"),
+        (minutes(90), "90 min"),
+        (hours(2), "2 h"),
+        (hours(36), "36 h"),
+        (hours(24), "1 day"),
+        (hours(24 * 14), "14 days"),
+    ],
+)
+def test_a_length_of_time_is_said_as_people_say_it(time: timedelta, said: str) -> None:
+    assert in_words(time) == said
+
+
+def test_pauses_grow_up_to_the_longest() -> None:
+    retry = Retry(attempts=6, first=seconds(1), factor=3, longest=seconds(10))
+    assert [retry.pause(each) for each in range(1, 7)] == [
+        seconds(1),
+        seconds(3),
+        seconds(9),
+        seconds(10),
+        seconds(10),
+        None,
+    ]
+
+
+def test_one_attempt_is_no_retry() -> None:
+    assert Retry(attempts=1).pause(1) is None
+
+
+def test_a_first_pause_is_no_longer_than_the_longest() -> None:
+    assert Retry(first=minutes(9), longest=minutes(5)).pause(1) == minutes(5)
+
+
+@given(
+    attempts=st.integers(1, 3_000),
+    first=st.timedeltas(timedelta(0), timedelta(days=9_000)),
+    factor=st.floats(1, 1e300),
+    longest=st.timedeltas(timedelta(0), timedelta(days=9_000)),
+)
+def test_whatever_is_declared_gives_a_pause_that_does_not_shrink(
+    attempts: int, first: timedelta, factor: float, longest: timedelta
+) -> None:
+    retry = Retry(attempts, first, factor, longest)
+    late = [retry.pause(each) for each in (1, attempts - 1, attempts) if 0 < each < attempts]
+    assert all(each is not None and each <= longest for each in late)
+    assert late == sorted(late, key=lambda each: each or timedelta(0))
+    assert retry.pause(attempts) is None
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: Retry(attempts=0),
+        lambda: Retry(first=seconds(-1)),
+        lambda: Retry(longest=seconds(-1)),
+        lambda: Retry(factor=0.5),
+    ],
+    ids=["no attempt", "negative pause", "negative limit", "shrinking pause"],
+)
+def test_what_cannot_be_meant_is_refused(declare: object) -> None:
+    with pytest.raises(ValueError, match=r"at least 1|negative"):
+        declare()  # type: ignore[operator]

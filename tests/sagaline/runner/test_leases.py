@@ -1,0 +1,502 @@
+"""Leases: each follower has one runner at a time, and another one soon after that is gone."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import select, text, update
+from typing_extensions import override
+
+from sagaline import Runner
+from sagaline.errors import FencedOut
+from sagaline.runner import leases as lease
+from sagaline.runner.balancing import share
+from sagaline.runner.lease_renewal import Keeper
+from sagaline.runner.leases import Leases
+from sagaline.storage import Datastore, advance, register, standing
+from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.tables.creation import create_tables
+from sagaline.storage.tables.leases import appear, living, owners
+from sagaline.storage.tables.schema import followers
+from sagaline.storage.tables.schema import runners as runners_table
+from tests.sagaline.small_system import (
+    PROCESSES,
+    Desk,
+    GoodBank,
+    House,
+    OpenShow,
+    Paid,
+    Till,
+    env,
+    letters,
+    named,
+    statuses,
+    system,
+    until,
+    wish,
+    wrong,
+)
+from tests.sagaline.storage.stores import opened, outside
+
+NAMES = ["Evening", "House"]
+
+
+@pytest.fixture(autouse=True)
+def _renewed_whenever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagaline.runner.leases.LOOK", 1e-9)
+
+
+def prepared(datastore: Datastore) -> None:
+    create_tables(datastore)
+    with datastore.write() as connection:
+        for name in NAMES:
+            register(connection, name, ["Desk"])
+
+
+def fences(datastore: Datastore) -> list[int]:
+    with datastore.read() as connection:
+        return [standing(connection, name).fence for name in NAMES]
+
+
+def lease_until(datastore: Datastore, name: str) -> float:
+    with datastore.read() as connection:
+        query = select(followers.c.lease_until).where(followers.c.name == name)
+        return connection.execute(query).scalar_one() or 0.0
+
+
+def run_out(datastore: Datastore) -> None:
+    """As if the time of all leases had passed."""
+    with datastore.write() as connection:
+        connection.execute(update(followers).values(lease_until=1.0))
+        connection.execute(update(runners_table).values(alive_until=1.0))
+
+
+def test_two_share_them(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        assert first.take() == first.held == set(NAMES)
+        assert second.take() == second.held == set()
+        assert first.take() == set()
+        assert len(first.held) == 1
+        assert second.take() == second.held == set(NAMES) - first.held
+        with datastore.read() as connection:
+            assert set(owners(connection)) == set(NAMES)
+
+
+def test_who_has_died_has_no_share(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        second.take()
+        run_out(datastore)
+        assert first.take() == set(NAMES)
+
+
+def idle(names: Iterable[str]) -> dict[str, float]:
+    return dict.fromkeys(names, 0.0)
+
+
+@pytest.mark.parametrize("runners", range(1, 6))
+def test_each_gets_as_many_as_another(runners: int) -> None:
+    names = idle(f"follower {each}" for each in range(12))
+    wanted = dict.fromkeys([f"runner {each}" for each in range(runners)], names)
+    shares = share(wanted, {})
+    counts = Counter(shares.values())
+    assert set(shares) == set(names)
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert share(wanted, shares) == shares
+
+
+def test_when_one_comes_the_others_give_to_it_alone() -> None:
+    names = idle(f"follower {each}" for each in range(12))
+    before = share(dict.fromkeys(["a", "b"], names), {})
+    after = share(dict.fromkeys(["a", "b", "c"], names), before)
+    moved = {after[each] for each in names if after[each] != before[each]}
+    assert Counter(after.values()) == {"a": 4, "b": 4, "c": 4}
+    assert moved == {"c"}
+
+
+def test_nobody_is_given_what_it_would_not_lead() -> None:
+    wanted = {"all": idle("xyz"), "one": idle("y"), "none": idle("")}
+    assert share(wanted, {"y": "all"}) == {"x": "all", "y": "one", "z": "all"}
+
+
+def test_work_is_shared_out_and_not_only_followers() -> None:
+    loads = {"saga": 0.5, "stock": 0.2, "list": 0.1, "detail": 0.1, "sales": 0.1}
+    wanted = {"busy": loads, "new": idle(loads)}
+    held = dict.fromkeys(loads, "busy")
+    assert share(wanted, held) == {**held, "saga": "new"}
+
+
+def test_who_leads_a_follower_keeps_it_while_that_is_fair_enough() -> None:
+    wanted = {
+        "a": {"saga": 0.5, "stock": 0.0, "list": 0.05},
+        "b": {"saga": 0.0, "stock": 0.45, "list": 0.0},
+    }
+    held = {"saga": "a", "stock": "b", "list": "a"}
+    assert share(wanted, held) == held
+    wanted["a"]["list"] = 0.2
+    assert share(wanted, held) == {**held, "list": "b"}
+
+
+def test_the_heaviest_of_what_nobody_leads_is_given_first() -> None:
+    wanted = {"a": {"x": 0.3}, "b": idle("xyz")}
+    assert share(wanted, {"x": "a", "y": "dead", "z": "dead"}) == {"x": "a", "y": "b", "z": "b"}
+
+
+def test_who_reads_a_log_anyway_leads_its_other_readers_too() -> None:
+    loads = {"desk": 0.5, "till": 0.4, "list": 0.1, "detail": 0.1, "sales": 0.05}
+    held = {"desk": "a", "till": "b"}
+    leaders = {"list": ["till"], "detail": ["till"], "sales": ["desk"]}
+    readers = {"list": "b", "detail": "b", "sales": "a"}
+    assert share({"a": loads, "b": loads}, held, leaders) == {**held, **readers}
+
+
+def test_each_runner_has_a_read_model_to_do_while_it_waits_for_the_other() -> None:
+    loads = {"saga": 0.35, "stock": 0.2, "cards": 0.15, "list": 0.1, "detail": 0.1, "sales": 0.1}
+    wanted = {"busy": loads, "new": idle(loads)}
+    contexts = ("stock", "cards")
+    leaders = {"saga": contexts, **dict.fromkeys(contexts, ("saga",))}
+    leaders |= dict.fromkeys(["list", "detail", "sales"], ("saga", *contexts))
+    shares = share(wanted, dict.fromkeys(loads, "busy"), leaders)
+    assert shares["saga"] != shares["stock"] == shares["cards"]
+    assert {shares["list"], shares["detail"], shares["sales"]} == {"busy", "new"}
+    assert share(wanted, shares, leaders) == shares
+
+
+def test_to_read_a_log_that_another_runner_writes_is_work() -> None:
+    loads = {"desk": 0.3, "list": 0.2, "till": 0.4}
+    wanted = {"a": loads, "b": loads}
+    held = {"desk": "a", "list": "a", "till": "b"}
+    assert share(wanted, held) == held
+    assert share(wanted, held, {"list": ["desk"]}) == held
+    assert share(wanted, {**held, "list": "b"}) == held
+    assert share(wanted, held, {"list": ["till"], "desk": ["till"]}) == {**held, "list": "b"}
+
+
+def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        for _ in range(20):
+            leases.worked("House", 1_000.0)
+            leases.take()
+        leases.keep()
+        with datastore.read() as connection:
+            (loads,) = living(connection).values()
+        assert loads["House"] > 1_000 * loads["Evening"] == 0
+        leases.worked("Evening", 1e-12)
+        leases.take()
+        leases.keep()
+        with datastore.read() as connection:
+            assert living(connection) == {leases.owner: loads}, "a rest changes nothing"
+
+
+def test_what_has_just_moved_is_as_much_work_as_it_was() -> None:
+    wanted = {"a": {"saga": 0.5, "stock": 0.4}, "b": idle(["saga", "stock"])}
+    held = {"saga": "b", "stock": "a"}
+    assert share(wanted, held) == held
+
+
+def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        before, until_then = fences(datastore), lease_until(datastore, "House")
+        leases.take()
+        leases.keep()
+        assert fences(datastore) == before
+        assert lease_until(datastore, "House") > until_then
+
+
+def test_what_is_kept_in_the_middle_of_a_batch_takes_nothing_new(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
+        first.take()
+        second.take()
+        first.release()
+        second.keep()
+        assert second.held == {"Evening"}
+        assert second.take() == {"House"}
+
+
+def test_what_is_released_is_free_at_once(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        first.take()
+        first.release()
+        assert first.held == set()
+        assert second.take() == set(NAMES)
+
+
+def test_who_takes_over_moves_the_fence(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        first.take()
+        before = fences(datastore)
+        run_out(datastore)
+        assert second.take() == set(NAMES)
+        assert fences(datastore) == [each + 1 for each in before]
+        with pytest.raises(FencedOut), datastore.write() as connection:
+            advance(connection, "House", before[1], {"Desk": 1})
+        assert first.take() == first.held == set()
+
+
+def test_an_owner_that_nobody_has_followed_goes_on(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        before = fences(datastore)
+        run_out(datastore)
+        with datastore.read() as connection:
+            assert owners(connection) == {}
+        assert leases.take() == set()
+        assert fences(datastore) == before
+
+
+def test_it_asks_no_more_often_than_it_must(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.runner.leases.LOOK", 60.0)
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
+        first.take()
+        second.take()
+        first.release()
+        assert second.take() == set()
+        monkeypatch.setattr("sagaline.runner.leases.LOOK", 0.0)
+        assert second.take() == {"House"}
+
+
+def test_who_has_its_share_only_looks(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        for _ in range(2):
+            first.take()
+            second.take()
+        before = [lease_until(datastore, each) for each in NAMES]
+        assert first.take() == second.take() == set()
+        assert [lease_until(datastore, each) for each in NAMES] == before
+
+
+def taking_and_dying(url: str) -> None:
+    with opened(url) as datastore:
+        Leases(datastore, NAMES).take()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        process = PROCESSES.Process(target=taking_and_dying, args=(store_url,))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        with datastore.read() as connection:
+            assert set(owners(connection)) == set(NAMES)
+        assert Leases(datastore, NAMES).take() == set(NAMES)
+
+
+NOBODYS = 2**22 + 1
+"""A process that there cannot be: Linux numbers them up to 2**22."""
+
+
+@pytest.mark.parametrize("machine", ["elsewhere", "of one name"])
+def test_an_owner_on_another_machine_is_waited_for(
+    store_url: str, machine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if machine == "of one name":
+        (tmp_path / "boot_id").write_text("0f1e2d3c-0000-4000-8000-000000000000\n")
+        with monkeypatch.context() as there:
+            there.setattr(lease, "BOOT", tmp_path / "boot_id")
+            machine = lease._machine.__wrapped__()
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        far = f"{machine}:{NOBODYS}:abc"
+        with datastore.write() as connection:
+            appear(connection, far, {}, 3600)
+            connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
+        leases = Leases(datastore, NAMES)
+        assert leases.take() == set()
+        run_out(datastore)
+        assert leases.take() == set(NAMES)
+
+
+def test_who_is_stopped_while_it_sends_rows_is_ended_by_who_takes_over(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK", 0.0)
+    with opened(postgres_store) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        address = postgres_store.replace("+psycopg", "")
+        with closing(psycopg.connect(address, application_name="sagaline")) as stopped:
+            stopped.execute("UPDATE followers SET fence = fence + 1")
+            with (
+                pytest.raises(psycopg.errors.AdminShutdown),
+                stopped.cursor().copy("COPY runners FROM STDIN"),
+            ):
+                assert leases.take() == set(NAMES)
+
+
+# Runners
+
+
+def led_by(runner: Runner) -> set[str]:
+    with runner.views.read() as connection:
+        return set(owners(connection))
+
+
+def test_a_second_runner_takes_over_when_the_first_one_stops(store_url: str) -> None:
+    with Runner(system, env(store_url)) as second:
+        until(lambda: len(led_by(second)) == len(second.followers))
+        with Runner(system, env(store_url)) as idle:
+            idle.get(House).open(OpenShow(show="Hamlet", seats=10))
+            idle.get(Desk).want(wish())
+            idle.settle()
+            second.stop()
+            idle.get(Desk).want(wish("Bea"))
+            idle.settle(timeout=5.0)
+            assert statuses(idle) == {"confirmed": 2}
+            assert wrong(idle) == []
+
+
+def running_until_killed(url: str, ready: Any) -> None:
+    runner = Runner(system, env(url))
+    runner.start()
+    ready.set()
+    signal.pause()
+
+
+def test_a_second_runner_takes_over_when_the_first_one_is_killed(store_url: str) -> None:
+    ready = PROCESSES.Event()
+    process = PROCESSES.Process(target=running_until_killed, args=(store_url, ready))
+    process.start()
+    assert ready.wait(30)
+    with Runner(system, env(store_url)) as runner:
+        house, desk = runner.get(House), runner.get(Desk)
+        house.open(OpenShow(show="Hamlet", seats=50))
+        desk.execute([wish(f"guest {each}") for each in range(60)])
+        until(lambda: "Hold.Made" in named(runner, House))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        desk.execute([wish(f"late {each}") for each in range(10)])
+        runner.settle()
+        assert statuses(runner) == {"confirmed": 50, "cancelled": 20}
+        assert wrong(runner) == []
+        assert letters(runner) == []
+
+
+class SlowBank(GoodBank):
+    """Answers when its owner's lease would have run out long ago, had nobody renewed it."""
+
+    def __init__(self, datastore: Datastore, seconds: float) -> None:
+        super().__init__()
+        self.datastore = datastore
+        self.seconds = seconds
+
+    @override
+    def answer(self, key: str) -> Paid:
+        first = lease_until(self.datastore, "Till")
+        until(lambda: lease_until(self.datastore, "Till") > first + 2 * self.seconds)
+        return Paid("slowly")
+
+
+def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.runner.leases.SECONDS", 0.5)
+    monkeypatch.setattr("sagaline.runner.lease_renewal.RENEWAL", 0.1)
+    with Runner(system, env(store_url)) as first, Runner(system, env(store_url)) as second:
+        banks = []
+        for runner in (first, second):
+            bank = SlowBank(runner.get(Till).datastore, 0.5)
+            runner.get(Till).bank = bank
+            banks.append(bank)
+        first.get(House).open(OpenShow(show="Hamlet", seats=10))
+        first.get(Desk).want(wish())
+        first.settle()
+        # One of them was asked, once: nobody took the batch from him.
+        assert sum(bank.asked.total() for bank in banks) == 1
+        assert statuses(first) == {"confirmed": 1}
+        assert wrong(first) == []
+
+
+def test_a_runner_that_hangs_is_followed_and_one_that_works_is_not(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.runner.leases.SECONDS", 0.3)
+    monkeypatch.setattr("sagaline.runner.lease_renewal.RENEWAL", 0.05)
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        with closing(Keeper([leases])) as keeper:
+            first = lease_until(datastore, "House")
+            until(lambda: lease_until(datastore, "House") > first + 3 * 0.3)
+            monkeypatch.setattr("sagaline.runner.lease_renewal.HUNG", 0.0)
+            second = Leases(datastore, NAMES)
+            until(lambda: leads_all(second))
+            keeper.alive()
+            assert leases.take() == leases.held == set()
+
+
+def leads_all(leases: Leases) -> bool:
+    leases.take()
+    return leases.held == set(NAMES)
+
+
+def test_a_renewal_that_fails_is_not_the_last(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagaline.runner.lease_renewal.RENEWAL", 0.05)
+    with opened(postgres_store) as datastore:
+        prepared(datastore)
+        leases = Leases(datastore, NAMES)
+        leases.take()
+        with closing(Keeper([leases])), outside(postgres_store) as administrator:
+            for _ in range(3):
+                before = lease_until(datastore, "House")
+                administrator.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                until(partial(is_later, datastore, before))
+
+
+def is_later(datastore: Datastore, before: float) -> bool:
+    with suppress(*STORAGE_FAULTS):
+        return lease_until(datastore, "House") > before
+    return False
+
+
+def test_a_lease_is_by_the_clock_of_the_database(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        Leases(datastore, NAMES).take()
+        with datastore.read() as connection:
+            kind = datastore.dialect
+            sql = {
+                "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+                "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
+            }[kind]
+            now = float(connection.execute(text(sql)).scalar_one())
+        assert now < lease_until(datastore, "House") < now + 60

@@ -1,0 +1,175 @@
+"""A saga's own stream: readable by a person, followed by participants, and the whole state."""
+
+from copy import deepcopy
+from uuid import UUID
+
+import pytest
+from eventsourcing.application import project_aggregate
+from eventsourcing.persistence import JSONTranscoder
+from eventsourcing.utils import construct_topic, get_topic
+
+from sagaline.codec import TypedMapper, loaded_class
+from sagaline.saga.instance import Journal, journal_id, requested
+from sagaline.saga.state import Answer, Outcome, Role, State, Status
+from sagaline.testing import given
+from sagaline.testing.given.sagas import GivenSaga
+from tests.sagas.trip import (
+    ALL_BOOKED,
+    FLIGHT,
+    VISA,
+    WANTED,
+    BookFlight,
+    BookTrip,
+    CarKept,
+    CarReturned,
+    CheckVisa,
+    FlightCancelled,
+    HotelBooked,
+    HotelCancelled,
+    TellTraveller,
+    TicketsSent,
+    Trip,
+    TripNotPaid,
+    TripPaid,
+    VisaFound,
+    VisaMissing,
+)
+
+MAPPER = TypedMapper(JSONTranscoder())
+
+
+def completed() -> GivenSaga:
+    return given(BookTrip, *ALL_BOOKED, TripPaid, TicketsSent)
+
+
+def compensated() -> GivenSaga:
+    story = given(BookTrip, *ALL_BOOKED).when(TripNotPaid, reason="no money")
+    story = story.when(CarKept, reason="on the road").when_pause_ends("rent_car")
+    return story.when(CarReturned).when(HotelCancelled).when(FlightCancelled)
+
+
+def parked() -> GivenSaga:
+    story = given(BookTrip, *ALL_BOOKED, HotelBooked).when_fault("pay_trip", "down")
+    return story.when_pause_ends("pay_trip").when_fault("pay_trip", "down")
+
+
+def timed_out() -> GivenSaga:
+    return given(BookTrip, WANTED, VISA).when_time_runs_out("book_flight").when(FLIGHT)
+
+
+STORIES = pytest.mark.parametrize("tell", [completed, compensated, parked, timed_out])
+
+
+def test_an_instance_is_found_by_its_saga_and_its_key() -> None:
+    """Another way of making ids would lose every saga that is under way."""
+    ada = journal_id("BookTrip", "Ada")
+    assert ada == UUID("9e2deb79-f2c8-59cd-8653-2438f6b962ff")
+    assert given(BookTrip, WANTED).journal.id == ada
+    assert len({ada, journal_id("BookTrip", "Bob"), journal_id("Other", "Ada")}) == 3
+    trip = "019363a4-6c00-7aaa-8aaa-aaaaaaaaaaaa"
+    assert journal_id("BookTrip", trip) == UUID("019363a4-6c00-8cf1-85ed-54cc4c5146f5")
+    assert journal_id("BookTrip", trip) != journal_id("BookTrip", trip.upper())
+
+
+def test_the_stream_begins_with_what_started_it_and_with_the_plan() -> None:
+    started = given(BookTrip, WANTED).events[0]
+    assert isinstance(started, Journal.Started)
+    assert (started.saga, started.key) == ("BookTrip", "Ada")
+    assert started.fingerprint == BookTrip.fingerprint()
+    assert started.plan == tuple(BookTrip.steps)
+    assert isinstance(started.event, Trip.Wanted)
+
+
+def test_a_command_stands_in_the_log_under_its_own_topic() -> None:
+    event = given(BookTrip, WANTED).events[-1]
+    assert isinstance(event, requested(CheckVisa))
+    assert MAPPER.to_stored_event(event).topic == construct_topic(CheckVisa)
+    assert get_topic(requested(CheckVisa)) == construct_topic(CheckVisa)
+    assert loaded_class(construct_topic(CheckVisa)) is requested(CheckVisa)
+
+
+def test_each_class_of_command_has_one_class_of_event() -> None:
+    assert requested(CheckVisa) is requested(CheckVisa)
+    assert requested(CheckVisa) is not requested(BookFlight)
+
+
+def test_an_answer_is_recorded_with_what_it_led_to() -> None:
+    (asked,) = given(BookTrip, WANTED, VISA).events[2:]
+    assert isinstance(asked, Journal.Requested)
+    assert (asked.step, asked.role, asked.attempt) == ("book_flight", Role.DO, 1)
+    assert asked.answer is not None
+    assert (asked.answer.step, asked.answer.outcome) == ("check_visa", Outcome.DONE)
+    assert isinstance(asked.answer.event, VisaFound)
+
+
+def test_the_last_command_stands_before_the_end() -> None:
+    closing, ended = given(BookTrip, WANTED).when(VisaMissing, reason="none").events[2:]
+    assert isinstance(closing, requested(TellTraveller))
+    assert closing.role is Role.CLOSE
+    assert closing.answer is not None
+    assert isinstance(ended, Journal.Ended)
+    assert (ended.state, ended.reason, ended.answer) == (State.COMPENSATED, "none", None)
+
+
+@STORIES
+def test_every_event_comes_back_from_its_json_as_it_was(tell: object) -> None:
+    for event in tell().events:  # type: ignore[operator]
+        again = MAPPER.to_domain_event(MAPPER.to_stored_event(event))
+        assert type(again) is type(event)
+        assert again == event
+
+
+@STORIES
+def test_the_state_follows_from_the_stored_events_alone(tell: object) -> None:
+    story = tell()  # type: ignore[operator]
+    stored = [MAPPER.to_stored_event(each) for each in story.events]
+    assert project_aggregate(None, map(MAPPER.to_domain_event, stored)) == story.journal
+
+
+@STORIES
+def test_heeding_an_answer_twice_changes_nothing(tell: object) -> None:
+    """It counts before the command that it leads to is made, and again with that command."""
+    story = tell()  # type: ignore[operator]
+    journal = None
+    for event in story.events:
+        answer = getattr(event, "answer", None)
+        if journal is not None and getattr(event, "heeded", True):
+            journal.heed(deepcopy(answer))
+        journal = event.mutate(journal)
+    assert journal == story.journal
+
+
+def test_progress_says_what_the_last_trouble_was() -> None:
+    story = given(BookTrip, WANTED, VISA).when_fault("book_flight", "down")
+    progress = story.journal.steps["book_flight"]
+    assert (progress.status, progress.reason) == (Status.ASKED, "down")
+    assert story.when(FLIGHT).journal.steps["book_flight"].reason == ""
+
+
+def test_what_is_kept_is_the_first_answer_to_a_step_not_yet_begun() -> None:
+    journal = given(BookTrip, WANTED, VISA).journal
+    first = Answer("book_hotel", False, Outcome.DONE, "", None)
+    journal.keep(first)
+    for other in (
+        Answer("book_hotel", False, Outcome.REFUSED, "full", None),
+        Answer("rent_car", True, Outcome.DONE, "", None),
+        Answer("rent_car", False, Outcome.FAULTED, "down", None),
+        Answer("book_flight", False, Outcome.DONE, "", None),
+    ):
+        journal.keep(other)
+    assert journal.early == {"book_hotel": first}
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [
+        (State.RUNNING, False),
+        (State.COMPENSATING, False),
+        (State.PARKED, False),
+        (State.COMPLETED, True),
+        (State.COMPENSATED, True),
+        (State.ABANDONED, True),
+    ],
+)
+def test_a_parked_saga_has_not_ended(state: State, ended: bool) -> None:
+    assert state.ended is ended

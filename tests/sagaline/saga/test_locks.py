@@ -1,0 +1,198 @@
+"""Semantic locks: what a saga keeps to itself, others wait for, or are refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sagaline.application.saga_process import process_of
+from sagaline.saga.definition import NO_EFFECT, Saga, locks, on_compensated, step
+from sagaline.saga.interventions import Person
+from sagaline.saga.state import State
+from sagaline.storage.tables.saga_locks import all_claims
+from sagaline.testing import happened
+from tests.sagaline.application.test_saga_process import NOON, Desk
+from tests.sagas.trip import CheckVisa, TellTraveller, Trip, VisaFound, VisaMissing
+
+
+def passport(traveller: str) -> list[str]:
+    """Those who travel together write their names with a plus; each has one passport."""
+    return [f"passport:{each}" for each in reversed(traveller.split("+"))]
+
+
+class Visit(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
+    """It waits for the passports that it needs."""
+
+    @locks
+    def passports(self) -> list[str]:
+        return passport(self.key.partition(" ")[0])
+
+    @step(done=VisaFound, refused=VisaMissing, kind=NO_EFFECT)
+    def check_visa(self) -> CheckVisa:
+        return CheckVisa(traveller=self.key)
+
+
+class Hurry(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
+    """It does not wait."""
+
+    @locks(wait=False)
+    def passports(self) -> list[str]:
+        return passport(self.key.partition(" ")[0])
+
+    @step(done=VisaFound, refused=VisaMissing, kind=NO_EFFECT)
+    def check_visa(self) -> CheckVisa:
+        return CheckVisa(traveller=self.key)
+
+    @on_compensated
+    def tell(self) -> TellTraveller:
+        return TellTraveller(traveller=self.key, reason=self.reason)
+
+
+def opened(saga: type[Saga], url: str, takes_locks: bool = True) -> Iterator[Desk]:
+    desk = Desk(process_of(saga, {}, takes_locks), url)
+    yield desk
+    desk.process.close()
+
+
+@pytest.fixture
+def visits(store_url: str) -> Iterator[Desk]:
+    yield from opened(Visit, store_url)
+
+
+@pytest.fixture
+def hurries(store_url: str) -> Iterator[Desk]:
+    yield from opened(Hurry, store_url)
+
+
+def want(desk: Desk, *travellers: str) -> None:
+    """All of them want to travel, in one batch; then those look that may be the first."""
+    desk.take(*(desk.message(happened(Trip.Wanted, traveller=each), each) for each in travellers))
+    desk.fire(NOON)
+
+
+def end(desk: Desk, traveller: str, **answer: Any) -> None:
+    """The one who has the passport gets the visa, or not; then those look that waited."""
+    event = happened(VisaMissing, **answer) if answer else happened(VisaFound, number="V1")
+    desk.hear(event, key=traveller)
+    desk.fire(NOON)
+
+
+def asked(desk: Desk, *travellers: str) -> list[str]:
+    """For whom the first step was taken."""
+    return [each for each in travellers if desk.journal(each).steps]
+
+
+def queues(desk: Desk) -> dict[str, list[str]]:
+    with desk.process.datastore.read() as connection:
+        found: dict[str, list[str]] = {}
+        for each in all_claims(connection):
+            found.setdefault(each.name, []).append(each.key)
+    return found
+
+
+def test_the_second_saga_that_wants_a_lock_waits_and_then_runs(visits: Desk) -> None:
+    want(visits, "Ada 1", "Ada 2", "Bea 1")
+    assert asked(visits, "Ada 1", "Ada 2", "Bea 1") == ["Ada 1", "Bea 1"]
+    assert queues(visits) == {"passport:Ada": ["Ada 1", "Ada 2"], "passport:Bea": ["Bea 1"]}
+    end(visits, "Ada 1")
+    assert asked(visits, "Ada 2") == ["Ada 2"]
+    end(visits, "Ada 2")
+    end(visits, "Bea 1")
+    assert queues(visits) == {}
+    assert visits.timers() == []
+
+
+def test_those_that_wait_come_in_the_order_of_their_starts(visits: Desk) -> None:
+    names = [f"Ada {n}" for n in range(5)]
+    want(visits, *names)
+    for number, name in enumerate(names):
+        assert asked(visits, *names) == names[: number + 1]
+        end(visits, name)
+
+
+def test_who_wants_several_locks_has_all_of_them_or_none(visits: Desk) -> None:
+    want(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4")
+    assert asked(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada 1"]
+    # In the order of their names, however they were named.
+    for each in ("Ada+Bea 2", "Bea+Ada 3"):
+        assert visits.journal(each).locks == ("passport:Ada", "passport:Bea")
+    end(visits, "Ada 1")
+    assert asked(visits, "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada+Bea 2"]
+    end(visits, "Ada+Bea 2", reason="none")
+    assert asked(visits, "Bea+Ada 3", "Bea 4") == ["Bea+Ada 3"]
+    end(visits, "Bea+Ada 3")
+    assert asked(visits, "Bea 4") == ["Bea 4"]
+
+
+def test_sagas_of_another_class_in_the_store_share_the_locks(visits: Desk, hurries: Desk) -> None:
+    want(hurries, "Ada 1")
+    want(visits, "Ada 2")
+    assert asked(visits, "Ada 2") == []
+    end(hurries, "Ada 1")
+    visits.fire(NOON)
+    assert asked(visits, "Ada 2") == ["Ada 2"]
+
+
+def test_who_does_not_wait_is_refused_and_told_who_holds_the_lock(
+    visits: Desk, hurries: Desk
+) -> None:
+    want(visits, "Ada 1")
+    want(hurries, "Ada 2")
+    refused = hurries.journal("Ada 2")
+    assert refused.state is State.COMPENSATED
+    assert refused.reason == "passport:Ada is held by Visit Ada 1"
+    assert hurries.given() == ["TellTraveller"]
+    assert queues(hurries) == {"passport:Ada": ["Ada 1"]}
+
+
+def test_an_answer_that_comes_before_the_lock_is_kept(visits: Desk) -> None:
+    want(visits, "Ada 1", "Ada 2")
+    visits.hear(happened(VisaFound, number="V2"), key="Ada 2")
+    assert asked(visits, "Ada 2") == []
+    end(visits, "Ada 1")
+    assert visits.journal("Ada 2").state is State.COMPLETED
+    assert queues(visits) == {}
+
+
+def test_who_is_cancelled_while_it_waits_gives_its_place_up(visits: Desk) -> None:
+    want(visits, "Ada 1", "Ada 2", "Ada 3")
+    visits.process.steer("Ada 2", lambda saga: saga.cancel(Person("Eve")))
+    assert queues(visits) == {"passport:Ada": ["Ada 1", "Ada 3"]}
+    visits.process.steer("Ada 1", lambda saga: saga.abandon(Person("Eve", "lost")))
+    visits.participant.discard()
+    visits.fire(NOON)
+    assert asked(visits, "Ada 2", "Ada 3") == ["Ada 3"]
+
+
+def test_a_batch_that_is_rolled_back_claims_nothing(visits: Desk) -> None:
+    visits.participant.begin([])
+    visits.participant.process(visits.message(happened(Trip.Wanted, traveller="Ada 1"), "Ada 1"))
+    visits.participant.discard()
+    want(visits, "Bea 1")
+    assert queues(visits) == {"passport:Bea": ["Bea 1"]}
+
+
+def test_a_release_beside_a_look_wakes_the_one_that_looked(visits: Desk, hurries: Desk) -> None:
+    want(hurries, "Ada 1")
+    visits.take(visits.message(happened(Trip.Wanted, traveller="Ada 2"), "Ada 2"))
+    process = visits.process
+    begin = process._begin
+
+    def overtaken(*given: Any) -> None:
+        """It has looked, and found the lock held; before it has written, the holder ends."""
+        begin(*given)
+        process._begin = begin  # type: ignore[method-assign]
+        end(hurries, "Ada 1")
+
+    process._begin = overtaken  # type: ignore[method-assign, assignment]
+    visits.fire(NOON)
+    assert asked(visits, "Ada 2") == []
+    visits.fire(NOON)
+    assert asked(visits, "Ada 2") == ["Ada 2"]
+
+
+def test_a_system_may_do_without_the_locks(store_url: str) -> None:
+    for desk in opened(Visit, store_url, takes_locks=False):
+        want(desk, "Ada 1", "Ada 2")
+        assert asked(desk, "Ada 1", "Ada 2") == ["Ada 1", "Ada 2"]
+        assert queues(desk) == {}

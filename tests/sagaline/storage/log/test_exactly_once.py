@@ -1,0 +1,85 @@
+"""Two processes on one follower: every effect once."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from eventsourcing.persistence import IntegrityError, OperationalError, Tracking
+from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select
+
+from sagaline.errors import FencedOut
+from sagaline.storage import Datastore, Standing, advance, register, standing
+from sagaline.storage.tables.creation import create_tables
+from tests.sagaline.storage.stores import opened, placed, recorded, recorder_of, stored
+
+EVENTS = 300
+
+effects = Table("effects", MetaData(), Column("event", BigInteger, nullable=False))
+
+
+def follow_in_batches(url: str, size: int) -> None:
+    """A runner: takes overlapping batches, and writes one effect for each event."""
+    with opened(url) as datastore:
+        orders = recorder_of(datastore)
+        while (at := _standing(datastore)).positions["Orders"] < EVENTS:
+            page = orders.page(at.positions["Orders"], size)
+            try:
+                with datastore.write() as connection:
+                    advance(connection, "Saga", at.fence, {"Orders": page.head})
+                    rows = [{"event": row.id} for row in page.rows]
+                    connection.execute(insert(effects), rows)
+            except (FencedOut, OperationalError):
+                continue
+
+
+def follow_one_by_one(url: str, _: int) -> None:
+    """A runner of upstream's: tracks each event together with what it leads to."""
+    with opened(url) as datastore:
+        orders, saga = recorder_of(datastore), recorder_of(datastore, "Saga")
+        while (after := saga.max_tracking_id("Orders") or 0) < EVENTS:
+            for each in orders.select_notifications(after, 20, inclusive_of_start=False):
+                try:
+                    saga.insert_events([stored()], tracking=Tracking("Orders", each.id))
+                except (IntegrityError, OperationalError):
+                    break
+
+
+def _standing(datastore: Datastore) -> Standing:
+    with datastore.read() as connection:
+        return standing(connection, "Saga")
+
+
+def _together(target: Callable[[str, int], None], url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    runners = [context.Process(target=target, args=(url, size)) for size in (7, 10)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(60)
+    assert [runner.exitcode for runner in runners] == [0, 0]
+
+
+@pytest.fixture
+def shop(store_url: str) -> str:
+    with opened(store_url) as datastore:
+        recorded(recorder_of(datastore), *[placed() for _ in range(EVENTS)])
+        create_tables(datastore, [effects])
+        with datastore.write() as connection:
+            register(connection, "Saga", ["Orders"])
+    return store_url
+
+
+def test_two_runners_with_overlapping_batches_have_each_effect_once(shop: str) -> None:
+    _together(follow_in_batches, shop)
+    with opened(shop) as datastore, datastore.read() as connection:
+        found = Counter(connection.execute(select(effects.c.event)).scalars())
+    assert found == Counter(range(1, EVENTS + 1))
+
+
+def test_two_runners_of_upstreams_have_each_effect_once(shop: str) -> None:
+    _together(follow_one_by_one, shop)
+    with opened(shop) as datastore:
+        saga = recorder_of(datastore, "Saga")
+        assert len(saga.page(0, 10 * EVENTS).rows) == EVENTS
+        assert saga.max_tracking_id("Orders") == EVENTS

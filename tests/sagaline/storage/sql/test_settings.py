@@ -1,0 +1,104 @@
+"""What a new connection is set to."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
+
+from sagaline.storage import Datastore
+from tests.sagaline.storage.stores import bare, opened, outside, recorder_of
+
+
+def _pragma(datastore: Datastore, name: str) -> Any:
+    with datastore.read() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def _written_to(store: str) -> int:
+    """Bytes in the log of writes."""
+    return Path(f"{make_url(store).database}-wal").stat().st_size
+
+
+def test_a_commit_on_sqlite_is_on_disk(sqlite_store: str) -> None:
+    with opened(f"{sqlite_store}?synchronous=OFF") as datastore:
+        assert _pragma(datastore, "journal_mode") == "wal"
+        assert _pragma(datastore, "synchronous") == 2
+        assert _pragma(datastore, "foreign_keys") == 0
+        assert _pragma(datastore, "busy_timeout") == 30_000
+
+
+def test_a_table_that_is_dropped_is_not_written_once_more(sqlite_store: str) -> None:
+    with opened(sqlite_store) as datastore:
+        with datastore.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE scrap (words TEXT)")
+            connection.exec_driver_sql("INSERT INTO scrap VALUES (?)", [("w" * 3_000,)] * 500)
+        written = _written_to(sqlite_store)
+        with datastore.write() as connection:
+            connection.exec_driver_sql("DROP TABLE scrap")
+        assert _written_to(sqlite_store) - written < 10 * 4_096
+
+
+def test_the_library_ignores_what_the_url_says_of_a_commit(sqlite_store: str) -> None:
+    with bare(f"{sqlite_store}?synchronous=OFF") as library:
+        with library.transaction(commit=False) as session:
+            found = [
+                session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            ]
+        assert found == ["wal", 2, 0]
+
+
+def test_the_library_waits_five_seconds_for_a_lock(sqlite_store: str) -> None:
+    with bare(sqlite_store) as library, library.engine.connect() as connection:  # type: ignore[union-attr]
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5_000
+
+
+def test_the_timeout_of_the_url_wins(sqlite_store: str) -> None:
+    with opened(f"{sqlite_store}?timeout=1.5") as datastore:
+        assert _pragma(datastore, "busy_timeout") == 1_500
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_store_in_memory_needs_no_log_of_writes(url: str) -> None:
+    with opened(url) as datastore:
+        assert _pragma(datastore, "journal_mode") == "memory"
+        assert recorder_of(datastore).head() == 0
+
+
+def test_a_write_has_the_lock_before_it_reads(sqlite_store: str) -> None:
+    with opened(sqlite_store) as datastore:
+        recorder_of(datastore)
+        with (
+            datastore.write(),
+            outside(f"{sqlite_store}?timeout=0") as other,
+            pytest.raises(OperationalError, match="locked"),
+        ):
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+        with datastore.read(), outside(f"{sqlite_store}?timeout=0") as other:
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+            other.exec_driver_sql("ROLLBACK")
+
+
+@pytest.mark.parametrize(("asked", "count"), [("", "3"), ("&keepalives_count=7", "7")])
+def test_a_machine_that_is_gone_is_noticed(postgres_store: str, asked: str, count: str) -> None:
+    with opened(f"{postgres_store}{asked}") as datastore, datastore.read() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        told = driver.info.get_parameters()
+    assert told["tcp_user_timeout"] == "10000"
+    assert (told["keepalives_idle"], told["keepalives_count"]) == ("5", count)
+
+
+def test_transactions_have_limits(postgres_store: str) -> None:
+    silence = "SHOW idle_in_transaction_session_timeout"
+    with opened(postgres_store) as datastore:
+        with datastore.write() as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+            assert connection.exec_driver_sql(silence).scalar() == "4s"
+        with datastore.read() as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+            assert connection.exec_driver_sql(silence).scalar() == "0"
+            level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+            assert level == "read committed"
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"

@@ -1,0 +1,130 @@
+"""Creating tables, when many processes start at once."""
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.synchronize import Barrier
+
+import pytest
+from eventsourcing_sqlalchemy.recorders import SQLAlchemyProcessRecorder
+from sqlalchemy import event, inspect
+
+from sagaline.errors import StoreTooNew
+from sagaline.storage import Datastore
+from sagaline.storage.sql.postgres import lock_creation
+from sagaline.storage.tables.creation import create_tables
+from sagaline.storage.tables.schema import metadata
+from tests.sagaline.storage.stores import (
+    bare,
+    opened,
+    outside,
+    placed,
+    recorded,
+    recorder_of,
+    stored,
+)
+
+PROCESSES = 8
+
+
+def start(url: str, barrier: Barrier) -> None:
+    with opened(url) as datastore:
+        barrier.wait(60)
+        recorded(recorder_of(datastore), placed())
+
+
+def test_many_first_starts_at_once_succeed(store_url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(PROCESSES)
+    starts = [context.Process(target=start, args=(store_url, barrier)) for _ in range(PROCESSES)]
+    for each in starts:
+        each.start()
+    for each in starts:
+        each.join(120)
+    assert [each.exitcode for each in starts] == [0] * PROCESSES
+    with opened(store_url) as datastore:
+        assert recorder_of(datastore).head() == PROCESSES
+
+
+@pytest.mark.parametrize("moment", range(1, 4))
+def test_tables_that_another_start_creates_meanwhile_are_not_taken_for_foreign_ones(
+    postgres_store: str, moment: int
+) -> None:
+    mine, another = Datastore(url=postgres_store), Datastore(url=postgres_store)
+    asked = 0
+
+    def let_another_create_them(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == moment:
+            pool.submit(create_tables, another).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(mine.engine, "after_cursor_execute", let_another_create_them)
+        create_tables(mine)
+    assert asked >= moment
+    mine.close()
+    another.close()
+
+
+QUEUED = (
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' "
+    "AND waitstart < clock_timestamp() - interval '0.2 s'"
+)
+
+
+def test_a_start_waits_for_another_one_longer_than_a_write_waits(postgres_store: str) -> None:
+    store = Datastore(url=postgres_store, lock_timeout=0.1)
+    with outside(postgres_store) as another, ThreadPoolExecutor(1) as pool:
+        another.exec_driver_sql("BEGIN")
+        lock_creation(another)
+        start = pool.submit(recorder_of, store)
+        with outside(postgres_store) as server:
+            while not (start.done() or server.exec_driver_sql(QUEUED).scalar_one()):
+                pass
+        another.exec_driver_sql("COMMIT")
+        assert start.result().head() == 0
+    store.close()
+
+
+def test_all_tables_are_in_the_schema(postgres_store: str) -> None:
+    with opened(postgres_store, "my-shop") as datastore:
+        recorded(recorder_of(datastore), placed())
+        create_tables(datastore)
+    with outside(postgres_store) as connection:
+        found = inspect(connection)
+        assert found.get_table_names("public") == []
+        assert set(found.get_table_names("my-shop")) == {*metadata.tables, "orders_events"}
+
+
+def test_a_store_of_upstream_is_taken_over_with_its_events(store_url: str) -> None:
+    with bare(store_url) as library:
+        theirs = SQLAlchemyProcessRecorder(
+            library, events_table_name="orders_events", tracking_table_name="orders_tracking"
+        )
+        theirs.create_table()
+        theirs.insert_events([stored()])
+    with opened(store_url) as datastore:
+        orders = recorder_of(datastore)
+        recorded(orders, placed(key="k"))
+        first, second = orders.page(0, 10).rows
+        assert (first.id, first.key, first.hop) == (1, None, None)
+        assert (second.id, second.key, second.hop) == (2, "k", 2)
+    with outside(store_url) as connection:
+        names = {each["name"] for each in inspect(connection).get_indexes("orders_events")}
+        assert {"orders_events_aggregate_idx", "orders_events_key_idx"} <= names
+
+
+def test_nothing_is_created_in_a_store_of_a_newer_version(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        create_tables(datastore)
+    with outside(store_url) as connection:
+        connection.exec_driver_sql("UPDATE store SET version = 2")
+        connection.exec_driver_sql("DROP TABLE timers")
+    with opened(store_url) as datastore:
+        with pytest.raises(StoreTooNew) as newer:
+            recorder_of(datastore)
+        assert (newer.value.found, newer.value.known) == (2, 1)
+    with outside(store_url) as connection:
+        tables = inspect(connection).get_table_names()
+    assert "timers" not in tables
+    assert "orders_events" not in tables

@@ -1,0 +1,181 @@
+"""Which saga instances there are, where each is, and why."""
+
+from typing import Any
+
+from domain.order import Order
+from domain.payment import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundRefused
+from domain.reservation import StockDispatched, StockRefused, StockReleased, StockReserved
+from domain.shipment import ShipmentBooked, ShipmentRefused
+from sagaline.saga.engine import Course
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.interventions import Person
+from sagaline.system.saga_list import SagaList
+from sagaline.testing import LONG_AGO, SOMEONE, given
+from sagaline.testing.given.read_models import FoldedRows
+from sagaline.testing.given.sagas import GivenSaga
+from sagas.order_fulfilment import OrderFulfilment
+from tests.sagaline.saga.test_engine import stuck_car
+from tests.sagas.party import (
+    BAND,
+    HALL,
+    SMALL,
+    BandBusy,
+    GiveParty,
+    MenusPrinted,
+    Party,
+    PartyPaid,
+)
+from tests.sagas.shop import ORDER, PLACED
+from tests.sagas.trip import FlightCancelled, HotelCancelled
+
+SAGA = journal_id("OrderFulfilment", str(ORDER))
+STEPS = ["reserve_stock", "take_payment", "book_shipment", "dispatch_stock", "complete_order"]
+
+
+def paid() -> GivenSaga:
+    """A saga that is about to ship."""
+    return given(OrderFulfilment, PLACED, StockReserved).when(PaymentCaptured, reference="ch_1")
+
+
+def listed(story: GivenSaga) -> FoldedRows:
+    """The list when the saga has recorded this story, each of its events in a batch of its own."""
+    events: list[Any] = story.events
+    return given(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
+
+
+def row(story: GivenSaga) -> dict[str, Any]:
+    (found,) = listed(story).rows
+    return {name: found[name] for name in ("state", "step", "remaining", "reason")}
+
+
+def after(*steps: str) -> str:
+    return ", ".join(steps)
+
+
+def test_a_saga_that_has_begun_is_listed_with_what_is_left() -> None:
+    story = given(OrderFulfilment, PLACED)
+    listed(story).then_row(SAGA, name="OrderFulfilment", key=str(ORDER), ended_at=None)
+    assert row(story) == {
+        "state": "running",
+        "step": "reserve_stock",
+        "remaining": after(*STEPS[1:]),
+        "reason": "",
+    }
+
+
+def test_each_step_leaves_less() -> None:
+    story = paid()
+    assert row(story)["step"] == "book_shipment"
+    assert row(story)["remaining"] == after(*STEPS[3:])
+    story = story.when(ShipmentBooked, tracking_number="SL1").when(StockDispatched)
+    assert (row(story)["step"], row(story)["remaining"]) == ("complete_order", "")
+
+
+def test_a_completed_saga_has_an_end_and_nothing_left() -> None:
+    story = paid().when(ShipmentBooked, tracking_number="SL1")
+    story = story.when(StockDispatched).when(Order.Completed, placed_at=LONG_AGO)
+    (found,) = listed(story).rows
+    assert (found["state"], found["remaining"], found["reason"]) == ("completed", "", "")
+    assert found["ended_at"] >= found["started_at"]
+
+
+def test_a_saga_that_turned_round_says_why_and_what_is_still_to_undo() -> None:
+    story = paid()
+    story = story.when(ShipmentRefused, reason="undeliverable address")
+    assert row(story) == {
+        "state": "compensating",
+        "step": "take_payment",
+        "remaining": "reserve_stock",
+        "reason": "undeliverable address",
+    }
+    story = story.when(PaymentRefunded)
+    assert (row(story)["step"], row(story)["remaining"]) == ("reserve_stock", "")
+    story = story.when(StockReleased)
+    assert (row(story)["state"], row(story)["remaining"]) == ("compensated", "")
+    assert row(story)["reason"] == "undeliverable address"
+
+
+def test_a_refusal_at_the_first_step_ends_it_at_once() -> None:
+    story = given(OrderFulfilment, PLACED).when(StockRefused, reason="unknown SKU A1")
+    assert (row(story)["state"], row(story)["reason"]) == ("compensated", "unknown SKU A1")
+
+
+def test_a_saga_that_is_stuck_says_at_which_step_and_why() -> None:
+    story = paid()
+    story = story.when(ShipmentRefused, reason="undeliverable address")
+    story = story.when(RefundRefused, reason="refund refused").when_pause_ends("take_payment")
+    assert row(story)["state"] == "compensating"
+    story = story.when(RefundRefused, reason="refund refused").when_pause_ends("take_payment")
+    story = story.when(RefundRefused, reason="refund refused").when(StockReleased)
+    assert row(story) == {
+        "state": "parked",
+        "step": "take_payment",
+        "remaining": "",
+        "reason": "refund refused",
+    }
+
+
+def test_a_retry_after_a_fault_is_still_running() -> None:
+    story = given(OrderFulfilment, PLACED, StockReserved).when_fault("take_payment")
+    story = story.when_pause_ends("take_payment")
+    assert (row(story)["state"], row(story)["step"]) == ("running", "take_payment")
+    story = story.when(PaymentDeclined, reason="card declined")
+    assert (row(story)["state"], row(story)["reason"]) == ("compensating", "card declined")
+
+
+def test_what_only_is_noted_changes_nothing() -> None:
+    story = given(OrderFulfilment, PLACED, StockReserved)
+    assert row(story.when(StockReserved)) == row(story)
+
+
+def test_a_saga_whose_answer_came_before_its_start_is_listed_from_its_start_on() -> None:
+    journal = Journal.awaiting("GiveParty", "Ada")
+    course = Course(GiveParty, journal, {})
+    course.hear(BAND.sealed(Party, SOMEONE, 1))
+    journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
+    course.start()
+    events: Any = journal.collect_events()
+    (found,) = given(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
+    assert (found["key"], found["step"]) == ("Ada", "book_hall")
+
+
+def test_steps_side_by_side_are_left_until_they_are_asked_for() -> None:
+    story = given(GiveParty, SMALL)
+    assert row(story)["remaining"] == "order_cake, pay, invite, print_menus, open_doors"
+    assert row(story.when(HALL))["remaining"] == "pay, invite, print_menus, open_doors"
+    refused = story.when(HALL).when(BandBusy, reason="on tour")
+    assert row(refused) == {
+        "state": "compensating",
+        "step": "book_hall",
+        "remaining": "",
+        "reason": "on tour",
+    }
+    waiting = story.when(BandBusy, reason="on tour")
+    assert (row(waiting)["state"], row(waiting)["remaining"]) == ("compensating", "book_hall")
+
+
+def test_a_saga_that_a_person_cancels_or_resumes_is_listed_so() -> None:
+    cancelled = given(GiveParty, SMALL).when_person(lambda saga: saga.cancel(Person("Eve")))
+    assert row(cancelled)["state"] == "compensating"
+    assert row(cancelled)["reason"] == "cancelled by Eve"
+    stuck = given(GiveParty, SMALL, HALL, BAND, PartyPaid, MenusPrinted).when_fault("invite")
+    parked = stuck.when_pause_ends("invite").when_fault("invite", "no stamps")
+    assert row(parked)["state"] == "parked"
+    resumed = row(parked.when_person(lambda saga: saga.retry(Person("Eve"))))
+    assert (resumed["state"], resumed["step"], resumed["reason"]) == ("running", "invite", "")
+
+
+def test_an_abandoned_saga_says_by_whom_and_why() -> None:
+    story = paid().when_person(lambda saga: saga.abandon(Person("Eve", "the shop burnt down")))
+    assert row(story) == {
+        "state": "abandoned",
+        "step": "book_shipment",
+        "remaining": "",
+        "reason": "abandoned by Eve: the shop burnt down",
+    }
+
+
+def test_where_an_undo_is_stuck_nothing_else_is_left_to_undo() -> None:
+    story = stuck_car().when(HotelCancelled).when(FlightCancelled).then_parks("rent_car")
+    found = row(story)
+    assert (found["state"], found["step"], found["remaining"]) == ("parked", "rent_car", "")
