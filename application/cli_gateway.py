@@ -14,7 +14,7 @@ from application.settings import Settings
 from sagaline import StoreUnusable
 from sagaline.cli.inspection import refuse_foreign, refuse_missing
 from sagaline.cli.output import AsJson, print_json, show
-from sagaline.storage import Datastore, check
+from sagaline.storage import Datastore, refuse_foreign_application
 from sagaline.system.environment import environment, log_at
 
 program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -
     try:
         refuse_missing(datastore)
         refuse_foreign(datastore, system_of(ctx, datastore))
-        check(datastore, Payments.name)
+        refuse_foreign_application(datastore, Payments.name)
         known = _allow_refunds(datastore, order_id)
     finally:
         datastore.close()

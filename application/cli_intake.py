@@ -18,9 +18,9 @@ from domain.errors import DomainError
 from sagaline import Application, Command, CommandConflict, Receipt
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.gc_tuning import leave_in_peace
-from sagaline.cli.output import as_json, counted, say
+from sagaline.cli.output import as_json, counted, print_note
 from sagaline.cli.signals import undivided
-from sagaline.storage import Datastore, check
+from sagaline.storage import Datastore, refuse_foreign_application
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.ownership import refuse_another
 from sagaline.system.environment import environment, log_at, tables_at
@@ -53,7 +53,7 @@ def writing(application: type[Application], ctx: typer.Context) -> Iterator[Appl
     try:
         system = system_of(ctx, datastore)
         refuse_another(datastore, system.name, tables_at(where, system, env))
-        check(datastore, application.name)
+        refuse_foreign_application(datastore, application.name)
         opened = application(env=env)
     finally:
         datastore.close()
@@ -127,7 +127,7 @@ class Intake:
             except STORAGE_FAULTS as fault:
                 if time.monotonic() + pause > deadline:
                     raise
-                say(f"The store does not answer, again in {pause:.1f} s: {fault}")
+                print_note(f"The store does not answer, again in {pause:.1f} s: {fault}")
             if stop.wait(pause):
                 raise SystemExit(0)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -162,5 +162,5 @@ def tell_json(answer: Answer) -> None:
 def sum_up(counts: Counter[str]) -> None:
     """Says beside the output what became of all lines; some rejected are status 1."""
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items())
-    say(f"{counted(counts.total(), 'line')}: {said or 'nothing to do'}")
+    print_note(f"{counted(counts.total(), 'line')}: {said or 'nothing to do'}")
     needs_attention(when=bool(counts[REJECTED]))

@@ -11,7 +11,7 @@ from sagaline.cli.inspection import views
 from sagaline.cli.options import Store
 from sagaline.cli.settings import Settings, load
 from sagaline.storage import Datastore
-from sagaline.storage.tables.ownership import look
+from sagaline.storage.tables.ownership import read_ownership
 from sagaline.system.environment import environment, views_at
 
 SHOP = "application.system:system"
@@ -40,7 +40,7 @@ def system_of(ctx: typer.Context, datastore: Datastore) -> System:
     Raises StoreTooNew or StoreUnusable; changes nothing.
     """
     system = load(settings_of(ctx).app or SHOP)
-    claim = look(datastore)
+    claim = read_ownership(datastore)
     if claim is None or claim.system in (None, system.name):
         return system
     return next((each for each in map(load, KINDS) if each.name == claim.system), system)

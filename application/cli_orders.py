@@ -12,7 +12,7 @@ from projections.order_detail import order as find_order
 from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
 from sagaline.cli.entrypoint import UNUSABLE
-from sagaline.cli.output import AsJson, facts, moment, print_json, print_rows, say, show
+from sagaline.cli.output import AsJson, facts, moment, print_json, print_note, print_rows, show
 from sagaline.cli.tables import Listing, within_reach
 
 
@@ -74,7 +74,7 @@ def order(
         with tables.datastore.read() as connection:
             found = find_order(connection, order_id)
     if found is None:
-        say(f"application: There is no order {order_id}.")
+        print_note(f"application: There is no order {order_id}.")
         raise typer.Exit(UNUSABLE)
     if json:
         print_json(found)

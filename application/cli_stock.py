@@ -16,7 +16,7 @@ from application.cli_intake import (
 )
 from application.intake import Rejected, read_stock
 from application.inventory import Inventory
-from sagaline.cli.output import AsJson, say
+from sagaline.cli.output import AsJson, print_note
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; - is the standard input.")]
 
@@ -40,4 +40,4 @@ def _describe(line: Line) -> Answer:
 
 def _tell(answer: Answer) -> None:
     if answer["status"] == REJECTED:
-        say(f"line {answer['line']}: {answer['error']}")
+        print_note(f"line {answer['line']}: {answer['error']}")

@@ -11,7 +11,7 @@ from sqlalchemy import Table, inspect
 from application.cli_options import ReadTables
 from sagaline import StoreUnusable
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.output import say
+from sagaline.cli.output import print_note
 from sagaline.storage import Datastore
 from sagaline.storage.tables.followers import position
 
@@ -57,7 +57,7 @@ def _await(
     while (reached := _reached(datastore, followers, leader)) < wanted:
         if time.monotonic() >= deadline:
             log = leader.lower()
-            say(
+            print_note(
                 f"application: The view has not seen {log}:{wanted} within {timeout:g} s; "
                 f"it is at {log}:{reached}. Is `sagaline run` running?"
             )

@@ -67,7 +67,7 @@ class Watcher:
         """Returns when a follower is at the end of a log. Raises WentWrong."""
 
         def reached() -> bool:
-            places = {(each.follower, each.leader): each.lag for each in self._runner.places()}
+            places = {(each.follower, each.leader): each.lag for each in self._runner.lag()}
             return places[follower, leader] == 0
 
         _until(reached, workers, GLANCE)

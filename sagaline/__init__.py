@@ -5,6 +5,7 @@ database driver, and a command of the terminal starts in half the time.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from sagaline.read_model.rows import Row
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.shadow_table import Rebuilt
-    from sagaline.rebuilding.worker import twin_of
+    from sagaline.rebuilding.worker import rebuild_worker
     from sagaline.runner.runner import Runner
     from sagaline.saga.definition import (
         COMPENSATABLE,
@@ -104,11 +105,11 @@ __all__ = [
     "project",
     "reacts_to",
     "rebuild",
+    "rebuild_worker",
     "roll_back",
     "seconds",
     "step",
     "timeline",
-    "twin_of",
 ]
 
 _PUBLIC = {
@@ -156,7 +157,7 @@ _PUBLIC = {
         "roll_back",
     ),
     "sagaline.rebuilding.shadow_table": ("Rebuilt",),
-    "sagaline.rebuilding.worker": ("twin_of",),
+    "sagaline.rebuilding.worker": ("rebuild_worker",),
     "sagaline.runner.runner": ("Runner",),
     "sagaline.saga.definition": (
         "COMPENSATABLE",
@@ -187,11 +188,13 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first used. Raises AttributeError for any other."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
+    """Imports a public name, or a room, when it is first used. Raises AttributeError."""
+    if name in _MODULES:
+        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return value
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}") is not None:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -345,11 +345,11 @@ class NothingToRollBack(SagalineError):
     view: str
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An error in words that every store takes."""
-    return storable(f"{type(error).__name__}: {error}")
+    return storable_text(f"{type(error).__name__}: {error}")
 
 
-def storable(text: str) -> str:
+def storable_text(text: str) -> str:
     """A text as every store takes it: PostgreSQL has no zeros in its texts, UTF-8 no surrogates."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflict, told
+from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflict, describe_error
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import message_of
 from sagaline.followers.timers import timer_id, timer_message
@@ -13,7 +13,7 @@ from sagaline.messaging.message import Message
 from sagaline.runner.runner import Runner
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, delete_letter, letters_of
-from sagaline.storage.tables.followers import bump
+from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.timers import delete_timers, timer_of_id
 
 TRIES = 100
@@ -46,7 +46,7 @@ def retry(runner: Runner, letter: Letter) -> Retried:
         except (FencedOut, VersionConflict):
             continue
         except Exception as error:
-            return Retried(taken, len(waiting), told(error))
+            return Retried(taken, len(waiting), describe_error(error))
         taken += 1
         if letter.key is None:
             return Retried(taken, 0, None)
@@ -58,7 +58,7 @@ def discard(connection: Connection, letter: Letter) -> None:
 
     Raises LetterUnknown where it is not there any more.
     """
-    bump(connection, letter.follower)
+    raise_fence(connection, letter.follower)
     if letter.position == 0:
         delete_timers(connection, letter.follower, [timer_id(letter.leader)])
     if not delete_letter(connection, letter):

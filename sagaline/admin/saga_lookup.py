@@ -17,7 +17,7 @@ from sagaline.saga.instance import Journal, journal_id
 from sagaline.storage import ApplicationRecorder, LogRow
 
 
-class Recorded(Protocol):
+class SagaLog(Protocol):
     """A log that can be read."""
 
     @property
@@ -45,7 +45,7 @@ class Instance(NamedTuple):
 
 
 def find_instance(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, Recorded], id: str
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, SagaLog], id: str
 ) -> Instance:
     """The instance of this id, or of this key.
 
@@ -61,7 +61,7 @@ def find_instance(
 
 
 def instances_of_key(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, Recorded], key: str
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, SagaLog], key: str
 ) -> list[Instance]:
     """The instances, one for each saga that has one, of a business transaction."""
     return [
@@ -72,7 +72,7 @@ def instances_of_key(
 
 
 def _found(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, Recorded], id: str
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, SagaLog], id: str
 ) -> Iterator[Instance]:
     for process in processes:
         ids = [journal_id(process.name, id)]
@@ -82,7 +82,7 @@ def _found(
 
 
 def _read(
-    process: type[SagaProcess], logs: Mapping[str, Recorded], ids: Sequence[UUID]
+    process: type[SagaProcess], logs: Mapping[str, SagaLog], ids: Sequence[UUID]
 ) -> Iterator[Instance]:
     log = logs.get(process.name)
     if log is None:

@@ -17,7 +17,7 @@ _ENVELOPE = ("originator_id", "originator_version", "timestamp")
 _UNSAID = ("originator_topic", "fingerprint", "role", "command_id")
 
 
-class Recorded(Protocol):
+class ReadableLog(Protocol):
     """A log that can be read: an application has one, and what opens a store without running it."""
 
     @property
@@ -86,7 +86,7 @@ class Entry(NamedTuple):
         return {name: fields[name] for name in order}
 
 
-def timeline(logs: Mapping[str, Recorded], key: str) -> list[Entry]:
+def timeline(logs: Mapping[str, ReadableLog], key: str) -> list[Entry]:
     """Every event of one business transaction: by hop, time, application and id.
 
     The hop comes first because clocks differ: an effect is never shown before its cause.
@@ -100,7 +100,7 @@ def readable(topic: str) -> str:
     return current_topic(topic).rpartition(":")[2]
 
 
-def _of_key(application: str, log: Recorded, key: str) -> list[Entry]:
+def _of_key(application: str, log: ReadableLog, key: str) -> list[Entry]:
     table = log.recorder.log.table
     query = select(*(table.c[name] for name in LogRow._fields)).where(table.c.key == key)
     with log.recorder.datastore.read() as connection:

@@ -33,7 +33,7 @@ from sagaline.messaging.timers import CancelTimer, SetTimer
 from sagaline.saga.instance import Journal
 from sagaline.storage import AggregateRecorder, Datastore, ProcessRecorder
 from sagaline.storage.sql.errors import STORAGE_FAULTS
-from sagaline.storage.tables.followers import bump
+from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.known_commands import KnownCommand, known_commands, remember_commands
 
 PORT_PAUSE = timedelta(seconds=5)
@@ -271,7 +271,7 @@ class Application(ProcessApplication[UUID]):
         with self.datastore.write() as connection:
             if unit.changes_timers:
                 # A runner may be about to fire one of them: it must look again.
-                bump(connection, self.name)
+                raise_fence(connection, self.name)
             ids = unit.write(connection)
             fresh = {
                 each: KnownCommand(digest, ids[size - 1] if size else None, self.name)
@@ -280,7 +280,7 @@ class Application(ProcessApplication[UUID]):
             remember_commands(connection, fresh)
         for follower in self.followers:
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
-        unit.committed()
+        unit.after_commit()
         return fresh
 
     def _loads(self, command: Command) -> Iterable[UUID]:

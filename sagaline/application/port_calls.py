@@ -7,7 +7,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from sagaline.errors import told
+from sagaline.errors import describe_error
 
 AT_ONCE = 16
 """Calls of ports under way at the same time."""
@@ -105,11 +105,11 @@ def answer_of(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except BaseException as error:
-        return Fault(told(error))
+        return Fault(describe_error(error))
 
 
 def answers_of(said: Any, count: int) -> Sequence[Any]:
     """The answers to so many questions of one call: where it failed, they all have."""
     if isinstance(said, Fault):
         return [said] * count
-    return [Fault(told(each)) if isinstance(each, Exception) else each for each in said]
+    return [Fault(describe_error(each)) if isinstance(each, Exception) else each for each in said]

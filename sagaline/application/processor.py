@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
-from sagaline.followers.log_window import Tail
+from sagaline.followers.log_window import LogWindow
 from sagaline.messaging.message import Message, Trace
 
 
 class Participant:
     """Processes batches for an application, a saga's process application among them."""
 
-    def __init__(self, application: Application, topics: frozenset[str], log: Tail) -> None:
+    def __init__(self, application: Application, topics: frozenset[str], log: LogWindow) -> None:
         self.name = application.name
         self.topics: frozenset[str] | None = topics
         self._application = application
@@ -21,7 +21,7 @@ class Participant:
         self._unit = application.unit()
         self._answers: dict[int, Any] = {}
 
-    def begin(self, messages: Sequence[Message]) -> None:
+    def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the aggregates that will be wanted, and asks the ports."""
         wanted = self._application.prefetch(messages)
         with self._application.datastore.read():
@@ -29,7 +29,7 @@ class Participant:
             self._unit.prefetch(wanted)
         self._answers = self._application.ask(messages)
 
-    def process(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         """Handles one message in memory."""
         unit = self._unit
         unit.trace = Trace(self._application.key_of(message), message.origin, message.hop + 1)
@@ -40,13 +40,13 @@ class Participant:
         """Writes the new events and the timers."""
         self._unit.write(connection)
 
-    def committed(self) -> None:
+    def after_commit(self) -> None:
         """Hands the new messages to the followers of this application, in memory."""
-        before, messages = self._unit.committed()
+        before, messages = self._unit.after_commit()
         self._log.extend(before, messages)
         self._answers.clear()
 
-    def discard(self) -> None:
+    def roll_back(self) -> None:
         """Forgets the batch and all aggregates."""
-        self._unit.discard()
+        self._unit.roll_back()
         self._answers.clear()

@@ -9,7 +9,7 @@ from eventsourcing.utils import construct_topic
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
-from sagaline.messaging.timers import Again, command_class
+from sagaline.messaging.timers import RetryTimer, command_class
 from sagaline.messaging.topics import fix_topic
 
 Making = Callable[[Any, Any], Command | None]
@@ -82,7 +82,7 @@ def reacts_to(*events: type) -> Callable[[Making], Reaction]:
     return declare
 
 
-class Repeat(Again):
+class Repeat(RetryTimer):
     """A command of this application that is tried again, and for which time: a timer holds it."""
 
     topic: str

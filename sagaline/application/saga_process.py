@@ -10,20 +10,20 @@ from sqlalchemy import Connection
 
 from sagaline.application.application import Application
 from sagaline.application.retry_on_conflict import until_first
-from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, told
+from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, describe_error
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace, position
 from sagaline.messaging.timers import SetTimer
-from sagaline.saga.compatibility import obstacle
+from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Course, Timing
+from sagaline.saga.engine import SagaEngine, Timing
 from sagaline.saga.instance import Journal, journal_id, requested
-from sagaline.saga.interventions import Steering
+from sagaline.saga.interventions import Interventions
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
-from sagaline.storage.tables.followers import bump
+from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.saga_definitions import definition_of
-from sagaline.storage.tables.saga_locks import ahead_of, claim, release
+from sagaline.storage.tables.saga_locks import first_ahead_of, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
 
 
@@ -61,7 +61,7 @@ class SagaProcess(Application):
             journal, course = self._started(journal, key, event)
         elif self._is_ours(journal, event):
             journal = journal or Journal.awaiting(self.name, key)
-            course = Course(self.saga, journal, self.timings)
+            course = SagaEngine(self.saga, journal, self.timings)
             self._take(journal, course, event)
         else:
             return ()
@@ -73,7 +73,7 @@ class SagaProcess(Application):
     def steer(
         self,
         key: str,
-        act: Callable[[Steering], None],
+        act: Callable[[Interventions], None],
         also: Callable[[Connection], None] | None = None,
     ) -> Journal:
         """Lets a person act on one instance, in one transaction; returns the instance.
@@ -87,7 +87,7 @@ class SagaProcess(Application):
     def _steer(
         self,
         key: str,
-        act: Callable[[Steering], None],
+        act: Callable[[Interventions], None],
         also: Callable[[Connection], None] | None,
     ) -> Journal:
         unit = self.unit()
@@ -97,14 +97,14 @@ class SagaProcess(Application):
                 raise SagaUnknown(id=key)
             unit.trace = self._trace_behind(journal, key)
             was_open = not journal.state.ended
-            course = Steering(self.saga, journal, self.timings, self._obstacle(journal))
+            course = Interventions(self.saga, journal, self.timings, self._obstacle(journal))
             self._act(course, journal, act)
             self._set_timers(course)
             if was_open:
                 self._release_at_end(journal)
             unit.record([journal])
         with self.datastore.write() as connection:
-            bump(connection, self.name)
+            raise_fence(connection, self.name)
             unit.write(connection)
             if also is not None:
                 also(connection)
@@ -112,7 +112,9 @@ class SagaProcess(Application):
             follower.receive_recording_event(RecordingEvent(self.name, [], None))
         return journal
 
-    def _act(self, course: Steering, journal: Journal, act: Callable[[Steering], None]) -> None:
+    def _act(
+        self, course: Interventions, journal: Journal, act: Callable[[Interventions], None]
+    ) -> None:
         """Where a follower would park the event as a dead letter, a person is told at once."""
         try:
             act(course)
@@ -120,34 +122,34 @@ class SagaProcess(Application):
             raise
         except Exception as error:
             saga = f"{journal.saga} {journal.key}"
-            raise InterventionFailed(saga=saga, reason=told(error)) from error
+            raise InterventionFailed(saga=saga, reason=describe_error(error)) from error
 
     def _obstacle(self, journal: Journal) -> str | None:
         with self.datastore.read() as connection:
             known = definition_of(connection, self.name)
-        return obstacle(self.saga, journal, None if known is None else known.shape)
+        return incompatibility(self.saga, journal, None if known is None else known.shape)
 
     def _trace_behind(self, journal: Journal, key: str) -> Trace:
         """What a person does comes after the last event of the instance, which they looked at."""
         last = self.recorder.streams([journal.id])[journal.id][-1]
         return Trace(key, position(self.name, last.id), (last.hop or 0) + 1)
 
-    def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, Course]:
+    def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, SagaEngine]:
         """The first start wins; answers that came before it were kept."""
         shape = self.saga.fingerprint(), self.saga.steps
         if journal is None:
             journal = Journal.start(self.name, key, event, *shape)
         elif journal.started:
-            course = Course(self.saga, journal, self.timings)
+            course = SagaEngine(self.saga, journal, self.timings)
             course.start_again(event)
             return journal, course
         else:
             journal.start_late(event, *shape)
-        course = Course(self.saga, journal, self.timings)
+        course = SagaEngine(self.saga, journal, self.timings)
         names = course.queue() if self.takes_locks else ()
         if names:
             now = self.now().timestamp()
-            self._current().also(lambda c: claim(c, self.name, key, names, now))
+            self._current().also(lambda c: request_locks(c, self.name, key, names, now))
             # A hop of its own looks whether it is the first: what others claim is on disk by then.
             first = SetTimer(f"{key}:locks", timedelta(0), LocksFreed(saga_key=key))
             self.set_timer(first)
@@ -155,7 +157,7 @@ class SagaProcess(Application):
             course.start()
         return journal, course
 
-    def _take(self, journal: Journal, course: Course, event: Any) -> None:
+    def _take(self, journal: Journal, course: SagaEngine, event: Any) -> None:
         if isinstance(event, LocksFreed):
             self._begin(journal, course)
         elif isinstance(event, StepTimedOut):
@@ -165,12 +167,12 @@ class SagaProcess(Application):
         else:
             course.hear(event)
 
-    def _begin(self, journal: Journal, course: Course) -> None:
+    def _begin(self, journal: Journal, course: SagaEngine) -> None:
         """Takes the first step, if nobody is ahead in the queue for one of the locks."""
         if journal.steps or journal.state.ended or journal.turned:
             return
         with self.datastore.read() as connection:
-            other = ahead_of(connection, self.name, journal.key)
+            other = first_ahead_of(connection, self.name, journal.key)
         if other is None:
             course.start()
         elif self.saga.locks is not None and not self.saga.locks.wait:
@@ -183,14 +185,14 @@ class SagaProcess(Application):
 
     def _release(self, connection: Connection, key: str, trace: Trace, now: datetime) -> None:
         """Gives the locks back, and has those look that are the first in a queue now."""
-        for each in release(connection, self.name, key):
+        for each in release_locks(connection, self.name, key):
             # An id of its own: what wakes it now must not be deleted with what woke it before.
             id_ = f"{each.key}:locks:{self.name}:{key}"
             timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
             row = timer_row(timer, now, trace._replace(key=each.key))
             set_timers(connection, each.saga, [row])
 
-    def _set_timers(self, course: Course) -> None:
+    def _set_timers(self, course: SagaEngine) -> None:
         for change in course.timers:
             if isinstance(change, SetTimer):
                 self.set_timer(change)

@@ -10,7 +10,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import EventStore, Mapper, Recording, StoredEvent
 from typing_extensions import override
 
-from sagaline.errors import told
+from sagaline.errors import describe_error
 from sagaline.storage import AggregateRecorder, ApplicationRecorder
 from sagaline.storage.log.snapshots import SnapshotRow, replace_snapshots, snapshots_of
 
@@ -84,7 +84,9 @@ class Snapshots(EventStore[UUID]):
         try:
             self._write(stored)
         except Exception as error:
-            log.warning("No snapshots were written to %s: %s", self._log.name, told(error))
+            log.warning(
+                "No snapshots were written to %s: %s", self._log.name, describe_error(error)
+            )
 
     def _is_due(self, aggregate: Any, before: int) -> bool:
         interval = self._intervals.get(type(aggregate))
@@ -96,7 +98,7 @@ class Snapshots(EventStore[UUID]):
         try:
             return self.mapper.to_stored_event(aggregate.Snapshot.take(aggregate))
         except Exception as error:
-            log.warning("No snapshot of %s was taken: %s", aggregate.id, told(error))
+            log.warning("No snapshot of %s was taken: %s", aggregate.id, describe_error(error))
             return None
 
     def _write(self, stored: Sequence[StoredEvent]) -> None:
@@ -116,7 +118,7 @@ class Snapshots(EventStore[UUID]):
                 return snapshot
             reason = "the event of that version is another one"
         except Exception as error:
-            reason = told(error)
+            reason = describe_error(error)
         log.warning(
             "The snapshot of %s at version %s is passed over: %s",
             row.originator_id,

@@ -166,7 +166,7 @@ class Unit:
             write(connection)
         return ids
 
-    def committed(self) -> tuple[int, list[Message]]:
+    def after_commit(self) -> tuple[int, list[Message]]:
         """What was written is on disk: hands over the log's head before it, and the messages."""
         before, messages = self._before, self._messages
         if self._snapshots is not None:
@@ -180,7 +180,7 @@ class Unit:
         self._forget_changes()
         return before, messages
 
-    def discard(self) -> None:
+    def roll_back(self) -> None:
         """What was not written is void, and so may be all that was read."""
         self._aggregates.clear()
         self._forget_changes()

@@ -9,7 +9,7 @@ from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from sagaline.cli.output import say
+from sagaline.cli.output import print_note
 from sagaline.cli.signals import ending, was_ended
 from sagaline.errors import SagalineError
 
@@ -82,7 +82,7 @@ def _status_after(error: Exception, ctx: Any) -> int | None:
             pass
         case _:
             return None
-    say(f"{_name(ctx)}: {error}")
+    print_note(f"{_name(ctx)}: {error}")
     return UNUSABLE
 
 

@@ -15,13 +15,13 @@ from sagaline.codec import TypedMapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
 from sagaline.storage.sql import sqlite
-from sagaline.storage.tables.ownership import look, refuse_another
+from sagaline.storage.tables.ownership import read_ownership, refuse_another
 from sagaline.storage.tables.read_tables import has_table as is_there
 from sagaline.system.environment import environment, views_at
 from sagaline.system.system import System
 
 
-class Log:
+class InspectedLog:
     """The log of one application, read without running the application."""
 
     def __init__(self, application: type[Application], env: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class Log:
         self._factory.close()
 
 
-class Stores:
+class InspectedStores:
     """What the stores of a system hold.
 
     Raises StoreUnusable where one of them does not exist, or is of another system: to look at a
@@ -54,10 +54,10 @@ class Stores:
     def __init__(self, system: System, env: Mapping[str, str], opened: ExitStack) -> None:
         self.system = system
         env = environment(dict(env))
-        self.logs: dict[str, Log] = {}
+        self.logs: dict[str, InspectedLog] = {}
         """The logs of all members by name, those that nobody has written to among them."""
         for each in system.members:
-            self.logs[each.name] = Log(each, env)
+            self.logs[each.name] = InspectedLog(each, env)
             opened.callback(self.logs[each.name].close)
         self.views = Datastore.open(*views_at(env))
         opened.callback(self.views.close)
@@ -72,11 +72,11 @@ class Stores:
         return list(dict.fromkeys([*found, self.views]))
 
     @property
-    def written(self) -> dict[str, Log]:
+    def written(self) -> dict[str, InspectedLog]:
         """The logs that there are."""
         return {name: each for name, each in self.logs.items() if each.exists()}
 
-    def log(self, name: str) -> dict[str, Log]:
+    def log(self, name: str) -> dict[str, InspectedLog]:
         """The log of one application, however its case is written.
 
         Raises NameUnknown where the system has no such application.
@@ -92,10 +92,10 @@ class Stores:
 
 
 @contextmanager
-def stores(system: System, env: Mapping[str, str]) -> Iterator[Stores]:
+def inspect_stores(system: System, env: Mapping[str, str]) -> Iterator[InspectedStores]:
     """The stores of a system, for as long as they are looked into."""
     with ExitStack() as opened:
-        yield Stores(system, env, opened)
+        yield InspectedStores(system, env, opened)
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def refuse_missing(datastore: Datastore) -> None:
 
 def refuse_foreign(datastore: Datastore, system: System) -> None:
     """Raises StoreUnusable for a database that is no store, StoreOfAnotherSystem for another's."""
-    if look(datastore) is None:
+    if read_ownership(datastore) is None:
         _refuse(datastore, "it has no tables of Sagaline")
     refuse_another(datastore, system.name)
 

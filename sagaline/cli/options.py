@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sagaline.cli.inspection import Stores, stores
+from sagaline.cli.inspection import InspectedStores, inspect_stores
 from sagaline.cli.settings import Settings
 from sagaline.system.system import System
 
@@ -58,8 +58,8 @@ def system_and_environment(ctx: typer.Context) -> tuple[System, dict[str, str]]:
 
 
 @contextmanager
-def looking_into(ctx: typer.Context) -> Iterator[Stores]:
+def inspected(ctx: typer.Context) -> Iterator[InspectedStores]:
     """The stores that the command is about, to look into."""
     system, env = system_and_environment(ctx)
-    with stores(system, env) as found:
+    with inspect_stores(system, env) as found:
         yield found

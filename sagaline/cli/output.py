@@ -53,7 +53,7 @@ def side() -> Console:
     return _Screen(stderr=True, highlight=False, width=_width(sys.stderr))
 
 
-def say(line: str) -> None:
+def print_note(line: str) -> None:
     """Tells people something beside the output, on one line where no terminal wraps it."""
     console = side()
     console.print(Text(printable(line)), soft_wrap=not console.is_terminal)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from sagaline.cli.inspection import Stores
+from sagaline.cli.inspection import InspectedStores
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.saga.state import State
 from sagaline.storage.tables.dead_letters import Letter, all_letters, count_letters
@@ -14,7 +14,7 @@ from sagaline.storage.tables.schema import read_tables
 from sagaline.system.saga_list import saga_list
 
 
-def sagas_by_state(stores: Stores, states: Iterable[State] = State) -> dict[str, int]:
+def sagas_by_state(stores: InspectedStores, states: Iterable[State] = State) -> dict[str, int]:
     """How many instances are in each of these states."""
     counts = {each.value: 0 for each in states}
     if stores.has_view(saga_list):
@@ -28,7 +28,9 @@ def sagas_by_state(stores: Stores, states: Iterable[State] = State) -> dict[str,
     return counts
 
 
-def sagas(stores: Stores, state: State | None, limit: int | None) -> Iterator[dict[str, Any]]:
+def sagas(
+    stores: InspectedStores, state: State | None, limit: int | None
+) -> Iterator[dict[str, Any]]:
     """The instances, or those in one state, newest first; read as they are wanted."""
     query = select(saga_list).order_by(saga_list.c.started_at.desc(), saga_list.c.saga_id)
     if state is not None:
@@ -40,7 +42,7 @@ def sagas(stores: Stores, state: State | None, limit: int | None) -> Iterator[di
         yield from map(dict, result.mappings())
 
 
-def out_of_date(stores: Stores) -> list[str]:
+def out_of_date(stores: InspectedStores) -> list[str]:
     """The read tables that other code has made than the one that is loaded."""
     if not stores.has_view(read_tables):
         return []
@@ -54,7 +56,7 @@ def out_of_date(stores: Stores) -> list[str]:
     ]
 
 
-def letters(stores: Stores) -> list[Letter]:
+def letters(stores: InspectedStores) -> list[Letter]:
     """All dead letters, oldest first."""
     found: list[Letter] = []
     for datastore in stores.datastores:
@@ -63,7 +65,7 @@ def letters(stores: Stores) -> list[Letter]:
     return sorted(found, key=lambda each: (each.parked_at, each.follower, each.position))
 
 
-def letters_by_follower(stores: Stores) -> dict[str, int]:
+def letters_by_follower(stores: InspectedStores) -> dict[str, int]:
     """How many events each follower has parked; those that have none are left out."""
     counts: dict[str, int] = {}
     for datastore in stores.datastores:

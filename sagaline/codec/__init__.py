@@ -10,15 +10,15 @@ compared, each time.
 
 from sagaline.codec.event_codec import MAX_STATE, codec_for
 from sagaline.codec.mapper import TypedMapper
-from sagaline.codec.nested_events import Heard, HeardLater, Later, dump, load
+from sagaline.codec.nested_events import LazyField, LazyNestedEvent, NestedEvent, dump, load
 from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
 
 __all__ = (
     "MAX_STATE",
-    "Heard",
-    "HeardLater",
-    "Later",
+    "LazyField",
+    "LazyNestedEvent",
+    "NestedEvent",
     "TypedMapper",
     "codec_for",
     "dump",

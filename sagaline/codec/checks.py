@@ -7,19 +7,19 @@ from pydantic import TypeAdapter
 
 from sagaline.codec.diff import difference
 
-Sure = Callable[[Any], bool]
+Check = Callable[[Any], bool]
 """Whether a value is sure to come back as it is; no means that it has to be tried."""
 
-VOUCHED: Final = "sagaline_vouched"
+PROVEN_TYPES: Final = "sagaline_vouched"
 """In the metadata of a function's schema: the test that whoever wrote the function vouches for."""
 
 
-def never(_value: object) -> bool:
+def unproven(_value: object) -> bool:
     """Nothing is sure: every value has to be tried."""
     return False
 
 
-def tried_once(cls: type) -> Sure:
+def tried_once(cls: type) -> Check:
     """A trial of the first value of a class, because its own functions can do anything."""
     tried = False
 

@@ -23,9 +23,9 @@ from pydantic_core import (
     to_json,
 )
 
-from sagaline.codec.checks import Sure, never
+from sagaline.codec.checks import Check, unproven
 from sagaline.codec.diff import difference
-from sagaline.codec.round_trip import proof_of
+from sagaline.codec.round_trip import prove_round_trip
 from sagaline.codec.schema import COLUMNS, schema_of
 from sagaline.codec.topics import check_aggregate, loaded_class
 from sagaline.errors import NotStorable, UnknownTopic
@@ -56,8 +56,8 @@ class Codec:
         self._validator = SchemaValidator(cast("core_schema.CoreSchema", schema))
         self._to_json = partial(self._serializer.to_json, by_alias=True)
         self._to_tree = partial(self._serializer.to_python, by_alias=True, mode="json")
-        self._proof = proof_of(schema)
-        self._is_sure: Sure = never  # until a first event has come back
+        self._proof = prove_round_trip(schema)
+        self._is_sure: Check = unproven  # until a first event has come back
 
     def id_of(self, originator_id: UUID | str) -> UUID | str:
         """The id as this class has it: some databases keep it as text."""

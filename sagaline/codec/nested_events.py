@@ -6,7 +6,7 @@ from eventsourcing.domain import DomainEvent, HasOriginatorIDVersion
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema, to_json
 
-from sagaline.codec.checks import VOUCHED
+from sagaline.codec.checks import PROVEN_TYPES
 from sagaline.codec.event_codec import codec_by_topic, codec_for, reason_of
 from sagaline.errors import UnknownTopic, Unreadable
 
@@ -54,17 +54,17 @@ def _heard(value: Any) -> Any:
 def _heard_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
     return core_schema.no_info_plain_validator_function(
         _heard,
-        metadata={VOUCHED: _is_event},
+        metadata={PROVEN_TYPES: _is_event},
         serialization=core_schema.plain_serializer_function_ser_schema(dump),
     )
 
 
-Heard = Annotated[Any, GetPydanticSchema(_heard_schema)]
+NestedEvent = Annotated[Any, GetPydanticSchema(_heard_schema)]
 """The type of a field that keeps any event, whole and typed, inside another event."""
 
 
-class Later:
-    """What a field of type `HeardLater` is given, so that its event is read when it is asked for.
+class LazyField:
+    """The default of a field of type `LazyNestedEvent`: its event is decoded when it is first read.
 
     Most who read the event around it never ask, and to read what is inside takes as long again.
     Where it cannot be read, who asks gets `Unreadable` or `UnknownTopic`.
@@ -105,9 +105,9 @@ def _heard_later(value: Any) -> Any:
 
 _later_schema: Final = core_schema.no_info_plain_validator_function(
     _heard_later,
-    metadata={VOUCHED: _is_event},
+    metadata={PROVEN_TYPES: _is_event},
     serialization=core_schema.plain_serializer_function_ser_schema(dump),
 )
 
-HeardLater = Annotated[Any, GetPydanticSchema(lambda _source, _handler: _later_schema)]
-"""The same in a dataclass, where the field is given a `Later()`."""
+LazyNestedEvent = Annotated[Any, GetPydanticSchema(lambda _source, _handler: _later_schema)]
+"""The same in a dataclass, where the field is given a `LazyField()`."""

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from pydantic.dataclasses import is_pydantic_dataclass
 
-from sagaline.codec.checks import VOUCHED, Sure, never, tried_once
+from sagaline.codec.checks import PROVEN_TYPES, Check, tried_once, unproven
 from sagaline.codec.scalars import SCALARS, USUAL
 from sagaline.codec.schema import COLUMNS, Schema
 
 
-def proof_of(schema: Schema) -> Sure:
+def prove_round_trip(schema: Schema) -> Check:
     """Finds once, for all events of a class, what is sure."""
     try:
         return _Prover().function(schema, checked=False)
     except Unproven:
-        return never
+        return unproven
 
 
 _SHAPES: Final = {
@@ -90,17 +90,17 @@ class _Prover:
         self._names: dict[str, Any] = {"UTC": UTC}
         self._schemas: dict[str, Schema] = {}
 
-    def function(self, schema: Schema, *, checked: bool) -> Sure:
+    def function(self, schema: Schema, *, checked: bool) -> Check:
         """The test of a schema's values, to call. Raises `Unproven`."""
         expression = self.test(schema, "value", checked)
-        sure: Sure = eval(f"lambda value: {expression}", self._names)
+        sure: Check = eval(f"lambda value: {expression}", self._names)
         return sure
 
     def test(self, schema: Schema, value: str, checked: bool) -> str:
         """The test of the value that the expression `value` gives. Raises `Unproven`."""
         kind = schema["type"]
-        if kind == "function-plain" and VOUCHED in schema.get("metadata", {}):
-            return f"{self._name(schema['metadata'][VOUCHED])}({value})"
+        if kind == "function-plain" and PROVEN_TYPES in schema.get("metadata", {}):
+            return f"{self._name(schema['metadata'][PROVEN_TYPES])}({value})"
         if "serialization" in schema:
             raise Unproven
         if kind in SCALARS:
@@ -116,7 +116,7 @@ class _Prover:
         self._names[name] = known
         return name
 
-    def _is(self, kind: type, holds: Sure | None, value: str, usual: str | None = None) -> str:
+    def _is(self, kind: type, holds: Check | None, value: str, usual: str | None = None) -> str:
         is_kind = f"type({value}) is {self._name(kind)}"
         if holds is None:
             return is_kind
@@ -136,7 +136,7 @@ class _Prover:
         ref = schema["schema_ref"]
         name = f"defined_{list(self._schemas).index(ref)}"
         if name not in self._names:
-            self._names[name] = never  # until it is known, because it may contain itself
+            self._names[name] = unproven  # until it is known, because it may contain itself
             self._names[name] = self.function(self._schemas[ref], checked=False)
         return f"{name}({value})"
 

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Final
 from uuid import UUID
 
-from sagaline.codec.checks import Sure
+from sagaline.codec.checks import Check
 from sagaline.codec.diff import ZONES
 
 _FAR: Final = 10**4000
@@ -38,7 +38,7 @@ USUAL: Final[Mapping[str, str]] = {
 }
 """What is true of nearly all values, and only of such as pass their test: it spares a call."""
 
-SCALARS: Final[Mapping[str, tuple[type, Sure | None]]] = {
+SCALARS: Final[Mapping[str, tuple[type, Check | None]]] = {
     "none": (type(None), None),
     "bool": (bool, None),
     "int": (int, _is_near),

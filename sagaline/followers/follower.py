@@ -9,14 +9,14 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from sagaline.errors import FencedOut, VersionConflict, storable, told
-from sagaline.followers.log_window import Tail
+from sagaline.errors import FencedOut, VersionConflict, describe_error, storable_text
+from sagaline.followers.log_window import LogWindow
 from sagaline.followers.timers import retries, timer_id, timer_message, timer_of
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter, parked_keys
-from sagaline.storage.tables.followers import advance, register, standing
+from sagaline.storage.tables.followers import advance, follower_state, register
 from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
 
 BATCH = 2_000
@@ -43,19 +43,19 @@ class Processor(Protocol):
     def topics(self) -> frozenset[str] | None:
         """The event types that it wants; None for all."""
 
-    def begin(self, messages: Sequence[Message]) -> None:
+    def prepare(self, messages: Sequence[Message]) -> None:
         """A batch is coming: read what it will need."""
 
-    def process(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         """Takes one message, in memory. Raising means a bug in a handler."""
 
     def write(self, connection: Connection) -> None:
         """Writes what has changed, in the transaction of the follower."""
 
-    def committed(self) -> None:
+    def after_commit(self) -> None:
         """What was written is on disk."""
 
-    def discard(self) -> None:
+    def roll_back(self) -> None:
         """The batch was rolled back: forget it, and whatever may be stale."""
 
 
@@ -80,7 +80,7 @@ class Follower:
         self,
         processor: Processor,
         datastore: Datastore,
-        leaders: Mapping[str, Tail],
+        leaders: Mapping[str, LogWindow],
         limit: int = BATCH,
     ) -> None:
         self.name = processor.name
@@ -150,7 +150,7 @@ class Follower:
             self._process([message])
             self._commit({}, partial(self._write_retaken, letter))
         except _Failed as failed:
-            self._processor.discard()
+            self._processor.roll_back()
             error = failed.__cause__ or failed
             again = self._letter(message, error, letter.attempts + 1)
             kept = letter._replace(
@@ -161,7 +161,7 @@ class Follower:
         except BaseException:
             self.forget()
             raise
-        self._processor.committed()
+        self._processor.after_commit()
         self._fence = None  # which keys are still parked must be read again
 
     def _write_retaken(self, letter: Letter, connection: Connection) -> None:
@@ -183,7 +183,7 @@ class Follower:
 
     def forget(self) -> None:
         """Drops all that is in memory: the store may have moved on without this runner."""
-        self._processor.discard()
+        self._processor.roll_back()
         self._fence = None
 
     @property
@@ -200,13 +200,13 @@ class Follower:
     def caught_up(self) -> bool:
         """Whether it has come to the end of what is known of each log."""
         return self._fence is not None and all(
-            self._positions[leader] >= tail.head for leader, tail in self.leaders.items()
+            self._positions[leader] >= window.head for leader, window in self.leaders.items()
         )
 
     @property
     def behind(self) -> int:
         """By how many events it is behind what is known of its logs."""
-        return sum(tail.head - self._positions.get(k, 0) for k, tail in self.leaders.items())
+        return sum(window.head - self._positions.get(k, 0) for k, window in self.leaders.items())
 
     @property
     def unsaved(self) -> int:
@@ -215,9 +215,9 @@ class Follower:
 
     def _stand(self) -> None:
         # What was read under an older fence may be stale, and the new one would let it be written.
-        self._processor.discard()
+        self._processor.roll_back()
         with self.datastore.read() as connection:
-            found = standing(connection, self.name)
+            found = follower_state(connection, self.name)
             self._parked = parked_keys(connection, self.name)
         self._fence = found.fence
         self._positions = {each: found.positions.get(each, 0) for each in self.leaders}
@@ -226,9 +226,9 @@ class Follower:
     def _follow(self) -> bool:
         messages: list[Message] = []
         reached: dict[str, int] = {}
-        for leader, tail in self.leaders.items():
+        for leader, window in self.leaders.items():
             after = self._positions[leader]
-            batch = tail.read(after, self._limit, self.topics)
+            batch = window.read(after, self._limit, self.topics)
             messages += batch.messages
             if batch.upto != after:
                 reached[leader] = batch.upto
@@ -261,7 +261,7 @@ class Follower:
                 return
             except _Failed as failed:
                 error = failed.__cause__
-                said = told(error) if error else ""
+                said = describe_error(error) if error else ""
                 log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, said)
         self._park(message, error)
 
@@ -290,19 +290,19 @@ class Follower:
                 self._process(free)
                 self._commit(reached, self._writing(free, behind))
             except VersionConflict as another:
-                self._processor.discard()
+                self._processor.roll_back()
                 if str(another) == str(conflict):
                     # Nobody has moved the aggregate: the handler wants to write what is there.
                     raise _Failed(None) from another
                 conflict = another
             except (_Failed, FencedOut, *STORAGE_FAULTS):
-                self._processor.discard()
+                self._processor.roll_back()
                 raise
             except Exception as bug:
-                self._processor.discard()
+                self._processor.roll_back()
                 raise _Failed(None) from bug
             else:
-                self._processor.committed()
+                self._processor.after_commit()
                 return
         assert conflict is not None
         if len(messages) == 1:
@@ -316,9 +316,9 @@ class Follower:
                 _ = message.event
             message = None
             if messages:
-                self._processor.begin(messages)
+                self._processor.prepare(messages)
             for message in messages:
-                self._processor.process(message)
+                self._processor.handle(message)
         except STORAGE_FAULTS:
             raise
         except Exception as bug:
@@ -358,7 +358,7 @@ class Follower:
         self._saved.update(moved)
 
     def _letter(self, message: Message, error: BaseException | None, attempts: int) -> Letter:
-        said = told(error) if error else "waits behind an earlier event"
+        said = describe_error(error) if error else "waits behind an earlier event"
         trace = "".join(traceback.format_exception(error)) if error else ""
         return Letter(
             self.name,
@@ -367,7 +367,7 @@ class Follower:
             message.key,
             message.topic,
             said,
-            storable(trace),
+            storable_text(trace),
             attempts,
             datetime.now(UTC),
         )

@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     upto: int
 
 
-class Tail:
+class LogWindow:
     """A window over the newest part of a log, without gaps but for what nobody here wants.
 
     What this process writes is added after its commit, if it joins: ids have gaps of their own, so

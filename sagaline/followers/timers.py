@@ -5,7 +5,7 @@ from datetime import datetime
 from eventsourcing.utils import construct_topic
 
 from sagaline.messaging.message import Message, Trace
-from sagaline.messaging.timers import Again, SetTimer, command_class
+from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
 from sagaline.messaging.topics import stored_topics
 from sagaline.storage.tables.timers import TimerRow
 
@@ -49,4 +49,4 @@ def timer_id(cause: str) -> str:
 
 def retries() -> list[str]:
     """The topics of the timers that need not wait until their follower is at the head."""
-    return sorted(frozenset().union(*map(stored_topics, Again.__subclasses__())))
+    return sorted(frozenset().union(*map(stored_topics, RetryTimer.__subclasses__())))

@@ -34,7 +34,7 @@ class CancelTimer:
 TimerChange = SetTimer | CancelTimer
 
 
-class Again(Command):
+class RetryTimer(Command):
     """A pause is over: what has failed is to be tried again, with the key that it had.
 
     It fires when it is due, also while its follower is behind: nothing that is still to be heard

@@ -35,7 +35,7 @@ class Projector:
         rebuilding: bool = False,
     ) -> None:
         self.name = model.table.name
-        self.topics = topics_of(model)
+        self.topics = topics_of_model(model)
         self.table = model.table if table is None else table
         self.model = model()
         self.model.rebuilding = rebuilding
@@ -43,7 +43,7 @@ class Projector:
         self._datastore = datastore
         self._folds: dict[type, Fold] = {}
 
-    def begin(self, messages: Sequence[Message]) -> None:
+    def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the rows that the batch will need, with one SELECT."""
         if not self.model.cached_rows or self.model.rows.complete:
             return
@@ -53,7 +53,7 @@ class Projector:
             with self._datastore.read() as connection:
                 self.model.rows.prefetch(connection, keys)
 
-    def process(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         """Folds one event into the rows, in memory."""
         event = message.event
         fold = self._folds.get(type(event))
@@ -71,13 +71,13 @@ class Projector:
         self.model.rows.write(connection)
         self.model.rows.apply(connection, others)
 
-    def committed(self) -> None:
+    def after_commit(self) -> None:
         """The rows are on disk: they may stay in memory."""
-        self.model.rows.committed()
+        self.model.rows.after_commit()
 
-    def discard(self) -> None:
+    def roll_back(self) -> None:
         """The batch was rolled back: no row in memory is to be believed."""
-        self.model.rows.discard()
+        self.model.rows.roll_back()
 
     def create_table(self, connection: Connection, indexed: bool = True) -> bool:
         """Creates the table where it is missing, however many do so at once; says whether it was.
@@ -111,7 +111,7 @@ class Projector:
         return fold if projection.events else _with_key(fold)
 
 
-def topics_of(model: type[ReadModel]) -> frozenset[str] | None:
+def topics_of_model(model: type[ReadModel]) -> frozenset[str] | None:
     """The topics of the events that a read model folds; None for all.
 
     Subclasses that are loaded are among them, because a log is asked for topics, not classes.

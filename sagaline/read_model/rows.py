@@ -222,7 +222,7 @@ class Rows(MutableMapping[Any, Row]):
                 row._set = _CLEAN
         self.changed.clear()
 
-    def committed(self) -> None:
+    def after_commit(self) -> None:
         """What was written is on disk."""
         self.handed_over()
         if self._limit:
@@ -234,7 +234,7 @@ class Rows(MutableMapping[Any, Row]):
             self._complete = False
         self._batch.clear()
 
-    def discard(self) -> None:
+    def roll_back(self) -> None:
         """Forgets every row: what was changed is not on disk, and what was read may be stale."""
         self.changed.clear()
         self._batch.clear()

@@ -8,10 +8,10 @@ from eventsourcing.utils import EnvType
 from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
 from sagaline.read_model.definition import ReadModel
-from sagaline.rebuilding.shadow_table import Progress, Rebuilt, Shadow
+from sagaline.rebuilding.shadow_table import Progress, Rebuilt, ShadowTable
 from sagaline.rebuilding.swap import swap_back
-from sagaline.rebuilding.worker import ALONE, Beside
-from sagaline.storage import Datastore, claim
+from sagaline.rebuilding.worker import NO_WORKER, NoWorker
+from sagaline.storage import Datastore, own_store
 from sagaline.system.environment import environment, views_at
 from sagaline.system.system import System
 
@@ -23,7 +23,7 @@ def rebuild(
     *,
     verify: bool = False,
     progress: Progress | None = None,
-    beside: Beside = ALONE,
+    beside: NoWorker = NO_WORKER,
 ) -> Iterator[Rebuilt]:
     """Builds read tables again, all or those named; with `verify` it compares and swaps nothing.
 
@@ -45,7 +45,7 @@ def rebuild(
         beside.open(environment_)
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
-            yield Shadow(model, datastore, logs, progress or _silent, verify, beside).build()
+            yield ShadowTable(model, datastore, logs, progress or _silent, verify, beside).build()
 
 
 def roll_back(system: System, env: EnvType | None = None, views: Collection[str] = ()) -> list[str]:
@@ -63,7 +63,7 @@ def _views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
     """The store of the read tables, if it is this system's."""
     datastore = Datastore.open(*views_at(env))
     try:
-        claim(datastore, system.name, [each.name for each in system.members])
+        own_store(datastore, system.name, [each.name for each in system.members])
         yield datastore
     finally:
         datastore.close()

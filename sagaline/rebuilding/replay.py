@@ -17,7 +17,7 @@ CHUNK = 125
 """Events decoded at once: they stay in the processor's caches, and out of the collector's way."""
 
 
-class Folded(NamedTuple):
+class ReplayedPage(NamedTuple):
     """What came of a page up to `head`: so many events, and the rows that they have changed."""
 
     head: int
@@ -25,7 +25,7 @@ class Folded(NamedTuple):
     changes: list[Change]
 
 
-class Folding:
+class Replay:
     """The logs of one read model, and the projector that they are folded by.
 
     `part` is set while another process folds the rest.
@@ -54,9 +54,9 @@ class Folding:
         mapper = self.logs[leader].mapper
         for start in range(0, len(rows), CHUNK):
             messages = _messages(leader, rows[start : start + CHUNK], mapper)
-            self.projector.begin(messages)
+            self.projector.prepare(messages)
             for message in messages:
-                self.projector.process(message)
+                self.projector.handle(message)
         if self.part is not None:
             self._refuse_others(self.part)
 
@@ -66,14 +66,14 @@ class Folding:
         self.projector.model.rows.handed_over()
         return changes
 
-    def committed(self) -> None:
+    def after_commit(self) -> None:
         """All that was changed is on disk."""
-        self.projector.committed()
+        self.projector.after_commit()
         self._checked = 0
 
-    def discard(self) -> None:
+    def roll_back(self) -> None:
         """No row in memory is to be believed."""
-        self.projector.discard()
+        self.projector.roll_back()
         self._checked = 0
 
     def _refuse_others(self, part: Part) -> None:

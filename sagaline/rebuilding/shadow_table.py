@@ -24,15 +24,15 @@ from sagaline.messaging.message import position
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.projector import Projector, copy_of
-from sagaline.rebuilding.replay import Folding
+from sagaline.rebuilding.replay import Replay
 from sagaline.rebuilding.swap import swap_in
-from sagaline.rebuilding.worker import ALONE, Beside, Task
-from sagaline.runner.lease_renewal import Keeper
+from sagaline.rebuilding.worker import NO_WORKER, NoWorker, Task
+from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.runner.leases import Leases
 from sagaline.storage import Datastore, LogRow, Page
 from sagaline.storage.sql.bulk import Change
 from sagaline.storage.sql.errors import STORAGE_FAULTS
-from sagaline.storage.tables.followers import advance, register, standing
+from sagaline.storage.tables.followers import advance, follower_state, register
 from sagaline.storage.tables.read_tables import (
     columns_of,
     count_rows,
@@ -86,7 +86,7 @@ class _Behind(Exception):
     """The live follower cannot be joined yet: the transaction is rolled back, and tried again."""
 
 
-class Shadow:
+class ShadowTable:
     """A read table on its way, and what it takes to get there."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Shadow:
         logs: Mapping[str, Application],
         progress: Progress,
         verify: bool,
-        twin: Beside,
+        twin: NoWorker,
     ) -> None:
         self._model = model
         self._view = model.table.name
@@ -105,15 +105,15 @@ class Shadow:
         self._progress = progress
         self._verify = verify
         self._twin = twin
-        self._beside = ALONE
+        self._beside = NO_WORKER
         self._events = 0
         self._fence = 0
         self._positions: dict[str, int] = {}
         self._name = ""
         self._projector: Projector
-        self._folding: Folding
+        self._folding: Replay
         self._leases: Leases
-        self._keeper: Keeper
+        self._keeper: LeaseRenewal
 
     def build(self) -> Rebuilt:
         """Builds it, and swaps it in or compares it."""
@@ -122,7 +122,7 @@ class Shadow:
             return Rebuilt(self._view, 0, 0, 0.0, [MISSING])
         self._open()
         try:
-            with closing(Keeper([self._leases])) as self._keeper:
+            with closing(LeaseRenewal([self._leases])) as self._keeper:
                 return self._built(started)
         except FencedOut as error:
             # It stood still for longer than its lease, and another one went on with its work.
@@ -168,7 +168,7 @@ class Shadow:
             table = copy_of(self._model.table, _table_of(self._name))
             self._projector = Projector(self._model, self._datastore, table, rebuilding=True)
             self._projector.create_table(connection, indexed=False)
-            self._folding = Folding(self._projector, self._logs)
+            self._folding = Replay(self._projector, self._logs)
         self._stand()
 
     def _claim(self, shadows: Collection[str]) -> None:
@@ -179,9 +179,9 @@ class Shadow:
             raise RebuildUnderWay(view=self._view)
 
     def _stand(self) -> None:
-        self._folding.discard()
+        self._folding.roll_back()
         with self._datastore.read() as connection:
-            found = standing(connection, self._name)
+            found = follower_state(connection, self._name)
         self._fence = found.fence
         self._positions = {each: found.positions.get(each, 0) for each in self._logs}
 
@@ -191,7 +191,7 @@ class Shadow:
     def _goal(self) -> dict[str, int]:
         """How far to come: to be compared, as far as the live follower; else to the logs' ends."""
         with self._datastore.read() as connection:
-            positions = standing(connection, self._view).positions
+            positions = follower_state(connection, self._view).positions
         live = {each: positions.get(each, 0) for each in self._logs}
         heads = {each: self._head(each) for each in self._logs}
         for leader, head in heads.items():
@@ -213,7 +213,7 @@ class Shadow:
                 self._keeper.alive()
                 passed = sum(self._positions.values())
                 self._progress(self._view, passed, sum(goal.values()))
-        self._stand_beside(ALONE)
+        self._stand_beside(NO_WORKER)
         if not self._verify:
             # Before the live follower is made to wait: it takes as long as the table is large.
             with self._datastore.write() as connection:
@@ -228,7 +228,7 @@ class Shadow:
         after = self._positions[leader]
         self._beside.begin(Task(self._view, table, topics, leader, after, upto))
 
-    def _stand_beside(self, other: Beside) -> None:
+    def _stand_beside(self, other: NoWorker) -> None:
         """Divides the rows anew; of those that were somebody else's nothing is in memory."""
         if other is not self._beside:
             self._beside = other
@@ -248,7 +248,7 @@ class Shadow:
             if self._beside.is_alive:
                 # Whatever the reason was: this page is read again, and folded by one process.
                 self._beside.close()
-                return self._stand_beside(ALONE)
+                return self._stand_beside(NO_WORKER)
             self._stand()
             if not rows:
                 raise
@@ -313,7 +313,7 @@ class Shadow:
         self._projector.write(connection, others)
 
     def _wrote(self, reached: dict[str, int], count: int) -> None:
-        self._folding.committed()
+        self._folding.after_commit()
         self._beside.written()
         self._fence += 1
         self._positions.update(reached)

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from sagaline.errors import NothingToRollBack
-from sagaline.storage.tables.followers import standing
+from sagaline.storage.tables.followers import follower_state
 from sagaline.storage.tables.read_tables import (
     drop_table,
     fingerprints,
@@ -28,7 +28,7 @@ def swap_in(
     old = _follower_of_old(view)
     forget_follower(connection, old)
     drop_table(connection, _old_of(view))
-    place_follower(connection, old, standing(connection, view).positions)
+    place_follower(connection, old, follower_state(connection, view).positions)
     record_fingerprint(connection, old, fingerprints(connection).get(view, ""))
     # What the live follower had parked is in the new table.
     move_letters(connection, view, old)
@@ -48,7 +48,7 @@ def swap_back(connection: Connection, view: str) -> str:
         raise NothingToRollBack(view=view)
     follower, made_by = _follower_of_old(view), fingerprints(connection)
     live = lock_follower(connection, view).positions
-    before = standing(connection, follower).positions
+    before = follower_state(connection, follower).positions
     spare = f"{view}__spare"
     for one, two in ((view, spare), (old, view), (spare, old)):
         rename_table(connection, one, two)

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from sagaline.application.application import Application
 from sagaline.read_model.projector import Projector, copy_of
-from sagaline.rebuilding.replay import Folded, Folding
+from sagaline.rebuilding.replay import Replay, ReplayedPage
 from sagaline.storage import Datastore, Part
 from sagaline.system.environment import views_at
 from sagaline.system.system import System
@@ -47,7 +47,7 @@ class Task(NamedTuple):
     upto: int
 
 
-class Beside:
+class NoWorker:
     """What stands beside the process that rebuilds: here nothing, so that it folds everything."""
 
     is_alive: bool = False
@@ -60,9 +60,9 @@ class Beside:
     def begin(self, task: Task) -> None:
         """Says what is to be folded next."""
 
-    def folded(self, head: int) -> Folded:
+    def folded(self, head: int) -> ReplayedPage:
         """What came of its part of the next page, which goes up to `head`."""
-        return Folded(head, 0, [])
+        return ReplayedPage(head, 0, [])
 
     def written(self) -> None:
         """Says that these are on disk."""
@@ -71,10 +71,10 @@ class Beside:
         """Ends it."""
 
 
-ALONE: Final = Beside()
+NO_WORKER: Final = NoWorker()
 
 
-class Twin(Beside):
+class RebuildWorker(NoWorker):
     """A process beside the one that rebuilds, which folds the events of about half the keys.
 
     It is made by a fork, so it knows the system without being told; therefore it must be made
@@ -105,14 +105,14 @@ class Twin(Beside):
         self._send(task)
 
     @override
-    def folded(self, head: int) -> Folded:
-        """What came of its part of the next page. Raises `TwinFailed`."""
+    def folded(self, head: int) -> ReplayedPage:
+        """What came of its part of the next page. Raises `WorkerFailed`."""
         try:
-            found: Folded | None = self._pipe.recv() if self._pipe.poll(PATIENCE) else None
+            found: ReplayedPage | None = self._pipe.recv() if self._pipe.poll(PATIENCE) else None
         except (EOFError, OSError) as error:
-            raise TwinFailed from error
+            raise WorkerFailed from error
         if found is None or found.head != head:
-            raise TwinFailed
+            raise WorkerFailed
         return found
 
     @override
@@ -132,11 +132,11 @@ class Twin(Beside):
             self._pipe.send(what)
 
 
-class TwinFailed(Exception):
+class WorkerFailed(Exception):
     """The twin is gone, or hangs, or could not do its part."""
 
 
-def twin_of(system: System) -> Beside:
+def rebuild_worker(system: System) -> NoWorker:
     """A second process for `rebuild`, where there is a processor for it and a safe way to make it.
 
     Make it before stores are opened and threads begun: ``rebuild(system, env, beside=twin_of(
@@ -144,13 +144,13 @@ def twin_of(system: System) -> Beside:
     """
     # Other systems have fork too, but their own libraries do not bear it.
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
-        return ALONE
+        return NO_WORKER
     if threading.active_count() > 1 or current_process().daemon:
-        return ALONE
+        return NO_WORKER
     try:
-        return Twin(system)
+        return RebuildWorker(system)
     except OSError:  # no more processes are to be had
-        return ALONE
+        return NO_WORKER
 
 
 @contextmanager
@@ -205,20 +205,20 @@ class _Serving:
         while after < task.upto:
             page = folding.page(task.leader, after, task.upto)
             folding.fold(task.leader, page.rows)
-            self._pipe.send(Folded(page.head, len(page.rows), folding.hand_over()))
+            self._pipe.send(ReplayedPage(page.head, len(page.rows), folding.hand_over()))
             after, ahead = page.head, ahead + 1
             if ahead == AHEAD or after >= task.upto:
                 for _ in range(ahead):
                     self._pipe.recv()  # each says that one is written
-                folding.committed()
+                folding.after_commit()
                 ahead = 0
 
-    def _folding_of(self, task: Task) -> Folding:
+    def _folding_of(self, task: Task) -> Replay:
         (model,) = (each for each in self._system.read_models if each.table.name == task.view)
         table = copy_of(model.table, task.table)
         projector = Projector(model, self._views(), table, rebuilding=True)
         projector.topics = task.topics
-        return Folding(projector, {task.leader: self._app(task.leader)}, PART)
+        return Replay(projector, {task.leader: self._app(task.leader)}, PART)
 
     def _views(self) -> Datastore:
         if self._datastore is None:

@@ -35,7 +35,7 @@ class _Move(NamedTuple):
     to: str
 
 
-def share(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -> dict[str, str]:
+def balance(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -> dict[str, str]:
     """The runner that should lead each follower; `held` says who does so now.
 
     The answer follows from these alone, so that all runners find the same. Who leads a follower

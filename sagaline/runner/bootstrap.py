@@ -17,23 +17,23 @@ from sagaline.errors import (
     UnknownEvents,
 )
 from sagaline.followers.follower import Follower
-from sagaline.followers.log_window import Tail
+from sagaline.followers.log_window import LogWindow
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
-from sagaline.runner.lag import Place, places
-from sagaline.runner.saga_versions import is_changed, record, verdicts
-from sagaline.storage import Datastore, claim
+from sagaline.runner.lag import FollowerLag, measure_lag
+from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
+from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.ownership import refuse_another
 from sagaline.storage.tables.read_tables import columns_of, start_over
 from sagaline.system.environment import Where, log_at, tables_at, views_at
-from sagaline.system.system import System, topics_of
+from sagaline.system.system import System, topics_of_application
 
 VIEW_BATCH = 10_000
 """Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
 
 
-class Assembly:
+class OpenedSystem:
     """Opens the stores of a system, and puts its parts together on them.
 
     Raises a `StoreUnusable` where a store cannot be opened, was made for another system or by a
@@ -49,7 +49,7 @@ class Assembly:
     ) -> None:
         self.system = system
         self.apps: dict[str, Application] = {}
-        self.tails: dict[str, Tail] = {}
+        self.windows: dict[str, LogWindow] = {}
         self.followers: list[Follower] = []
         self._env = env
         self._only = _checked(system, only)
@@ -68,10 +68,10 @@ class Assembly:
         found = [each.datastore for each in self.apps.values()] + [self.views]
         return list(dict.fromkeys(found))
 
-    def places(self) -> list[Place]:
+    def lag(self) -> list[FollowerLag]:
         """Where each follower of the system is, judged from the stores."""
         logs = {name: each.recorder for name, each in self.apps.items()}
-        return places(self.datastores, logs, self.system.leaders_of)
+        return measure_lag(self.datastores, logs, self.system.leaders_of)
 
     def check(self) -> None:
         """Holds the logs against the positions and against the code.
@@ -81,7 +81,7 @@ class Assembly:
         lead instances that are under way.
         """
         passed: dict[str, int] = {}
-        for each in self.places():
+        for each in self.lag():
             if each.position > each.head:
                 raise LogTooShort(
                     url=self.apps[each.leader].datastore.address,
@@ -128,7 +128,7 @@ class Assembly:
                 key=stuck[0].key,
                 first=stuck[0].reason,
             )
-        record(process, app.recorder)
+        record_definition(process, app.recorder)
 
     def _open(self, where: Where) -> Datastore:
         datastore = Datastore.open(*where)
@@ -139,13 +139,13 @@ class Assembly:
         """All stores, before anything is created in one of them."""
         members = self.system.members
         logs = [log_at(self._env, each) for each in members]
-        places = list(dict.fromkeys([*logs, views_at(self._env)]))
-        found = [self._open(where) for where in places]
-        for datastore, where in zip(found, places, strict=True):
+        measure_lag = list(dict.fromkeys([*logs, views_at(self._env)]))
+        found = [self._open(where) for where in measure_lag]
+        for datastore, where in zip(found, measure_lag, strict=True):
             tables = tables_at(where, self.system, self._env)
             refuse_another(datastore, self.system.name, tables)
         for datastore in found:
-            claim(datastore, self.system.name, [each.name for each in members])
+            own_store(datastore, self.system.name, [each.name for each in members])
 
     def _clock(self) -> StoreClock:
         """The server's, where there is one: runners on several machines agree on what is due."""
@@ -158,22 +158,22 @@ class Assembly:
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
             app.now = self.now
-            self.tails[cls.name] = Tail(cls.name, app.recorder, app.mapper)
+            self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
-        starts: dict[str, int] = dict.fromkeys(self.tails, 0)
+        starts: dict[str, int] = dict.fromkeys(self.windows, 0)
         for follower in self.followers:
             for leader, position in follower.register().items():
                 starts[leader] = max(starts[leader], position)
         for name, position in starts.items():
-            self.tails[name].start_at(position)
+            self.windows[name].start_at(position)
 
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self.system.members:
             application = self.apps[cls.name]
-            topics = topics_of(self.system, cls)
+            topics = topics_of_application(self.system, cls)
             if topics or cls.handlers:
                 # Without a saga that leads it, it has no log to follow; it may still have timers.
-                participant = Participant(application, topics, self.tails[cls.name])
+                participant = Participant(application, topics, self.windows[cls.name])
                 yield Follower(participant, application.datastore, self._leaders(cls.name))
         for model in self.system.read_models:
             projector = Projector(model, self.views)
@@ -190,8 +190,8 @@ class Assembly:
             reason = f"{projector.name} has other columns than its read model: rebuild it"
             raise StoreUnusable(url=self.views.address, reason=reason)
 
-    def _leaders(self, follower: str) -> dict[str, Tail]:
-        return {each: self.tails[each] for each in self.system.leaders_of[follower]}
+    def _leaders(self, follower: str) -> dict[str, LogWindow]:
+        return {each: self.windows[each] for each in self.system.leaders_of[follower]}
 
     def _wanted(self, name: str) -> bool:
         return not self._only or name in self._only

@@ -8,7 +8,7 @@ from sagaline.storage.tables.followers import all_fences, all_positions
 from sagaline.storage.tables.timers import HELD, first_dues, pending_timers
 
 
-class Place(NamedTuple):
+class FollowerLag(NamedTuple):
     """Where one follower is in the log of one leader. `lag` counts ids, gaps included."""
 
     follower: str
@@ -22,11 +22,11 @@ class Place(NamedTuple):
         return max(0, self.head - self.position)
 
 
-def places(
+def measure_lag(
     datastores: Iterable[Datastore],
     logs: Mapping[str, ApplicationRecorder],
     followed: Mapping[str, Sequence[str]],
-) -> list[Place]:
+) -> list[FollowerLag]:
     """Where every follower of a system is; `followed` names the leaders of each."""
     stored: dict[tuple[str, str], int] = {}
     for datastore in datastores:
@@ -34,7 +34,7 @@ def places(
             stored.update(all_positions(connection))
     heads = {name: recorder.head() for name, recorder in logs.items()}
     return [
-        Place(follower, leader, stored.get((follower, leader), 0), heads[leader])
+        FollowerLag(follower, leader, stored.get((follower, leader), 0), heads[leader])
         for follower, leaders in followed.items()
         for leader in leaders
     ]

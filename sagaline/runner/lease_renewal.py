@@ -11,7 +11,7 @@ from sagaline.storage.sql.errors import STORAGE_FAULTS
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class LeaseRenewal:
     """Renews leases once in a while, in a thread of its own.
 
     A batch may take longer than a lease: a cold start reads long streams, and a port may be slow.

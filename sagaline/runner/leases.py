@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from sagaline.runner.balancing import NOBODY, Leaders, Loads, load_of, share
+from sagaline.runner.balancing import NOBODY, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
     appear,
@@ -113,7 +113,7 @@ class Leases:
         """The followers that it should lead, among those that live."""
         dead = self._dead(alive)
         wanted = {owner: loads for owner, loads in alive.items() if owner not in dead}
-        shares = share(wanted, held_by, self._leaders)
+        shares = balance(wanted, held_by, self._leaders)
         return {name for name, owner in shares.items() if owner == self.owner}
 
     def _dead(self, owners: Collection[str]) -> set[str]:

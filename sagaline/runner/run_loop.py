@@ -10,17 +10,17 @@ from threading import Event
 from typing import Any
 
 from sagaline.followers.follower import Follower
-from sagaline.followers.log_window import Tail
-from sagaline.runner.bootstrap import VIEW_BATCH, Assembly
+from sagaline.followers.log_window import LogWindow
+from sagaline.runner.bootstrap import VIEW_BATCH, OpenedSystem
 from sagaline.runner.clock import StoreClock
-from sagaline.runner.lease_renewal import Keeper
+from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.runner.leases import LOOK, Leases
 from sagaline.storage import Datastore
 from sagaline.storage.log.event_log import heads
-from sagaline.storage.notify.file_version import Watch
+from sagaline.storage.notify.file_version import FileVersion
 from sagaline.storage.notify.listener import Listener
 from sagaline.storage.notify.postgres_listener import PostgresListener
-from sagaline.storage.notify.sqlite_listener import FileListener, can_listen
+from sagaline.storage.notify.sqlite_listener import SQLiteListener, can_listen
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.timers import first_dues
 
@@ -42,7 +42,7 @@ LONGEST_PAUSE = 5.0
 log = logging.getLogger(__name__)
 
 
-class Turns:
+class RunLoop:
     """Leads followers turn after turn, and rests while there is nothing to do.
 
     `wake` ends a rest: it is set by whoever has written something in this process, and by a notice
@@ -50,9 +50,9 @@ class Turns:
     """
 
     def __init__(
-        self, assembly: Assembly, now: Callable[[], datetime], wake: Event, stopping: Event
+        self, opened: OpenedSystem, now: Callable[[], datetime], wake: Event, stopping: Event
     ) -> None:
-        self._assembly = assembly
+        self._opened = opened
         self._now = now
         self._wake = wake
         self._stopping = stopping
@@ -63,14 +63,14 @@ class Turns:
         self._read_at = 0.0
         self._heard_until = 0.0
         self._viewed = 0.0
-        self._leases = _leases(assembly)
+        self._leases = _leases(opened)
         self._led: list[Follower] = []
         self._resting = Event()
-        self._listeners = _listeners(assembly, wake, self._resting)
-        files = [each for each in assembly.datastores if each.has_file]
-        self._watches = [Watch(each, self._listeners.get(each)) for each in files]
-        self._keeper = Keeper(self._leases.values())
-        for app in assembly.apps.values():
+        self._listeners = _listeners(opened, wake, self._resting)
+        files = [each for each in opened.datastores if each.has_file]
+        self._watches = [FileVersion(each, self._listeners.get(each)) for each in files]
+        self._keeper = LeaseRenewal(self._leases.values())
+        for app in opened.apps.values():
             app.asking.meanwhile = self._keeper.alive
 
     def take(self) -> bool:
@@ -84,8 +84,8 @@ class Turns:
             self._guarded("the clock", self._now.look)
         reads = not self._moved or time.monotonic() - self._read_at > RECENT
         moved = reads and self._read(held)
-        busy = self._step([each for each in held if each.name in self._assembly.apps])
-        views = [each for each in held if each.name not in self._assembly.apps]
+        busy = self._step([each for each in held if each.name in self._opened.apps])
+        views = [each for each in held if each.name not in self._opened.apps]
         if not busy or self._are_due(views):
             moved |= self._step_views(views)
         moved |= busy
@@ -158,20 +158,22 @@ class Turns:
 
     def _take(self, leases: Leases) -> None:
         gained = leases.take()
-        for follower in self._assembly.followers:
+        for follower in self._opened.followers:
             if follower.name in gained:
                 follower.forget()
 
     def _held(self) -> list[Follower]:
         held: set[str] = set().union(*(each.held for each in self._leases.values()))
-        return [each for each in self._assembly.followers if each.name in held]
+        return [each for each in self._opened.followers if each.name in held]
 
     def _want(self, held: list[Follower]) -> None:
         """Has the logs read for what these followers want, if they are others than before."""
         if held != self._led:
             self._led = held
-            for tail in self._assembly.tails.values():
-                tail.want(_wanted([each.topics for each in held if tail in each.leaders.values()]))
+            for window in self._opened.windows.values():
+                window.want(
+                    _wanted([each.topics for each in held if window in each.leaders.values()])
+                )
 
     def _read(self, held: list[Follower]) -> bool:
         """Reads what others have written; says whether there was something."""
@@ -179,19 +181,19 @@ class Turns:
         self._heard_until = self._now().timestamp()
         self._read_at = time.monotonic()
         moved = False
-        for datastore, tails in _by_store(held).items():
-            read = partial(_read_all, datastore, tails)
+        for datastore, windows in _by_store(held).items():
+            read = partial(_read_all, datastore, windows)
             moved |= self._guarded(f"the logs in {datastore.address}", read)
         return moved
 
     def _let_go(self, held: list[Follower]) -> None:
         """Drops what all who read it here have read: it would only take room."""
-        reached = {name: tail.head for name, tail in self._assembly.tails.items()}
+        reached = {name: window.head for name, window in self._opened.windows.items()}
         for follower in held:
             for leader, position in follower.positions.items():
                 reached[leader] = min(reached[leader], position)
         for name, position in reached.items():
-            self._assembly.tails[name].let_go(position)
+            self._opened.windows[name].let_go(position)
 
     def _fire(self, held: list[Follower]) -> bool:
         now, dues = self._heard_until, self._dues()
@@ -209,7 +211,7 @@ class Turns:
 
     def _dues(self) -> dict[str, float]:
         dues: dict[str, float] = {}
-        for datastore in self._assembly.datastores:
+        for datastore in self._opened.datastores:
             name = f"the timers in {datastore.address}"
             self._guarded(name, partial(_read_dues, datastore, dues))
         return dues
@@ -239,12 +241,12 @@ def _name_of(leases: Leases) -> str:
     return f"the leases in {leases.datastore.address}"
 
 
-def _by_store(followers: list[Follower]) -> dict[Datastore, set[Tail]]:
+def _by_store(followers: list[Follower]) -> dict[Datastore, set[LogWindow]]:
     """The logs that these followers follow, by where they are."""
-    found: dict[Datastore, set[Tail]] = {}
+    found: dict[Datastore, set[LogWindow]] = {}
     for follower in followers:
-        for tail in follower.leaders.values():
-            found.setdefault(tail.datastore, set()).add(tail)
+        for window in follower.leaders.values():
+            found.setdefault(window.datastore, set()).add(window)
     return found
 
 
@@ -254,11 +256,11 @@ def _wanted(topics: list[frozenset[str] | None]) -> frozenset[str] | None:
     return frozenset().union(*known) if len(known) == len(topics) else None
 
 
-def _read_all(datastore: Datastore, tails: Collection[Tail]) -> bool:
+def _read_all(datastore: Datastore, windows: Collection[LogWindow]) -> bool:
     """Reads what others have written into logs of one store, in one transaction."""
     with datastore.read() as connection:
-        newest = heads(connection, [each.log for each in tails])
-        moved = [each.refresh(head) for each, head in zip(tails, newest, strict=True)]
+        newest = heads(connection, [each.log for each in windows])
+        moved = [each.refresh(head) for each, head in zip(windows, newest, strict=True)]
     return any(moved)
 
 
@@ -267,22 +269,22 @@ def _read_dues(datastore: Datastore, dues: dict[str, float]) -> None:
         dues.update(first_dues(connection))
 
 
-def _leases(assembly: Assembly) -> dict[Datastore, Leases]:
+def _leases(opened: OpenedSystem) -> dict[Datastore, Leases]:
     held: dict[Datastore, list[str]] = {}
-    for follower in assembly.followers:
+    for follower in opened.followers:
         held.setdefault(follower.datastore, []).append(follower.name)
-    leaders = assembly.system.leaders_of
+    leaders = opened.system.leaders_of
     return {datastore: Leases(datastore, names, leaders) for datastore, names in held.items()}
 
 
-def _listeners(assembly: Assembly, wake: Event, resting: Event) -> dict[Datastore, Listener]:
+def _listeners(opened: OpenedSystem, wake: Event, resting: Event) -> dict[Datastore, Listener]:
     channels: dict[Datastore, list[str]] = {}
-    for app in assembly.apps.values():
+    for app in opened.apps.values():
         if app.datastore.dialect == "postgresql":
             channels.setdefault(app.datastore, []).append(app.recorder.channel_name)
     listeners: dict[Datastore, Listener] = {
         datastore: PostgresListener(datastore, names, wake.set)
         for datastore, names in channels.items()
     }
-    files = (each for each in assembly.datastores if can_listen(each))
-    return {**listeners, **{each: FileListener(each, wake.set, resting) for each in files}}
+    files = (each for each in opened.datastores if can_listen(each))
+    return {**listeners, **{each: SQLiteListener(each, wake.set, resting) for each in files}}

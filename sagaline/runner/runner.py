@@ -11,10 +11,10 @@ from eventsourcing import system as upstream
 from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 
-from sagaline.errors import RunnerDied, told
-from sagaline.runner.bootstrap import Assembly
-from sagaline.runner.lag import Place, fences, is_timer_pending
-from sagaline.runner.run_loop import Turns
+from sagaline.errors import RunnerDied, describe_error
+from sagaline.runner.bootstrap import OpenedSystem
+from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
+from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
 from sagaline.system.environment import environment
 from sagaline.system.system import System
@@ -43,25 +43,25 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         now: Callable[[], datetime] | None = None,
     ) -> None:
         super().__init__(system, environment(env))
-        self._assembly = Assembly(system, self.env or {}, only, now)
-        self._now = self._assembly.now
+        self._opened = OpenedSystem(system, self.env or {}, only, now)
+        self._now = self._opened.now
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._idle = threading.Event()
         self._stopping = threading.Event()
         self._stopped = False
         self._failure: BaseException | None = None
-        self.apps = self._assembly.apps
-        self.tails = self._assembly.tails
-        self.followers = self._assembly.followers
-        self.views = self._assembly.views
+        self.apps = self._opened.apps
+        self.windows = self._opened.windows
+        self.followers = self._opened.followers
+        self.views = self._opened.views
         for app in self.apps.values():
             app.lead(self)
 
     @property
     def datastores(self) -> list[Datastore]:
         """The stores of the system, each once: those of the logs, and that of the read tables."""
-        return self._assembly.datastores
+        return self._opened.datastores
 
     def start(self) -> None:
         """Starts to lead the followers, in a thread of its own.
@@ -72,12 +72,12 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         if self.is_started:
             raise upstream.RunnerAlreadyStartedError
         try:
-            self._assembly.check()
+            self._opened.check()
         except BaseException:
             self._close()
             raise
         super().start()
-        name = self._assembly.system.name
+        name = self._opened.system.name
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -97,15 +97,15 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         """Something was recorded in this process: there is work."""
         self._wake.set()
 
-    def places(self) -> list[Place]:
+    def lag(self) -> list[FollowerLag]:
         """Where each follower of the system is, judged from the stores."""
-        return self._assembly.places()
+        return self._opened.lag()
 
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
-        if any(each.lag for each in self.places()) or is_timer_pending(self.datastores, until):
+        if any(each.lag for each in self.lag()) or is_timer_pending(self.datastores, until):
             return False
         # A timer that fires between the two looks is seen by neither, nor is what it leads to.
         return fences(self.datastores) == before
@@ -118,8 +118,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         deadline = time.monotonic() + timeout
         while True:
             if self._failure is not None:
-                name = self._assembly.system.name
-                raise RunnerDied(system=name, reason=told(self._failure)) from self._failure
+                name = self._opened.system.name
+                raise RunnerDied(
+                    system=name, reason=describe_error(self._failure)
+                ) from self._failure
             self._idle.clear()
             self._wake.set()
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
@@ -128,7 +130,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             if time.monotonic() > deadline:
                 behind = ", ".join(
                     f"{each.follower} is {each.lag} behind {each.leader}"
-                    for each in self.places()
+                    for each in self.lag()
                     if each.lag
                 )
                 raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
@@ -136,10 +138,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def _close(self) -> None:
         if not self._stopped:
             self._stopped = True
-            self._assembly.close()
+            self._opened.close()
 
     def _work(self) -> None:
-        turns = Turns(self._assembly, self._now, self._wake, self._stopping)
+        turns = RunLoop(self._opened, self._now, self._wake, self._stopping)
         try:
             while not self._stopping.is_set():
                 if not turns.take():

@@ -12,12 +12,12 @@ from eventsourcing.persistence import Mapper
 from sqlalchemy import select
 
 from sagaline.application.saga_process import SagaProcess
-from sagaline.errors import told
+from sagaline.errors import describe_error
 from sagaline.messaging.topics import stored_topics
-from sagaline.saga.compatibility import obstacle
+from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.instance import Journal
 from sagaline.storage import ApplicationRecorder
-from sagaline.storage.tables.saga_definitions import Definition, definition_of, describe
+from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
 
 CHUNK = 500
 """Instances read at once."""
@@ -45,11 +45,11 @@ def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> boo
     return known is None or known.fingerprint != process.saga.fingerprint()
 
 
-def record(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
+def record_definition(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
     """Describes the loaded definition in the store, once all live instances can go on with it."""
     saga = process.saga
     with recorder.datastore.write() as connection:
-        describe(connection, process.name, Definition(saga.fingerprint(), saga.shape()))
+        write_definition(connection, process.name, Definition(saga.fingerprint(), saga.shape()))
 
 
 def verdicts(
@@ -66,20 +66,20 @@ def verdicts(
                 journal: Any = project_aggregate(None, map(decode, rows))
             except Exception as error:
                 key = rows[0].key or ""
-                reason = f"its stream cannot be read ({told(error)})"
+                reason = f"its stream cannot be read ({describe_error(error)})"
                 yield Verdict(process.name, stream, key, "", "", reason)
             else:
                 facts = stream, journal.key, journal.state.value, journal.fingerprint
-                reason = obstacle(process.saga, journal, described) or ""
+                reason = incompatibility(process.saga, journal, described) or ""
                 yield Verdict(process.name, *facts, reason)
 
 
-def in_the_way(
+def incompatibility_of(
     process: type[SagaProcess], recorder: ApplicationRecorder, journal: Journal
 ) -> str | None:
     """Why one instance cannot go on with the definition that is loaded; None where it can."""
     known = _known(process, recorder)
-    return obstacle(process.saga, journal, None if known is None else known.shape)
+    return incompatibility(process.saga, journal, None if known is None else known.shape)
 
 
 def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:

@@ -9,7 +9,9 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 
 
-def obstacle(saga: type[Saga], journal: Journal, described: Mapping[str, str] | None) -> str | None:
+def incompatibility(
+    saga: type[Saga], journal: Journal, described: Mapping[str, str] | None
+) -> str | None:
     """Why an instance cannot go on with this definition; None where it can.
 
     `described` is the shape of the definition that it was led by so far.

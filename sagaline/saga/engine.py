@@ -17,7 +17,7 @@ from sagaline.messaging.retry import Retry, in_words
 from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
 from sagaline.saga.definition import PIVOT, RETRIABLE, Ask, Closing, Saga, Step
 from sagaline.saga.instance import Journal, requested
-from sagaline.saga.state import Answer, Outcome, Progress, Role, State, Status
+from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.timers import StepDue, StepTimedOut
 
 
@@ -30,13 +30,16 @@ class Timing:
 
 
 _NO_TIMING = Timing()
-_ASKED = {False: Status.ASKED, True: Status.UNDOING}
-_WAITS = {False: (Status.ASKED, Status.STUCK), True: (Status.UNDOING, Status.UNDO_STUCK)}
-_BEHIND_US = (Status.DONE, Status.SKIPPED)
-_TO_UNDO = (Status.DONE, Status.UNKNOWN, Status.UNDO_AGAIN)
+_ASKED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
+_WAITS = {
+    False: (StepStatus.ASKED, StepStatus.STUCK),
+    True: (StepStatus.UNDOING, StepStatus.UNDO_STUCK),
+}
+_BEHIND_US = (StepStatus.DONE, StepStatus.SKIPPED)
+_TO_UNDO = (StepStatus.DONE, StepStatus.UNKNOWN, StepStatus.UNDO_AGAIN)
 
 
-class Course:
+class SagaEngine:
     """The way of one saga instance through its steps, forward or back."""
 
     def __init__(
@@ -86,7 +89,7 @@ class Course:
     def time_out(self, step_name: str) -> None:
         """Takes the end of a step's time: its outcome is unknown, which is not a refusal."""
         progress = self._journal.steps.get(step_name)
-        if self._journal.state.ended or progress is None or progress.status is not Status.ASKED:
+        if self._journal.state.ended or progress is None or progress.status is not StepStatus.ASKED:
             return
         step = self._definition.steps[step_name]
         within = None if progress.moved else self._within(step)
@@ -109,7 +112,7 @@ class Course:
         found = self._journal.steps.get(step_name)
         if self._journal.state.ended or found is None or not found.pausing:
             return
-        role = Role.UNDO if found.status is Status.UNDOING else Role.DO
+        role = Role.UNDO if found.status is StepStatus.UNDOING else Role.DO
         self._ask(self._definition.steps[step_name], role, found.attempts + 1)
 
     def _hear_fault(self, event: CommandFaulted) -> None:
@@ -158,7 +161,7 @@ class Course:
         """The end stands, but its command is tried again, as behind the pivot: else it parks."""
         progress = self._journal.closings[answer.step]
         closing = self._closing(answer.step)
-        wanted = progress.status is Status.ASKED and _is_of_now(answer, progress)
+        wanted = progress.status is StepStatus.ASKED and _is_of_now(answer, progress)
         if closing is None or not wanted or self._journal.state is State.ABANDONED:
             self._journal.trigger_event(Journal.Noted, answer=answer, heeded=False)
             return
@@ -209,9 +212,9 @@ class Course:
             if self._journal.turned:
                 self._back()
                 return
-        if any(each.status is Status.ASKED for each in steps.values()):
+        if any(each.status is StepStatus.ASKED for each in steps.values()):
             self._note()
-        elif not self._park(Status.STUCK):
+        elif not self._park(StepStatus.STUCK):
             self._end(self._definition.completing, State.COMPLETED)
 
     def _is_next(self, step: Step) -> bool:
@@ -225,27 +228,27 @@ class Course:
         """Undoes in reverse order of start, one at a time; one that is stuck stops no other."""
         self._stop_trying()
         steps = self._journal.steps
-        if any(each.status in (Status.ASKED, Status.UNDOING) for each in steps.values()):
+        if any(each.status in (StepStatus.ASKED, StepStatus.UNDOING) for each in steps.values()):
             self._note()
             return
         for name in reversed(steps):
             step = self._definition.steps[name]
             progress = steps[name]
             if step.undoing is not None and progress.status in _TO_UNDO:
-                again = progress.status is Status.UNDO_AGAIN
+                again = progress.status is StepStatus.UNDO_AGAIN
                 self._ask(step, Role.UNDO, progress.attempts + 1 if again else 1)
                 return
-        if not self._park(Status.UNDO_STUCK):
+        if not self._park(StepStatus.UNDO_STUCK):
             self._end(self._definition.closing, State.COMPENSATED)
 
     def _stop_trying(self) -> None:
         """On the way back, a step that faulted is not asked for again: its outcome is unknown."""
         for name, progress in self._journal.steps.items():
-            if progress.status is Status.ASKED and progress.pausing:
+            if progress.status is StepStatus.ASKED and progress.pausing:
                 unknown = Answer(name, False, Outcome.UNKNOWN, progress.reason, None)
                 self._heed(self._definition.steps[name], unknown)
 
-    def _park(self, stuck: Status) -> bool:
+    def _park(self, stuck: StepStatus) -> bool:
         """Waits for a person, if there is such a step; says whether there is."""
         for name, progress in self._journal.steps.items():
             if progress.status is stuck:
@@ -267,7 +270,7 @@ class Course:
         elif role is Role.DO and attempt == 1:
             self._limit(step)
 
-    def _ask_once_more(self, step: Step, progress: Progress) -> None:
+    def _ask_once_more(self, step: Step, progress: StepProgress) -> None:
         """Asks again for what may still be done, with a new time limit."""
         self._ask(step, Role.DO, progress.attempts + 1)
         self._limit(step)
@@ -330,7 +333,7 @@ class Course:
         within = self._timings.get(step.name, _NO_TIMING).within
         return step.within if within is None else within
 
-    def _pause(self, of: Step | Closing, progress: Progress) -> timedelta | None:
+    def _pause(self, of: Step | Closing, progress: StepProgress) -> timedelta | None:
         """How long to wait before the next attempt; None where there is none left."""
         retry = self._timings.get(of.name, _NO_TIMING).retry or of.retry
         return retry.pause(progress.attempts - progress.forgiven)
@@ -342,7 +345,7 @@ def _is_failure(answer: Answer) -> bool:
     return refused_undo or answer.outcome is Outcome.FAULTED
 
 
-def _is_of_now(failure: Answer, progress: Progress) -> bool:
+def _is_of_now(failure: Answer, progress: StepProgress) -> bool:
     """Whether it tells of the present attempt, and for the first time."""
     event = failure.event
     of_now = not isinstance(event, CommandFaulted) or event.attempt == progress.attempts

@@ -10,7 +10,7 @@ from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.saga.timers import StepDue, StepTimedOut
 
 
-def told(event: Any) -> Iterator[str]:
+def describe(event: Any) -> Iterator[str]:
     """One event of a saga's log: what it heard, and what it recorded for it."""
     answer: Answer | None = getattr(event, "answer", None)
     if isinstance(event, Journal.Started | Journal.Begun | Journal.Ignored):

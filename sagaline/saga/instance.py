@@ -14,19 +14,19 @@ from eventsourcing.domain import Aggregate
 from eventsourcing.utils import construct_topic, get_topic
 from typing_extensions import override
 
-from sagaline.codec import Heard, HeardLater, Later
+from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic
-from sagaline.saga.state import Action, Answer, Outcome, Progress, Role, State, Status
+from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
 
 _AFTER = {
-    (False, Outcome.DONE): Status.DONE,
-    (False, Outcome.REFUSED): Status.REFUSED,
-    (False, Outcome.UNKNOWN): Status.UNKNOWN,
-    (False, Outcome.STUCK): Status.STUCK,
-    (True, Outcome.DONE): Status.UNDONE,
-    (True, Outcome.STUCK): Status.UNDO_STUCK,
+    (False, Outcome.DONE): StepStatus.DONE,
+    (False, Outcome.REFUSED): StepStatus.REFUSED,
+    (False, Outcome.UNKNOWN): StepStatus.UNKNOWN,
+    (False, Outcome.STUCK): StepStatus.STUCK,
+    (True, Outcome.DONE): StepStatus.UNDONE,
+    (True, Outcome.STUCK): StepStatus.UNDO_STUCK,
 }
 
 
@@ -48,7 +48,7 @@ class Journal(Aggregate):
         key: str
         fingerprint: str
         plan: tuple[str, ...]
-        event: HeardLater = Later()
+        event: LazyNestedEvent = LazyField()
 
         @override
         def apply(self, journal: "Journal") -> None:
@@ -67,7 +67,7 @@ class Journal(Aggregate):
         key: str
         fingerprint: str
         plan: tuple[str, ...]
-        event: HeardLater = Later()
+        event: LazyNestedEvent = LazyField()
 
         @override
         def apply(self, journal: "Journal") -> None:
@@ -114,7 +114,7 @@ class Journal(Aggregate):
         @override
         def apply(self, journal: "Journal") -> None:
             journal.heed(self.answer)
-            journal.steps[self.step] = Progress(Status.SKIPPED)
+            journal.steps[self.step] = StepProgress(StepStatus.SKIPPED)
 
     class Noted(Aggregate.Event):
         """An answer was heard that asks for nothing now.
@@ -135,7 +135,7 @@ class Journal(Aggregate):
     class Ignored(Aggregate.Event):
         """An event came that means nothing here: a second start, or one that nobody listens for."""
 
-        event: Heard
+        event: NestedEvent
         reason: str
 
     class Parked(Aggregate.Event):
@@ -198,8 +198,8 @@ class Journal(Aggregate):
         self.reason = ""
         self.heard: dict[type, Any] = {}
         self.history: list[Any] = []
-        self.steps: dict[str, Progress] = {}
-        self.closings: dict[str, Progress] = {}
+        self.steps: dict[str, StepProgress] = {}
+        self.closings: dict[str, StepProgress] = {}
         self.early: dict[str, Answer] = {}
         self.asked: dict[UUID, tuple[str, Role]] = {}
         self.locks: tuple[str, ...] = ()
@@ -254,14 +254,14 @@ class Journal(Aggregate):
         if answer.event is not None:
             self._hear(answer.event)
         progress = self.closings.get(answer.step) or self.steps.setdefault(
-            answer.step, Progress(Status.ASKED)
+            answer.step, StepProgress(StepStatus.ASKED)
         )
         progress.pausing = answer.outcome is Outcome.FAULTED
         progress.reason = answer.reason
         after = _AFTER.get((answer.undo, answer.outcome))
         if after is not None:
             progress.status = after
-        if after in (Status.REFUSED, Status.UNKNOWN):
+        if after in (StepStatus.REFUSED, StepStatus.UNKNOWN):
             self.turn(answer.reason)
 
     def keep(self, answer: Answer) -> None:
@@ -277,10 +277,10 @@ class Journal(Aggregate):
         known = self.closings if request.role is Role.CLOSE else self.steps
         if request.role is not Role.CLOSE:
             self.state = State.COMPENSATING if undo else State.RUNNING
-        status = Status.UNDOING if undo else Status.ASKED
+        status = StepStatus.UNDOING if undo else StepStatus.ASKED
         progress = known.get(request.step)
         if progress is None:
-            known[request.step] = Progress(status, request.attempt)
+            known[request.step] = StepProgress(status, request.attempt)
         else:
             if request.attempt == 1:
                 progress.forgiven = 0
@@ -317,9 +317,9 @@ class Journal(Aggregate):
             self.history.append(event)
 
 
-_STUCK = (Status.STUCK, Status.UNDO_STUCK)
-_AGAIN = {Status.UNDO_STUCK: Status.UNDO_AGAIN}
-_DROPPED = {Status.STUCK: Status.SKIPPED, Status.UNDO_STUCK: Status.LEFT}
+_STUCK = (StepStatus.STUCK, StepStatus.UNDO_STUCK)
+_AGAIN = {StepStatus.UNDO_STUCK: StepStatus.UNDO_AGAIN}
+_DROPPED = {StepStatus.STUCK: StepStatus.SKIPPED, StepStatus.UNDO_STUCK: StepStatus.LEFT}
 
 
 _TOPICS = {

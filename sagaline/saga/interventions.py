@@ -1,4 +1,4 @@
-"""What a person may do to a saga instance: try again, skip, cancel, abandon. Pure, as `Course` is.
+"""What an operator may do to a saga instance: retry, skip, cancel, abandon. Pure.
 
 Each is an event in the instance's own stream, with who did it and why, and what follows from it
 stands behind it. What would do harm is refused, with the reason.
@@ -10,22 +10,28 @@ from typing import NamedTuple
 from sagaline.errors import InterventionRefused
 from sagaline.messaging.timers import CancelTimer
 from sagaline.saga.definition import PIVOT, Saga
-from sagaline.saga.engine import Course, Timing
+from sagaline.saga.engine import SagaEngine, Timing
 from sagaline.saga.instance import Journal
-from sagaline.saga.state import Action, Role, State, Status
+from sagaline.saga.state import Action, Role, State, StepStatus
 
-_STUCK = (Status.STUCK, Status.UNDO_STUCK)
-_WITH_EFFECT = (Status.ASKED, Status.DONE, Status.UNKNOWN, Status.UNDOING, Status.UNDO_AGAIN)
+_STUCK = (StepStatus.STUCK, StepStatus.UNDO_STUCK)
+_WITH_EFFECT = (
+    StepStatus.ASKED,
+    StepStatus.DONE,
+    StepStatus.UNKNOWN,
+    StepStatus.UNDOING,
+    StepStatus.UNDO_AGAIN,
+)
 
 
-class Person(NamedTuple):
+class Operator(NamedTuple):
     """Who acts, and why."""
 
     name: str
     reason: str = ""
 
 
-class Steering(Course):
+class Interventions(SagaEngine):
     """The course of one instance with a person's hand on it.
 
     `obstacle` is why the definition cannot lead it on: then it can only be abandoned.
@@ -58,7 +64,8 @@ class Steering(Course):
             return [
                 name
                 for name in self._definition.steps
-                if name not in steps or steps[name].status not in (Status.DONE, Status.SKIPPED)
+                if name not in steps
+                or steps[name].status not in (StepStatus.DONE, StepStatus.SKIPPED)
             ]
         open_ = (*_WITH_EFFECT, *_STUCK)
         undone = [name for name, each in self._definition.steps.items() if each.undoing]
@@ -69,7 +76,7 @@ class Steering(Course):
         open_ = [
             (name, each.pausing)
             for name, each in self._journal.steps.items()
-            if each.status in (Status.ASKED, Status.UNDOING)
+            if each.status in (StepStatus.ASKED, StepStatus.UNDOING)
         ]
         asked = ", ".join(name for name, pausing in open_ if not pausing)
         pausing = ", ".join(name for name, pausing in open_ if pausing)
@@ -91,7 +98,7 @@ class Steering(Course):
             return self._no_skipping(step)
         return self._no_return() if action is Action.CANCEL else None
 
-    def retry(self, by: Person) -> None:
+    def retry(self, by: Operator) -> None:
         """Asks again for all that is stuck, and at once for what waits for its next attempt.
 
         Attempts are counted on, so that each fault is told apart, but those so far no longer count
@@ -103,15 +110,15 @@ class Steering(Course):
             self.timers.append(CancelTimer(self._timer(name, "due")))
             self.ask_again(name)
         for name, progress in list(self._journal.steps.items()):
-            if progress.status is Status.STUCK:
+            if progress.status is StepStatus.STUCK:
                 self._ask_once_more(self._definition.steps[name], progress)
         for name, progress in self._journal.closings.items():
             closing = self._closing(name)
-            if closing is not None and progress.status is Status.STUCK:
+            if closing is not None and progress.status is StepStatus.STUCK:
                 self._give(name, closing.ask, Role.CLOSE, progress.attempts + 1)
         self._go_on()
 
-    def skip(self, step: str, by: Person) -> None:
+    def skip(self, step: str, by: Operator) -> None:
         """Takes a step, or an undo, that is stuck for dealt with by hand.
 
         Raises InterventionRefused where it is not stuck.
@@ -119,7 +126,7 @@ class Steering(Course):
         self._obey(Action.SKIP, step, by)
         self._go_on()
 
-    def cancel(self, by: Person) -> None:
+    def cancel(self, by: Operator) -> None:
         """Turns round, as after a refusal; what is under way is waited for.
 
         Raises InterventionRefused once the point of no return was asked for.
@@ -127,7 +134,7 @@ class Steering(Course):
         self._obey(Action.CANCEL, "", by._replace(reason=by.reason or f"cancelled by {by.name}"))
         self._back()
 
-    def abandon(self, by: Person) -> None:
+    def abandon(self, by: Operator) -> None:
         """Ends as it is: nothing is asked for or undone any more.
 
         Raises InterventionRefused where it has ended.
@@ -138,13 +145,13 @@ class Steering(Course):
         reason = f"abandoned by {by.name}: {by.reason}"
         self._record(Journal.Ended, state=State.ABANDONED, reason=reason)
 
-    def note(self, action: Action, by: Person, step: str = "") -> None:
+    def note(self, action: Action, by: Operator, step: str = "") -> None:
         """Records what a person did elsewhere for the sake of this instance, or of one step."""
         self._journal.trigger_event(
             Journal.Intervened, action=action, step=step, by=by.name, reason=by.reason
         )
 
-    def _obey(self, action: Action, step: str, by: Person) -> None:
+    def _obey(self, action: Action, step: str, by: Operator) -> None:
         why = self.objection(action, step)
         if why is not None:
             saga = f"{self._journal.saga} {self._journal.key}"
@@ -186,4 +193,4 @@ class Steering(Course):
         return "all its steps are done" if self._journal.closings else None
 
 
-__all__ = ["Person", "Steering"]
+__all__ = ["Interventions", "Operator"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from sagaline.codec import HeardLater, Later
+from sagaline.codec import LazyField, LazyNestedEvent
 
 
 class State(Enum):
@@ -60,7 +60,7 @@ class Outcome(Enum):
     """It can be neither done nor undone without a person."""
 
 
-class Status(Enum):
+class StepStatus(Enum):
     """Where one step of an instance is."""
 
     ASKED = "asked"
@@ -87,14 +87,14 @@ class Answer:
     undo: bool
     outcome: Outcome
     reason: str
-    event: HeardLater | None = Later()
+    event: LazyNestedEvent | None = LazyField()
 
 
 @dataclass
-class Progress:
+class StepProgress:
     """How far one step has come. Attempts are counted from 1, for the role asked for last."""
 
-    status: Status
+    status: StepStatus
     attempts: int = 1
     forgiven: int = 0
     """Attempts that its `retry` no longer counts, as a person has asked for more."""

@@ -1,7 +1,7 @@
 """The timers of a saga instance, as the commands that they give to it."""
 
 from sagaline.messaging.commands import Command
-from sagaline.messaging.timers import Again
+from sagaline.messaging.timers import RetryTimer
 from sagaline.messaging.topics import fix_topic
 
 
@@ -12,7 +12,7 @@ class StepTimedOut(Command, key="saga_key"):
     step: str
 
 
-class StepDue(Again, key="saga_key"):
+class StepDue(RetryTimer, key="saga_key"):
     """The pause before a step's, or an undo's, next attempt is over."""
 
     saga_key: str

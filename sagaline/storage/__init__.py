@@ -11,8 +11,8 @@ from sagaline.storage.log.tracking import ProcessRecorder, TrackingRecorder
 from sagaline.storage.notify.listener import Listener
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.transaction import Transaction
-from sagaline.storage.tables.followers import Standing, advance, register, standing
-from sagaline.storage.tables.ownership import check, claim
+from sagaline.storage.tables.followers import FollowerState, advance, follower_state, register
+from sagaline.storage.tables.ownership import own_store, refuse_foreign_application
 
 __all__ = [
     "AggregateRecorder",
@@ -21,17 +21,17 @@ __all__ = [
     "Datastore",
     "EventRow",
     "Factory",
+    "FollowerState",
     "Listener",
     "LogRow",
     "Page",
     "Part",
     "ProcessRecorder",
-    "Standing",
     "TrackingRecorder",
     "Transaction",
     "advance",
-    "check",
-    "claim",
+    "follower_state",
+    "own_store",
+    "refuse_foreign_application",
     "register",
-    "standing",
 ]

@@ -206,7 +206,7 @@ def _check_timings(
             )
 
 
-def topics_of(system: System, application: type[Application]) -> frozenset[str]:
+def topics_of_application(system: System, application: type[Application]) -> frozenset[str]:
     """The event types that an application's follower wants."""
     return system.topics[application.name]
 

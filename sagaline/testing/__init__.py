@@ -11,7 +11,7 @@ from eventsourcing.domain import BaseAggregate
 
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.testing.fault_matrix.fault_matrix import Matrix, fault_matrix
 from sagaline.testing.given.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
 from sagaline.testing.given.read_models import GivenReadModel, Told, told
@@ -29,7 +29,7 @@ __all__ = [
     "GivenSaga",
     "Happened",
     "Matrix",
-    "Person",
+    "Operator",
     "Scenario",
     "SimulatedParticipant",
     "Told",

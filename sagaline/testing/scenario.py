@@ -15,15 +15,15 @@ from sagaline.messaging.timers import command_class
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.saga.interventions import Steering
-from sagaline.saga.state import Role, State, Status
+from sagaline.saga.interventions import Interventions
+from sagaline.saga.state import Role, State, StepStatus
 from sagaline.system.system import System
 from sagaline.testing.given.aggregates import Happened
 from sagaline.testing.given.example_values import sealed
-from sagaline.testing.simulation.faults import NOW, Cue, Fault, Part, Place
-from sagaline.testing.simulation.in_memory_system import Commits, Stage
-from sagaline.testing.simulation.log_reader import Chronicle
-from sagaline.testing.simulation.saga_run import Performance
+from sagaline.testing.simulation.faults import NOW, AnsweringPart, Fault, FaultPoint, ScriptedAnswer
+from sagaline.testing.simulation.in_memory_system import Commits, InMemorySystem
+from sagaline.testing.simulation.log_reader import LogReader
+from sagaline.testing.simulation.saga_run import SagaRun
 from sagaline.testing.simulation.script import Casting
 
 A = TypeVar("A", bound=Application)
@@ -49,15 +49,15 @@ class Scenario:
         env: Mapping[str, str] | None = None,
         participants: Mapping[str, Casting] | None = None,
     ) -> None:
-        self._performance: Performance | None = None
-        self._script: dict[Place, tuple[Fault, ...]] = {}
+        self._performance: SagaRun | None = None
+        self._script: dict[FaultPoint, tuple[Fault, ...]] = {}
         self._happened = 0
         if isinstance(subject, System):
-            self._stage = Stage(subject, env)
+            self._stage = InMemorySystem(subject, env)
             self._sagas = list(subject.sagas)
-            self._chronicle = Chronicle(self._stage, self._sagas)
+            self._chronicle = LogReader(self._stage, self._sagas)
         else:
-            self._performance = Performance(subject, participants, self._script)
+            self._performance = SagaRun(subject, participants, self._script)
             self._stage = self._performance.stage
             self._sagas = [subject]
             self._chronicle = self._performance.chronicle
@@ -104,11 +104,11 @@ class Scenario:
     def when_asked_for(self, step: str) -> "Answering":
         """Says how the participant answers, once the saga asks for this step, or says farewell."""
         closing = step not in self._sagas[0].steps
-        return self._answering(Place(step, Role.CLOSE if closing else Role.DO))
+        return self._answering(FaultPoint(step, Role.CLOSE if closing else Role.DO))
 
     def when_asked_to_undo(self, step: str) -> "Answering":
         """Says how the participant answers, once the saga asks to take this step back."""
-        return self._answering(Place(step, Role.UNDO))
+        return self._answering(FaultPoint(step, Role.UNDO))
 
     def pass_time(self, **time: float) -> Self:
         """Lets time pass (``minutes=6``), and all that is due meanwhile happen at its moment."""
@@ -144,7 +144,7 @@ class Scenario:
         return self._stage.commits.count
 
     def person(
-        self, act: Callable[[Steering], None], key: Any = None, saga: type[Saga] | None = None
+        self, act: Callable[[Interventions], None], key: Any = None, saga: type[Saga] | None = None
     ) -> Self:
         """Lets a person act: ``person(lambda saga: saga.retry(Person("Eve", "mended")))``."""
         journal = self._journal(key, saga)
@@ -252,7 +252,7 @@ class Scenario:
             self._stage.now = moment
             self._settle()
 
-    def _answering(self, place: Place) -> "Answering":
+    def _answering(self, place: FaultPoint) -> "Answering":
         if self._performance is None:
             raise TypeError("the applications of a system answer for themselves")
         names = self._sagas[0].commands()
@@ -288,24 +288,26 @@ class Answering:
     Each call is for one attempt more, or for several; what is not said is done as it should be.
     """
 
-    def __init__(self, script: dict[Place, tuple[Fault, ...]], place: Place) -> None:
+    def __init__(self, script: dict[FaultPoint, tuple[Fault, ...]], place: FaultPoint) -> None:
         self._script = script
         self._place = place
 
     def refuses(self, reason: str = "") -> Self:
         """It says no; nothing is done, nor will be."""
-        return self._then("is refused", lambda part: [Cue(NOW, lambda: part.refusal(reason))])
+        return self._then(
+            "is refused", lambda part: [ScriptedAnswer(NOW, lambda: part.refusal(reason))]
+        )
 
     def faults(self, times: int = 1, reason: str = "") -> Self:
         """Nobody knows what became of it; nothing was done."""
         for _ in range(times):
-            self._then("faults", lambda part: [Cue(NOW, lambda: part.fault(reason))])
+            self._then("faults", lambda part: [ScriptedAnswer(NOW, lambda: part.fault(reason))])
         return self
 
     def is_down(self, reason: str = "") -> Self:
         """It faults until `is_mended`."""
         return self._then(
-            "is down", lambda part: [Cue(NOW, lambda: part.fault(reason))], lasting=True
+            "is down", lambda part: [ScriptedAnswer(NOW, lambda: part.fault(reason))], lasting=True
         )
 
     def is_silent(self) -> Self:
@@ -319,27 +321,31 @@ class Answering:
 
     def is_pending(self, **time: float) -> Self:
         """It is done after so long (``minutes=3``), and answered then."""
-        return self._then("is pending", lambda part: [Cue(timedelta(**time), part.work)])
+        return self._then("is pending", lambda part: [ScriptedAnswer(timedelta(**time), part.work)])
 
     def is_late(self, **time: float) -> Self:
         """It is done at once, and answered only after so long."""
 
-        def play(part: Part) -> list[Cue]:
+        def play(part: AnsweringPart) -> list[ScriptedAnswer]:
             answer = part.work()
-            return [Cue(timedelta(**time), lambda: answer)]
+            return [ScriptedAnswer(timedelta(**time), lambda: answer)]
 
         return self._then("is late", play)
 
     def answers_twice(self) -> Self:
         """It is done once, and answered twice."""
-        return self._then("answers twice", lambda part: [Cue(NOW, part.work)] * 2)
+        return self._then("answers twice", lambda part: [ScriptedAnswer(NOW, part.work)] * 2)
 
     def does_it(self) -> Self:
         """It is done, and answered: for an attempt before others that are not."""
-        return self._then("is done", lambda part: [Cue(NOW, part.work)])
+        return self._then("is done", lambda part: [ScriptedAnswer(NOW, part.work)])
 
     def _then(
-        self, words: str, play: Callable[[Part], list[Cue]], *, lasting: bool = False
+        self,
+        words: str,
+        play: Callable[[AnsweringPart], list[ScriptedAnswer]],
+        *,
+        lasting: bool = False,
     ) -> Self:
         fault = Fault(words, play, lasting=lasting)
         self._script[self._place] = (*self._script.get(self._place, ()), fault)
@@ -373,7 +379,7 @@ def _stands(journal: Journal) -> str:
     return _standing(journal.state.value, journal.reason)
 
 
-_STUCK = (Status.STUCK, Status.UNDO_STUCK)
-_WAITING = (Status.ASKED, Status.UNDOING)
+_STUCK = (StepStatus.STUCK, StepStatus.UNDO_STUCK)
+_WAITING = (StepStatus.ASKED, StepStatus.UNDOING)
 
 __all__ = ["Answering", "Scenario"]

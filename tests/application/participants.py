@@ -14,7 +14,7 @@ from domain.reservation import ReservedLine
 from sagaline import Application, Command
 from sagaline.application.processor import Participant
 from sagaline.followers.follower import Follower
-from sagaline.followers.log_window import Tail
+from sagaline.followers.log_window import LogWindow
 from sagaline.saga.instance import requested
 from sagaline.saga.state import Role
 from sagaline.storage import EventRow
@@ -22,7 +22,7 @@ from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.dead_letters import all_letters
 from sagaline.storage.tables.timers import first_dues
 from sagaline.system.environment import environment
-from sagaline.system.system import topics_of
+from sagaline.system.system import topics_of_application
 
 A = TypeVar("A", bound=Application)
 
@@ -60,10 +60,12 @@ class AtWork(Generic[A]):
         self.app = application
         self.clock = clock
         self._saga = saga
-        self._tail = Tail(saga.name, saga.recorder, saga.mapper)
-        self._log = Tail(application.name, application.recorder, application.mapper)
-        participant = Participant(application, topics_of(system, type(application)), self._log)
-        self._follower = Follower(participant, application.datastore, {saga.name: self._tail})
+        self._window = LogWindow(saga.name, saga.recorder, saga.mapper)
+        self._log = LogWindow(application.name, application.recorder, application.mapper)
+        participant = Participant(
+            application, topics_of_application(system, type(application)), self._log
+        )
+        self._follower = Follower(participant, application.datastore, {saga.name: self._window})
         self._follower.register()
 
     def told(self, *commands: Command, attempt: int = 1) -> list[Any]:
@@ -72,7 +74,7 @@ class AtWork(Generic[A]):
         rows = [self._row(each, attempt) for each in commands]
         with self._saga.datastore.write() as connection:
             self._saga.recorder.append(connection, rows)
-        self._tail.refresh()
+        self._window.refresh()
         while self._follower.step():
             pass
         return self.events(before)

@@ -9,7 +9,7 @@ from application.system import system
 from projections.tables import order_list
 from sagaline import rebuild
 from sagaline.cli.signals import ending
-from sagaline.rebuilding.shadow_table import Shadow
+from sagaline.rebuilding.shadow_table import ShadowTable
 from sagaline.storage import Datastore
 from sagaline.storage.tables.schema import read_tables
 from tests.cli.command_line import CommandLine, Said
@@ -121,7 +121,7 @@ def test_one_that_a_signal_stops_says_so(
     options: list[str],
     what_it_means: str,
 ) -> None:
-    monkeypatch.setattr(Shadow, "_catch_up", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(ShadowTable, "_catch_up", lambda _: signal.raise_signal(signal.SIGTERM))
     with ending():
         said = run_shop.sagaline("rebuild", *options)
     assert said == Said(0, "", f"sagaline: stopped; {what_it_means}\n")

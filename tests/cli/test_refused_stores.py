@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from sagaline.storage import Datastore, claim
+from sagaline.storage import Datastore, own_store
 from tests.cli.command_line import CommandLine, Said
 from tests.cli.orders import GOOD, json_lines, order
 from tests.sagaline.storage.stores import outside
@@ -18,7 +18,7 @@ MEMBERS = ["Orders", "Inventory", "Payments", "Shipping", "OrderFulfilment"]
 
 def of_another_system(path: Path) -> None:
     datastore = Datastore.open(f"sqlite:///{path}")
-    claim(datastore, "warehouse", MEMBERS)
+    own_store(datastore, "warehouse", MEMBERS)
     datastore.close()
 
 

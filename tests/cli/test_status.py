@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from sagaline.storage import Datastore, claim
+from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.dead_letters import Letter, add_letters
 from sagaline.storage.tables.schema import store as store_table
 from tests.cli.command_line import LIMIT, CommandLine
@@ -74,7 +74,7 @@ def test_a_store_in_memory_cannot_be_looked_into(run: CommandLine) -> None:
 def test_the_store_of_another_system_is_refused(shop: CommandLine) -> None:
     assert shop.store is not None
     datastore = Datastore.open(shop.store)
-    claim(datastore, "warehouse", ["Orders", "Inventory", "Payments", "Shipping"])
+    own_store(datastore, "warehouse", ["Orders", "Inventory", "Payments", "Shipping"])
     datastore.close()
     said = shop.sagaline("status")
     assert said.status == 2
@@ -88,7 +88,7 @@ def test_the_store_of_another_system_is_refused(shop: CommandLine) -> None:
 def test_the_store_of_a_newer_version_is_refused_and_left_alone(sqlite_shop: CommandLine) -> None:
     assert sqlite_shop.store is not None
     datastore = Datastore.open(sqlite_shop.store)
-    claim(datastore, "shop", [])
+    own_store(datastore, "shop", [])
     with datastore.write() as connection:
         connection.execute(update(store_table).values(version=999))
     datastore.close()

@@ -252,13 +252,13 @@ class Views:
         for each in self.projectors:
             wanted = [m for m in messages if each.topics is None or m.topic in each.topics]
             if restarted:
-                each.discard()
-            each.begin(wanted)
+                each.roll_back()
+            each.prepare(wanted)
             for message in wanted:
-                each.process(message)
+                each.handle(message)
             with self.store.write() as connection:
                 each.write(connection)
-            each.committed()
+            each.after_commit()
 
     def tables(self) -> dict[str, list[Row]]:
         """All rows of all tables."""

@@ -35,7 +35,7 @@ from sagaline import (
 from sagaline.followers.follower import Follower
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.dead_letters import Letter, all_letters
-from sagaline.storage.tables.followers import position, standing
+from sagaline.storage.tables.followers import follower_state, position
 from sagaline.storage.tables.timers import TimerRow, due_timers
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -588,8 +588,8 @@ class Hands:
 
     def look(self) -> None:
         """Reads what is new in the logs."""
-        for tail in self.runner.tails.values():
-            while tail.refresh():
+        for window in self.runner.windows.values():
+            while window.refresh():
                 pass
 
     def turn(self, *names: str) -> bool:
@@ -650,7 +650,7 @@ def timers(runner: Runner, follower: str) -> list[TimerRow]:
 
 def fence(runner: Runner, follower: str) -> int:
     with runner.views.read() as connection:
-        return standing(connection, follower).fence
+        return follower_state(connection, follower).fence
 
 
 def reached(runner: Runner, follower: str, leader: str) -> int:

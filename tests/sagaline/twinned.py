@@ -19,8 +19,8 @@ from sqlalchemy import Column, Integer, MetaData, Table
 from typing_extensions import override
 
 from sagaline import ReadModel, RebuildFailed, System, project, rebuild
-from sagaline.rebuilding.replay import Folded
-from sagaline.rebuilding.worker import Task, Twin
+from sagaline.rebuilding.replay import ReplayedPage
+from sagaline.rebuilding.worker import RebuildWorker, Task
 from sagaline.storage.sql.columns import Uuid
 from tests.sagaline.bank import Account, Bank, account
 
@@ -85,7 +85,7 @@ class Totals(ReadModel):
 system = System("bank", applications=[Bank], read_models=[Sums, Counts, Totals])
 
 
-class Watched(Twin):
+class Watched(RebuildWorker):
     """A second process of which it is known how many rows it has changed."""
 
     rows = 0
@@ -96,7 +96,7 @@ class Watched(Twin):
         super().begin(task._replace(after=task.after + 3) if self.strays else task)
 
     @override
-    def folded(self, head: int) -> Folded:
+    def folded(self, head: int) -> ReplayedPage:
         found = super().folded(head)
         self.rows += sum(len(each.columns[0]) for each in found.changes)
         return found

@@ -16,7 +16,7 @@ from sagaline import (
     on_compensated,
     step,
 )
-from sagaline.testing import Person, Scenario, fault_matrix
+from sagaline.testing import Operator, Scenario, fault_matrix
 
 
 class Meal(Aggregate):
@@ -322,7 +322,7 @@ def test_an_undo_that_always_fails_parks_the_meal_until_a_person_has_mended_it(
     meal.happens(Meal.Ordered, guest="Ada").pass_time(hours=1)
     meal.then_parks("write_ticket", "no light in the kitchen").then_in_place("write_ticket")
     meal.when_asked_to_undo("write_ticket").is_mended()
-    meal.person(lambda saga: saga.retry(Person("Eve", "a new bulb")))
+    meal.person(lambda saga: saga.retry(Operator("Eve", "a new bulb")))
     meal.then_ends(State.COMPENSATED, "card declined").then_in_place()
 
 

@@ -14,8 +14,8 @@ from sagaline.codec import TypedMapper
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.definition import NO_EFFECT, PIVOT, Saga
 from sagaline.saga.instance import Journal
-from sagaline.saga.interventions import Person, Steering
-from sagaline.saga.state import Role, State, Status
+from sagaline.saga.interventions import Interventions, Operator
+from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.timers import StepDue, StepTimedOut
 from sagaline.testing.given.sagas import GivenSaga, given_saga
 from sagas.order_fulfilment import OrderFulfilment
@@ -34,7 +34,7 @@ FACTS: dict[str, Any] = {
 }
 MAPPER = TypedMapper(JSONTranscoder())
 OPEN = (State.RUNNING, State.COMPENSATING)
-WAITING = (Status.ASKED, Status.UNDOING)
+WAITING = (StepStatus.ASKED, StepStatus.UNDOING)
 
 
 def hear(story: GivenSaga, event: type) -> GivenSaga:
@@ -111,7 +111,7 @@ def late_success(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
     return hear(story, wished[which % len(wished)]) if wished else story
 
 
-def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, Status]]:
+def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, StepStatus]]:
     """The events that would bring the saga further, and where their steps are."""
     steps = story.journal.steps
     return [
@@ -120,7 +120,11 @@ def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, Status]]:
         if done
         and step.name in steps
         and steps[step.name].status
-        in ((Status.UNDOING, Status.UNDO_STUCK) if undo else (Status.ASKED, Status.STUCK))
+        in (
+            (StepStatus.UNDOING, StepStatus.UNDO_STUCK)
+            if undo
+            else (StepStatus.ASKED, StepStatus.STUCK)
+        )
     ]
 
 
@@ -178,12 +182,12 @@ def must_be_sound(saga: type[Saga], story: GivenSaga) -> None:
 def must_have_ended_well(saga: type[Saga], journal: Journal) -> None:
     statuses = {name: each.status for name, each in journal.steps.items()}
     if journal.state is State.COMPLETED:
-        assert statuses == dict.fromkeys(saga.steps, Status.DONE)
+        assert statuses == dict.fromkeys(saga.steps, StepStatus.DONE)
         return
     for name, status in statuses.items():
         kind = saga.steps[name].kind
-        assert kind is not PIVOT or status is Status.REFUSED
-        assert kind is NO_EFFECT or status in (Status.UNDONE, Status.REFUSED)
+        assert kind is not PIVOT or status is StepStatus.REFUSED
+        assert kind is NO_EFFECT or status in (StepStatus.UNDONE, StepStatus.REFUSED)
     assert journal.reason
 
 
@@ -198,8 +202,8 @@ def finish(saga: type[Saga], story: GivenSaga) -> GivenSaga:
     return story
 
 
-def retry(saga: Steering) -> None:
-    saga.retry(Person("Eve"))
+def retry(saga: Interventions) -> None:
+    saga.retry(Operator("Eve"))
 
 
 @sagas
@@ -224,7 +228,7 @@ def test_after_its_end_nothing_changes(
         story = each.take(saga, story)
     assert to_steps(story) == asked
     # The closing command alone is still tried again where it faults, and may wait for a person.
-    stuck = any(each.status is Status.STUCK for each in story.journal.closings.values())
+    stuck = any(each.status is StepStatus.STUCK for each in story.journal.closings.values())
     assert story.journal.state is (State.PARKED if stuck else state)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, select
 
 import sagaline
 from sagaline import Command, Runner, State, rebuild
-from sagaline.testing import SOMEONE, Person, Scenario, fault_matrix, given, happened
+from sagaline.testing import SOMEONE, Operator, Scenario, fault_matrix, given, happened
 from tests.trips.bookings import Bill, Car, Flight, Plane, Room, Trip
 from tests.trips.commands import (
     BookFlight,
@@ -109,7 +109,7 @@ def test_a_bank_that_is_down_parks_the_trip_until_a_person_asks_again(trips: Sce
     trips.then_parks("pay", "ConnectionError: the bank is down").then_no_timers()
     assert seats_left(trips) == 1
     trips.get(Cashier).bank = calm
-    trips.person(lambda saga: saga.retry(Person("Eve", "the bank is open")))
+    trips.person(lambda saga: saga.retry(Operator("Eve", "the bank is open")))
     trips.then_ends(State.COMPLETED)
 
 

@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from sagaline.admin.saga_lookup import Instance, instances_of_key
 from sagaline.cli.commands.saga_actions import steer
-from sagaline.cli.inspection import Stores, has_table
-from sagaline.cli.options import looking_into
+from sagaline.cli.inspection import InspectedStores, has_table
+from sagaline.cli.options import inspected
 from sagaline.cli.output import moment, print_rows
 from sagaline.cli.tables import Listing
 from sagaline.runner.clock import StoreClock
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.saga.state import Action
 from sagaline.storage import Datastore
 from sagaline.storage.tables.audit import Intervention, add_intervention, interventions_of
@@ -31,7 +31,7 @@ class Deed(NamedTuple):
     """
 
     action: Action
-    by: Person
+    by: Operator
     follower: str
     about: str
     key: str | None
@@ -45,7 +45,7 @@ class Deed(NamedTuple):
 
 
 def intervene(
-    ctx: typer.Context, stores: Stores, datastore: Datastore, deed: Deed, write: Write
+    ctx: typer.Context, stores: InspectedStores, datastore: Datastore, deed: Deed, write: Write
 ) -> None:
     """Does what a person wants done, in one transaction with the row that tells of it.
 
@@ -75,7 +75,7 @@ def intervene(
 def history(ctx: typer.Context, actions: tuple[Action, ...], json: bool) -> None:
     """Prints what people did, of these kinds, the first before the others."""
     found: list[Intervention] = []
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         for datastore in stores.datastores:
             if has_table(datastore, interventions):
                 with datastore.read() as connection:
@@ -90,7 +90,7 @@ def history(ctx: typer.Context, actions: tuple[Action, ...], json: bool) -> None
     rows.show()
 
 
-def _sagas(stores: Stores, deed: Deed) -> list[Instance]:
+def _sagas(stores: InspectedStores, deed: Deed) -> list[Instance]:
     """The saga whose timer or letter it is; where it is another follower's, those of its key."""
     if deed.key is None:
         return []
@@ -105,5 +105,5 @@ def _tell(ctx: typer.Context, saga: Instance, deed: Deed, also: Write | None) ->
     steer(ctx, saga, lambda course: course.note(deed.action, person, step), also)
 
 
-def _datastore(stores: Stores, saga: Instance) -> Datastore:
+def _datastore(stores: InspectedStores, saga: Instance) -> Datastore:
     return stores.logs[saga.process.name].recorder.datastore

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import typer
 
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import Stores
-from sagaline.cli.options import looking_into
+from sagaline.cli.inspection import InspectedStores
+from sagaline.cli.options import inspected
 from sagaline.cli.output import AsJson, facts, print_json, show
 from sagaline.cli.queries import out_of_date
 from sagaline.cli.tables import Listing
@@ -46,7 +46,7 @@ def check(ctx: typer.Context, json: AsJson = False) -> None:
 
     The status is 1 where the code cannot go on with one of them.
     """
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         found = Findings(list(_sagas(stores)), dict(_unknown(stores)), out_of_date(stores))
     if json:
         print_json(found.as_json())
@@ -55,14 +55,14 @@ def check(ctx: typer.Context, json: AsJson = False) -> None:
     needs_attention(when=not found.is_well)
 
 
-def _sagas(stores: Stores) -> Iterator[Verdict]:
+def _sagas(stores: InspectedStores) -> Iterator[Verdict]:
     for process in stores.system.processes:
         log = stores.written.get(process.name)
         if log is not None:
             yield from verdicts(process, log.recorder, log.mapper)
 
 
-def _unknown(stores: Stores) -> Iterator[tuple[str, list[str]]]:
+def _unknown(stores: InspectedStores) -> Iterator[tuple[str, list[str]]]:
     """The types of events, by application, that the code does not know."""
     for name, log in stores.written.items():
         unknown = unknown_topics(log.recorder.topics_since(0))

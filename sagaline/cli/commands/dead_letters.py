@@ -10,24 +10,24 @@ from sagaline.admin.timeline import readable
 from sagaline.cli.commands.audit import Deed, history, intervene
 from sagaline.cli.commands.saga_actions import Why
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import Stores
-from sagaline.cli.options import By, Reason, looking_into, system_and_environment, who
+from sagaline.cli.inspection import InspectedStores
+from sagaline.cli.options import By, Reason, inspected, system_and_environment, who
 from sagaline.cli.output import (
     AsJson,
     counted,
     facts,
     moment,
     print_json,
+    print_note,
     print_rows,
     printable,
-    say,
     show,
 )
 from sagaline.cli.queries import letters
 from sagaline.cli.tables import Listing
 from sagaline.errors import LetterUnknown
 from sagaline.runner.runner import Runner
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.saga.state import Action
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters
@@ -47,7 +47,7 @@ def _dead_letters() -> None:
 @program.command("list")
 def list_letters(ctx: typer.Context, json: AsJson = False) -> None:
     """List parked events, oldest first; the status is 1 where there are any."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         found = letters(stores)
     if json:
         print_rows(_as_json(each) for each in found)
@@ -59,7 +59,7 @@ def list_letters(ctx: typer.Context, json: AsJson = False) -> None:
 @program.command("show")
 def show_letter(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     """Show one parked event, and where its handler failed."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         _, letter = _named(stores, id)
     if json:
         print_json(_as_json(letter))
@@ -76,9 +76,9 @@ def retry_letter(
     They are taken in the order of their coming, whichever of them was named. The status is 1 where
     one fails again: it stays, and so do those behind it.
     """
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         datastore, letter = _named(stores, id)
-        deed = _deed(Action.RETRY_LETTER, Person(who(by), reason), letter)
+        deed = _deed(Action.RETRY_LETTER, Operator(who(by), reason), letter)
         intervene(ctx, stores, datastore, deed, lambda _: None)
         system, env = system_and_environment(ctx)
         runner = Runner(system, env, only=[letter.follower])
@@ -89,9 +89,11 @@ def retry_letter(
     if json:
         print_json({"id": letter.id, "key": letter.key, **done._asdict()})
     elif done.error is None:
-        say(f"{letter.id}: {counted(done.taken, 'event')} taken.")
+        print_note(f"{letter.id}: {counted(done.taken, 'event')} taken.")
     else:
-        say(f"{letter.id}: {done.taken} taken, {done.left} left; the next one fails: {done.error}")
+        print_note(
+            f"{letter.id}: {done.taken} taken, {done.left} left; the next one fails: {done.error}"
+        )
     needs_attention(when=done.error is not None)
 
 
@@ -100,17 +102,19 @@ def discard_letter(
     ctx: typer.Context, id: Id, reason: Reason, by: By = None, json: AsJson = False
 ) -> None:
     """Throw a parked event away: its follower will never take it."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         datastore, letter = _named(stores, id)
-        deed = _deed(Action.DISCARD_LETTER, Person(who(by), reason), letter)
+        deed = _deed(Action.DISCARD_LETTER, Operator(who(by), reason), letter)
         intervene(ctx, stores, datastore, deed, lambda connection: discard(connection, letter))
         behind = [each for each in letters(stores) if _waits_behind(each, letter)]
     if json:
         print_json({"id": letter.id, "key": letter.key, "left": len(behind)})
     else:
-        say(f"{letter.id}: discarded.")
+        print_note(f"{letter.id}: discarded.")
         for each in behind[:1]:
-            say(f"{counted(len(behind), 'event')} of {each.key} still there: retry {each.id}")
+            print_note(
+                f"{counted(len(behind), 'event')} of {each.key} still there: retry {each.id}"
+            )
 
 
 @program.command("history")
@@ -119,7 +123,7 @@ def show_history(ctx: typer.Context, json: AsJson = False) -> None:
     history(ctx, (Action.RETRY_LETTER, Action.DISCARD_LETTER), json)
 
 
-def _deed(action: Action, by: Person, letter: Letter) -> Deed:
+def _deed(action: Action, by: Operator, letter: Letter) -> Deed:
     return Deed(action, by, letter.follower, letter.id, letter.key)
 
 
@@ -127,7 +131,7 @@ def _waits_behind(other: Letter, letter: Letter) -> bool:
     return letter.key is not None and other[:1] == letter[:1] and other.key == letter.key
 
 
-def _named(stores: Stores, id: str) -> tuple[Datastore, Letter]:
+def _named(stores: InspectedStores, id: str) -> tuple[Datastore, Letter]:
     """The letter of this id. Raises LetterUnknown."""
     for datastore in stores.datastores:
         with datastore.read() as connection:

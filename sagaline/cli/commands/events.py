@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from sagaline.admin.timeline import Entry, readable
-from sagaline.cli.inspection import Log
-from sagaline.cli.options import looking_into
-from sagaline.cli.output import AsJson, as_json, cell, fitting, say
+from sagaline.cli.inspection import InspectedLog
+from sagaline.cli.options import inspected
+from sagaline.cli.output import AsJson, as_json, cell, fitting, print_note
 from sagaline.cli.tables import within_reach
 
 PAGE = 1_000
@@ -42,11 +42,13 @@ def events(
 ) -> None:
     """Print the logs in the order of time: JSON lines; on a terminal text, unless --json."""
     form = _text if sys.stdout.isatty() and not json else _json
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         logs = stores.logs if application is None else stores.log(application)
         reading = _Reading(logs, after, type)
         if not _print(reading.new(), form) and type is not None:
-            say(f"sagaline: There is no event of type {type}{f' behind {after}' if after else ''}.")
+            print_note(
+                f"sagaline: There is no event of type {type}{f' behind {after}' if after else ''}."
+            )
         while follow:
             time.sleep(LOOK)
             _print(reading.new(), form)
@@ -55,7 +57,7 @@ def events(
 class _Reading:
     """How far some logs have been read."""
 
-    def __init__(self, logs: Mapping[str, Log], after: int, type: str | None) -> None:
+    def __init__(self, logs: Mapping[str, InspectedLog], after: int, type: str | None) -> None:
         self._logs = logs
         self._type = type
         self._reached = dict.fromkeys(logs, after)

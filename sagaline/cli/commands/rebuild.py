@@ -10,16 +10,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.gc_tuning import leave_in_peace
-from sagaline.cli.inspection import stores
+from sagaline.cli.inspection import inspect_stores
 from sagaline.cli.options import system_and_environment
-from sagaline.cli.output import AsJson, duration, print_json, say, show, side
+from sagaline.cli.output import AsJson, duration, print_json, print_note, show, side
 from sagaline.cli.tables import Listing
 from sagaline.errors import RebuildBusy, RebuildFailed
 from sagaline.rebuilding.rebuild import rebuild as rebuilding
 from sagaline.rebuilding.rebuild import roll_back
 from sagaline.rebuilding.shadow_table import Progress as Told
 from sagaline.rebuilding.shadow_table import Rebuilt
-from sagaline.rebuilding.worker import twin_of
+from sagaline.rebuilding.worker import rebuild_worker
 from sagaline.system.system import System
 
 Views = Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Read tables. [all]")]
@@ -56,21 +56,21 @@ def rebuild(
     with _stopping(verify):
         system, env = _checked(ctx)
         leave_in_peace()
-        with closing(twin_of(system)) as twin, _progress() as progress:
+        with closing(rebuild_worker(system)) as twin, _progress() as progress:
             chosen = views or ()
             done, failed = _done(
                 rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)
             )
     _tell(done, verify, json)
     if failed is not None:
-        say(f"sagaline: {failed}")
+        print_note(f"sagaline: {failed}")
     needs_attention(when=failed is not None or any(each.differences for each in done))
 
 
 def _checked(ctx: typer.Context) -> tuple[System, dict[str, str]]:
     """Of a store that is there, and this system's: nothing is made, or touched, of any other."""
     system, env = system_and_environment(ctx)
-    with stores(system, env):
+    with inspect_stores(system, env):
         return system, env
 
 
@@ -80,7 +80,9 @@ def _stopping(verify: bool) -> Iterator[None]:
     try:
         yield
     except SystemExit:
-        say(f"sagaline: stopped; {'nothing is known' if verify else 'it goes on where it was'}")
+        print_note(
+            f"sagaline: stopped; {'nothing is known' if verify else 'it goes on where it was'}"
+        )
         raise
 
 

@@ -15,12 +15,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.gc_tuning import leave_in_peace
-from sagaline.cli.inspection import stores
+from sagaline.cli.inspection import inspect_stores
 from sagaline.cli.options import system_and_environment
-from sagaline.cli.output import AsJson, counted, duration, facts, print_json, say, show, side
+from sagaline.cli.output import AsJson, counted, duration, facts, print_json, print_note, show, side
 from sagaline.cli.queries import letters_by_follower, sagas_by_state
 from sagaline.cli.signals import noticing
-from sagaline.runner.lag import Place
+from sagaline.runner.lag import FollowerLag
 from sagaline.runner.runner import Runner
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.system.system import System
@@ -81,8 +81,8 @@ def run(
 def _announce(system: System, runner: Runner) -> None:
     where = ", ".join(each.address for each in runner.datastores)
     names = ", ".join(each.name for each in runner.followers)
-    say(f"{system.name} on {where}")
-    say(f"leads {names}")
+    print_note(f"{system.name} on {where}")
+    print_note(f"leads {names}")
 
 
 def _lead(
@@ -95,7 +95,7 @@ def _lead(
     pause = LOOK
     while not stop.wait(pause):
         try:
-            lag = progress.show(runner.places())
+            lag = progress.show(runner.lag())
             if until_settled and lag == 0 and runner.settled(horizon):
                 return True
         except STORAGE_FAULTS:
@@ -107,7 +107,7 @@ def _lead(
 def _sum_up(
     system: System, env: Mapping[str, str], settled: bool, seconds: float, json: bool
 ) -> None:
-    with stores(system, env) as found:
+    with inspect_stores(system, env) as found:
         sagas, letters = sagas_by_state(found), sum(letters_by_follower(found).values())
     if json:
         facts_ = {"settled": settled, "seconds": round(seconds, 3)}
@@ -154,7 +154,7 @@ class _Lag:
         """Whether there is a terminal, and so perhaps somebody who looks."""
         return self._progress is not None
 
-    def show(self, places: Sequence[Place]) -> int:
+    def show(self, places: Sequence[FollowerLag]) -> int:
         """Shows the present state; returns how many events are left."""
         lag = sum(each.lag for each in places)
         if self._progress is not None and self._task is not None:

@@ -8,15 +8,15 @@ import typer
 from sagaline.admin.saga_lookup import Instance, find_instance
 from sagaline.admin.timeline import Entry
 from sagaline.cli.commands.saga_actions import Id
-from sagaline.cli.inspection import Stores
-from sagaline.cli.options import looking_into
+from sagaline.cli.inspection import InspectedStores
+from sagaline.cli.options import inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
 from sagaline.cli.tables import Listing
-from sagaline.runner.saga_versions import in_the_way
-from sagaline.saga.history import told
+from sagaline.runner.saga_versions import incompatibility_of
+from sagaline.saga.history import describe
 from sagaline.saga.instance import Journal
-from sagaline.saga.interventions import Steering
-from sagaline.saga.state import Action, Progress, State
+from sagaline.saga.interventions import Interventions
+from sagaline.saga.state import Action, State, StepProgress
 
 _CURES = {
     Action.RETRY: ("", "ask again for what is stuck, or waits for its next attempt"),
@@ -29,25 +29,25 @@ _CURES = {
 
 def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     """Show one saga: its history, the steps that are left, and what can be done next."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         found = find_instance(stores.system.processes, stores.written, id)
         history = [each.as_json() for each in _history(stores, found)]
         log = stores.logs[found.process.name]
-        obstacle = in_the_way(found.process, log.recorder, found.journal)
-    course = Steering(found.process.saga, found.journal, found.process.timings, obstacle)
+        obstacle = incompatibility_of(found.process, log.recorder, found.journal)
+    course = Interventions(found.process.saga, found.journal, found.process.timings, obstacle)
     if json:
         print_json({**_standing(found, course, obstacle), "history": history})
     else:
         _show(found, course, obstacle)
 
 
-def _history(stores: Stores, found: Instance) -> Iterator[Entry]:
+def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
     mapper = stores.logs[found.process.name].mapper
     for row in found.rows:
         yield Entry.of(found.process.name, row, mapper)
 
 
-def _standing(found: Instance, course: Steering, obstacle: str | None) -> dict[str, Any]:
+def _standing(found: Instance, course: Interventions, obstacle: str | None) -> dict[str, Any]:
     journal = found.journal
     return {
         "saga_id": journal.id,
@@ -56,7 +56,7 @@ def _standing(found: Instance, course: Steering, obstacle: str | None) -> dict[s
         "state": journal.state.value,
         "reason": _reason(found),
         "fingerprint": journal.fingerprint,
-        "in_the_way": "" if journal.state.ended else obstacle or "",
+        "incompatibility_of": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
         "remaining": course.remaining(),
         "next": [{"action": action.value, "step": step} for action, step in course.possible()],
@@ -72,7 +72,7 @@ def _reason(found: Instance) -> str:
     return stuck[0] if stuck else found.journal.reason
 
 
-def _step(name: str, progress: Progress) -> dict[str, Any]:
+def _step(name: str, progress: StepProgress) -> dict[str, Any]:
     return {
         "step": name,
         "status": progress.status.value,
@@ -81,13 +81,13 @@ def _step(name: str, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _show(found: Instance, course: Steering, obstacle: str | None) -> None:
+def _show(found: Instance, course: Interventions, obstacle: str | None) -> None:
     standing = _standing(found, course, obstacle)
     title = {name: standing[name] for name in ("key", "state", "reason") if standing[name]}
     if found.journal.state in (State.RUNNING, State.COMPENSATING):
         title["now"] = f"it {course.waits()}"
-    if standing["in_the_way"]:
-        title["cannot go on"] = standing["in_the_way"]
+    if standing["incompatibility_of"]:
+        title["cannot go on"] = standing["incompatibility_of"]
     show(facts([("saga", f"{standing['name']} {standing['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
@@ -97,7 +97,7 @@ def _show(found: Instance, course: Steering, obstacle: str | None) -> None:
     show("")
     events = Listing("when", ">what happened")
     for event in found.events:
-        for number, line in enumerate(told(event)):
+        for number, line in enumerate(describe(event)):
             events.add("" if number else moment(event.timestamp), line)
     events.show()
     show("")
@@ -108,7 +108,7 @@ def _show(found: Instance, course: Steering, obstacle: str | None) -> None:
     _show_next(found, course)
 
 
-def _show_next(found: Instance, course: Steering) -> None:
+def _show_next(found: Instance, course: Interventions) -> None:
     rows = Listing("what you can do", ">what it does")
     for action, step in course.possible():
         option, effect = _CURES[action]

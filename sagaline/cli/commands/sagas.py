@@ -7,8 +7,8 @@ import typer
 from sagaline.cli.commands.saga_actions import abandon, cancel, retry, skip
 from sagaline.cli.commands.saga_show import show_saga
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import Stores
-from sagaline.cli.options import looking_into
+from sagaline.cli.inspection import InspectedStores
+from sagaline.cli.options import inspected
 from sagaline.cli.output import AsJson, moment, print_rows, show
 from sagaline.cli.queries import sagas, sagas_by_state
 from sagaline.cli.tables import Listing, within_reach
@@ -42,7 +42,7 @@ def list_sagas(
 ) -> None:
     """List saga instances, newest first; the status is 1 where one of them is parked."""
     states = State if state is None else (state,)
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         counts = sagas_by_state(stores, states)
         if json:
             print_rows(sagas(stores, state, limit))
@@ -51,7 +51,7 @@ def list_sagas(
     needs_attention(when=bool(counts.get(State.PARKED.value)))
 
 
-def _show(stores: Stores, state: State | None, limit: int, count: int) -> None:
+def _show(stores: InspectedStores, state: State | None, limit: int, count: int) -> None:
     rows = Listing("key", "state", "?saga", "?started", "step", ">reason")
     for each in sagas(stores, state, limit):
         style = "red" if each["state"] == State.PARKED.value else ""

@@ -9,21 +9,21 @@ import typer
 
 from sagaline.admin.timeline import Entry
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import Stores
-from sagaline.cli.options import looking_into
+from sagaline.cli.inspection import InspectedStores
+from sagaline.cli.options import inspected
 from sagaline.cli.output import AsJson, duration, facts, print_json, show
 from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.tables import Listing
-from sagaline.runner.lag import Place, count_timers, places
+from sagaline.runner.lag import FollowerLag, count_timers, measure_lag
 from sagaline.saga.state import State
 from sagaline.storage.tables.followers import all_fences
 from sagaline.storage.tables.leases import owners
-from sagaline.storage.tables.saga_locks import all_claims
+from sagaline.storage.tables.saga_locks import all_lock_requests
 
 OPEN = (State.RUNNING, State.COMPENSATING, State.PARKED)
 
 
-class Follower(NamedTuple):
+class FollowerLine(NamedTuple):
     """One follower and one of its leaders. `state`: following, idle, behind, parked, or new.
 
     Idle is one that is at the end of the log, and that nobody leads now. New is one that nobody has
@@ -50,12 +50,12 @@ class Lock(NamedTuple):
     waiting: list[str]
 
 
-class Status(NamedTuple):
+class SystemStatus(NamedTuple):
     """A system as its stores show it."""
 
     system: str
     stores: list[str]
-    followers: list[Follower]
+    followers: list[FollowerLine]
     tables_out_of_date: list[str]
     sagas: dict[str, int]
     dead_letters: int
@@ -63,7 +63,7 @@ class Status(NamedTuple):
     locks: list[Lock]
 
     @classmethod
-    def of(cls, stores: Stores) -> "Status":
+    def of(cls, stores: InspectedStores) -> "SystemStatus":
         """Looks into the stores."""
         letters = letters_by_follower(stores)
         return cls(
@@ -97,8 +97,8 @@ class Status(NamedTuple):
 
 def status(ctx: typer.Context, json: AsJson = False) -> None:
     """Show how far each follower is, and what needs attention."""
-    with looking_into(ctx) as stores:
-        found = Status.of(stores)
+    with inspected(ctx) as stores:
+        found = SystemStatus.of(stores)
     if json:
         print_json(found.as_json())
     else:
@@ -106,7 +106,7 @@ def status(ctx: typer.Context, json: AsJson = False) -> None:
     needs_attention(when=found.wants_attention)
 
 
-def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
+def _followers(stores: InspectedStores, letters: Mapping[str, int]) -> list[FollowerLine]:
     held: dict[str, str] = {}
     known: set[str] = set()
     for datastore in stores.datastores:
@@ -114,7 +114,7 @@ def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
             held.update(owners(connection))
             known.update(all_fences(connection))
     return [
-        Follower(
+        FollowerLine(
             *place,
             place.lag,
             _lag_seconds(stores, place),
@@ -126,11 +126,11 @@ def _followers(stores: Stores, letters: Mapping[str, int]) -> list[Follower]:
     ]
 
 
-def _locks(stores: Stores) -> list[Lock]:
+def _locks(stores: InspectedStores) -> list[Lock]:
     found: list[Lock] = []
     for datastore in stores.datastores:
         with datastore.read() as connection:
-            queues = groupby(all_claims(connection), key=lambda each: each.name)
+            queues = groupby(all_lock_requests(connection), key=lambda each: each.name)
         for name, (holder, *waiting) in queues:
             since = datetime.fromtimestamp(holder.since, UTC)
             names = [f"{each.saga} {each.key}" for each in (holder, *waiting)]
@@ -138,26 +138,26 @@ def _locks(stores: Stores) -> list[Lock]:
     return found
 
 
-def _places(stores: Stores) -> list[Place]:
+def _places(stores: InspectedStores) -> list[FollowerLag]:
     """The places of all followers; a log that was never written to is an empty one."""
     recorders = {name: log.recorder for name, log in stores.written.items()}
     followed = stores.system.leaders_of
     known = {
         (each.follower, each.leader): each
-        for each in places(
+        for each in measure_lag(
             stores.datastores,
             recorders,
             {name: [each for each in of if each in recorders] for name, of in followed.items()},
         )
     }
     return [
-        known.get((name, leader)) or Place(name, leader, 0, 0)
+        known.get((name, leader)) or FollowerLag(name, leader, 0, 0)
         for name, leaders in followed.items()
         for leader in leaders
     ]
 
 
-def _lag_seconds(stores: Stores, place: Place) -> float | None:
+def _lag_seconds(stores: InspectedStores, place: FollowerLag) -> float | None:
     """The age of the oldest event that has not been processed."""
     if not place.lag:
         return 0.0
@@ -170,7 +170,7 @@ def _lag_seconds(stores: Stores, place: Place) -> float | None:
 
 
 def _state(
-    place: Place, known: Collection[str], held: Collection[str], letters: Mapping[str, int]
+    place: FollowerLag, known: Collection[str], held: Collection[str], letters: Mapping[str, int]
 ) -> str:
     if letters.get(place.follower):
         return "parked"
@@ -181,7 +181,7 @@ def _state(
     return "following" if place.follower in held else "idle"
 
 
-def _show(found: Status) -> None:
+def _show(found: SystemStatus) -> None:
     rows = Listing("follower", "leader", "#position", "#lag", "#age", "state", ">owner")
     last = ""
     for each in found.followers:
@@ -201,7 +201,7 @@ def _show(found: Status) -> None:
     show(facts(_summary(found)))
 
 
-def _summary(found: Status) -> list[tuple[str, Any]]:
+def _summary(found: SystemStatus) -> list[tuple[str, Any]]:
     sagas = ", ".join(f"{count:,} {state}" for state, count in found.sagas.items() if count)
     return [
         ("system", f"{found.system} on {', '.join(found.stores)}"),

@@ -12,16 +12,16 @@ from sqlalchemy import Connection, select
 from sagaline.admin.timeline import readable
 from sagaline.cli.commands.audit import Deed, Write, history, intervene
 from sagaline.cli.commands.saga_actions import Why
-from sagaline.cli.inspection import Stores
-from sagaline.cli.options import By, looking_into, who
-from sagaline.cli.output import AsJson, duration, moment, print_json, print_rows, say
+from sagaline.cli.inspection import InspectedStores
+from sagaline.cli.options import By, inspected, who
+from sagaline.cli.output import AsJson, duration, moment, print_json, print_note, print_rows
 from sagaline.cli.tables import Listing
 from sagaline.errors import TimerAmbiguous, TimerHeld, TimerUnknown, UnfitValue
 from sagaline.runner.clock import StoreClock
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.saga.state import Action
 from sagaline.storage import Datastore
-from sagaline.storage.tables.followers import bump
+from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.schema import timers
 from sagaline.storage.tables.timers import HELD, delete_timers, due_of, move_timer, timers_named
 
@@ -41,7 +41,7 @@ def _timers() -> None:
 @program.command("list")
 def list_timers(ctx: typer.Context, json: AsJson = False) -> None:
     """List pending timers, the next one first."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         found = sorted(_pending(stores), key=lambda each: (each["due_at"], each["id"]))
     if json:
         print_rows(found)
@@ -49,7 +49,7 @@ def list_timers(ctx: typer.Context, json: AsJson = False) -> None:
         _show(found)
 
 
-def _pending(stores: Stores) -> Iterator[dict[str, Any]]:
+def _pending(stores: InspectedStores) -> Iterator[dict[str, Any]]:
     columns = ("id", "follower", "key", "topic", "due_at")
     query = select(*(timers.c[name] for name in columns))
     for datastore in stores.datastores:
@@ -80,10 +80,10 @@ def move(
     ctx: typer.Context, id: Id, when: When, reason: Why = "", by: By = None, json: AsJson = False
 ) -> None:
     """Let a timer fire at another time: once, and exactly then."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         moment_ = moment_of(when, StoreClock(stores.datastores[0])())
         timer = _named(stores, id)
-        deed = timer.deed(Action.MOVE_TIMER, Person(who(by), reason), f"to {moment(moment_)} UTC")
+        deed = timer.deed(Action.MOVE_TIMER, Operator(who(by), reason), f"to {moment(moment_)} UTC")
         _change(
             ctx, stores, timer, deed, lambda c: move_timer(c, timer.follower, timer.id, moment_)
         )
@@ -95,9 +95,9 @@ def cancel(
     ctx: typer.Context, id: Id, reason: Why = "", by: By = None, json: AsJson = False
 ) -> None:
     """Take a timer back: it will not fire."""
-    with looking_into(ctx) as stores:
+    with inspected(ctx) as stores:
         timer = _named(stores, id)
-        deed = timer.deed(Action.CANCEL_TIMER, Person(who(by), reason))
+        deed = timer.deed(Action.CANCEL_TIMER, Operator(who(by), reason))
         _change(ctx, stores, timer, deed, lambda c: delete_timers(c, timer.follower, [timer.id]))
     _told(timer, "cancelled", json)
 
@@ -117,17 +117,19 @@ class _Timer(NamedTuple):
     key: str | None
     step: str
 
-    def deed(self, action: Action, by: Person, what: str = "") -> Deed:
+    def deed(self, action: Action, by: Operator, what: str = "") -> Deed:
         """What a person does to it."""
         about = f"{self.follower}/{self.id}"
         return Deed(action, by, self.follower, about, self.key, self.step, what)
 
 
-def _change(ctx: typer.Context, stores: Stores, timer: _Timer, deed: Deed, write: Write) -> None:
+def _change(
+    ctx: typer.Context, stores: InspectedStores, timer: _Timer, deed: Deed, write: Write
+) -> None:
     """Changes one timer, so that a runner that is about to fire it looks again."""
 
     def change(connection: Connection) -> None:
-        bump(connection, timer.follower)
+        raise_fence(connection, timer.follower)
         due_at = due_of(connection, timer.follower, timer.id)
         if due_at is None:
             raise TimerUnknown(id=timer.id)  # it has fired meanwhile
@@ -138,7 +140,7 @@ def _change(ctx: typer.Context, stores: Stores, timer: _Timer, deed: Deed, write
     intervene(ctx, stores, timer.datastore, deed, change)
 
 
-def _named(stores: Stores, id: str) -> _Timer:
+def _named(stores: InspectedStores, id: str) -> _Timer:
     """The timer of this id, which may be written behind its follower: ``Payments/settle:1``."""
     found: list[_Timer] = []
     for datastore in stores.datastores:
@@ -158,7 +160,7 @@ def _told(timer: _Timer, what: str, json: bool, **facts: Any) -> None:
     if json:
         print_json({"follower": timer.follower, "id": timer.id, **facts})
     else:
-        say(f"{timer.follower}/{timer.id}: {what}.")
+        print_note(f"{timer.follower}/{timer.id}: {what}.")
 
 
 _AHEAD = re.compile(r"\+(\d+(?:\.\d+)?)([smhd])")

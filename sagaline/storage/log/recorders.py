@@ -58,7 +58,7 @@ class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
             self,
             datastore,
             events_table_name=events_table_name,
-            schema_name=schema_of(datastore, schema_name),
+            schema_name=schema_for(datastore, schema_name),
             for_snapshots=for_snapshots,
         )
         self.check_identifier_length(events_table_name)
@@ -196,7 +196,7 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         return list(self.append(session.connection(), rows).ids)
 
 
-def schema_of(datastore: Datastore, asked: str | None) -> str | None:
+def schema_for(datastore: Datastore, asked: str | None) -> str | None:
     """The schema of the datastore: events and positions must not end up in two."""
     if asked is not None and datastore.schema != asked and datastore.dialect == "postgresql":
         raise ProgrammingError(

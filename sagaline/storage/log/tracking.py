@@ -13,10 +13,10 @@ from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from sagaline.storage.log.recorders import ApplicationRecorder, Recorder, schema_of
+from sagaline.storage.log.recorders import ApplicationRecorder, Recorder, schema_for
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.followers import adopt, move_forward, position, standing
+from sagaline.storage.tables.followers import adopt, follower_state, move_forward, position
 
 _SUFFIX = "_tracking"
 
@@ -39,7 +39,7 @@ class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
         **kwargs: Any,
     ) -> None:
         # Not upstream's own: it would define a table for each follower.
-        SQLAlchemyRecorder.__init__(self, datastore, schema_of(datastore, schema_name), **kwargs)
+        SQLAlchemyRecorder.__init__(self, datastore, schema_for(datastore, schema_name), **kwargs)
         self.tracking_table_name = tracking_table_name
         self.follower = tracking_table_name.removesuffix(_SUFFIX)
 
@@ -61,7 +61,7 @@ class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
             return {}
         names = ("application_name", "notification_id")
         upstream = table(self.tracking_table_name, *map(column, names), schema=schema)
-        known = standing(connection, self.follower).positions
+        known = follower_state(connection, self.follower).positions
         rows = connection.execute(select(upstream)).tuples()
         return {leader: reached for leader, reached in rows if leader not in known}
 

@@ -12,7 +12,7 @@ LOOK = 0.01
 """Seconds between two looks at a file where nobody tells of what another process writes."""
 
 
-class Watch:
+class FileVersion:
     """Says whether a SQLite file may have changed since it was last asked.
 
     A hint only: the log decides. It costs some microseconds: `PRAGMA data_version` moves with each

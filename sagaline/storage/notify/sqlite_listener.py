@@ -24,7 +24,7 @@ LIMIT = 0.1
 """Seconds after the last write in which a commit is looked for; the runner's own look finds it."""
 
 
-class FileListener(Listener):
+class SQLiteListener(Listener):
     """Calls `heard` when somebody has committed to the file: Linux tells of each write (inotify).
 
     It is told of writes, and not of commits: these come a little later, and one may come right

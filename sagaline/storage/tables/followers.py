@@ -13,7 +13,7 @@ from sagaline.storage.sql.names import qualified
 from sagaline.storage.tables.schema import followers, positions
 
 
-class Standing(NamedTuple):
+class FollowerState(NamedTuple):
     """Where a follower stands: who holds `fence` may write next."""
 
     fence: int
@@ -77,11 +77,11 @@ def adopt(connection: Connection, name: str, positions: Mapping[str, int]) -> No
         connection.execute(add_position, row)
 
 
-def standing(connection: Connection, name: str) -> Standing:
+def follower_state(connection: Connection, name: str) -> FollowerState:
     """Where a follower stands; fence 0 and no positions where it is not registered."""
     fence = connection.execute(_read_fence, {"follower": name}).scalar()
     rows = connection.execute(_read_positions, {"follower": name})
-    return Standing(fence or 0, dict(rows.tuples().all()))
+    return FollowerState(fence or 0, dict(rows.tuples().all()))
 
 
 def advance(connection: Connection, name: str, fence: int, positions: Mapping[str, int]) -> int:
@@ -142,7 +142,7 @@ def _tables(connection: Connection) -> tuple[str, str]:
     return qualified(connection, followers.name), qualified(connection, positions.name)
 
 
-def bump(connection: Connection, name: str) -> None:
+def raise_fence(connection: Connection, name: str) -> None:
     """Moves the fence: a runner that leads this follower must not build on what it read before.
 
     To be called first in the transaction, as `advance` is, so that the two never wait crosswise.
@@ -162,7 +162,7 @@ def move_forward(connection: Connection, name: str, leader: str, new: int) -> No
     Raises upstream's IntegrityError where the position is already there or further. The condition
     is part of the write: a check before it would let two runners through.
     """
-    bump(connection, name)
+    raise_fence(connection, name)
     place_forward = _statements[connection.dialect.name].place_forward
     row = {"follower": name, "leader": leader, "position": new}
     if connection.execute(place_forward, row).rowcount == 0:

@@ -14,26 +14,26 @@ from sagaline.storage.tables.schema import store
 NO_TABLES: Final[Mapping[str, Collection[str]]] = {}
 
 
-class Claim(NamedTuple):
+class Ownership(NamedTuple):
     """The system that a store was made for, and its applications; no system before the first."""
 
     system: str | None = None
     applications: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, connection: Connection) -> "Claim":
+    def read(cls, connection: Connection) -> "Ownership":
         """What the store says."""
         row = connection.execute(select(store.c.system, store.c.applications)).first()
         return cls() if row is None else cls(row[0], tuple(json.loads(row[1])))
 
 
-def claim(datastore: Datastore, system: str, applications: Sequence[str]) -> None:
+def own_store(datastore: Datastore, system: str, applications: Sequence[str]) -> None:
     """Makes a new store one of this system; later, lets only this system in.
 
     A system may grow: applications that are new to the store are added. Raises
     StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
     """
-    found = look(datastore) or Claim()
+    found = read_ownership(datastore) or Ownership()
     _refuse_another(datastore, found, system)
     create_tables(datastore)
     if found.system == system and set(applications) <= set(found.applications):
@@ -41,7 +41,7 @@ def claim(datastore: Datastore, system: str, applications: Sequence[str]) -> Non
     with datastore.write() as connection:
         # Of those that claim it at once, the row lets one be the first.
         connection.execute(update(store).values(version=store.c.version))
-        found = Claim.read(connection)
+        found = Ownership.read(connection)
         _refuse_another(datastore, found, system)
         names = json.dumps(list(dict.fromkeys([*found.applications, *applications])))
         connection.execute(update(store).values(system=system, applications=names))
@@ -56,8 +56,8 @@ def refuse_another(
     least. In a store that is not one yet, a view of that name, or a table that lacks one of the
     columns, is another program's; later the tables may have changed with their system.
     """
-    found = look(datastore)
-    _refuse_another(datastore, found or Claim(), system)
+    found = read_ownership(datastore)
+    _refuse_another(datastore, found or Ownership(), system)
     if found is None and tables:
         _refuse_taken(datastore, tables)
 
@@ -80,19 +80,19 @@ def _as_compared(datastore: Datastore, names: Iterable[str]) -> dict[str, str]:
     return {each.lower() if datastore.dialect == "sqlite" else each: each for each in names}
 
 
-def check(datastore: Datastore, application: str) -> None:
+def refuse_foreign_application(datastore: Datastore, application: str) -> None:
     """Lets an application use the store, if nobody has claimed it or it is one of the system's.
 
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
     """
-    found = look(datastore) or Claim()
+    found = read_ownership(datastore) or Ownership()
     if found.system is not None and application not in found.applications:
         raise StoreOfAnotherSystem(
             url=datastore.address, reason="", found=found.system, wanted=application
         )
 
 
-def look(datastore: Datastore) -> Claim | None:
+def read_ownership(datastore: Datastore) -> Ownership | None:
     """Whom the store was made for; None where it is no store yet.
 
     Raises StoreTooNew or StoreUnusable; changes nothing.
@@ -102,13 +102,13 @@ def look(datastore: Datastore) -> Claim | None:
             refuse_unfit(datastore, connection)
             if not inspect(connection).has_table(store.name, datastore.schema):
                 return None
-            return Claim.read(connection)
+            return Ownership.read(connection)
     except Exception as error:
         datastore.refuse_unusable(error)
         raise
 
 
-def _refuse_another(datastore: Datastore, found: Claim, system: str) -> None:
+def _refuse_another(datastore: Datastore, found: Ownership, system: str) -> None:
     if found.system not in (None, system):
         raise StoreOfAnotherSystem(
             url=datastore.address, reason="", found=found.system, wanted=system

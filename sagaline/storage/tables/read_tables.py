@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateTable
 
 from sagaline.storage.sql.names import qualified, schema_of
-from sagaline.storage.tables.followers import Standing, register, standing
+from sagaline.storage.tables.followers import FollowerState, follower_state, register
 from sagaline.storage.tables.schema import dead_letters, followers, positions, read_tables
 
 
@@ -50,11 +50,11 @@ def forget_follower(connection: Connection, name: str) -> None:
     connection.execute(delete(positions).where(positions.c.follower == name))
 
 
-def lock_follower(connection: Connection, name: str) -> Standing:
+def lock_follower(connection: Connection, name: str) -> FollowerState:
     """Moves a follower's fence, so that whoever leads it starts afresh; says where it stands."""
     statement = update(followers).where(followers.c.name == name)
     connection.execute(statement.values(fence=followers.c.fence + 1))
-    return standing(connection, name)
+    return follower_state(connection, name)
 
 
 def place_follower(connection: Connection, name: str, reached: dict[str, int]) -> None:

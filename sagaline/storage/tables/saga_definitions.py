@@ -26,7 +26,7 @@ def definition_of(connection: Connection, saga: str) -> Definition | None:
     return None if row is None else Definition(row[0], json.loads(row[1]))
 
 
-def describe(connection: Connection, saga: str, definition: Definition) -> None:
+def write_definition(connection: Connection, saga: str, definition: Definition) -> None:
     """Says which definition is run from now on."""
     # As an upsert, because several runners may be the first at once.
     row = saga, definition.fingerprint, json.dumps(definition.shape)

@@ -14,7 +14,7 @@ from sagaline.storage.sql import postgres
 from sagaline.storage.tables.schema import saga_locks
 
 
-class Claim(NamedTuple):
+class LockRequest(NamedTuple):
     """What one instance claims, in the queue of one name."""
 
     name: str
@@ -24,15 +24,17 @@ class Claim(NamedTuple):
     since: float
 
 
-def claim(connection: Connection, saga: str, key: str, names: Iterable[str], now: float) -> None:
+def request_locks(
+    connection: Connection, saga: str, key: str, names: Iterable[str], now: float
+) -> None:
     """Queues for all these names at once."""
     _one_at_a_time(connection)
     last = connection.execute(select(func.max(saga_locks.c.ticket))).scalar() or 0
-    rows = [Claim(name, last + 1, saga, key, now)._asdict() for name in sorted(set(names))]
+    rows = [LockRequest(name, last + 1, saga, key, now)._asdict() for name in sorted(set(names))]
     connection.execute(insert(saga_locks), rows)
 
 
-def release(connection: Connection, saga: str, key: str) -> list[Claim]:
+def release_locks(connection: Connection, saga: str, key: str) -> list[LockRequest]:
     """Gives all names of an instance back; returns who is the first on one of them now."""
     _one_at_a_time(connection)
     mine = and_(saga_locks.c.saga == saga, saga_locks.c.key == key)
@@ -42,10 +44,10 @@ def release(connection: Connection, saga: str, key: str) -> list[Claim]:
     return list(heads.values())
 
 
-def ahead_of(connection: Connection, saga: str, key: str) -> Claim | None:
+def first_ahead_of(connection: Connection, saga: str, key: str) -> LockRequest | None:
     """The first claim, by name, that an instance has to wait for; None where it may run."""
     mine = saga_locks.alias("mine")
-    columns = [saga_locks.c[name] for name in Claim._fields]
+    columns = [saga_locks.c[name] for name in LockRequest._fields]
     query = (
         select(*columns)
         .join(mine, and_(mine.c.name == saga_locks.c.name, mine.c.ticket > saga_locks.c.ticket))
@@ -54,23 +56,23 @@ def ahead_of(connection: Connection, saga: str, key: str) -> Claim | None:
         .limit(1)
     )
     row = connection.execute(query).first()
-    return None if row is None else Claim(*row)
+    return None if row is None else LockRequest(*row)
 
 
-def all_claims(connection: Connection) -> list[Claim]:
+def all_lock_requests(connection: Connection) -> list[LockRequest]:
     """All claims, the holder of each name before those that wait for it."""
-    columns = [saga_locks.c[name] for name in Claim._fields]
+    columns = [saga_locks.c[name] for name in LockRequest._fields]
     query = select(*columns).order_by(saga_locks.c.name, saga_locks.c.ticket)
-    return [Claim(*row) for row in connection.execute(query)]
+    return [LockRequest(*row) for row in connection.execute(query)]
 
 
-def _heads(connection: Connection, names: Iterable[str]) -> Iterable[Claim]:
-    columns = [saga_locks.c[name] for name in Claim._fields]
+def _heads(connection: Connection, names: Iterable[str]) -> Iterable[LockRequest]:
+    columns = [saga_locks.c[name] for name in LockRequest._fields]
     for name in names:
         query = select(*columns).where(saga_locks.c.name == name)
         row = connection.execute(query.order_by(saga_locks.c.ticket).limit(1)).first()
         if row is not None:
-            yield Claim(*row)
+            yield LockRequest(*row)
 
 
 def _one_at_a_time(connection: Connection) -> None:

@@ -9,9 +9,9 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.engine import Timing
 from sagaline.testing.fault_matrix.invariants import excuses, wrong_at_the_end
 from sagaline.testing.simulation.in_memory_system import Commits
-from sagaline.testing.simulation.saga_run import Performance
+from sagaline.testing.simulation.saga_run import SagaRun
 from sagaline.testing.simulation.script import Casting, Script
-from sagaline.testing.simulation.transcript import Story
+from sagaline.testing.simulation.transcript import Transcript
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Crash:
     script: Script
     where: str
     wrong: list[str]
-    story: Story
+    story: Transcript
 
 
 def crashed(
@@ -35,7 +35,7 @@ def crashed(
 
     A crash must leave no trace: not even in what the saga has recorded.
     """
-    performance = Performance(saga, participants, timings=timings)
+    performance = SagaRun(saga, participants, timings=timings)
     with closing(performance.stage):
         for script in scripts:
             commits = Commits()
@@ -55,7 +55,7 @@ def crashed(
 
 def _played(
     saga: type[Saga],
-    performance: Performance,
+    performance: SagaRun,
     start: Any,
     script: Script,
     commits: Commits,

@@ -16,13 +16,13 @@ from sagaline.testing.fault_matrix.invariants import (
 )
 from sagaline.testing.given.aggregates import Happened
 from sagaline.testing.given.example_values import sealed
-from sagaline.testing.simulation.engine_run import Play
-from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, Place, faults_of
-from sagaline.testing.simulation.script import Cast, Casting, Script
+from sagaline.testing.simulation.engine_run import EngineRun
+from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, FaultPoint, faults_of
+from sagaline.testing.simulation.script import Casting, Script, ScriptedParticipants
 from sagaline.testing.simulation.simulated_application import system_of
-from sagaline.testing.simulation.transcript import Story
+from sagaline.testing.simulation.transcript import Transcript
 
-Case = dict[Place, Any]
+Case = dict[FaultPoint, Any]
 """What goes wrong, and where: with the first attempt, with the second, and so on."""
 
 
@@ -91,7 +91,11 @@ class _Cases:
     def _play(self, cases: Iterable[Case], what: str) -> "list[_Played]":
         """Plays these cases. Raises AssertionError where some of them go wrong."""
         played = [
-            _Played(self._saga, start, Cast(self._saga, self._participants, case, self._timings))
+            _Played(
+                self._saga,
+                start,
+                ScriptedParticipants(self._saga, self._participants, case, self._timings),
+            )
             for case in cases
             for start in self._starts
         ]
@@ -151,7 +155,7 @@ class _Cases:
     def _last_turn(self) -> Case:
         """What turns the saga round as late as can be."""
         for name, step in reversed(list(self._saga.steps.items())):
-            place = Place(name, Role.DO)
+            place = FaultPoint(name, Role.DO)
             if REFUSED in self._faults[place]:
                 return {place: (REFUSED,)}
             if step.undoing is not None:
@@ -161,7 +165,7 @@ class _Cases:
     def _last_time_out(self) -> Case:
         """An answer that comes too late, as late as can be."""
         for name in reversed(list(self._saga.steps)):
-            place = Place(name, Role.DO)
+            place = FaultPoint(name, Role.DO)
             if LATE in self._faults[place]:
                 return {place: (LATE,)}
         return {}
@@ -170,18 +174,18 @@ class _Cases:
 class _Played:
     """One case, played to its end: which commands were given in it, and what was wrong."""
 
-    def __init__(self, saga: type[Saga], start: Any, cast: Cast) -> None:
+    def __init__(self, saga: type[Saga], start: Any, cast: ScriptedParticipants) -> None:
         self.case: Case = dict(cast.script)
         excused = excuses(saga, cast.timings, cast.script)
-        play = Play(saga, start, cast)
+        play = EngineRun(saga, start, cast)
         play.run()
         self.asked = frozenset(cast.asked)
         self.wrong = list(_wrong(saga, play, excused))
         # Of the thousands that went well nobody wants to hear.
-        self.story = play.story if self.wrong else Story()
+        self.story = play.story if self.wrong else Transcript()
 
 
-def _wrong(saga: type[Saga], play: Play, excused: Excuses) -> Iterator[str]:
+def _wrong(saga: type[Saga], play: EngineRun, excused: Excuses) -> Iterator[str]:
     if play.raised is None and play.journal.state is State.PARKED:
         yield from wrong_while_parked(play.cast, play.journal, excused)
         play.retry()
@@ -198,7 +202,7 @@ def _faults(script: Script) -> list[str]:
     return [f"{place} {fault.words}" for place, found in script.items() for fault in found]
 
 
-def _told(what: str, faults: Sequence[str], story: Story, wrong: Sequence[str]) -> str:
+def _told(what: str, faults: Sequence[str], story: Transcript, wrong: Sequence[str]) -> str:
     """What a person reads about a case that goes wrong."""
     parts = {
         f"{what} wrong. The shortest of them:": faults or ["nothing is in the way"],

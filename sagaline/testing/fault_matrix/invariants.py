@@ -8,18 +8,18 @@ from sagaline.messaging.retry import Retry
 from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal
-from sagaline.saga.state import Role, State, Status
+from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.steps import Kind
 from sagaline.testing.simulation.faults import (
     NOW,
     Fault,
-    Place,
+    FaultPoint,
     limit_of,
     may_park,
     may_turn,
     retry_of,
 )
-from sagaline.testing.simulation.script import Cast, Script
+from sagaline.testing.simulation.script import Script, ScriptedParticipants
 
 
 class Excuses(NamedTuple):
@@ -44,7 +44,9 @@ def excuses(saga: type[Saga], timings: Mapping[str, Timing], script: Script) -> 
     return Excuses(turn, frozenset(park))
 
 
-def wrong_while_parked(cast: Cast, journal: Journal, excused: Excuses) -> Iterator[str]:
+def wrong_while_parked(
+    cast: ScriptedParticipants, journal: Journal, excused: Excuses
+) -> Iterator[str]:
     """What is wrong with a saga that waits for a person."""
     stuck = [name for name, each in _known(journal) if each in _STUCK]
     for name in stuck:
@@ -58,7 +60,7 @@ def wrong_while_parked(cast: Cast, journal: Journal, excused: Excuses) -> Iterat
 
 
 def wrong_at_the_end(
-    saga: type[Saga], cast: Cast, journal: Journal, excused: Excuses
+    saga: type[Saga], cast: ScriptedParticipants, journal: Journal, excused: Excuses
 ) -> Iterator[str]:
     """What is wrong with a saga when nothing more happens."""
     if not journal.state.ended:
@@ -75,17 +77,17 @@ def wrong_at_the_end(
 def _never_done(saga: type[Saga], journal: Journal) -> Iterator[str]:
     for name in saga.steps:
         progress = journal.steps.get(name)
-        if progress is None or progress.status not in (Status.DONE, Status.SKIPPED):
+        if progress is None or progress.status not in (StepStatus.DONE, StepStatus.SKIPPED):
             yield f"the saga is completed, and {name} was never done"
 
 
-def _effects(saga: type[Saga], cast: Cast, journal: Journal) -> Iterator[str]:
+def _effects(saga: type[Saga], cast: ScriptedParticipants, journal: Journal) -> Iterator[str]:
     for name, step in saga.steps.items():
         if step.kind is NO_EFFECT and journal.state is State.COMPLETED:
             continue
         there = cast.effects.there(name)
         progress = journal.steps.get(name)
-        done = progress is not None and progress.status is Status.DONE
+        done = progress is not None and progress.status is StepStatus.DONE
         wanted = int(done and journal.state is State.COMPLETED)
         if there > wanted:
             yield f"the effect of {name} is left over: {_account(cast, name)}"
@@ -96,7 +98,7 @@ def _effects(saga: type[Saga], cast: Cast, journal: Journal) -> Iterator[str]:
             yield f"{name} was asked for at last, and never done"
 
 
-def _counted(cast: Cast) -> Iterator[str]:
+def _counted(cast: ScriptedParticipants) -> Iterator[str]:
     for name in sorted({*cast.effects.taken, *cast.effects.taken_back}):
         if cast.effects.taken[name] > 1:
             yield f"the effect of {name} is doubled: {_account(cast, name)}"
@@ -104,7 +106,7 @@ def _counted(cast: Cast) -> Iterator[str]:
             yield f"{name} was taken back, and was not there: {_account(cast, name)}"
 
 
-def _account(cast: Cast, name: str) -> str:
+def _account(cast: ScriptedParticipants, name: str) -> str:
     taken, back = cast.effects.taken[name], cast.effects.taken_back[name]
     return f"{_times('done', taken)}, {_times('taken back', back)}"
 
@@ -114,19 +116,21 @@ def _times(what: str, count: int) -> str:
 
 
 def _not_ended(journal: Journal) -> str:
-    waits = [name for name, each in _known(journal) if each in (Status.ASKED, Status.UNDOING)]
+    waits = [
+        name for name, each in _known(journal) if each in (StepStatus.ASKED, StepStatus.UNDOING)
+    ]
     if journal.state is State.PARKED:
         return "the saga is still parked, though everything is mended"
     return f"the saga waits for ever for the answer to {', '.join(waits)}"
 
 
-def _known(journal: Journal) -> Iterator[tuple[str, Status]]:
+def _known(journal: Journal) -> Iterator[tuple[str, StepStatus]]:
     for name, progress in (*journal.steps.items(), *journal.closings.items()):
         yield name, progress.status
 
 
 def _declared(
-    saga: type[Saga], timings: Mapping[str, Timing], place: Place
+    saga: type[Saga], timings: Mapping[str, Timing], place: FaultPoint
 ) -> tuple[Kind | None, Retry, timedelta | None]:
     step = saga.steps.get(place.name)
     if step is not None:
@@ -144,4 +148,4 @@ def _pauses(retry: Retry, faults: tuple[Fault, ...] | object) -> timedelta:
 
 
 _COUNTS = {1: "once", 2: "twice"}
-_STUCK = (Status.STUCK, Status.UNDO_STUCK)
+_STUCK = (StepStatus.STUCK, StepStatus.UNDO_STUCK)

@@ -121,13 +121,13 @@ def _folded(
     with datastore.write() as connection:
         projector.create_table(connection)
     for batch in batches:
-        projector.begin(batch)
+        projector.prepare(batch)
         for message in batch:
-            projector.process(message)
+            projector.handle(message)
         with datastore.write() as connection:
             projector.write(connection)
-        projector.committed()
-        projector.discard()
+        projector.after_commit()
+        projector.roll_back()
     with datastore.read() as connection:
         rows = connection.execute(select(model.table)).mappings()
         return FoldedRows(model, [dict(row) for row in rows])

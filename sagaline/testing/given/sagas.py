@@ -14,10 +14,10 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import SetTimer, TimerChange
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Course
+from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
-from sagaline.saga.interventions import Steering
-from sagaline.saga.state import State, Status
+from sagaline.saga.interventions import Interventions
+from sagaline.saga.state import State, StepStatus
 from sagaline.saga.timers import StepDue, StepTimedOut
 from sagaline.testing.given.aggregates import ENVELOPE, SOMEONE, Happened
 
@@ -118,7 +118,7 @@ class GivenSaga:
         """Lets the pause before the next attempt of a step, or of its undo, come to its end."""
         return self._fired(StepDue, step, lambda course: course.ask_again(step))
 
-    def when_person(self, act: Callable[[Steering], None]) -> "GivenSaga":
+    def when_person(self, act: Callable[[Interventions], None]) -> "GivenSaga":
         """Lets a person act: ``when_person(lambda saga: saga.retry(Person("Eve")))``."""
         return self._continued("a person acts", act)
 
@@ -171,18 +171,21 @@ class GivenSaga:
             return self._continued(told, lambda course: course.start_again(event))
         key = str(saga.key_of(event))
         journal = Journal.start(saga.__name__, key, event, saga.fingerprint(), saga.steps)
-        course = Course(saga, journal, {})
+        course = SagaEngine(saga, journal, {})
         course.start()
         return self._longer(told, journal, course)
 
-    def _continued(self, told: str, take: Callable[[Steering], None]) -> "GivenSaga":
+    def _continued(self, told: str, take: Callable[[Interventions], None]) -> "GivenSaga":
         journal = self.journal
-        course = Steering(self._definition, journal, {})
+        course = Interventions(self._definition, journal, {})
         take(course)
         return self._longer(told, journal, course)
 
     def _fired(
-        self, kind: type[StepTimedOut] | type[StepDue], step: str, take: Callable[[Course], None]
+        self,
+        kind: type[StepTimedOut] | type[StepDue],
+        step: str,
+        take: Callable[[SagaEngine], None],
     ) -> "GivenSaga":
         for timer in self.timers.values():
             if isinstance(timer.command, kind) and timer.command.step == step:
@@ -193,7 +196,7 @@ class GivenSaga:
             [f"{step} ({_TIMERS[kind]}) is pending"], map(_pending, self.timers.values())
         )
 
-    def _longer(self, told: str, journal: Journal, course: Course) -> "GivenSaga":
+    def _longer(self, told: str, journal: Journal, course: SagaEngine) -> "GivenSaga":
         chapter = Chapter(told, tuple(journal.collect_events()))
         timers = _changed(self.timers, course.timers)
         longer = GivenSaga(self._definition, (*self._chapters, chapter), timers)
@@ -280,7 +283,7 @@ class GivenSaga:
 
 
 _LOUD = (Journal.Requested, Journal.Parked, Journal.Ended)
-_WAITING = (Status.ASKED, Status.UNDOING)
+_WAITING = (StepStatus.ASKED, StepStatus.UNDOING)
 _TIMERS: Mapping[type[Command], str] = {StepTimedOut: "time limit", StepDue: "pause"}
 
 

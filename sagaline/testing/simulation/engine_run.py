@@ -10,37 +10,37 @@ from eventsourcing.application import project_aggregate
 
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Course
+from sagaline.saga.engine import SagaEngine
 from sagaline.saga.history import fired, heard, recorded
 from sagaline.saga.instance import Journal
-from sagaline.saga.interventions import Person, Steering
+from sagaline.saga.interventions import Interventions, Operator
 from sagaline.saga.timers import StepTimedOut
-from sagaline.testing.simulation.faults import NOW, Cue
-from sagaline.testing.simulation.script import Cast
-from sagaline.testing.simulation.transcript import Story
+from sagaline.testing.simulation.faults import NOW, ScriptedAnswer
+from sagaline.testing.simulation.script import ScriptedParticipants
+from sagaline.testing.simulation.transcript import Transcript
 
 TOO_LONG = 1_000
 """Inputs after which a saga counts as never coming to an end."""
 
-Take = Callable[[Steering], None]
+Take = Callable[[Interventions], None]
 
 
-class Play:
+class EngineRun:
     """A saga and its simulated participants, led by the code that leads it in production.
 
     What happens at one moment happens in the order of asking; an answer comes before the end of
     its time limit, as in a log.
     """
 
-    def __init__(self, saga: type[Saga], start: Any, cast: Cast) -> None:
+    def __init__(self, saga: type[Saga], start: Any, cast: ScriptedParticipants) -> None:
         self.cast = cast
-        self.story = Story()
+        self.story = Transcript()
         self.timers: dict[str, tuple[timedelta, SetTimer]] = {}
         """The timers that are pending, with the moment when each is due."""
         self.raised: Exception | None = None
         self._saga = saga
         self._now = NOW
-        self._agenda: list[tuple[timedelta, int, Cue]] = []
+        self._agenda: list[tuple[timedelta, int, ScriptedAnswer]] = []
         self._number = count()
         self._events: list[Any] = []
         cast.start = start
@@ -48,7 +48,7 @@ class Play:
             saga.__name__, str(saga.key_of(start)), start, saga.fingerprint(), saga.steps
         )
         self.story.tell(NOW, heard(start))
-        self._take(Course.start)
+        self._take(SagaEngine.start)
 
     @property
     def journal(self) -> Journal:
@@ -66,7 +66,7 @@ class Play:
         """A person has mended what was broken, and asks for all that is stuck once more."""
         self.cast.mend()
         self.story.tell(self._now, "somebody has mended it, and a person asks again")
-        self._take(lambda course: course.retry(Person("a person")))
+        self._take(lambda course: course.retry(Operator("a person")))
 
     def _step(self) -> bool:
         due = min((at for at, _ in self.timers.values()), default=None)
@@ -80,14 +80,16 @@ class Play:
             return False
         return True
 
-    def _hear(self, cue: Cue) -> None:
+    def _hear(self, cue: ScriptedAnswer) -> None:
         event = cue.say()
         if event is None:
             return
         self.story.tell(self._now, heard(event))
         if cue.crash:
             self.story.tell(self._now, "  the saga crashes before that is written down")
-            self._try(lambda: Steering(self._saga, self._replayed(), self.cast.timings).hear(event))
+            self._try(
+                lambda: Interventions(self._saga, self._replayed(), self.cast.timings).hear(event)
+            )
             self._journal = self._replayed()
         self._take(lambda course: course.hear(event))
         if cue.crash:
@@ -104,7 +106,7 @@ class Play:
 
     def _take(self, take: Take) -> None:
         """One input: what the saga records, which timers it sets, and which commands it gives."""
-        course = Steering(self._saga, self._journal, self.cast.timings)
+        course = Interventions(self._saga, self._journal, self.cast.timings)
         self._try(lambda: take(course))
         events = self._journal.collect_events()
         self._events += events
@@ -125,7 +127,7 @@ class Play:
             self.story.tell(self._now, f"  the saga raises {error!r}")
             self.raised = error
 
-    def _give(self, cues: Sequence[Cue]) -> None:
+    def _give(self, cues: Sequence[ScriptedAnswer]) -> None:
         for cue in cues:
             heappush(self._agenda, (self._now + cue.after, next(self._number), cue))
 

@@ -22,7 +22,7 @@ LONG = timedelta(days=1)
 """When everything else is over."""
 
 
-class Cue(NamedTuple):
+class ScriptedAnswer(NamedTuple):
     """When a participant says something, and what; it may find then that there is nothing to say.
 
     `crash`: the saga hears it, and crashes before that is written down.
@@ -33,7 +33,7 @@ class Cue(NamedTuple):
     crash: bool = False
 
 
-class Part(Protocol):
+class AnsweringPart(Protocol):
     """What a participant can do about one command that it was given."""
 
     limit: timedelta | None
@@ -54,7 +54,7 @@ class Fault:
     """One way in which one answer is not as one wishes."""
 
     words: str
-    play: Callable[[Part], Sequence[Cue]]
+    play: Callable[[AnsweringPart], Sequence[ScriptedAnswer]]
     fails: bool = False
     """It uses up an attempt of the step's `retry`."""
     lasting: bool = False
@@ -63,7 +63,7 @@ class Fault:
     """It is a reason to turn round, before the pivot or at it."""
 
 
-class Place(NamedTuple):
+class FaultPoint(NamedTuple):
     """One command of a saga: which part of the declaration gives it, and what for."""
 
     name: str
@@ -73,63 +73,63 @@ class Place(NamedTuple):
         return f"the undo of {self.name}" if self.role is Role.UNDO else self.name
 
 
-def _faults(part: Part) -> Sequence[Cue]:
-    return [Cue(NOW, part.fault)]
+def _faults(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, part.fault)]
 
 
-def _works_and_faults(part: Part) -> Sequence[Cue]:
+def _works_and_faults(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
     part.work()
-    return [Cue(NOW, part.fault)]
+    return [ScriptedAnswer(NOW, part.fault)]
 
 
-def _refuses(part: Part) -> Sequence[Cue]:
-    return [Cue(NOW, part.refusal)]
+def _refuses(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, part.refusal)]
 
 
-def _refuses_late(part: Part) -> Sequence[Cue]:
-    return [Cue(_too_late(part), part.refusal)]
+def _refuses_late(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(_too_late(part), part.refusal)]
 
 
-def _is_silent(_: Part) -> Sequence[Cue]:
+def _is_silent(_: AnsweringPart) -> Sequence[ScriptedAnswer]:
     return []
 
 
-def _works_slowly(part: Part) -> Sequence[Cue]:
+def _works_slowly(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
     answer = part.work()
-    return [Cue(SLOW, lambda: answer)]
+    return [ScriptedAnswer(SLOW, lambda: answer)]
 
 
-def _answers_late(part: Part) -> Sequence[Cue]:
+def _answers_late(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
     answer = part.work()
-    return [Cue(_too_late(part), lambda: answer)]
+    return [ScriptedAnswer(_too_late(part), lambda: answer)]
 
 
-def _is_pending(part: Part) -> Sequence[Cue]:
-    return [Cue(A_WHILE if part.limit is None else part.limit / 4, part.work)]
+def _is_pending(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(A_WHILE if part.limit is None else part.limit / 4, part.work)]
 
 
-def _is_pending_too_long(part: Part) -> Sequence[Cue]:
-    return [Cue(_too_late(part), part.work)]
+def _is_pending_too_long(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(_too_late(part), part.work)]
 
 
-def _answers_twice(part: Part) -> Sequence[Cue]:
-    return [Cue(NOW, part.work), Cue(NOW, part.work)]
+def _answers_twice(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, part.work), ScriptedAnswer(NOW, part.work)]
 
 
-def _answers_again(part: Part) -> Sequence[Cue]:
-    return [Cue(NOW, part.work), Cue(LONG, part.work)]
+def _answers_again(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, part.work), ScriptedAnswer(LONG, part.work)]
 
 
-def _works_twice(part: Part) -> Sequence[Cue]:
+def _works_twice(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
     part.work()
-    return [Cue(NOW, part.work)]
+    return [ScriptedAnswer(NOW, part.work)]
 
 
-def _is_heard_twice(part: Part) -> Sequence[Cue]:
-    return [Cue(NOW, part.work, crash=True)]
+def _is_heard_twice(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, part.work, crash=True)]
 
 
-def _too_late(part: Part) -> timedelta:
+def _too_late(part: AnsweringPart) -> timedelta:
     return (part.limit or NOW) + SLOW
 
 
@@ -179,19 +179,19 @@ def retry_of(step: Step, timings: Mapping[str, Timing]) -> Retry:
 
 def faults_of(
     saga: type[Saga], timings: Mapping[str, Timing]
-) -> Iterator[tuple[Place, Sequence[Fault]]]:
+) -> Iterator[tuple[FaultPoint, Sequence[Fault]]]:
     """All that can go wrong with each command, as far as the declaration allows for it."""
     for step in saga.steps.values():
         limited = _LIMITED if limit_of(step, timings) is not None else ()
         refused: Sequence[Fault] = (REFUSED,) if step.refused else ()
         late = (REFUSED_LATE,) if refused and limited else ()
-        yield Place(step.name, Role.DO), (*refused, *_ANY, *limited, *late, *_ANSWERED)
+        yield FaultPoint(step.name, Role.DO), (*refused, *_ANY, *limited, *late, *_ANSWERED)
         if step.undoing is not None:
             refused = (REFUSED_ONCE, REFUSED_FOR_GOOD) if step.undoing.refused else ()
-            yield Place(step.name, Role.UNDO), (*refused, *_ANY, *_ANSWERED)
+            yield FaultPoint(step.name, Role.UNDO), (*refused, *_ANY, *_ANSWERED)
     for closing in (saga.completing, saga.closing):
         if closing is not None:
-            yield Place(closing.name, Role.CLOSE), _ANY
+            yield FaultPoint(closing.name, Role.CLOSE), _ANY
 
 
 def may_turn(kind: Kind | None, retry: Retry, faults: Sequence[Fault]) -> bool:

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, TableClause, delete, inspect, table
 
 from sagaline.application.port_calls import Asking, answer_of
 from sagaline.followers.follower import Follower
-from sagaline.runner.bootstrap import Assembly
+from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters
-from sagaline.storage.tables.followers import standing
-from sagaline.storage.tables.saga_locks import Claim, all_claims
+from sagaline.storage.tables.followers import follower_state
+from sagaline.storage.tables.saga_locks import LockRequest, all_lock_requests
 from sagaline.storage.tables.timers import HELD, TimerRow, due_timers, first_dues
 from sagaline.system.system import System
 from sagaline.testing.given.aggregates import LONG_AGO
@@ -51,7 +51,7 @@ class Commits:
 class _Watched:
     """The datastore of a follower, whose commits are counted."""
 
-    def __init__(self, datastore: Datastore, stage: "Stage") -> None:
+    def __init__(self, datastore: Datastore, stage: "InMemorySystem") -> None:
         self.read = datastore.read
         self.write = lambda: stage.commits.around(datastore)
 
@@ -63,7 +63,7 @@ class _AskingHere(Asking):
         return [answer_of(each) for each in calls]
 
 
-class Stage:
+class InMemorySystem:
     """Leads all followers of a system; `away` are those that do not run at present."""
 
     def __init__(self, system: System, env: Mapping[str, str] | None = None) -> None:
@@ -73,12 +73,12 @@ class Stage:
         self._tables: dict[Datastore, list[TableClause]] = {}
         where = {"SQLALCHEMY_URL": IN_MEMORY, "SAGALINE_VIEWS": IN_MEMORY}
         settings = {"PERSISTENCE_MODULE": "sagaline.storage", **where, **(env or {})}
-        self._assembly = Assembly(system, settings, (), lambda: self.now)
-        self.apps = self._assembly.apps
-        self.views = self._assembly.views
+        self._opened = OpenedSystem(system, settings, (), lambda: self.now)
+        self.apps = self._opened.apps
+        self.views = self._opened.views
         for app in self.apps.values():
             app.asking = _AskingHere(app.name)
-        for each in self._assembly.followers:
+        for each in self._opened.followers:
             each.datastore = cast("Datastore", _Watched(each.datastore, self))
 
     def settle(self) -> None:
@@ -93,25 +93,25 @@ class Stage:
 
     def crash(self) -> None:
         """Loses all that is in memory, as when the process dies and another one takes over."""
-        starts = dict.fromkeys(self._assembly.tails, 0)
-        for follower in self._assembly.followers:
+        starts = dict.fromkeys(self._opened.windows, 0)
+        for follower in self._opened.followers:
             follower.forget()
             with follower.datastore.read() as connection:
-                positions = standing(connection, follower.name).positions
+                positions = follower_state(connection, follower.name).positions
             for leader, position in positions.items():
                 starts[leader] = max(starts[leader], position)
-        for name, tail in self._assembly.tails.items():
-            tail.start_at(starts[name])
+        for name, window in self._opened.windows.items():
+            window.start_at(starts[name])
 
     def clear(self) -> None:
         """Begins anew on empty stores, which is quicker than to open new ones."""
         self.now = LONG_AGO
         self.commits = Commits()
-        for datastore in self._assembly.datastores:
+        for datastore in self._opened.datastores:
             with datastore.write() as connection:
                 for each in self._tables_of(datastore, connection):
                     connection.execute(delete(each))
-        for follower in self._assembly.followers:
+        for follower in self._opened.followers:
             follower.register()
         self.crash()
 
@@ -124,24 +124,24 @@ class Stage:
     def letters(self) -> list[Letter]:
         """What could not be handled, because a handler raised."""
         found: list[Letter] = []
-        for datastore in self._assembly.datastores:
+        for datastore in self._opened.datastores:
             with datastore.read() as connection:
                 found += all_letters(connection)
         return found
 
-    def claims(self) -> list[Claim]:
+    def claims(self) -> list[LockRequest]:
         """Which locks sagas hold, or queue for."""
-        found: list[Claim] = []
-        for datastore in self._assembly.datastores:
+        found: list[LockRequest] = []
+        for datastore in self._opened.datastores:
             with datastore.read() as connection:
-                found += all_claims(connection)
+                found += all_lock_requests(connection)
         return found
 
     def next_due(self) -> datetime | None:
         """When the next timer is due, of those who are there to hear it."""
         dues = [
             due
-            for datastore in self._assembly.datastores
+            for datastore in self._opened.datastores
             for name, due in _first_dues(datastore).items()
             if due < HELD and name not in self.away
         ]
@@ -150,7 +150,7 @@ class Stage:
     def timers(self) -> list[TimerRow]:
         """All timers that are pending, the one that is due first before the others."""
         found: list[TimerRow] = []
-        for each in self._assembly.followers:
+        for each in self._opened.followers:
             if each.name in self.apps:
                 with each.datastore.read() as connection:
                     found += due_timers(connection, each.name, HELD, TOO_LONG)
@@ -158,19 +158,19 @@ class Stage:
 
     def close(self) -> None:
         """Lets the stores go."""
-        self._assembly.close()
+        self._opened.close()
 
     def _turn(self) -> bool:
-        for tail in self._assembly.tails.values():
-            while tail.refresh():
+        for window in self._opened.windows.values():
+            while window.refresh():
                 pass
-        here = [each for each in self._assembly.followers if each.name not in self.away]
+        here = [each for each in self._opened.followers if each.name not in self.away]
         moved = [each.step() for each in here]
         return any(moved) or self._fire(here)
 
     def _fire(self, followers: Collection[Follower]) -> bool:
         dues: dict[str, float] = {}
-        for datastore in self._assembly.datastores:
+        for datastore in self._opened.datastores:
             dues.update(_first_dues(datastore))
         now = self.now.timestamp()
         fired = [each.fire(now) for each in followers if dues.get(each.name, HELD) <= now]

@@ -4,19 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from sagaline.saga.definition import Saga
-from sagaline.saga.history import told
+from sagaline.saga.history import describe
 from sagaline.testing.given.aggregates import LONG_AGO
-from sagaline.testing.simulation.in_memory_system import Stage
-from sagaline.testing.simulation.transcript import Story
+from sagaline.testing.simulation.in_memory_system import InMemorySystem
+from sagaline.testing.simulation.transcript import Transcript
 
 PAGE = 1_000
 
 
-class Chronicle:
+class LogReader:
     """Tells what sagas have recorded since it was last asked, at the time that it is now."""
 
-    def __init__(self, stage: Stage, sagas: Iterable[type[Saga]]) -> None:
-        self.story = Story()
+    def __init__(self, stage: InMemorySystem, sagas: Iterable[type[Saga]]) -> None:
+        self.story = Transcript()
         self.events: list[Any] = []
         """Everything in the logs of the sagas, in order."""
         self._stage = stage
@@ -30,5 +30,5 @@ class Chronicle:
                 event = mapper.to_domain_event(row)
                 self.events.append(event)
                 self._read[name] = row.id
-                for line in told(event):
+                for line in describe(event):
                     self.story.tell(self._stage.now - LONG_AGO, line)

@@ -10,11 +10,11 @@ from uuid import UUID, uuid5
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.testing.simulation.faults import NOW, Cue
-from sagaline.testing.simulation.in_memory_system import Commits, Stage
-from sagaline.testing.simulation.log_reader import Chronicle
-from sagaline.testing.simulation.script import Cast, Casting, Script
-from sagaline.testing.simulation.simulated_application import Simulated, system_of
+from sagaline.testing.simulation.faults import NOW, ScriptedAnswer
+from sagaline.testing.simulation.in_memory_system import Commits, InMemorySystem
+from sagaline.testing.simulation.log_reader import LogReader
+from sagaline.testing.simulation.script import Casting, Script, ScriptedParticipants
+from sagaline.testing.simulation.simulated_application import SimulatedApplication, system_of
 
 
 class _Later(NamedTuple):
@@ -24,10 +24,10 @@ class _Later(NamedTuple):
     number: int
     key: str
     request: UUID
-    cue: Cue
+    cue: ScriptedAnswer
 
 
-class Performance:
+class SagaRun:
     """What the simulated participants of a saga say on its stage, now and later."""
 
     def __init__(
@@ -39,16 +39,16 @@ class Performance:
     ) -> None:
         self.script: Script = {} if script is None else script
         """What goes wrong with the commands of the instances that begin from now on."""
-        self.casts: dict[UUID, Cast] = {}
+        self.casts: dict[UUID, ScriptedParticipants] = {}
         """The participants of each instance, by the id of its journal."""
         self._timings = timings or {}
-        self.stage = Stage(system_of(saga, self._timings))
-        self.chronicle = Chronicle(self.stage, [saga])
+        self.stage = InMemorySystem(system_of(saga, self._timings))
+        self.chronicle = LogReader(self.stage, [saga])
         self._saga = saga
         self._participants = participants or {}
         self._later: list[_Later] = []
         self._number = count()
-        (self._app,) = (a for a in self.stage.apps.values() if isinstance(a, Simulated))
+        (self._app,) = (a for a in self.stage.apps.values() if isinstance(a, SimulatedApplication))
         self._app.take = self._take
 
     def restart(self, script: Script, commits: Commits) -> None:
@@ -57,13 +57,13 @@ class Performance:
         self.stage.commits = commits
         self.script = script
         self.casts.clear()
-        self.chronicle = Chronicle(self.stage, [self._saga])
+        self.chronicle = LogReader(self.stage, [self._saga])
         self._later.clear()
 
     def begin(self, start: Any) -> str:
         """The event is recorded that starts an instance; returns the key of the instance."""
         key = str(self._saga.key_of(start))
-        cast = Cast(self._saga, self._participants, self.script, self._timings)
+        cast = ScriptedParticipants(self._saga, self._participants, self.script, self._timings)
         cast.start, cast.key = start, key
         self.casts.setdefault(journal_id(self._saga.__name__, key), cast)
         self.say(key, start)

@@ -12,17 +12,17 @@ from sagaline.saga.state import Role
 from sagaline.testing.given.aggregates import Happened
 from sagaline.testing.given.example_values import facts_of
 from sagaline.testing.given.sagas import owner_of
-from sagaline.testing.simulation.faults import NOW, Cue, Fault, Place, limit_of
+from sagaline.testing.simulation.faults import NOW, Fault, FaultPoint, ScriptedAnswer, limit_of
 from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
 
-Script = Mapping[Place, Sequence[Fault]]
+Script = Mapping[FaultPoint, Sequence[Fault]]
 """What goes wrong with a command: with its first attempt, its second, and so on."""
 
 Casting = Callable[..., SimulatedParticipant]
 """A class of participants, or whatever else makes one from a name, a kind and the effects."""
 
 
-class Cast:
+class ScriptedParticipants:
     """Answers the commands of one saga instance, as its script says, and else as it should be."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Cast:
         """How long the steps may take, where it is not as declared."""
         self.effects = Effects()
         self.script: Script = {} if script is None else script
-        self.asked: set[tuple[Place, int]] = set()
+        self.asked: set[tuple[FaultPoint, int]] = set()
         """Each command that was given, and for which time."""
         self.start: Any = None
         """The event that the instance begins with: answers repeat what it says."""
@@ -51,19 +51,19 @@ class Cast:
         }
         self._said = 0
 
-    def take(self, request: Journal.Requested) -> Sequence[Cue]:
+    def take(self, request: Journal.Requested) -> Sequence[ScriptedAnswer]:
         """A command is given: who says what about it, and when."""
-        place = Place(request.step, request.role)
+        place = FaultPoint(request.step, request.role)
         self.asked.add((place, request.attempt))
         part = _Part(self, request)
         fault = self._fault(place, request.attempt)
-        return fault.play(part) if fault is not None else [Cue(NOW, part.work)]
+        return fault.play(part) if fault is not None else [ScriptedAnswer(NOW, part.work)]
 
     def mend(self) -> None:
         """From now on nothing goes wrong any more."""
         self.script = {}
 
-    def _fault(self, place: Place, attempt: int) -> Fault | None:
+    def _fault(self, place: FaultPoint, attempt: int) -> Fault | None:
         faults = self.script.get(place, ())
         if attempt <= len(faults):
             return faults[attempt - 1]
@@ -93,7 +93,7 @@ class Cast:
             return None
         known = vars(self.start) | {name: value for name, value in request.command if name != "id"}
         if not done:
-            known["reason"] = reason or f"{Place(request.step, request.role)} is refused"
+            known["reason"] = reason or f"{FaultPoint(request.step, request.role)} is refused"
         return self._sealed(classes[0], request, facts_of(classes[0], known))
 
     def _sealed(
@@ -108,7 +108,7 @@ class Cast:
 class _Part:
     """One command, in the hands of its participant."""
 
-    def __init__(self, cast: Cast, request: Journal.Requested) -> None:
+    def __init__(self, cast: ScriptedParticipants, request: Journal.Requested) -> None:
         self._cast = cast
         self._request = request
         step = cast._saga.steps.get(request.step)
@@ -122,5 +122,5 @@ class _Part:
 
     def fault(self, reason: str = "") -> Any:
         request = self._request
-        why = reason or f"{Place(request.step, request.role)} faults"
+        why = reason or f"{FaultPoint(request.step, request.role)} faults"
         return CommandFaulted.of(request.command, request.attempt, why)

@@ -22,7 +22,7 @@ class Say(Command, key="saga_key"):
     saga_key: str
 
 
-class Simulated(Application):
+class SimulatedApplication(Application):
     """Takes all commands of a saga; what it says to them, another one decides."""
 
     take: Callable[[Journal.Requested], Sequence[Any]]
@@ -41,11 +41,11 @@ class Simulated(Application):
         self.execute_one(command)
 
 
-def _say(app: Simulated, command: Say) -> Any:
+def _say(app: SimulatedApplication, command: Say) -> Any:
     return app.said[command.id]
 
 
-def _nothing(app: Simulated, command: Command) -> None:
+def _nothing(app: SimulatedApplication, command: Command) -> None:
     """What comes from a saga is handled as a message."""
 
 
@@ -65,16 +65,20 @@ def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> Syst
 
 
 @cache
-def _participants_of(saga: type[Saga]) -> type[Simulated]:
+def _participants_of(saga: type[Saga]) -> type[SimulatedApplication]:
     events = (saga.starts_on, *saga.answers)
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
     handlers: dict[type, Handler[Any]] = {Say: Handler(Say, _say, None)}
     for command in saga.commands().values():
         handlers[command] = Handler(command, _nothing, None)
-    application: type[Simulated] = type(
+    application: type[SimulatedApplication] = type(
         f"ParticipantsOf{saga.__name__}",
-        (Simulated,),
-        {"handlers": handlers, "__module__": saga.__module__, "__doc__": Simulated.__doc__},
+        (SimulatedApplication,),
+        {
+            "handlers": handlers,
+            "__module__": saga.__module__,
+            "__doc__": SimulatedApplication.__doc__,
+        },
         aggregates=[records],
     )
     application.answers_faults = True

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 
-class Story:
+class Transcript:
     """What happened, line by line, each with the time since the beginning."""
 
     def __init__(self) -> None:

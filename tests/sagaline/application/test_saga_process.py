@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sagaline.application.processor import Participant
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import InterventionFailed
-from sagaline.followers.log_window import Tail
+from sagaline.followers.log_window import LogWindow
 from sagaline.followers.timers import timer_message
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message
@@ -20,10 +20,10 @@ from sagaline.messaging.retry import Retry, minutes
 from sagaline.saga.definition import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
 from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.saga.state import State
 from sagaline.saga.timers import StepTimedOut
-from sagaline.storage import LogRow, register, standing
+from sagaline.storage import LogRow, follower_state, register
 from sagaline.storage.tables.timers import TimerRow, delete_timers, due_timers
 from sagaline.testing.given.aggregates import Happened, happened
 from tests.sagas.trip import (
@@ -67,7 +67,7 @@ class Desk:
         env = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": url}
         self.process = process(env)
         self.process.now = lambda: NOON
-        log = Tail(self.process.name, self.process.recorder, self.process.mapper)
+        log = LogWindow(self.process.name, self.process.recorder, self.process.mapper)
         self.participant = Participant(self.process, frozenset(), log)
         self.ids = 0
 
@@ -85,14 +85,14 @@ class Desk:
 
     def take(self, *messages: Message, fired: str | None = None) -> None:
         """One transaction for all."""
-        self.participant.begin(messages)
+        self.participant.prepare(messages)
         for each in messages:
-            self.participant.process(each)
+            self.participant.handle(each)
         with self.process.datastore.write() as connection:
             if fired is not None:
                 delete_timers(connection, self.process.name, [fired])
             self.participant.write(connection)
-        self.participant.committed()
+        self.participant.after_commit()
 
     def fire(self, at: datetime) -> None:
         for row in self.timers(at):
@@ -285,7 +285,7 @@ def test_a_command_that_cannot_be_made_leaves_the_saga_as_it_was(sqlite_store: s
     before, timers = desk.log(), desk.timers()
     with pytest.raises(KeyError):
         desk.hear(happened(VisaMissing, reason="none"))
-    desk.participant.discard()
+    desk.participant.roll_back()
     assert (desk.log(), desk.timers()) == (before, timers)
     assert desk.journal().state is State.RUNNING
     desk.hear(VISA)
@@ -337,7 +337,7 @@ def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
     desk.take(fault_of_visa(desk, "Ada"))
     before = desk.log()
     with pytest.raises(InterventionFailed, match=r"Careless Ada: nothing is done, .* KeyError"):
-        desk.process.steer("Ada", lambda saga: saga.skip("check_visa", Person("Eve", "seen")))
+        desk.process.steer("Ada", lambda saga: saga.skip("check_visa", Operator("Eve", "seen")))
     assert desk.log() == before
     assert desk.journal().state is State.PARKED
     desk.process.close()
@@ -346,7 +346,7 @@ def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
 def test_what_a_person_does_carries_the_key_and_comes_after_what_they_have_seen(desk: Desk) -> None:
     desk.hear(WANTED)
     seen = desk.log()[-1]
-    desk.process.steer("Ada", lambda saga: saga.cancel(Person("Eve")))
+    desk.process.steer("Ada", lambda saga: saga.cancel(Operator("Eve")))
     (act,) = desk.log()[-1:]
     assert act.topic.endswith("SagaIntervened")
     assert (act.key, act.cause, act.hop) == ("Ada", f"booktrip:{seen.id}", (seen.hop or 0) + 1)
@@ -356,10 +356,10 @@ def test_what_a_person_does_moves_the_fence_so_that_a_runner_reads_again(desk: D
     desk.hear(WANTED)
     with desk.process.datastore.write() as connection:
         register(connection, "BookTrip", ["Trips"])
-        before = standing(connection, "BookTrip").fence
-    desk.process.steer("Ada", lambda saga: saga.cancel(Person("Eve")))
+        before = follower_state(connection, "BookTrip").fence
+    desk.process.steer("Ada", lambda saga: saga.cancel(Operator("Eve")))
     with desk.process.datastore.read() as connection:
-        assert standing(connection, "BookTrip").fence == before + 1
+        assert follower_state(connection, "BookTrip").fence == before + 1
 
 
 class Errand(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
@@ -433,8 +433,8 @@ def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_oth
     assert {crowd.journal(each).state for each in stuck} == {State.PARKED}
     assert crowd.journal(names[2]).state is State.RUNNING
     # And one of those that are stuck goes on when a person says so, which concerns no other.
-    crowd.process.steer(stuck[0], lambda saga: saga.retry(Person("Eve", "the line is there")))
-    crowd.participant.discard()
+    crowd.process.steer(stuck[0], lambda saga: saga.retry(Operator("Eve", "the line is there")))
+    crowd.participant.roll_back()
     crowd.hear(happened(VisaFound, number="V2"), key=stuck[0])
     assert crowd.journal(stuck[0]).state is State.RUNNING
     assert crowd.journal(stuck[1]).state is State.PARKED

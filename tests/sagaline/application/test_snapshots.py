@@ -205,7 +205,7 @@ def test_what_a_rolled_back_batch_has_changed_leaves_none(store_url: str) -> Non
         sell(application, 1)  # another writer is first
         with pytest.raises(VersionConflict), application.datastore.write() as connection:
             unit.write(connection)
-        unit.discard()
+        unit.roll_back()
         assert versions(store_url) == []
 
 
@@ -228,7 +228,7 @@ def test_what_is_not_on_disk_is_in_no_snapshot(store_url: str) -> None:
         with application.datastore.write() as connection:
             unit.write(connection)
         found.sell(uuid4(), date(2026, 1, 1))  # and nobody has recorded that
-        unit.committed()
+        unit.after_commit()
         assert versions(store_url) == []
 
 
@@ -243,7 +243,7 @@ def test_a_snapshot_that_cannot_be_written_fails_no_batch(
             connection.execute(text("DROP TABLE shelves_snapshots"))
         with application.datastore.write() as connection:
             unit.write(connection)
-        unit.committed()
+        unit.after_commit()
         assert "No snapshots were written to shelves_snapshots" in caplog.text
     assert article(store_url).version == 10
 
@@ -380,7 +380,7 @@ def test_another_writer_behind_the_snapshot_is_still_met(store_url: str) -> None
         sell(another, 1)
         with pytest.raises(VersionConflict), one.datastore.write() as connection:
             unit.write(connection)
-        unit.discard()
+        unit.roll_back()
         sell(one, 1)
     assert article(store_url).version == len(article(store_url).held) + 1 == 15
 

@@ -416,7 +416,7 @@ def test_what_was_not_there_is_looked_for_again_in_the_next_batch(store_url: str
         unit = unit_of(led)
         lear = Show.create_id("Lear")
         assert unit.find([lear]) == [None]
-        unit.committed()
+        unit.after_commit()
         led.open("Lear")
         assert unit.get(lear).left == 100
 
@@ -443,7 +443,7 @@ def test_a_change_that_is_rolled_back_is_forgotten(store_url: str) -> None:
         show.add(5)
         unit.record([])
         assert unit.size == 1
-        unit.discard()
+        unit.roll_back()
         assert unit.size == 0
         assert unit.get(show.id).left == 10
 
@@ -460,7 +460,7 @@ def test_what_a_unit_has_written_it_need_not_read(store_url: str) -> None:
         house = led.runner.get(House)
         with house.datastore.write() as connection:
             assert list(unit.write(connection)) == [2]
-        before, messages = unit.committed()
+        before, messages = unit.after_commit()
         assert (before, [x.id for x in messages]) == (1, [2])
         assert (messages[0].key, messages[0].cause, messages[0].hop) == ("key", "cause", 1)
         unit.refresh()

@@ -56,9 +56,9 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from sagaline.codec import (
     MAX_STATE,
-    Heard,
-    HeardLater,
-    Later,
+    LazyField,
+    LazyNestedEvent,
+    NestedEvent,
     TypedMapper,
     dump,
     load,
@@ -612,14 +612,14 @@ def test_a_value_is_trusted_only_after_one_of_its_class_came_back() -> None:
 
 class Answered(DomainEvent):
     step: str
-    event: Heard
-    others: tuple[Heard | None, ...]
+    event: NestedEvent
+    others: tuple[NestedEvent | None, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
     step: str
-    event: Heard | None
+    event: NestedEvent | None
 
 
 class Noted(DomainEvent):
@@ -679,7 +679,7 @@ def test_an_unknown_event_inside_an_event_is_unknown() -> None:
 @dataclass(frozen=True)
 class Remembered:
     step: str
-    event: HeardLater | None = Later()
+    event: LazyNestedEvent | None = LazyField()
 
 
 class Recalled(DomainEvent):

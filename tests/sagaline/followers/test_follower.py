@@ -181,7 +181,7 @@ def test_batches_smaller_than_the_work_take_it_in_order(sqlite_store: str) -> No
         app = led.runner.get(Desk)
         led.look()
         projector = led.followers["show_list"]._processor
-        small = Follower(projector, app.datastore, {"Desk": led.runner.tails["Desk"]}, limit=3)
+        small = Follower(projector, app.datastore, {"Desk": led.runner.windows["Desk"]}, limit=3)
         positions = []
         while small.step():
             positions.append(reached(led.runner, "show_list", "Desk"))
@@ -421,10 +421,10 @@ def test_a_batch_survives_a_connection_that_is_cut_in_its_transaction(postgres_s
         led.want(*wishes(5))
         house = led.runner.get(House)
         topics = led.followers["House"]._processor.topics or frozenset()
-        processor = Cut(house, topics, led.runner.tails["House"])
+        processor = Cut(house, topics, led.runner.windows["House"])
         processor.url = postgres_store
         led.followers["House"] = Follower(
-            processor, house.datastore, {"Evening": led.runner.tails["Evening"]}
+            processor, house.datastore, {"Evening": led.runner.windows["Evening"]}
         )
         led.settle("Evening")
         led.look()

@@ -29,7 +29,7 @@ from sagaline import (
 )
 from sagaline.followers.follower import Follower
 from sagaline.messaging.timers import CancelTimer
-from sagaline.saga.engine import Course
+from sagaline.saga.engine import SagaEngine
 from sagaline.storage.tables.dead_letters import all_letters
 from sagaline.storage.tables.timers import due_timers
 from sagaline.testing import happened
@@ -193,22 +193,22 @@ def turn(runner: Runner, *names: str) -> None:
     """Each of these followers takes what is new, one after another."""
     for name in names:
         follower = followers_of(runner)[name]
-        for tail in follower.leaders.values():
-            tail.refresh()
+        for window in follower.leaders.values():
+            window.refresh()
         follower.step()
 
 
 @contextmanager
 def overheard(runner: Runner) -> Iterator[None]:
     """Hears the statements of the runner's own thread, and what is handed over at a commit."""
-    tail = runner.tails["Cloakroom"]
+    window = runner.windows["Cloakroom"]
 
     def hear(sql: str) -> None:
         if threading.current_thread().name != system.name:
             return
         for what, pattern in STATEMENTS.items():
             if re.match(pattern, sql):
-                heard.append(f"{what}, with {tail.head} handed over" if tail.head else what)
+                heard.append(f"{what}, with {window.head} handed over" if window.head else what)
 
     def listen(connection: sqlite3.Connection, *_: object) -> None:
         connection.set_trace_callback(hear)
@@ -240,7 +240,7 @@ def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
         turn(first, "Evening")
     heard.clear()
     with runner_on(sqlite_store, clock, "Cloakroom") as second, overheard(second):
-        window = second.tails["Cloakroom"]
+        window = second.windows["Cloakroom"]
         second.start()
         until(lambda: window.head > 0)
         with second.views.read() as connection:
@@ -257,7 +257,7 @@ def test_an_answer_is_heeded_before_the_next_command_is_made_and_recorded_with_i
     begun: Any = happened(Visit.Begun, guest=ANN).sealed(Visit, ANN, 1)
     hung: Any = happened(Coat.Hung, guest=ANN, hook=7).sealed(Coat, Coat.create_id(ANN), 1)
     journal = Journal.start("Evening", str(ANN), begun, Evening.fingerprint(), Evening.steps)
-    course = Course(Evening, journal, {})
+    course = SagaEngine(Evening, journal, {})
     course.start()
     course.hear(hung)
     *_, request = journal.collect_events()

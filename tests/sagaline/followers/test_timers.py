@@ -14,9 +14,9 @@ from typing_extensions import override
 from sagaline.errors import UnknownTopic
 from sagaline.followers.timers import timer_message, timer_of
 from sagaline.messaging.timers import command_class
-from sagaline.runner.lag import Place
-from sagaline.runner.run_loop import Turns
-from sagaline.storage.tables.followers import bump
+from sagaline.runner.lag import FollowerLag
+from sagaline.runner.run_loop import RunLoop
+from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.timers import (
     TimerRow,
     first_dues,
@@ -102,7 +102,7 @@ def test_a_timer_that_is_moved_fires_at_its_new_time_and_not_before(store_url: s
         led.clock.turn(5 * MINUTE)
         moved = led.clock() + 10 * MINUTE
         with led.runner.views.write() as connection:
-            bump(connection, "Porter")
+            raise_fence(connection, "Porter")
             move_timer(connection, "Porter", "Ada", moved)
         led.clock.turn(6 * MINUTE)
         assert not led.fire("Porter")
@@ -191,7 +191,7 @@ def work(led: Hands, statements: Iterable[Statement]) -> int:
 def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -> None:
     many = 100_000
     with hands(store_url) as led:
-        turns = Turns(led.runner._assembly, led.clock, Event(), Event())
+        turns = RunLoop(led.runner._opened, led.clock, Event(), Event())
 
         def turn() -> None:
             assert not turns.take()
@@ -343,15 +343,15 @@ def test_a_timer_that_fires_while_one_looks_is_not_the_end_of_the_work(store_url
     with hands(store_url) as led:
         waiting(led)
         led.clock.turn(10 * MINUTE)
-        places = led.runner.places
+        places = led.runner.lag
 
-        def looking() -> list[Place]:
+        def looking() -> list[FollowerLag]:
             found = places()
             led.followers["Evening"].fire(led.clock().timestamp())
             led.followers["Till"].fire(led.clock().timestamp())
             return found
 
-        led.runner.places = looking  # type: ignore[method-assign]
+        led.runner.lag = looking  # type: ignore[method-assign]
         # Nobody was behind, and then no timer was left: but there is a command to be carried out.
         assert not led.runner.settled()
 
@@ -451,13 +451,13 @@ def test_a_retry_does_not_wait_for_a_backlog_and_a_timeout_does(store_url: str) 
 def test_a_look_at_the_log_that_fails_is_no_look_to_the_end_of_it(postgres_store: str) -> None:
     with hands(postgres_store) as led:
         led.look()
-        tail = led.runner.tails["Till"]
-        assert tail.complete
+        window = led.runner.windows["Till"]
+        assert window.complete
         with outside(postgres_store) as connection:
             connection.execute(text("ALTER TABLE till_events RENAME TO lost"))
         with pytest.raises(Exception, match="till_events"):
-            tail.refresh()
-        assert not tail.complete
+            window.refresh()
+        assert not window.complete
 
 
 # Ports that fail, and timers that try again

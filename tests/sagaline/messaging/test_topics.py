@@ -13,7 +13,7 @@ from sagaline.codec import codec_for, loaded_class
 from sagaline.followers.timers import retries
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.messaging.timers import Again, command_class
+from sagaline.messaging.timers import RetryTimer, command_class
 from sagaline.messaging.topics import current_topic, former_topic, stored_topics
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.saga import timers
@@ -72,7 +72,7 @@ def test_the_topics_of_version_0_1_are_read(topic: str, cls: type) -> None:
 def test_a_timer_of_version_0_1_is_a_command_of_today() -> None:
     assert command_class("sagaline.timers:StepDue") is StepDue
     assert {"sagaline.timers:StepDue", "sagaline.reactions:Repeat"} <= set(retries())
-    assert {construct_topic(each) for each in Again.__subclasses__()} <= set(retries())
+    assert {construct_topic(each) for each in RetryTimer.__subclasses__()} <= set(retries())
 
 
 def test_new_rows_have_the_fixed_topic() -> None:

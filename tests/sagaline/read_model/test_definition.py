@@ -17,7 +17,7 @@ from sagaline.errors import DefinitionError
 from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel, project
 from sagaline.read_model.fingerprint import fingerprint
-from sagaline.read_model.projector import topics_of
+from sagaline.read_model.projector import topics_of_model
 from sagaline.storage.sql.columns import Uuid
 
 
@@ -62,7 +62,7 @@ def test_a_handler_folds_its_events_and_their_subclasses() -> None:
     assert (found.name, found.takes_message) == ("changed", True)
     assert model.projection_of(Aggregate.Event) is None
     folded = (Account.Opened, Account.Paid, Account.PaidByCard, Account.Closed)
-    assert topics_of(model) == frozenset(map(get_topic, folded))
+    assert topics_of_model(model) == frozenset(map(get_topic, folded))
 
 
 def test_a_handler_of_every_event_leaves_those_with_a_handler_of_their_own() -> None:
@@ -71,7 +71,7 @@ def test_a_handler_of_every_event_leaves_those_with_a_handler_of_their_own() -> 
 
     model = define(anything=anything)
     assert model.events() == ()
-    assert topics_of(model) is None
+    assert topics_of_model(model) is None
     names = [model.projection_of(each) for each in (Account.Opened, Account.Closed)]
     assert [each and each.name for each in names] == ["opened", "anything"]
 

@@ -127,12 +127,12 @@ def projector_in(store: Datastore, model: type[ReadModel] = Accounts, **options:
 
 
 def fold(store: Datastore, projector: Projector, batch: Sequence[Message]) -> None:
-    projector.begin(batch)
+    projector.prepare(batch)
     for message in batch:
-        projector.process(message)
+        projector.handle(message)
     with store.write() as connection:
         projector.write(connection)
-    projector.committed()
+    projector.after_commit()
 
 
 def rows_in(store: Datastore, table: Table = accounts) -> list[tuple[Any, ...]]:
@@ -191,11 +191,11 @@ def test_every_event_with_a_key_may_be_wanted(store: Datastore) -> None:
 def test_a_batch_that_failed_leaves_no_trace(store: Datastore) -> None:
     projector = projector_in(store)
     fold(store, projector, messages(happened(Opened, ANN, owner="Ann")))
-    projector.begin([])
-    projector.process(messages(happened(Paid, ANN, amount=1))[0])
+    projector.prepare([])
+    projector.handle(messages(happened(Paid, ANN, amount=1))[0])
     with pytest.raises(KeyError):
-        projector.process(messages(happened(Paid, BOB, amount=1))[0])
-    projector.discard()
+        projector.handle(messages(happened(Paid, BOB, amount=1))[0])
+    projector.roll_back()
     fold(store, projector, messages(happened(Paid, ANN, amount=1)))
     assert rows_in(store) == [(ANN, "Ann", 1)]
 

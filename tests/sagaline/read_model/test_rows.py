@@ -118,7 +118,7 @@ def rows_of(store: Datastore, table: Table = accounts, **options: Any) -> Rows:
 def save(store: Datastore, rows: Rows) -> None:
     with store.write() as connection:
         rows.write(connection)
-    rows.committed()
+    rows.after_commit()
 
 
 def stored(store: Datastore, table: Table = accounts) -> list[dict[str, Any]]:
@@ -198,7 +198,7 @@ def test_a_batch_of_rows_is_read_with_one_statement(
     for key in keys:
         rows[key] = {"owner": "somebody"}
     save(store, rows)
-    rows.discard()
+    rows.roll_back()
     statements.clear()
     unknown = uuid4()
     with store.read() as connection:
@@ -214,7 +214,7 @@ def test_more_rows_than_one_statement_takes_are_read_too(store: Datastore) -> No
     for hall, number in keys:
         rows[hall, number] = {"order": f"{hall}{number}"}
     save(store, rows)
-    rows.discard()
+    rows.roll_back()
     with store.read() as connection:
         rows.prefetch(connection, keys)
     assert all(rows[hall, number]["order"] == f"{hall}{number}" for hall, number in keys)
@@ -226,7 +226,7 @@ def test_a_row_that_was_not_foreseen_is_read_singly_and_once(
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann"}
     save(store, rows)
-    rows.discard()
+    rows.roll_back()
     statements.clear()
     assert rows[ANN]["owner"] == "Ann"
     assert ANN in rows
@@ -257,7 +257,7 @@ def test_after_a_rollback_the_table_is_looked_at_again(store: Datastore) -> None
     another = rows_of(store)
     another[ANN] = {"owner": "Ann"}
     save(store, another)
-    rows.discard()
+    rows.roll_back()
     assert rows[ANN]["owner"] == "Ann"
 
 
@@ -332,7 +332,7 @@ def test_the_key_may_have_several_columns_with_any_name(store: Datastore) -> Non
     rows["A", 1] = {"order": "first", "100% full": "yes"}
     rows["A", 2] = {}
     save(store, rows)
-    rows.discard()
+    rows.roll_back()
     rows["A", 1]["100% full"] = "no"
     rows["A", 2]["order"] = "second"
     rows["B", 1] = {}
@@ -366,7 +366,7 @@ def test_what_was_rolled_back_is_not_applied_again(store: Datastore) -> None:
     with suppress(Failure), store.write() as connection:
         rows.write(connection)
         raise Failure
-    rows.discard()
+    rows.roll_back()
     rows[ANN]["movements"] += 1
     save(store, rows)
     assert [(row["owner"], row["movements"]) for row in stored(store)] == [("Ann", 2)]
@@ -644,7 +644,7 @@ def test_documents_are_written_and_read(store: Datastore) -> None:
     rows = rows_of(store, notes)
     rows[1] = {"note": {"tags": ["a", "b"], "of": None}}
     save(store, rows)
-    rows.discard()
+    rows.roll_back()
     assert rows[1]["note"] == {"tags": ["a", "b"], "of": None}
     rows[1]["note"] = ["new"]
     save(store, rows)
@@ -672,7 +672,7 @@ def test_values_are_kept_exactly(store: Datastore) -> None:
     found = stored(store)
     assert [str(row["balance"]) for row in found] == ["0.10", "123456789012345.6789", "1000"]
     assert {row["seen_at"] for row in found} == {late}
-    rows.discard()
+    rows.roll_back()
     assert rows[BOB]["balance"] == Decimal("123456789012345.6789")
     assert rows[BOB]["seen_at"].utcoffset() == late.utcoffset()
 

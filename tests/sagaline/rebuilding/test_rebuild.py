@@ -27,7 +27,7 @@ from sagaline import (
 )
 from sagaline.errors import StoreOfAnotherSystem
 from sagaline.read_model.fingerprint import fingerprint
-from sagaline.rebuilding.shadow_table import Shadow
+from sagaline.rebuilding.shadow_table import ShadowTable
 from tests.sagaline.bank import (
     Account,
     Balances,
@@ -612,7 +612,7 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
 ) -> None:
     done: list[Rebuilt] = []
     reader = Polling(store.views)
-    swap = Shadow._join
+    swap = ShadowTable._join
 
     def rebuild_while(write: Callable[[], None]) -> None:
         def tell(view: str, passed: int, total: int) -> None:
@@ -625,7 +625,7 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
         with monkeypatch.context() as patch:
             # A page is more than what is written while it is folded, or it would never end.
             patch.setattr("sagaline.rebuilding.replay.PAGE", 60)
-            patch.setattr(Shadow, "_join", join)
+            patch.setattr(ShadowTable, "_join", join)
             write()
             for _ in range(2):
                 done.extend(rebuild(system, store.env, ["balances"], progress=tell))
@@ -652,7 +652,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = iter([paid(range(29)), paid(range(29))])
-    read = Shadow._read
+    read = ShadowTable._read
 
     def give_then(self: Any, leader: str, upto: int) -> Any:
         ahead = read(self, leader, upto)
@@ -660,7 +660,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
             give(store.env, commands)
         return ahead
 
-    monkeypatch.setattr(Shadow, "_read", give_then)
+    monkeypatch.setattr(ShadowTable, "_read", give_then)
     assert store.rebuilt("balances")["balances"].rows == 29
     assert next(late, None) is None
     assert {row[2:4] for row in rows_of(store.views, "balances")} == {(9, 5)}

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from sagaline import ReadModel, Runner, rebuild
-from sagaline.rebuilding.worker import PART, Beside, twin_of
+from sagaline.rebuilding.worker import PART, NoWorker, rebuild_worker
 from tests.sagaline.bank import (
     Balances,
     Branches,
@@ -111,13 +111,13 @@ def test_a_process_with_threads_is_not_forked() -> None:
     other = threading.Thread(target=waiting.wait)
     other.start()
     try:
-        assert not twin_of(system).is_alive
+        assert not rebuild_worker(system).is_alive
     finally:
         waiting.set()
         other.join()
 
 
-class Idle(Beside):
+class Idle(NoWorker):
     """Has part in no page."""
 
     is_alive = True

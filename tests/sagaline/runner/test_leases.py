@@ -18,10 +18,10 @@ from typing_extensions import override
 from sagaline import Runner
 from sagaline.errors import FencedOut
 from sagaline.runner import leases as lease
-from sagaline.runner.balancing import share
-from sagaline.runner.lease_renewal import Keeper
+from sagaline.runner.balancing import balance
+from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.runner.leases import Leases
-from sagaline.storage import Datastore, advance, register, standing
+from sagaline.storage import Datastore, advance, follower_state, register
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.leases import appear, living, owners
@@ -63,7 +63,7 @@ def prepared(datastore: Datastore) -> None:
 
 def fences(datastore: Datastore) -> list[int]:
     with datastore.read() as connection:
-        return [standing(connection, name).fence for name in NAMES]
+        return [follower_state(connection, name).fence for name in NAMES]
 
 
 def lease_until(datastore: Datastore, name: str) -> float:
@@ -109,17 +109,17 @@ def idle(names: Iterable[str]) -> dict[str, float]:
 def test_each_gets_as_many_as_another(runners: int) -> None:
     names = idle(f"follower {each}" for each in range(12))
     wanted = dict.fromkeys([f"runner {each}" for each in range(runners)], names)
-    shares = share(wanted, {})
+    shares = balance(wanted, {})
     counts = Counter(shares.values())
     assert set(shares) == set(names)
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert share(wanted, shares) == shares
+    assert balance(wanted, shares) == shares
 
 
 def test_when_one_comes_the_others_give_to_it_alone() -> None:
     names = idle(f"follower {each}" for each in range(12))
-    before = share(dict.fromkeys(["a", "b"], names), {})
-    after = share(dict.fromkeys(["a", "b", "c"], names), before)
+    before = balance(dict.fromkeys(["a", "b"], names), {})
+    after = balance(dict.fromkeys(["a", "b", "c"], names), before)
     moved = {after[each] for each in names if after[each] != before[each]}
     assert Counter(after.values()) == {"a": 4, "b": 4, "c": 4}
     assert moved == {"c"}
@@ -127,14 +127,14 @@ def test_when_one_comes_the_others_give_to_it_alone() -> None:
 
 def test_nobody_is_given_what_it_would_not_lead() -> None:
     wanted = {"all": idle("xyz"), "one": idle("y"), "none": idle("")}
-    assert share(wanted, {"y": "all"}) == {"x": "all", "y": "one", "z": "all"}
+    assert balance(wanted, {"y": "all"}) == {"x": "all", "y": "one", "z": "all"}
 
 
 def test_work_is_shared_out_and_not_only_followers() -> None:
     loads = {"saga": 0.5, "stock": 0.2, "list": 0.1, "detail": 0.1, "sales": 0.1}
     wanted = {"busy": loads, "new": idle(loads)}
     held = dict.fromkeys(loads, "busy")
-    assert share(wanted, held) == {**held, "saga": "new"}
+    assert balance(wanted, held) == {**held, "saga": "new"}
 
 
 def test_who_leads_a_follower_keeps_it_while_that_is_fair_enough() -> None:
@@ -143,14 +143,14 @@ def test_who_leads_a_follower_keeps_it_while_that_is_fair_enough() -> None:
         "b": {"saga": 0.0, "stock": 0.45, "list": 0.0},
     }
     held = {"saga": "a", "stock": "b", "list": "a"}
-    assert share(wanted, held) == held
+    assert balance(wanted, held) == held
     wanted["a"]["list"] = 0.2
-    assert share(wanted, held) == {**held, "list": "b"}
+    assert balance(wanted, held) == {**held, "list": "b"}
 
 
 def test_the_heaviest_of_what_nobody_leads_is_given_first() -> None:
     wanted = {"a": {"x": 0.3}, "b": idle("xyz")}
-    assert share(wanted, {"x": "a", "y": "dead", "z": "dead"}) == {"x": "a", "y": "b", "z": "b"}
+    assert balance(wanted, {"x": "a", "y": "dead", "z": "dead"}) == {"x": "a", "y": "b", "z": "b"}
 
 
 def test_who_reads_a_log_anyway_leads_its_other_readers_too() -> None:
@@ -158,7 +158,7 @@ def test_who_reads_a_log_anyway_leads_its_other_readers_too() -> None:
     held = {"desk": "a", "till": "b"}
     leaders = {"list": ["till"], "detail": ["till"], "sales": ["desk"]}
     readers = {"list": "b", "detail": "b", "sales": "a"}
-    assert share({"a": loads, "b": loads}, held, leaders) == {**held, **readers}
+    assert balance({"a": loads, "b": loads}, held, leaders) == {**held, **readers}
 
 
 def test_each_runner_has_a_read_model_to_do_while_it_waits_for_the_other() -> None:
@@ -167,20 +167,20 @@ def test_each_runner_has_a_read_model_to_do_while_it_waits_for_the_other() -> No
     contexts = ("stock", "cards")
     leaders = {"saga": contexts, **dict.fromkeys(contexts, ("saga",))}
     leaders |= dict.fromkeys(["list", "detail", "sales"], ("saga", *contexts))
-    shares = share(wanted, dict.fromkeys(loads, "busy"), leaders)
+    shares = balance(wanted, dict.fromkeys(loads, "busy"), leaders)
     assert shares["saga"] != shares["stock"] == shares["cards"]
     assert {shares["list"], shares["detail"], shares["sales"]} == {"busy", "new"}
-    assert share(wanted, shares, leaders) == shares
+    assert balance(wanted, shares, leaders) == shares
 
 
 def test_to_read_a_log_that_another_runner_writes_is_work() -> None:
     loads = {"desk": 0.3, "list": 0.2, "till": 0.4}
     wanted = {"a": loads, "b": loads}
     held = {"desk": "a", "list": "a", "till": "b"}
-    assert share(wanted, held) == held
-    assert share(wanted, held, {"list": ["desk"]}) == held
-    assert share(wanted, {**held, "list": "b"}) == held
-    assert share(wanted, held, {"list": ["till"], "desk": ["till"]}) == {**held, "list": "b"}
+    assert balance(wanted, held) == held
+    assert balance(wanted, held, {"list": ["desk"]}) == held
+    assert balance(wanted, {**held, "list": "b"}) == held
+    assert balance(wanted, held, {"list": ["till"], "desk": ["till"]}) == {**held, "list": "b"}
 
 
 def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None:
@@ -205,7 +205,7 @@ def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None
 def test_what_has_just_moved_is_as_much_work_as_it_was() -> None:
     wanted = {"a": {"saga": 0.5, "stock": 0.4}, "b": idle(["saga", "stock"])}
     held = {"saga": "b", "stock": "a"}
-    assert share(wanted, held) == held
+    assert balance(wanted, held) == held
 
 
 def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
@@ -449,7 +449,7 @@ def test_a_runner_that_hangs_is_followed_and_one_that_works_is_not(
         prepared(datastore)
         leases = Leases(datastore, NAMES)
         leases.take()
-        with closing(Keeper([leases])) as keeper:
+        with closing(LeaseRenewal([leases])) as keeper:
             first = lease_until(datastore, "House")
             until(lambda: lease_until(datastore, "House") > first + 3 * 0.3)
             monkeypatch.setattr("sagaline.runner.lease_renewal.HUNG", 0.0)
@@ -472,7 +472,7 @@ def test_a_renewal_that_fails_is_not_the_last(
         prepared(datastore)
         leases = Leases(datastore, NAMES)
         leases.take()
-        with closing(Keeper([leases])), outside(postgres_store) as administrator:
+        with closing(LeaseRenewal([leases])), outside(postgres_store) as administrator:
             for _ in range(3):
                 before = lease_until(datastore, "House")
                 administrator.exec_driver_sql(

@@ -8,8 +8,8 @@ import pytest
 
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.messaging.retry import minutes
-from sagaline.runner.saga_versions import is_changed, record, verdicts
-from sagaline.saga.compatibility import obstacle
+from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
+from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.definition import NO_EFFECT, PIVOT, Saga, on_compensated, step
 from sagaline.testing import given, happened
 from sagaline.testing.given.sagas import GivenSaga
@@ -81,12 +81,12 @@ def hall_booked() -> GivenSaga:
 
 
 def why_not(changed: type[Saga], story: GivenSaga) -> str | None:
-    return obstacle(changed, story.journal, FIRST.shape())
+    return incompatibility(changed, story.journal, FIRST.shape())
 
 
 def test_the_same_definition_goes_on() -> None:
     assert why_not(FIRST, hall_booked()) is None
-    assert obstacle(FIRST, hall_booked().journal, None) is None
+    assert incompatibility(FIRST, hall_booked().journal, None) is None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_no_step_may_come_before_one_that_has_begun() -> None:
 
 
 def test_an_instance_of_a_definition_that_nobody_knows_cannot_go_on() -> None:
-    told = obstacle(giving(hall(), band()), hall_booked().journal, None)
+    told = incompatibility(giving(hall(), band()), hall_booked().journal, None)
     assert told is not None
     assert told.startswith("another definition began it, ")
 
@@ -154,13 +154,13 @@ def process(store_url: str) -> Any:
 
 def test_a_store_knows_the_definition_that_was_last_run_on_it(process: SagaProcess) -> None:
     assert is_changed(process_of(FIRST, {}), process.recorder)
-    record(process_of(FIRST, {}), process.recorder)
+    record_definition(process_of(FIRST, {}), process.recorder)
     assert not is_changed(process_of(FIRST, {}), process.recorder)
     assert is_changed(process_of(giving(hall(), band()), {}), process.recorder)
 
 
 def test_only_instances_that_have_not_ended_are_judged(process: SagaProcess) -> None:
-    record(process_of(FIRST, {}), process.recorder)
+    record_definition(process_of(FIRST, {}), process.recorder)
     refused = happened(HallTaken, reason="a wedding")
     process.save(*given(FIRST, planned("Ada"), refused).events)
     process.save(*given(FIRST, planned("Bea")).events)

@@ -8,7 +8,7 @@ import pytest
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.messaging.timers import CancelTimer, SetTimer
-from sagaline.saga.engine import Course, Timing
+from sagaline.saga.engine import SagaEngine, Timing
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role, State
 from sagaline.testing import given
@@ -454,9 +454,9 @@ def test_an_early_undo_is_asked_for_all_the_same() -> None:
 # Timers that come too late.
 
 
-def course_of(story: GivenSaga) -> tuple[Journal, Course]:
+def course_of(story: GivenSaga) -> tuple[Journal, SagaEngine]:
     journal = story.journal
-    return journal, Course(BookTrip, journal, {})
+    return journal, SagaEngine(BookTrip, journal, {})
 
 
 @pytest.mark.parametrize(
@@ -559,7 +559,7 @@ def test_a_system_overrides_times_and_retries() -> None:
     (asked,) = requests(story, "book_flight")
     journal = given(BookTrip, WANTED).journal
     timing = Timing(within=timedelta(0), retry=Retry(1))
-    course = Course(BookTrip, journal, {"book_flight": timing})
+    course = SagaEngine(BookTrip, journal, {"book_flight": timing})
     course.hear(story.journal.heard[VisaFound])
     (limit,) = (each for each in course.timers if isinstance(each, SetTimer))
     assert limit.after == timedelta(0)

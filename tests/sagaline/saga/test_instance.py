@@ -10,7 +10,7 @@ from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.codec import TypedMapper, loaded_class
 from sagaline.saga.instance import Journal, journal_id, requested
-from sagaline.saga.state import Answer, Outcome, Role, State, Status
+from sagaline.saga.state import Answer, Outcome, Role, State, StepStatus
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
 from tests.sagas.trip import (
@@ -142,7 +142,7 @@ def test_heeding_an_answer_twice_changes_nothing(tell: object) -> None:
 def test_progress_says_what_the_last_trouble_was() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight", "down")
     progress = story.journal.steps["book_flight"]
-    assert (progress.status, progress.reason) == (Status.ASKED, "down")
+    assert (progress.status, progress.reason) == (StepStatus.ASKED, "down")
     assert story.when(FLIGHT).journal.steps["book_flight"].reason == ""
 
 

@@ -8,7 +8,7 @@ from sagaline.errors import InterventionRefused
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import minutes, seconds
 from sagaline.saga.instance import Journal
-from sagaline.saga.interventions import Person, Steering
+from sagaline.saga.interventions import Interventions, Operator
 from sagaline.saga.state import Action, State
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
@@ -40,27 +40,27 @@ from tests.sagas.trip import (
     TripPaid,
 )
 
-EVE = Person("Eve", "the customer rang")
+EVE = Operator("Eve", "the customer rang")
 GONE = "abandoned by Eve: the customer rang"
 
 
-def retry(saga: Steering) -> None:
+def retry(saga: Interventions) -> None:
     saga.retry(EVE)
 
 
-def cancel(saga: Steering) -> None:
+def cancel(saga: Interventions) -> None:
     saga.cancel(EVE)
 
 
-def abandon(saga: Steering) -> None:
+def abandon(saga: Interventions) -> None:
     saga.abandon(EVE)
 
 
-def skip(step: str) -> Callable[[Steering], None]:
+def skip(step: str) -> Callable[[Interventions], None]:
     return lambda saga: saga.skip(step, EVE)
 
 
-def refusal(story: GivenSaga, act: Callable[[Steering], None]) -> str:
+def refusal(story: GivenSaga, act: Callable[[Interventions], None]) -> str:
     with pytest.raises(InterventionRefused) as refused:
         story.when_person(act)
     return str(refused.value)
@@ -210,7 +210,7 @@ def test_a_saga_that_is_cancelled_waits_for_what_is_under_way_and_undoes_it() ->
 
 
 def test_a_saga_that_is_cancelled_for_no_reason_says_who_did_it() -> None:
-    story = given(BookTrip, WANTED, VISA).when_person(lambda saga: saga.cancel(Person("Eve")))
+    story = given(BookTrip, WANTED, VISA).when_person(lambda saga: saga.cancel(Operator("Eve")))
     story.when(FLIGHT).when(FlightCancelled).then_ends(State.COMPENSATED, "cancelled by Eve")
 
 
@@ -237,7 +237,7 @@ def test_a_saga_on_its_way_back_cannot_be_cancelled_again() -> None:
 
 
 def test_where_a_person_moves_a_time_limit_nobody_says_that_it_was_kept_to() -> None:
-    def sooner(saga: Steering) -> None:
+    def sooner(saga: Interventions) -> None:
         saga.note(Action.MOVE_TIMER, EVE, "book_flight")
 
     story = given(BookTrip, WANTED, VISA).when_person(sooner).when_time_runs_out("book_flight")
@@ -259,14 +259,14 @@ def test_what_is_parked_can_be_abandoned() -> None:
 
 
 @pytest.mark.parametrize("act", [retry, cancel, abandon, skip("pay_trip")])
-def test_what_has_ended_is_left_alone(act: Callable[[Steering], None]) -> None:
+def test_what_has_ended_is_left_alone(act: Callable[[Interventions], None]) -> None:
     ended = given(BookTrip, *ALL_BOOKED, TripPaid, TicketsSent)
     assert refusal(ended, act).endswith("it has ended, completed.")
 
 
 def test_what_can_be_done_is_told_before_it_is_done() -> None:
     def possible(story: GivenSaga) -> list[tuple[Action, str]]:
-        return list(Steering(BookTrip, story.journal, {}).possible())
+        return list(Interventions(BookTrip, story.journal, {}).possible())
 
     assert possible(given(BookTrip, WANTED)) == [(Action.CANCEL, ""), (Action.ABANDON, "")]
     assert possible(both_stuck()) == [

@@ -7,9 +7,9 @@ import pytest
 
 from sagaline.application.saga_process import process_of
 from sagaline.saga.definition import NO_EFFECT, Saga, locks, on_compensated, step
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.saga.state import State
-from sagaline.storage.tables.saga_locks import all_claims
+from sagaline.storage.tables.saga_locks import all_lock_requests
 from sagaline.testing import happened
 from tests.sagaline.application.test_saga_process import NOON, Desk
 from tests.sagas.trip import CheckVisa, TellTraveller, Trip, VisaFound, VisaMissing
@@ -85,7 +85,7 @@ def asked(desk: Desk, *travellers: str) -> list[str]:
 def queues(desk: Desk) -> dict[str, list[str]]:
     with desk.process.datastore.read() as connection:
         found: dict[str, list[str]] = {}
-        for each in all_claims(connection):
+        for each in all_lock_requests(connection):
             found.setdefault(each.name, []).append(each.key)
     return found
 
@@ -156,18 +156,18 @@ def test_an_answer_that_comes_before_the_lock_is_kept(visits: Desk) -> None:
 
 def test_who_is_cancelled_while_it_waits_gives_its_place_up(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada 2", "Ada 3")
-    visits.process.steer("Ada 2", lambda saga: saga.cancel(Person("Eve")))
+    visits.process.steer("Ada 2", lambda saga: saga.cancel(Operator("Eve")))
     assert queues(visits) == {"passport:Ada": ["Ada 1", "Ada 3"]}
-    visits.process.steer("Ada 1", lambda saga: saga.abandon(Person("Eve", "lost")))
-    visits.participant.discard()
+    visits.process.steer("Ada 1", lambda saga: saga.abandon(Operator("Eve", "lost")))
+    visits.participant.roll_back()
     visits.fire(NOON)
     assert asked(visits, "Ada 2", "Ada 3") == ["Ada 3"]
 
 
 def test_a_batch_that_is_rolled_back_claims_nothing(visits: Desk) -> None:
-    visits.participant.begin([])
-    visits.participant.process(visits.message(happened(Trip.Wanted, traveller="Ada 1"), "Ada 1"))
-    visits.participant.discard()
+    visits.participant.prepare([])
+    visits.participant.handle(visits.message(happened(Trip.Wanted, traveller="Ada 1"), "Ada 1"))
+    visits.participant.roll_back()
     want(visits, "Bea 1")
     assert queues(visits) == {"passport:Bea": ["Bea 1"]}
 

@@ -7,7 +7,7 @@ import pytest
 from sagaline.errors import NoCommand
 from sagaline.saga.definition import NO_EFFECT, Saga, step
 from sagaline.saga.instance import Journal
-from sagaline.saga.state import State, Status
+from sagaline.saga.state import State, StepStatus
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
 from tests.sagas.party import (
@@ -60,7 +60,7 @@ def sorry(reason: str) -> Apologise:
     return Apologise(host="Ada", reason=reason)
 
 
-def statuses(story: GivenSaga) -> dict[str, Status]:
+def statuses(story: GivenSaga) -> dict[str, StepStatus]:
     return {name: each.status for name, each in story.journal.steps.items()}
 
 
@@ -85,7 +85,7 @@ def test_an_answer_that_leads_to_nothing_yet_is_recorded_and_counts() -> None:
     noted = story.events[-1]
     assert isinstance(noted, Journal.Noted)
     assert noted.heeded
-    assert statuses(story)["hire_band"] is Status.DONE
+    assert statuses(story)["hire_band"] is StepStatus.DONE
 
 
 def paid() -> GivenSaga:
@@ -161,7 +161,7 @@ def test_a_step_whose_condition_is_false_gets_no_command_and_is_recorded() -> No
     (skipped,) = (each for each in story.events if isinstance(each, Journal.Skipped))
     assert skipped.step == "order_cake"
     assert skipped.answer is not None
-    assert statuses(story)["order_cake"] is Status.SKIPPED
+    assert statuses(story)["order_cake"] is StepStatus.SKIPPED
 
 
 def test_a_step_that_was_skipped_is_not_undone() -> None:

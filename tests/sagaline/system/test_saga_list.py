@@ -6,9 +6,9 @@ from domain.order import Order
 from domain.payment import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundRefused
 from domain.reservation import StockDispatched, StockRefused, StockReleased, StockReserved
 from domain.shipment import ShipmentBooked, ShipmentRefused
-from sagaline.saga.engine import Course
+from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.saga.interventions import Person
+from sagaline.saga.interventions import Operator
 from sagaline.system.saga_list import SagaList
 from sagaline.testing import LONG_AGO, SOMEONE, given
 from sagaline.testing.given.read_models import FoldedRows
@@ -130,7 +130,7 @@ def test_what_only_is_noted_changes_nothing() -> None:
 
 def test_a_saga_whose_answer_came_before_its_start_is_listed_from_its_start_on() -> None:
     journal = Journal.awaiting("GiveParty", "Ada")
-    course = Course(GiveParty, journal, {})
+    course = SagaEngine(GiveParty, journal, {})
     course.hear(BAND.sealed(Party, SOMEONE, 1))
     journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
     course.start()
@@ -155,18 +155,18 @@ def test_steps_side_by_side_are_left_until_they_are_asked_for() -> None:
 
 
 def test_a_saga_that_a_person_cancels_or_resumes_is_listed_so() -> None:
-    cancelled = given(GiveParty, SMALL).when_person(lambda saga: saga.cancel(Person("Eve")))
+    cancelled = given(GiveParty, SMALL).when_person(lambda saga: saga.cancel(Operator("Eve")))
     assert row(cancelled)["state"] == "compensating"
     assert row(cancelled)["reason"] == "cancelled by Eve"
     stuck = given(GiveParty, SMALL, HALL, BAND, PartyPaid, MenusPrinted).when_fault("invite")
     parked = stuck.when_pause_ends("invite").when_fault("invite", "no stamps")
     assert row(parked)["state"] == "parked"
-    resumed = row(parked.when_person(lambda saga: saga.retry(Person("Eve"))))
+    resumed = row(parked.when_person(lambda saga: saga.retry(Operator("Eve"))))
     assert (resumed["state"], resumed["step"], resumed["reason"]) == ("running", "invite", "")
 
 
 def test_an_abandoned_saga_says_by_whom_and_why() -> None:
-    story = paid().when_person(lambda saga: saga.abandon(Person("Eve", "the shop burnt down")))
+    story = paid().when_person(lambda saga: saga.abandon(Operator("Eve", "the shop burnt down")))
     assert row(story) == {
         "state": "abandoned",
         "step": "book_shipment",

@@ -36,7 +36,7 @@ from sagaline import (
     step,
 )
 from sagaline.system.saga_list import SagaList
-from sagaline.system.system import topics_of
+from sagaline.system.system import topics_of_application
 from sagas.order_fulfilment import OrderFulfilment
 
 ALL = ["Orders", "Inventory", "Payments", "Shipping"]
@@ -100,7 +100,7 @@ def test_a_saga_and_its_participants_follow_each_other() -> None:
         "domain.order:Order.Placed",
         "tests.sagaline.system.test_system:Parcel.Packed",
     }
-    assert topics_of(packing(), Orders) == frozenset()
+    assert topics_of_application(packing(), Orders) == frozenset()
 
 
 def test_a_saga_hears_of_the_faults_of_those_who_ask_ports() -> None:

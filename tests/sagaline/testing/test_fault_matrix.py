@@ -18,7 +18,7 @@ from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.saga import engine as course
 from sagaline.saga.definition import PIVOT, Saga, step
 from sagaline.saga.engine import Timing
-from sagaline.saga.state import Status
+from sagaline.saga.state import StepStatus
 from sagaline.testing import SimulatedParticipant, fault_matrix
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.party import (
@@ -215,9 +215,9 @@ def happened_small() -> Any:
 @pytest.mark.parametrize(
     ("broken", "value"),
     [
-        ("_TO_UNDO", (Status.DONE, Status.UNDO_AGAIN)),
-        ("_WAITS", {False: (Status.ASKED,), True: (Status.UNDOING,)}),
-        ("_BEHIND_US", (Status.DONE,)),
+        ("_TO_UNDO", (StepStatus.DONE, StepStatus.UNDO_AGAIN)),
+        ("_WAITS", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
+        ("_BEHIND_US", (StepStatus.DONE,)),
     ],
     ids=["unknown is not undone", "late answers are not heeded", "what is skipped holds up"],
 )

@@ -23,7 +23,7 @@ from application.system import system
 from domain.payment import PaymentCaptured
 from projections.order_list import OrderList
 from sagaline import State
-from sagaline.testing import LONG_AGO, Person, Scenario, happened
+from sagaline.testing import LONG_AGO, Operator, Scenario, happened
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED, SHIP_TO
 from tests.sagas.trip import (
@@ -113,7 +113,7 @@ def test_what_is_stuck_waits_for_a_person_and_goes_on_when_it_is_mended(order: S
     order.happens(PLACED).pass_time(hours=1).then_parks("take_payment", "bank closed")
     order.then_in_place("take_payment").then_no_timers()
     order.when_asked_to_undo("take_payment").is_mended()
-    order.person(lambda saga: saga.retry(Person("Eve")))
+    order.person(lambda saga: saga.retry(Operator("Eve")))
     order.then_ends(State.COMPENSATED, "no such street").then_in_place()
     refunds = [RefundPayment] * 3
     order.then_asked(*PAID, BookShipment, *refunds, ReleaseStock, RefundPayment, CancelOrder)
@@ -128,7 +128,7 @@ def test_where_an_undo_in_the_middle_fails_for_good_a_person_mends_it_and_each_i
         trip.happens(Trip.Wanted, traveller="Ada").pass_time(hours=1)
         trip.then_parks("book_hotel", "nobody at the desk").then_in_place("book_hotel")
         trip.when_asked_to_undo("book_hotel").is_mended()
-        trip.person(lambda saga: saga.retry(Person("Eve", "somebody is back")))
+        trip.person(lambda saga: saga.retry(Operator("Eve", "somebody is back")))
         trip.then_ends(State.COMPENSATED, "no money").then_in_place().then_no_timers()
         trip.then_asked(
             *(CheckVisa, BookFlight, BookHotel, RentCar, PayTrip),

@@ -9,7 +9,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError, Tracking
 from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select
 
 from sagaline.errors import FencedOut
-from sagaline.storage import Datastore, Standing, advance, register, standing
+from sagaline.storage import Datastore, FollowerState, advance, follower_state, register
 from sagaline.storage.tables.creation import create_tables
 from tests.sagaline.storage.stores import opened, placed, recorded, recorder_of, stored
 
@@ -45,9 +45,9 @@ def follow_one_by_one(url: str, _: int) -> None:
                     break
 
 
-def _standing(datastore: Datastore) -> Standing:
+def _standing(datastore: Datastore) -> FollowerState:
     with datastore.read() as connection:
-        return standing(connection, "Saga")
+        return follower_state(connection, "Saga")
 
 
 def _together(target: Callable[[str, int], None], url: str) -> None:

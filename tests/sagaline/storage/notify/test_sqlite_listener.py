@@ -11,8 +11,8 @@ from threading import Event
 import pytest
 
 from sagaline.storage import Datastore
-from sagaline.storage.notify.file_version import LOOK, Watch
-from sagaline.storage.notify.sqlite_listener import FileListener, can_listen
+from sagaline.storage.notify.file_version import LOOK, FileVersion
+from sagaline.storage.notify.sqlite_listener import SQLiteListener, can_listen
 from sagaline.storage.tables.creation import create_tables
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -27,7 +27,7 @@ class Ear:
         self.told: SimpleQueue[None] = SimpleQueue()
         self.wanted = Event()
         self.wanted.set()
-        self.listener = FileListener(datastore, lambda: self.told.put(None), self.wanted)
+        self.listener = SQLiteListener(datastore, lambda: self.told.put(None), self.wanted)
 
     def hears(self, within: float = PATIENCE) -> bool:
         try:
@@ -81,7 +81,7 @@ def test_of_each_commit_it_tells_when_it_can_be_read(
     seen: SimpleQueue[int] = SimpleQueue()
     wanted = Event()
     wanted.set()
-    listener = FileListener(mine, lambda: seen.put(news(mine)), wanted)
+    listener = SQLiteListener(mine, lambda: seen.put(news(mine)), wanted)
     try:
         for count in range(1, 201):
             with other.write() as connection:
@@ -136,16 +136,16 @@ def test_where_it_listens_nobody_needs_to_look_often(
 ) -> None:
     mine, _ = stores
     with listening(mine) as ear:
-        assert Watch(mine, ear.listener).pause == inf
-    assert Watch(mine).pause == LOOK
+        assert FileVersion(mine, ear.listener).pause == inf
+    assert FileVersion(mine).pause == LOOK
 
     def refuse(*_: object) -> None:
         raise OSError(28, "no more watches")
 
     monkeypatch.setattr("inotify_simple.INotify.add_watch", refuse)
-    deaf = FileListener(mine, lambda: None, Event())
+    deaf = SQLiteListener(mine, lambda: None, Event())
     try:
-        assert Watch(mine, deaf).pause == LOOK
+        assert FileVersion(mine, deaf).pause == LOOK
     finally:
         deaf.close()
 

@@ -10,23 +10,30 @@ from eventsourcing_sqlalchemy.recorders import SQLAlchemyTrackingRecorder
 from typing_extensions import override
 
 from sagaline.errors import FencedOut
-from sagaline.storage import Datastore, ProcessRecorder, Standing, advance, register, standing
+from sagaline.storage import (
+    Datastore,
+    FollowerState,
+    ProcessRecorder,
+    advance,
+    follower_state,
+    register,
+)
 from sagaline.storage.tables.creation import create_tables
 from tests.sagaline.storage.stores import bare, opened, recorder_of, stored
 
 
-def _standing(datastore: Datastore, name: str) -> Standing:
+def _standing(datastore: Datastore, name: str) -> FollowerState:
     with datastore.read() as connection:
-        return standing(connection, name)
+        return follower_state(connection, name)
 
 
 def test_a_follower_starts_at_the_beginning_of_each_log(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
-        assert _standing(datastore, "Saga") == Standing(0, {})
+        assert _standing(datastore, "Saga") == FollowerState(0, {})
         with datastore.write() as connection:
             register(connection, "Saga", ["Orders", "Payments"])
-        assert _standing(datastore, "Saga") == Standing(0, {"Orders": 0, "Payments": 0})
+        assert _standing(datastore, "Saga") == FollowerState(0, {"Orders": 0, "Payments": 0})
 
 
 def test_registering_again_keeps_what_is_there(store_url: str) -> None:
@@ -37,7 +44,7 @@ def test_registering_again_keeps_what_is_there(store_url: str) -> None:
             advance(connection, "Saga", 0, {"Orders": 7})
         with datastore.write() as connection:
             register(connection, "Saga", ["Orders", "Payments"])
-        assert _standing(datastore, "Saga") == Standing(1, {"Orders": 7, "Payments": 0})
+        assert _standing(datastore, "Saga") == FollowerState(1, {"Orders": 7, "Payments": 0})
 
 
 def test_who_holds_the_fence_advances_and_gets_the_next(store_url: str) -> None:
@@ -49,7 +56,7 @@ def test_who_holds_the_fence_advances_and_gets_the_next(store_url: str) -> None:
             assert advance(connection, "Saga", 0, {"Orders": 5, "Shipping": 3}) == 1
         with datastore.write() as connection:
             assert advance(connection, "Saga", 1, {}) == 2
-        assert _standing(datastore, "Saga") == Standing(2, {"Orders": 5, "Shipping": 3})
+        assert _standing(datastore, "Saga") == FollowerState(2, {"Orders": 5, "Shipping": 3})
 
 
 def test_a_late_runner_is_fenced_out_and_writes_nothing(store_url: str) -> None:
@@ -63,7 +70,7 @@ def test_a_late_runner_is_fenced_out_and_writes_nothing(store_url: str) -> None:
         assert fenced.value.follower == "Saga"
         with pytest.raises(FencedOut):
             _write_before_the_fence(datastore, orders)
-        assert _standing(datastore, "Saga") == Standing(1, {"Orders": 9})
+        assert _standing(datastore, "Saga") == FollowerState(1, {"Orders": 9})
         assert orders.head() == 0
 
 
@@ -87,7 +94,7 @@ def test_upstreams_position_and_the_fenced_one_are_the_same(store_url: str) -> N
             register(connection, "Orders", ["Saga"])
         assert orders.max_tracking_id("Saga") is None
         orders.insert_tracking(Tracking("Saga", 4))
-        assert _standing(datastore, "Orders") == Standing(1, {"Saga": 4})
+        assert _standing(datastore, "Orders") == FollowerState(1, {"Saga": 4})
         with datastore.write() as connection:
             advance(connection, "Orders", 1, {"Saga": 6})
         assert orders.max_tracking_id("Saga") == 6

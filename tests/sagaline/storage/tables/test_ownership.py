@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import inspect, make_url
 
 from sagaline.errors import StoreOfAnotherSystem, StoreTooNew, StoreUnusable
-from sagaline.storage import Datastore, check, claim
+from sagaline.storage import Datastore, own_store, refuse_foreign_application
 from sagaline.storage.tables.creation import create_tables
 from tests.sagaline.storage.stores import opened, outside, recorder_of
 
 
 def test_the_first_system_claims_a_store_and_comes_back(store_url: str) -> None:
     with opened(store_url) as datastore:
-        claim(datastore, "shop", ["Orders", "Payments"])
-        claim(datastore, "shop", ["Orders", "Payments"])
-        check(datastore, "Orders")
+        own_store(datastore, "shop", ["Orders", "Payments"])
+        own_store(datastore, "shop", ["Orders", "Payments"])
+        refuse_foreign_application(datastore, "Orders")
     with outside(store_url) as connection:
         row = connection.exec_driver_sql("SELECT version, system, applications FROM store").one()
     assert tuple(row) == (1, "shop", '["Orders", "Payments"]')
@@ -27,35 +27,35 @@ def test_the_first_system_claims_a_store_and_comes_back(store_url: str) -> None:
 
 def test_another_system_is_refused(store_url: str) -> None:
     with opened(store_url) as datastore:
-        claim(datastore, "shop", ["Orders"])
+        own_store(datastore, "shop", ["Orders"])
         with pytest.raises(StoreOfAnotherSystem) as refused:
-            claim(datastore, "bank", ["Accounts"])
+            own_store(datastore, "bank", ["Accounts"])
         assert (refused.value.found, refused.value.wanted) == ("shop", "bank")
         with pytest.raises(StoreOfAnotherSystem):
-            check(datastore, "Accounts")
-        check(datastore, "Orders")
+            refuse_foreign_application(datastore, "Accounts")
+        refuse_foreign_application(datastore, "Orders")
 
 
 def test_a_system_may_grow(store_url: str) -> None:
     with opened(store_url) as datastore:
-        claim(datastore, "shop", ["Orders"])
-        claim(datastore, "shop", ["Orders", "Shipping"])
-        claim(datastore, "shop", [])
-        check(datastore, "Orders")
-        check(datastore, "Shipping")
+        own_store(datastore, "shop", ["Orders"])
+        own_store(datastore, "shop", ["Orders", "Shipping"])
+        own_store(datastore, "shop", [])
+        refuse_foreign_application(datastore, "Orders")
+        refuse_foreign_application(datastore, "Shipping")
 
 
 def test_a_store_that_nobody_claimed_serves_any_application(store_url: str) -> None:
     with opened(store_url) as datastore:
-        check(datastore, "Anything")
+        refuse_foreign_application(datastore, "Anything")
         recorder_of(datastore)
-        check(datastore, "Anything")
-        claim(datastore, "shop", ["Orders"])
+        refuse_foreign_application(datastore, "Anything")
+        own_store(datastore, "shop", ["Orders"])
 
 
 def test_checking_creates_nothing(store_url: str, tmp_path: Path) -> None:
     with opened(store_url) as datastore:
-        check(datastore, "Orders")
+        refuse_foreign_application(datastore, "Orders")
     assert list(tmp_path.iterdir()) == []
     with outside(store_url) as connection:
         assert inspect(connection).get_table_names() == []
@@ -63,15 +63,15 @@ def test_checking_creates_nothing(store_url: str, tmp_path: Path) -> None:
 
 def test_a_newer_store_is_refused(store_url: str) -> None:
     with opened(store_url) as datastore:
-        claim(datastore, "shop", ["Orders"])
+        own_store(datastore, "shop", ["Orders"])
     with outside(store_url) as connection:
         connection.exec_driver_sql("UPDATE store SET version = 7")
     with opened(store_url) as datastore:
         with pytest.raises(StoreTooNew) as newer:
-            claim(datastore, "shop", ["Orders"])
+            own_store(datastore, "shop", ["Orders"])
         assert (newer.value.found, newer.value.known) == (7, 1)
         with pytest.raises(StoreTooNew):
-            check(datastore, "Orders")
+            refuse_foreign_application(datastore, "Orders")
         with pytest.raises(StoreTooNew):
             create_tables(datastore)
 
@@ -91,7 +91,7 @@ def test_a_table_of_another_program_under_the_name_of_one_of_ours_is_refused(
 
 def _reason(url: str) -> str:
     with pytest.raises(StoreUnusable) as unusable, opened(url) as datastore:
-        claim(datastore, "shop", ["Orders"])
+        own_store(datastore, "shop", ["Orders"])
     message = str(unusable.value)
     assert "\n" not in message
     assert "sqlalche.me" not in message
@@ -144,7 +144,7 @@ def ordinary_user(sqlite_store: str) -> Iterator[Path]:
 
 def _claim(url: str) -> None:
     with opened(url) as datastore:
-        claim(datastore, "shop", ["Orders"])
+        own_store(datastore, "shop", ["Orders"])
 
 
 def test_a_missing_permission_is_named(ordinary_user: Path) -> None:

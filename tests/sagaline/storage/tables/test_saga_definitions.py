@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.saga_definitions import Definition, definition_of, describe
+from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
 from tests.sagaline.storage.stores import opened
 
 RUNNERS = 6
@@ -18,7 +18,9 @@ def test_several_runners_may_be_the_first_at_once(store_url: str) -> None:
             for saga in range(10):
                 ready.wait(60)
                 with datastore.write() as connection:
-                    describe(connection, f"saga {saga}", Definition("same", {"step": "one"}))
+                    write_definition(
+                        connection, f"saga {saga}", Definition("same", {"step": "one"})
+                    )
 
     with opened(store_url) as datastore:
         create_tables(datastore)
