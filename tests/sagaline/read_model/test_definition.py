@@ -235,7 +235,9 @@ def fingerprint_of(folder: Path, text: str) -> str:
 def test_a_fingerprint_is_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(MODULE, encoding="utf-8")
     program = (
-        "import shop, sagaline; print(sagaline.read_model.fingerprint.fingerprint(shop.Accounts))"
+        "import shop\n"
+        "from sagaline.read_model.fingerprint import fingerprint\n"
+        "print(fingerprint(shop.Accounts))"
     )
     for seed in ("1", "2"):
         path = f"{tmp_path}:{Path(__file__).parents[3]}"
