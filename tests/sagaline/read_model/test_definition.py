@@ -178,8 +178,8 @@ MODULE = '''
 from functools import singledispatch
 from eventsourcing.domain import Aggregate
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
-from sagaline.columns import Uuid
-from sagaline.read_model import ReadModel, project
+from sagaline.storage.sql.columns import Uuid
+from sagaline.read_model.definition import ReadModel, project
 
 FEE = 1
 KINDS = frozenset({"red", "green", "blue"})
