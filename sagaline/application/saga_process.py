@@ -17,9 +17,11 @@ from sagaline.messaging.message import Message, Trace, position
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import SagaEngine, Timing
-from sagaline.saga.instance import Journal, journal_id, requested
+from sagaline.saga.engine import SagaEngine
+from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.interventions import Interventions
+from sagaline.saga.requests import request_class
+from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.saga_definitions import definition_of
@@ -60,7 +62,7 @@ class SagaProcess(Application):
         if isinstance(event, self.saga.starts_on):
             journal, course = self._started(journal, key, event)
         elif self._is_ours(journal, event):
-            journal = journal or Journal.awaiting(self.name, key)
+            journal = journal or Journal.await_start(self.name, key)
             course = SagaEngine(self.saga, journal, self.timings)
             self._take(journal, course, event)
         else:
@@ -141,12 +143,12 @@ class SagaProcess(Application):
             journal = Journal.start(self.name, key, event, *shape)
         elif journal.started:
             course = SagaEngine(self.saga, journal, self.timings)
-            course.start_again(event)
+            course.ignore_start(event)
             return journal, course
         else:
             journal.start_late(event, *shape)
         course = SagaEngine(self.saga, journal, self.timings)
-        names = course.queue() if self.takes_locks else ()
+        names = course.queue_for_locks() if self.takes_locks else ()
         if names:
             now = self.now().timestamp()
             self._current().also(lambda c: request_locks(c, self.name, key, names, now))
@@ -161,22 +163,22 @@ class SagaProcess(Application):
         if isinstance(event, LocksFreed):
             self._begin(journal, course)
         elif isinstance(event, StepTimedOut):
-            course.time_out(event.step)
+            course.handle_timeout(event.step)
         elif isinstance(event, StepDue):
-            course.ask_again(event.step)
+            course.handle_pause_end(event.step)
         else:
-            course.hear(event)
+            course.handle_answer(event)
 
     def _begin(self, journal: Journal, course: SagaEngine) -> None:
         """Takes the first step, if nobody is ahead in the queue for one of the locks."""
-        if journal.steps or journal.state.ended or journal.turned:
+        if journal.steps or journal.state.ended or journal.compensating:
             return
         with self.datastore.read() as connection:
             other = first_ahead_of(connection, self.name, journal.key)
         if other is None:
             course.start()
         elif self.saga.locks is not None and not self.saga.locks.wait:
-            course.refuse(f"{other.name} is held by {other.saga} {other.key}")
+            course.refuse_start(f"{other.name} is held by {other.saga} {other.key}")
 
     def _release_at_end(self, journal: Journal) -> None:
         if journal.locks and journal.state.ended:
@@ -202,7 +204,7 @@ class SagaProcess(Application):
     def _is_ours(self, journal: Journal | None, event: Any) -> bool:
         """A fault names its command, which another saga for the same key may have given."""
         if isinstance(event, CommandFaulted):
-            return journal is not None and event.command_id in journal.asked
+            return journal is not None and event.command_id in journal.requests
         return journal is not None or type(event) in self.saga.answers
 
 
@@ -222,7 +224,7 @@ def _process_of(
     saga: type[Saga], timings: frozenset[tuple[str, Timing]], takes_locks: bool
 ) -> type[SagaProcess]:
     for command in set(saga.commands().values()):
-        requested(command)
+        request_class(command)
     # Upstream takes a topic for one class only, so those with other timings are numbered.
     number = sum(name.startswith("Process") for name in vars(saga))
     name = f"Process{number or ''}"

@@ -79,24 +79,24 @@ def test_a_person_reads_what_has_happened_and_what_can_be_done(parked: CommandLi
 
 
 STORY = """\
-Order.Placed is heard
-the saga asks: reserve_stock (ReserveStock)
-Reservation.Made is heard
-the saga asks: take_payment (TakePayment)
-Payment.Captured is heard
-the saga asks: book_shipment (BookShipment)
-Shipment.Refused is heard: undeliverable address
-the saga asks: undo take_payment (RefundPayment)
-Payment.RefundRefused is heard: refund refused
-the saga waits, and will ask again
-the saga asks: undo take_payment (RefundPayment), attempt 2
-Payment.RefundRefused is heard: refund refused
-the saga waits, and will ask again
-the saga asks: undo take_payment (RefundPayment), attempt 3
-Payment.RefundRefused is heard: refund refused
+Order.Placed received
+the saga requests: reserve_stock (ReserveStock)
+Reservation.Made received
+the saga requests: take_payment (TakePayment)
+Payment.Captured received
+the saga requests: book_shipment (BookShipment)
+Shipment.Refused received: undeliverable address
+the saga requests: undo take_payment (RefundPayment)
+Payment.RefundRefused received: refund refused
+the saga pauses before it retries
+the saga requests: undo take_payment (RefundPayment), attempt 2
+Payment.RefundRefused received: refund refused
+the saga pauses before it retries
+the saga requests: undo take_payment (RefundPayment), attempt 3
+Payment.RefundRefused received: refund refused
 the undo of take_payment is stuck
-the saga asks: undo reserve_stock (ReleaseStock)
-Reservation.Released is heard
+the saga requests: undo reserve_stock (ReleaseStock)
+Reservation.Released received
 the saga is parked at take_payment: refund refused
 
 to undo  take_payment

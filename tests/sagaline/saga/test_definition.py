@@ -157,7 +157,7 @@ def test_behind_the_pivot_there_is_no_way_back(kind: Kind) -> None:
             send=step(done=Sent, kind=kind)(ask_make("send")),
         )
     )
-    assert told.startswith(f"Work.send: a {kind.value} step behind the pivot make.")
+    assert told.startswith(f"Work.send: a {kind.value} step after the pivot make.")
     assert "Make it RETRIABLE, or declare it before the pivot." in told
 
 
@@ -174,7 +174,7 @@ def test_behind_the_pivot_nothing_is_refused() -> None:
             send=step(done=Sent, refused=NotSent, kind=RETRIABLE)(ask_make("send")),
         )
     )
-    assert told.startswith("Work.send: a step behind the pivot that can be refused.")
+    assert told.startswith("Work.send: a step after the pivot that can be refused.")
     assert "Move it before the pivot" in told
 
 
@@ -199,9 +199,9 @@ def test_an_event_answers_one_thing() -> None:
             send=step(done=Made, kind=NO_EFFECT)(ask_make("send")),
         )
     )
-    assert told.startswith("Work.send: the event Made already means something else.")
+    assert told.startswith("Work.send: the event Made already has another meaning in this saga.")
     assert problem_of(lambda: saga(make=step(done=Started, kind=NO_EFFECT)(ask_make()))).startswith(
-        "Work.make: the event Started already means something else."
+        "Work.make: the event Started already has another meaning in this saga."
     )
 
 
@@ -230,7 +230,7 @@ def test_a_step_has_one_undo() -> None:
         )
 
     told = problem_of(declare)
-    assert told.startswith("Work.unmake: an undo of a step that has another one")
+    assert told.startswith("Work.unmake: an undo of a step that has another undo")
     assert "one undo for each step" in told
 
 
@@ -274,7 +274,7 @@ def test_a_step_waits_for_steps_above_it_in_its_own_saga() -> None:
     told = problem_of(
         lambda: saga(make=step(done=Made, kind=NO_EFFECT, after=(elsewhere,))(ask_make()))
     )
-    assert told.startswith("Work.make: it waits for elsewhere, which is no step above it.")
+    assert told.startswith("Work.make: it waits for elsewhere, which is not a step above it.")
     assert "declare them first" in told
 
 
@@ -286,7 +286,7 @@ def test_nothing_that_can_be_undone_runs_beside_the_point_of_no_return() -> None
         )
     )
     assert told == (
-        "Work.send: the pivot does not wait for make, which it could overtake. "
+        "Work.send: the pivot does not wait for make, and could be done first. "
         "Name it too: after=(make,)."
     )
 
@@ -318,7 +318,7 @@ def test_a_saga_remembers_only_what_it_hears() -> None:
     told = problem_of(
         lambda: saga(make=step(done=Made, kind=NO_EFFECT)(ask_make()), note=hears(Sent)(note))
     )
-    assert told.startswith("Work.note: the saga does not hear Sent.")
+    assert told.startswith("Work.note: Sent neither starts the saga nor answers a step.")
 
 
 def test_a_saga_has_one_last_word_for_each_end() -> None:
@@ -366,7 +366,9 @@ def test_it_is_the_same_definition_as_with_methods() -> None:
 def test_a_command_that_needs_more_or_has_no_key_needs_a_method(command: type[Command]) -> None:
     told = problem_of(lambda: saga(make=step(command, done=Made, kind=NO_EFFECT)))
     name = command.__name__
-    assert told.startswith(f"Work.make: {name} is not made from a key alone. Declare a method")
+    assert told.startswith(
+        f"Work.make: {name} cannot be made from the saga's key alone. Declare a method"
+    )
 
 
 # The fingerprint.

@@ -8,9 +8,10 @@ import pytest
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.messaging.timers import CancelTimer, SetTimer
-from sagaline.saga.engine import SagaEngine, Timing
+from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role, State
+from sagaline.saga.step_timers import Timing
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
 from tests.sagas.trip import (
@@ -206,7 +207,7 @@ def test_a_success_that_comes_after_the_timeout_is_noted_and_changes_nothing() -
     undoing = given(BookTrip, WANTED, VISA).when_time_runs_out("book_flight")
     late = undoing.then(CancelFlight(traveller="Ada", seat="any")).when(FLIGHT).then_nothing()
     assert recorded(late) is Journal.Noted
-    assert FlightBooked not in late.journal.heard
+    assert FlightBooked not in late.journal.received
     late.when(FlightCancelled).then_ends(State.COMPENSATED)
 
 
@@ -413,7 +414,7 @@ def test_the_first_start_wins() -> None:
     assert again.events[:-1] == story.events
     ignored = again.events[-1]
     assert isinstance(ignored, Journal.Ignored)
-    assert (type(ignored.event), ignored.reason) == (Trip.Wanted, "it has begun already")
+    assert (type(ignored.event), ignored.reason) == (Trip.Wanted, "it has already started")
 
 
 def test_an_answer_that_comes_early_is_kept_until_its_step_is_wanted() -> None:
@@ -442,8 +443,8 @@ def test_any_order_of_answers_completes() -> None:
 
 def test_an_early_answer_is_not_at_hand_before_its_step() -> None:
     story = given(BookTrip, WANTED).when(FLIGHT)
-    assert FlightBooked not in story.journal.heard
-    assert FlightBooked in story.when(VISA).journal.heard
+    assert FlightBooked not in story.journal.received
+    assert FlightBooked in story.when(VISA).journal.received
 
 
 def test_an_early_undo_is_asked_for_all_the_same() -> None:
@@ -472,8 +473,8 @@ def course_of(story: GivenSaga) -> tuple[Journal, SagaEngine]:
 )
 def test_a_timer_of_a_step_that_has_moved_on_changes_nothing(story: GivenSaga) -> None:
     journal, course = course_of(story)
-    course.time_out("book_flight")
-    course.ask_again("book_flight")
+    course.handle_timeout("book_flight")
+    course.handle_pause_end("book_flight")
     assert journal.collect_events() == []
     assert course.timers == []
 
@@ -481,7 +482,7 @@ def test_a_timer_of_a_step_that_has_moved_on_changes_nothing(story: GivenSaga) -
 def test_the_end_of_a_pause_that_is_over_does_not_use_up_an_attempt() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_pause_ends("book_flight")
     journal, course = course_of(story)
-    course.ask_again("book_flight")
+    course.handle_pause_end("book_flight")
     assert journal.collect_events() == []
 
 
@@ -491,10 +492,10 @@ def test_an_abandoned_saga_takes_neither_answers_nor_timers() -> None:
         Journal.Ended, state=State.ABANDONED, reason="by hand: no such customer", answer=None
     )
     journal.collect_events()
-    paid: Any = given(BookTrip, *ALL_BOOKED, TripPaid).journal.heard[TripPaid]
-    course.hear(paid)
-    course.time_out("pay_trip")
-    course.ask_again("pay_trip")
+    paid: Any = given(BookTrip, *ALL_BOOKED, TripPaid).journal.received[TripPaid]
+    course.handle_answer(paid)
+    course.handle_timeout("pay_trip")
+    course.handle_pause_end("pay_trip")
     assert [type(each) for each in journal.collect_events()] == [Journal.Noted]
     assert journal.state is State.ABANDONED
 
@@ -505,8 +506,8 @@ def test_what_was_under_way_when_a_saga_was_abandoned_is_neither_timed_out_nor_t
     journal, course = course_of(given(BookTrip, WANTED, VISA).when_fault("book_flight"))
     journal.trigger_event(Journal.Ended, state=State.ABANDONED, reason="by hand", answer=None)
     journal.collect_events()
-    course.time_out("book_flight")
-    course.ask_again("book_flight")
+    course.handle_timeout("book_flight")
+    course.handle_pause_end("book_flight")
     assert journal.collect_events() == []
     assert course.timers == []
 
@@ -560,10 +561,10 @@ def test_a_system_overrides_times_and_retries() -> None:
     journal = given(BookTrip, WANTED).journal
     timing = Timing(within=timedelta(0), retry=Retry(1))
     course = SagaEngine(BookTrip, journal, {"book_flight": timing})
-    course.hear(story.journal.heard[VisaFound])
+    course.handle_answer(story.journal.received[VisaFound])
     (limit,) = (each for each in course.timers if isinstance(each, SetTimer))
     assert limit.after == timedelta(0)
-    course.hear(CommandFaulted.of(asked.command, 1, "down"))
+    course.handle_answer(CommandFaulted.of(asked.command, 1, "down"))
     (_, undo) = (e for e in journal.collect_events() if isinstance(e, Journal.Requested))
     assert undo.role is Role.UNDO
     assert CancelTimer(limit.id) in course.timers

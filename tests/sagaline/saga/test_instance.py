@@ -9,7 +9,8 @@ from eventsourcing.persistence import JSONTranscoder
 from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.codec import TypedMapper, loaded_class
-from sagaline.saga.instance import Journal, journal_id, requested
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Answer, Outcome, Role, State, StepStatus
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
@@ -82,15 +83,15 @@ def test_the_stream_begins_with_what_started_it_and_with_the_plan() -> None:
 
 def test_a_command_stands_in_the_log_under_its_own_topic() -> None:
     event = given(BookTrip, WANTED).events[-1]
-    assert isinstance(event, requested(CheckVisa))
+    assert isinstance(event, request_class(CheckVisa))
     assert MAPPER.to_stored_event(event).topic == construct_topic(CheckVisa)
-    assert get_topic(requested(CheckVisa)) == construct_topic(CheckVisa)
-    assert loaded_class(construct_topic(CheckVisa)) is requested(CheckVisa)
+    assert get_topic(request_class(CheckVisa)) == construct_topic(CheckVisa)
+    assert loaded_class(construct_topic(CheckVisa)) is request_class(CheckVisa)
 
 
 def test_each_class_of_command_has_one_class_of_event() -> None:
-    assert requested(CheckVisa) is requested(CheckVisa)
-    assert requested(CheckVisa) is not requested(BookFlight)
+    assert request_class(CheckVisa) is request_class(CheckVisa)
+    assert request_class(CheckVisa) is not request_class(BookFlight)
 
 
 def test_an_answer_is_recorded_with_what_it_led_to() -> None:
@@ -104,7 +105,7 @@ def test_an_answer_is_recorded_with_what_it_led_to() -> None:
 
 def test_the_last_command_stands_before_the_end() -> None:
     closing, ended = given(BookTrip, WANTED).when(VisaMissing, reason="none").events[2:]
-    assert isinstance(closing, requested(TellTraveller))
+    assert isinstance(closing, request_class(TellTraveller))
     assert closing.role is Role.CLOSE
     assert closing.answer is not None
     assert isinstance(ended, Journal.Ended)
@@ -134,7 +135,7 @@ def test_heeding_an_answer_twice_changes_nothing(tell: object) -> None:
     for event in story.events:
         answer = getattr(event, "answer", None)
         if journal is not None and getattr(event, "heeded", True):
-            journal.heed(deepcopy(answer))
+            journal.apply_answer(deepcopy(answer))
         journal = event.mutate(journal)
     assert journal == story.journal
 
@@ -149,15 +150,15 @@ def test_progress_says_what_the_last_trouble_was() -> None:
 def test_what_is_kept_is_the_first_answer_to_a_step_not_yet_begun() -> None:
     journal = given(BookTrip, WANTED, VISA).journal
     first = Answer("book_hotel", False, Outcome.DONE, "", None)
-    journal.keep(first)
+    journal.keep_early_answer(first)
     for other in (
         Answer("book_hotel", False, Outcome.REFUSED, "full", None),
         Answer("rent_car", True, Outcome.DONE, "", None),
         Answer("rent_car", False, Outcome.FAULTED, "down", None),
         Answer("book_flight", False, Outcome.DONE, "", None),
     ):
-        journal.keep(other)
-    assert journal.early == {"book_hotel": first}
+        journal.keep_early_answer(other)
+    assert journal.early_answers == {"book_hotel": first}
 
 
 @pytest.mark.parametrize(

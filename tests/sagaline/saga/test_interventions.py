@@ -148,10 +148,10 @@ def test_a_last_word_that_is_stuck_is_said_again() -> None:
 def test_while_it_goes_on_by_itself_a_saga_says_what_it_waits_for() -> None:
     assert waits(given(BookTrip, WANTED)) == "waits for the answer to check_visa"
     pausing = given(BookTrip, WANTED, VISA).when_fault("book_flight")
-    assert waits(pausing) == "pauses before it asks again for book_flight"
+    assert waits(pausing) == "pauses before it retries book_flight"
     both = given(GiveParty, LARGE).when_fault("hire_band")
     assert waits(both) == (
-        "waits for the answer to book_hall, and pauses before it asks again for hire_band"
+        "waits for the answer to book_hall, and pauses before it retries hire_band"
     )
 
 
@@ -189,7 +189,7 @@ def test_skipping_one_of_two_leaves_the_other() -> None:
 def test_only_what_is_stuck_is_skipped() -> None:
     parked = stuck_and_parked()
     assert refusal(parked, skip("book_hotel")).endswith("refused: book_hotel is undone, not stuck.")
-    assert refusal(parked, skip("send_tickets")).endswith("send_tickets was not asked for yet.")
+    assert refusal(parked, skip("send_tickets")).endswith("send_tickets was not requested yet.")
     assert refusal(parked, skip("dance")).endswith("it has no step dance.")
     assert refusal(parked, skip("return_car")).endswith(
         "return_car is the undo of rent_car: name that step."
@@ -223,14 +223,14 @@ def test_what_pauses_when_a_saga_is_cancelled_is_undone_at_once() -> None:
 def test_from_the_point_of_no_return_on_a_cancellation_is_refused() -> None:
     for story in (given(BookTrip, *ALL_BOOKED), given(BookTrip, *ALL_BOOKED, TripPaid)):
         assert refusal(story, cancel) == (
-            "BookTrip Ada: cancel is refused: its point of no return, pay_trip, was asked for."
+            "BookTrip Ada: cancel is refused: its pivot, pay_trip, was already requested."
         )
-    assert refusal(parked_at_the_pivot(), cancel).endswith("pay_trip, was asked for.")
+    assert refusal(parked_at_the_pivot(), cancel).endswith("pay_trip, was already requested.")
 
 
 def test_a_saga_on_its_way_back_cannot_be_cancelled_again() -> None:
     story = given(GiveParty, LARGE).when(HallTaken, reason="a wedding")
-    assert refusal(story, cancel).endswith("it is on its way back already.")
+    assert refusal(story, cancel).endswith("it is already compensating.")
 
 
 # Timers.
