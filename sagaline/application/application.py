@@ -15,13 +15,13 @@ from eventsourcing.system import ProcessApplication, RecordingEvent
 from eventsourcing.utils import EnvType
 
 from sagaline.application.handlers import Handler
-from sagaline.application.port_calls import Asking, Fault, answers_of
-from sagaline.application.reactions import Reaction, Repeat, reactions_of
+from sagaline.application.port_calls import PortCalls, PortFault, split_answer
+from sagaline.application.reactions import Reaction, RepeatCommand, reactions_of
 from sagaline.application.receipt import Receipt
-from sagaline.application.repository import UnitRepository
-from sagaline.application.retry_on_conflict import until_first
+from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.snapshots import Snapshots
-from sagaline.application.unit_of_work import Unit
+from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper, type_snapshots
 from sagaline.errors import CommandConflict, DefinitionError, PortGivenUp
 from sagaline.followers.timers import timer_of
@@ -70,9 +70,9 @@ class Application(ProcessApplication[UUID]):
         cls.answers_faults = any(each.asking for each in cls.handlers.values())
 
     def __init__(self, env: EnvType | None = None) -> None:
-        self._unit: ContextVar[Unit | None] = ContextVar(f"unit of {self.name}", default=None)
+        self._unit: ContextVar[UnitOfWork | None] = ContextVar(f"unit of {self.name}", default=None)
         self._commands: dict[int, Command | None] = {}
-        self.asking = Asking(self.name)
+        self.asking = PortCalls(self.name)
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         super().__init__(env)
 
@@ -82,9 +82,9 @@ class Application(ProcessApplication[UUID]):
         return self.recorder.datastore
 
     @property
-    def repository(self) -> UnitRepository:
+    def repository(self) -> UnitOfWorkRepository:
         """The aggregates, read through the current unit of work."""
-        return cast("UnitRepository", self._repository)
+        return cast("UnitOfWorkRepository", self._repository)
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Plain typed JSON: see `TypedMapper`."""
@@ -92,18 +92,20 @@ class Application(ProcessApplication[UUID]):
 
     def construct_repository(self) -> Repository[UUID]:
         """One that looks into the current unit of work first."""
-        return UnitRepository(self.events, cast("Snapshots | None", self.snapshots), self._unit.get)
+        return UnitOfWorkRepository(
+            self.events, cast("Snapshots | None", self.snapshots), self._unit.get
+        )
 
     def construct_snapshot_store(self) -> EventStore[UUID]:
         """One that units of work read and write too: see `Snapshots`."""
         recorder = cast("AggregateRecorder", self.factory.aggregate_recorder(purpose="snapshots"))
         return Snapshots(self.mapper, recorder, self.recorder, self.snapshotting_intervals)
 
-    def unit(self) -> Unit:
+    def unit(self) -> UnitOfWork:
         """A new, empty unit of work on this application's log."""
         mapper = cast("TypedMapper", self.mapper)
         snapshots = cast("Snapshots | None", self.snapshots)
-        return Unit(self.name, self.recorder, mapper, lambda: self.now(), snapshots)
+        return UnitOfWork(self.name, self.recorder, mapper, lambda: self.now(), snapshots)
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""
@@ -115,7 +117,7 @@ class Application(ProcessApplication[UUID]):
 
     def try_again(self, command: Command, after: timedelta, timer_id: str) -> None:
         """Inside a handler: gives itself the same command again later, as the next attempt."""
-        self.set_timer(SetTimer(timer_id, after, Repeat.of(command, self.attempt + 1)))
+        self.set_timer(SetTimer(timer_id, after, RepeatCommand.of(command, self.attempt + 1)))
 
     def execute_one(self, command: Command) -> Receipt:
         """Executes one command and returns its receipt.
@@ -135,7 +137,7 @@ class Application(ProcessApplication[UUID]):
         is one effect however often it is given. Raises where the store does not answer, which is
         no command's fault; nothing is written then.
         """
-        return until_first(lambda: self._execute(commands))
+        return retry_on_conflict(lambda: self._execute(commands))
 
     def key_of(self, message: Message) -> str | None:
         """The business transaction that a message belongs to."""
@@ -160,7 +162,7 @@ class Application(ProcessApplication[UUID]):
                 calls.append(partial(handler.answers, self, commands))
         answers: dict[int, Any] = {}
         for part, said in zip(parts, self.asking.ask(calls), strict=True):
-            answers.update(zip(map(id, part), answers_of(said, len(part)), strict=True))
+            answers.update(zip(map(id, part), split_answer(said, len(part)), strict=True))
         return answers
 
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
@@ -173,7 +175,7 @@ class Application(ProcessApplication[UUID]):
         if handler.asking is None:
             return _many(handler.function(self, command))
         answer = answers[id(message)]
-        if isinstance(answer, Fault):
+        if isinstance(answer, PortFault):
             return self._faulted(message, command, answer)
         return _many(handler.function(self, command, answer))
 
@@ -209,7 +211,7 @@ class Application(ProcessApplication[UUID]):
         self.try_again(command, pause, f"again:{command.id}")
         return ()
 
-    def _faulted(self, message: Message, command: Command, fault: Fault) -> Iterable[Any]:
+    def _faulted(self, message: Message, command: Command, fault: PortFault) -> Iterable[Any]:
         """A saga hears of a fault and tries again; nobody hears of a timer's, so it is set anew."""
         led = isinstance(message.event, Journal.Requested)
         if led or self.reactions:
@@ -218,7 +220,7 @@ class Application(ProcessApplication[UUID]):
         self.set_timer(SetTimer(timer_of(message), PORT_PAUSE, command))
         return ()
 
-    def working(self, unit: Unit) -> AbstractContextManager[None]:
+    def working(self, unit: UnitOfWork) -> AbstractContextManager[None]:
         """Makes a unit the current one: what the repository reads is in it."""
         return _Working(self._unit, unit)
 
@@ -231,7 +233,7 @@ class Application(ProcessApplication[UUID]):
                 asking.setdefault(self.handlers[type(command)], []).append(message)
         return asking
 
-    def _current(self) -> Unit:
+    def _current(self) -> UnitOfWork:
         unit = self._unit.get()
         if unit is None:
             raise LookupError("Timers are set and cancelled inside a handler.")
@@ -267,7 +269,9 @@ class Application(ProcessApplication[UUID]):
             for index, command in enumerate(commands)
         ]
 
-    def _write(self, unit: Unit, sizes: Mapping[UUID, tuple[str, int]]) -> dict[UUID, KnownCommand]:
+    def _write(
+        self, unit: UnitOfWork, sizes: Mapping[UUID, tuple[str, int]]
+    ) -> dict[UUID, KnownCommand]:
         with self.datastore.write() as connection:
             if unit.changes_timers:
                 # A runner may be about to fire one of them: it must look again.
@@ -287,7 +291,7 @@ class Application(ProcessApplication[UUID]):
         loads = self.handlers[type(command)].loads
         return () if loads is None else loads(command)
 
-    def _execute_in(self, unit: Unit, command: Command) -> None:
+    def _execute_in(self, unit: UnitOfWork, command: Command) -> None:
         handler = self.handlers[type(command)]
         unit.trace = Trace(command.key, f"command:{command.id}", 0)
         if handler.asking is None:
@@ -321,9 +325,9 @@ class _Working:
 
     __slots__ = ("_token", "_unit", "_variable")
 
-    _token: Token[Unit | None]
+    _token: Token[UnitOfWork | None]
 
-    def __init__(self, variable: ContextVar[Unit | None], unit: Unit) -> None:
+    def __init__(self, variable: ContextVar[UnitOfWork | None], unit: UnitOfWork) -> None:
         self._variable = variable
         self._unit = unit
 
@@ -337,7 +341,7 @@ class _Working:
 def command_of(message: Message) -> Command:
     """The command in a message: a saga's request, or a timer's."""
     event = message.event
-    if isinstance(event, Repeat):
+    if isinstance(event, RepeatCommand):
         return event.command()
     command: Command = event.command if isinstance(event, Journal.Requested) else event
     return command
@@ -346,7 +350,7 @@ def command_of(message: Message) -> Command:
 def attempt_of(message: Message) -> int:
     """For which time the command in a message is tried."""
     event = message.event
-    return event.attempt if isinstance(event, Journal.Requested | Repeat) else 1
+    return event.attempt if isinstance(event, Journal.Requested | RepeatCommand) else 1
 
 
 def _many(results: Any) -> Iterable[Any]:

@@ -10,7 +10,7 @@ from sagaline.followers.log_window import LogWindow
 from sagaline.messaging.message import Message, Trace
 
 
-class Participant:
+class ApplicationProcessor:
     """Processes batches for an application, a saga's process application among them."""
 
     def __init__(self, application: Application, topics: frozenset[str], log: LogWindow) -> None:

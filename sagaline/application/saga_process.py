@@ -9,7 +9,7 @@ from eventsourcing.system import RecordingEvent
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
-from sagaline.application.retry_on_conflict import until_first
+from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, describe_error
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
@@ -84,7 +84,7 @@ class SagaProcess(Application):
         they write anything more. Raises SagaUnknown where there is no such instance, and
         InterventionFailed where a step's own code fails; whatever is raised, nothing is written.
         """
-        return until_first(lambda: self._steer(key, act, also))
+        return retry_on_conflict(lambda: self._steer(key, act, also))
 
     def _steer(
         self,

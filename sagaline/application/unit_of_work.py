@@ -29,7 +29,7 @@ class Mark(NamedTuple):
     timers: int
 
 
-class Unit:
+class UnitOfWork:
     """An identity map over aggregates, and the events that wait for one transaction.
 
     Aggregates stay in the map after their batch is on disk, and are evicted when it is rolled back

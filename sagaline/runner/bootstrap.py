@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
-from sagaline.application.processor import Participant
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import unknown_topics
 from sagaline.errors import (
@@ -173,7 +173,7 @@ class OpenedSystem:
             topics = topics_of_application(self.system, cls)
             if topics or cls.handlers:
                 # Without a saga that leads it, it has no log to follow; it may still have timers.
-                participant = Participant(application, topics, self.windows[cls.name])
+                participant = ApplicationProcessor(application, topics, self.windows[cls.name])
                 yield Follower(participant, application.datastore, self._leaders(cls.name))
         for model in self.system.read_models:
             projector = Projector(model, self.views)

@@ -16,7 +16,7 @@ from typing_extensions import override
 from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
-from sagaline.messaging.topics import fix_topic
+from sagaline.messaging.topics import fix_topic, keep_former_topic
 from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.topics import EVENT_TOPICS, FORMER_JOURNAL
 
@@ -296,3 +296,5 @@ class Journal(Aggregate):
 fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)
 for _name, _topic in EVENT_TOPICS.items():
     fix_topic(getattr(Journal, _name), _topic, former=f"{FORMER_JOURNAL}.{_name}")
+for _name in ("Created", "Event"):
+    keep_former_topic(getattr(Journal, _name), f"{FORMER_JOURNAL}.{_name}")

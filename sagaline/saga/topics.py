@@ -9,6 +9,7 @@ EVENT_TOPICS = {
     "Begun": "sagaline:SagaStartedLate",
     "Locking": "sagaline:SagaLocking",
     "Refused": "sagaline:SagaRefused",
+    "Requested": "sagaline:CommandRequested",
     "Skipped": "sagaline:StepSkipped",
     "Noted": "sagaline:AnswerNoted",
     "Ignored": "sagaline:EventIgnored",
@@ -17,4 +18,4 @@ EVENT_TOPICS = {
     "Resumed": "sagaline:SagaResumed",
     "Ended": "sagaline:SagaEnded",
 }
-"""The topic of each event class of `Journal`. `Requested` has the topics of the commands."""
+"""The topic of each event class of `Journal`. Subclasses of `Requested` have those of commands."""

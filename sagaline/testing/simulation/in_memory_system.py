@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, TableClause, delete, inspect, table
 
-from sagaline.application.port_calls import Asking, answer_of
+from sagaline.application.port_calls import PortCalls, call_port
 from sagaline.followers.follower import Follower
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.storage import Datastore
@@ -56,11 +56,11 @@ class _Watched:
         self.write = lambda: stage.commits.around(datastore)
 
 
-class _AskingHere(Asking):
+class _AskingHere(PortCalls):
     """Calls ports one after another, in the thread of the test."""
 
     def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-        return [answer_of(each) for each in calls]
+        return [call_port(each) for each in calls]
 
 
 class InMemorySystem:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sagaline import Application, Command, handles
-from sagaline.application.port_calls import Fault
+from sagaline.application.port_calls import PortFault
 from sagaline.messaging.message import Message
 from tests.sagaline.small_system import env
 
@@ -56,16 +56,16 @@ def test_a_batch_is_one_question(office: BoxOffice) -> None:
 def test_a_fault_of_one_is_no_fault_of_the_others(office: BoxOffice) -> None:
     first, second, third = answers_to(office, 1, 13, 2)
     assert (first, third) == ("ticket for row 1", "ticket for row 2")
-    assert second == Fault("LookupError: row 13")
+    assert second == PortFault("LookupError: row 13")
 
 
 def test_a_call_that_fails_is_a_fault_of_all(office: BoxOffice) -> None:
     office.is_open = False
-    assert answers_to(office, 1, 2) == [Fault("ConnectionError: nobody is there")] * 2
+    assert answers_to(office, 1, 2) == [PortFault("ConnectionError: nobody is there")] * 2
 
 
 def test_a_port_that_forgets_a_question_is_a_fault_of_all(office: BoxOffice) -> None:
-    fault = Fault("ValueError: 1 answers were given to 2 questions")
+    fault = PortFault("ValueError: 1 answers were given to 2 questions")
     assert answers_to(office, 1, 0) == [fault, fault]
 
 

@@ -9,7 +9,7 @@ import pytest
 from eventsourcing.utils import construct_topic, get_topic
 from sqlalchemy import event
 
-from sagaline.application.processor import Participant
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import InterventionFailed
 from sagaline.followers.log_window import LogWindow
@@ -68,7 +68,7 @@ class Desk:
         self.process = process(env)
         self.process.now = lambda: NOON
         log = LogWindow(self.process.name, self.process.recorder, self.process.mapper)
-        self.participant = Participant(self.process, frozenset(), log)
+        self.participant = ApplicationProcessor(self.process, frozenset(), log)
         self.ids = 0
 
     def message(self, event: Any, key: str | None = "Ada") -> Message:
