@@ -212,8 +212,8 @@ def test_what_must_not_be_is_refused_in_one_line(paying: CommandLine) -> None:
         (("retry", PAYING), "nothing is stuck; it waits for the answer to take_payment"),
         (("skip", PAYING, "take_payment", "--reason", "x"), "take_payment is asked, not stuck"),
         (("skip", PAYING, "refund_payment", "--reason", "x"), "the undo of take_payment"),
-        (("cancel", "nobody"), "There is no saga nobody."),
-        (("show", "nobody"), "There is no saga nobody."),
+        (("cancel", "nobody"), "There is no saga nobody: see `sagas list`."),
+        (("show", "nobody"), "There is no saga nobody: see `sagas list`."),
     ):
         said = paying.sagaline("sagas", *arguments)
         assert (said.status, said.errors.count("\n")) == (2, 1)
