@@ -6,12 +6,13 @@ clock and no transport, so a test of a saga calls it directly.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from eventsourcing.utils import construct_topic
 
 from sagaline.messaging.commands import Command
 from sagaline.saga.declaration import Answers, Declaration
+from sagaline.saga.instance import Journal
 from sagaline.saga.steps import (
     COMPENSATABLE,
     NO_EFFECT,
@@ -32,22 +33,6 @@ from sagaline.saga.steps import (
 from sagaline.saga.validation import validate
 
 E = TypeVar("E")
-
-
-class SagaInstance(Protocol):
-    """What a saga object reads of its instance."""
-
-    @property
-    def received(self) -> Mapping[type, Any]:
-        """The last event of each class that had an effect."""
-
-    @property
-    def history(self) -> Sequence[Any]:
-        """All events that had an effect, in the order of receipt."""
-
-    @property
-    def reason(self) -> str:
-        """Why it compensates; empty while it goes forward."""
 
 
 class Saga:
@@ -92,7 +77,7 @@ class Saga:
         shape = "\n".join(f"{part}: {text}" for part, text in cls.shape().items())
         cls._fingerprint = hashlib.sha256(shape.encode()).hexdigest()[:16]
 
-    def __init__(self, instance: SagaInstance) -> None:
+    def __init__(self, instance: Journal) -> None:
         self._instance = instance
         if self.folds:
             for event in instance.history:

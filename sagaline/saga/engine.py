@@ -10,11 +10,12 @@ from typing import Any
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
 from sagaline.messaging.timers import TimerChange
-from sagaline.saga.definition import PIVOT, RETRIABLE, Closing, Saga, Step
+from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.journal_writer import JournalWriter
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import StepTimers, Timing
+from sagaline.saga.steps import PIVOT, RETRIABLE, Closing, Step
 
 _REQUESTED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
 """The status of a step that was requested, and of one whose undo was requested."""

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from sagaline.errors import InterventionRefused
-from sagaline.saga.definition import PIVOT, Saga
+from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.steps import PIVOT
 
 
 class Operator(NamedTuple):
