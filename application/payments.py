@@ -7,7 +7,6 @@ from uuid import UUID
 from eventsourcing.utils import EnvType
 
 from application.commands import RefundPayment, SettlePayment, TakePayment
-from application.gateway import SimulatedGateway
 from application.ports import (
     Capture,
     CaptureAnswer,
@@ -25,6 +24,7 @@ from application.ports import (
     SettleAnswer,
 )
 from application.settings import Settings
+from application.simulators.gateway import SimulatedGateway
 from domain.errors import PaymentNotCaptured
 from domain.payment import Payment, Status
 from sagaline import Application, SetTimer, handles

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from eventsourcing.utils import EnvType
 
-from application.carrier import SimulatedCarrier
 from application.commands import BookShipment
 from application.ports import Booked, Booking, BookingAnswer, Carrier, Undeliverable
+from application.simulators.carrier import SimulatedCarrier
 from domain.shipment import Shipment
 from sagaline import Application, handles
 

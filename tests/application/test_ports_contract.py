@@ -17,8 +17,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from application.carrier import SimulatedCarrier
-from application.gateway import SimulatedGateway
 from application.ports import (
     Booked,
     Booking,
@@ -36,6 +34,8 @@ from application.ports import (
     Refunded,
     Undeliverable,
 )
+from application.simulators.carrier import SimulatedCarrier
+from application.simulators.gateway import SimulatedGateway
 from domain.money import Money
 from domain.order import ShipTo
 
@@ -132,8 +132,8 @@ SCRIPT = """
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
-from application.carrier import SimulatedCarrier
-from application.gateway import SimulatedGateway
+from application.simulators.carrier import SimulatedCarrier
+from application.simulators.gateway import SimulatedGateway
 from domain.money import Money
 from domain.order import ShipTo
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Table, inspect
 
-from application.cli_options import ReadTables
+from application.cli.options import ReadTables
 from sagaline import StoreUnusable
 from sagaline.cli.program import needs_attention
 from sagaline.cli.terminal import say

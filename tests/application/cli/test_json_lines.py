@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import gateway
+from application.cli.json_lines import Accepted, Rejected, read_orders, read_stock
 from application.commands import PlaceOrder, ReceiveStock
-from application.intake import Accepted, Rejected, read_orders, read_stock
+from application.simulators import gateway
 from domain.order import ShipTo
 
 ORDER_ID = "00000000-0000-4000-8000-000000000001"

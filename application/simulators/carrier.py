@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, select
 from typing_extensions import override
 
-from application.outside import Desk, Question
-from application.outside_database import add
 from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliverable
+from application.simulators.outside import Desk, Question
+from application.simulators.outside_database import add
 from domain.order import ShipTo
 
 NOWHERE: Final = "ZZ"

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from application.cli_input import lines_of
-from application.cli_intake import (
+from application.cli.intake import (
     REJECTED,
     Answer,
     Intake,
@@ -14,7 +13,8 @@ from application.cli_intake import (
     tell_json,
     writing,
 )
-from application.intake import Rejected, read_stock
+from application.cli.json_lines import Rejected, read_stock
+from application.cli.live_input import lines_of
 from application.inventory import Inventory
 from sagaline.cli.terminal import AsJson, say
 

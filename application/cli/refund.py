@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from application.cli_intake import writing
+from application.cli.intake import writing
 from application.commands import RefundPayment
 from application.payments import Payments
 from application.ports import PortFault

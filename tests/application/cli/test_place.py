@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from application.cli_input import LiveInput, lines_of
+from application.cli.live_input import LiveInput, lines_of
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import DECLINED, GOOD, json_lines, order
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from application.cli_input import lines_of
-from application.cli_intake import Answer, Intake, Line, sum_up, tell_json, writing
-from application.intake import Rejected, read_orders
+from application.cli.intake import Answer, Intake, Line, sum_up, tell_json, writing
+from application.cli.json_lines import Rejected, read_orders
+from application.cli.live_input import lines_of
 from application.orders import Orders
 from sagaline.cli.terminal import AsJson
 

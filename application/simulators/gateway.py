@@ -29,8 +29,6 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-from application.outside import Desk, Question
-from application.outside_database import add
 from application.ports import (
     Capture,
     CaptureAnswer,
@@ -46,6 +44,8 @@ from application.ports import (
     Refunded,
     SettleAnswer,
 )
+from application.simulators.outside import Desk, Question
+from application.simulators.outside_database import add
 from domain.money import Money
 
 CAPTURED: Final = frozenset({"pm_card_visa", "pm_timeout", "pm_refund_fails"})

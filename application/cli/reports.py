@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from application.cli_options import reading
-from application.cli_waiting import Timeout, Wait, await_tables
+from application.cli.options import reading
+from application.cli.waiting import Timeout, Wait, await_tables
 from projections.sales_by_day import sales as find_sales
 from projections.stock_level import stock_levels as find_stock_levels
 from projections.tables import sales_by_day, stock_level

@@ -17,16 +17,16 @@ import pytest
 from sqlalchemy import Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
-from application import outside, outside_database
-from application.carrier import SimulatedCarrier
-from application.gateway import SimulatedGateway
-from application.outside import Desk, Question
-from application.outside_database import outside_url
 from application.ports import Booked, NeverTaken, PortFault
+from application.simulators import outside, outside_database
+from application.simulators.carrier import SimulatedCarrier
+from application.simulators.gateway import SimulatedGateway
+from application.simulators.outside import Desk, Question
+from application.simulators.outside_database import outside_url
 from domain.order import ShipTo
 from tests.storage.stores import outside as outside_connection
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOME = ShipTo(country="US", postcode="45202")
 
 
@@ -218,7 +218,7 @@ def test_gateway_and_carrier_use_one_store_until_both_are_done(store: str) -> No
 def test_processes_that_start_together_make_the_store_once(store: str) -> None:
     script = (
         "from datetime import UTC, datetime\n"
-        "from application.gateway import SimulatedGateway\n"
+        "from application.simulators.gateway import SimulatedGateway\n"
         "print('ready', flush=True)\n"
         "input()\n"
         f"gateway = SimulatedGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
@@ -243,7 +243,7 @@ def test_what_was_answered_survives_the_death_of_the_process(store: str) -> None
     script = (
         "import os, signal\n"
         "from datetime import UTC, datetime\n"
-        "from application.gateway import SimulatedGateway\n"
+        "from application.simulators.gateway import SimulatedGateway\n"
         f"gateway = SimulatedGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
         "print(gateway.settle('a'), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

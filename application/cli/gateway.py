@@ -6,11 +6,11 @@ from uuid import UUID
 
 import typer
 
-from application.cli_options import environment_of, system_of
-from application.gateway import SimulatedGateway
+from application.cli.options import environment_of, system_of
 from application.payments import Payments
 from application.ports import PortFault
 from application.settings import Settings
+from application.simulators.gateway import SimulatedGateway
 from sagaline import StoreUnusable
 from sagaline.assembly import environment, log_at
 from sagaline.cli.stores import refuse_foreign, refuse_missing

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 from sqlalchemy import Connection, Table
 from sqlalchemy.engine import URL
 
-from application.outside_database import engine_of, in_memory, outside_url
 from application.ports import PortFault
+from application.simulators.outside_database import engine_of, in_memory, outside_url
 
 Answer = TypeVar("Answer")
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from application.carrier import SimulatedCarrier
 from application.ports import Booked, Undeliverable
+from application.simulators.carrier import SimulatedCarrier
 from domain.order import ShipTo
 
 ORDER = uuid4()

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, cast
 import typer
 from eventsourcing.persistence import PersistenceError
 
-from application.cli_input import LiveInput
-from application.cli_options import environment_of, system_of
-from application.intake import Accepted, Rejected
+from application.cli.json_lines import Accepted, Rejected
+from application.cli.live_input import LiveInput
+from application.cli.options import environment_of, system_of
 from domain.errors import DomainError
 from sagaline import Application, Command, CommandConflict, Receipt
 from sagaline.assembly import environment, log_at, tables_at

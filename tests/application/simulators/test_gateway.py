@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from application.gateway import SimulatedGateway
 from application.ports import Captured, Declined, Pending, PortFault, RefundDeclined, Refunded
+from application.simulators.gateway import SimulatedGateway
 from domain.money import Money
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = uuid4()
 PRICE = Money(amount=Decimal("19.98"), currency="USD")
@@ -75,7 +75,7 @@ def test_refunds_are_allowed_from_another_process(gateway: SimulatedGateway, sto
     script = (
         "from datetime import UTC, datetime\n"
         "from uuid import UUID\n"
-        "from application.gateway import SimulatedGateway\n"
+        "from application.simulators.gateway import SimulatedGateway\n"
         f"gateway = SimulatedGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
         f"print(gateway.allow_refunds(UUID({str(ORDER)!r})))\n"
         "gateway.close()\n"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import typer
 
-from application.cli_options import reading
-from application.cli_waiting import Timeout, Wait, await_tables
+from application.cli.options import reading
+from application.cli.waiting import Timeout, Wait, await_tables
 from projections.order_detail import order as find_order
 from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
