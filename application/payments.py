@@ -6,6 +6,7 @@ from uuid import UUID
 
 from eventsourcing.utils import EnvType
 
+from application import adapters
 from application.commands import RefundPayment, SettlePayment, TakePayment
 from application.ports import (
     Capture,
@@ -23,8 +24,6 @@ from application.ports import (
     Refunded,
     SettleAnswer,
 )
-from application.settings import Settings
-from application.simulators.gateway import SimulatedGateway
 from domain.errors import PaymentNotCaptured
 from domain.payment import Payment, Status
 from sagaline import Application, SetTimer, handles
@@ -48,17 +47,13 @@ class Payments(Application, aggregates=[Payment]):
 
     def __init__(self, env: EnvType | None = None, gateway: PaymentGateway | None = None) -> None:
         super().__init__(env)
-        self._simulated = SimulatedGateway(
-            self.datastore.url,
-            Settings().payment_timeout,
-            lambda: self.now(),
-            self.datastore.schema,
+        self.gateway: PaymentGateway = gateway or adapters.payment_gateway(
+            self.datastore, lambda: self.now()
         )
-        self.gateway: PaymentGateway = gateway or self._simulated
 
     def close(self) -> None:
-        """Lets the gateway's store go too."""
-        self._simulated.close()
+        """Closes the gateway too."""
+        self.gateway.close()
         super().close()
 
     @handles(TakePayment, loads=_payment)
@@ -84,10 +79,10 @@ class Payments(Application, aggregates=[Payment]):
             return self._wait(command, payment, answer)
         return _settled(command, payment, answer)
 
-    @settle.asks
-    def ask_gateway_again(self, command: SettlePayment) -> Taken:
-        """Asks the gateway what it was asked before."""
-        return self.gateway.capture(*_capture(command))
+    @settle.asks_all
+    def ask_gateway_again(self, commands: Sequence[SettlePayment]) -> Sequence[CaptureAnswer]:
+        """Sends the gateway the same captures as before."""
+        return self.gateway.capture_all([_capture(each) for each in commands])
 
     @handles(RefundPayment, loads=_payment)
     def refund(self, command: RefundPayment, answer: Returned) -> Payment | None:

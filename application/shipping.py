@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from eventsourcing.utils import EnvType
 
+from application import adapters
 from application.commands import BookShipment
 from application.ports import Booked, Booking, BookingAnswer, Carrier, Undeliverable
-from application.simulators.carrier import SimulatedCarrier
 from domain.shipment import Shipment
 from sagaline import Application, handles
 
@@ -16,12 +16,11 @@ class Shipping(Application, aggregates=[Shipment]):
 
     def __init__(self, env: EnvType | None = None, carrier: Carrier | None = None) -> None:
         super().__init__(env)
-        self._simulated = SimulatedCarrier(self.datastore.url, self.datastore.schema)
-        self.carrier: Carrier = carrier or self._simulated
+        self.carrier: Carrier = carrier or adapters.carrier(self.datastore)
 
     def close(self) -> None:
-        """Lets the carrier's store go too."""
-        self._simulated.close()
+        """Closes the carrier too."""
+        self.carrier.close()
         super().close()
 
     @handles(BookShipment, loads=lambda command: [Shipment.id_of(command.order_id)])

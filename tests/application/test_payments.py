@@ -153,7 +153,7 @@ def test_a_gateway_that_fails_when_an_answer_is_due_is_asked_again(
     payments.told(take("pm_timeout"))
     payments.clock.pass_(2 * TIMEOUT)
     with monkeypatch.context() as patch:
-        patch.setattr(payments.app.gateway, "capture", fail)
+        patch.setattr(payments.app.gateway, "capture_all", fail)
         assert payments.fired() == []
     assert payments.due() == payments.clock() + PORT_PAUSE
     payments.clock.pass_(PORT_PAUSE.total_seconds())

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from application.commands import BookShipment
-from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliverable
+from application.ports import Booking, BookingAnswer, PortFault
 from application.shipping import Shipping
 from domain.order import ShipTo
 from domain.payment import Payment
@@ -45,12 +45,11 @@ class SilentCarrier:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def book(self, key: str, order_id: object, to: object) -> Booked | Undeliverable:
-        self.asked.append(key)
+    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
+        self.asked += [each.key for each in bookings]
         raise PortFault("the line is dead")
 
-    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
-        return [self.book(*each) for each in bookings]
+    def close(self) -> None: ...
 
 
 def test_a_carrier_that_does_not_answer_is_a_fault_and_no_refusal(sqlite_store: str) -> None:
