@@ -5,12 +5,17 @@ Only the simulated ones open the outside store (`shop.outside.db`), when they ar
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from application.ports import Carrier, PaymentGateway
 from application.settings import Settings
+from application.simulators import capture_record
 from application.simulators.carrier import SimulatedCarrier
 from application.simulators.gateway import SimulatedGateway
 from sagaline.storage import Datastore
+
+PAYMENT_METHODS: Final = capture_record.METHODS
+"""The payment methods that an order may name."""
 
 
 def payment_gateway(store: Datastore, clock: Callable[[], datetime]) -> PaymentGateway:

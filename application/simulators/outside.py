@@ -1,233 +1,158 @@
-"""The simulated outside world: it answers questions, and what it has answered is on disk."""
+"""The store of the simulated outside world, beside the shop's store.
 
-from abc import ABC, abstractmethod
+On SQLite it is a second file, so that the simulators never wait for the shop's lock. On PostgreSQL
+it is tables in the shop's schema, written in transactions of their own. It shares no code with the
+shop's storage, because the tests judge the shop by what is written here.
+"""
+
+import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import PurePath
 from threading import Lock
-from time import monotonic, sleep
-from typing import Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Engine, MetaData, StaticPool, Table, create_engine, event, insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from application.ports import PortFault
-from application.simulators.outside_database import engine_of, in_memory, outside_url
 
-Answer = TypeVar("Answer")
+LOCK_TIMEOUT: Final = 5
+"""Seconds that a transaction waits for another process to end its own."""
 
-PATIENCE: Final = 30.0
-"""Seconds that a question waits for its answer."""
+BEGIN: Final = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(7305804402134914912)",
+}
+"""How a transaction starts: as the only writer, over all processes."""
 
-GROUP: Final = 2_000
-"""Questions answered in one transaction."""
+SERVER_LIMITS: Final = {
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "statement_timeout": f"{2 * LOCK_TIMEOUT}s",
+    "idle_in_transaction_session_timeout": "3s",
+    "synchronous_commit": "on",
+}
+"""PostgreSQL ends a transaction whose process has stopped, before others give up waiting for it."""
 
-RECHECK: Final = 0.1
-"""Seconds after which a waiting question looks whether somebody writes."""
-
-MOMENT: Final = 0.0001
-MOMENTS: Final = 3
-"""Seconds, and how often, that a transaction waits for as many questions as the last one had."""
-
-
-class Question(Generic[Answer]):
-    """Something asked of the outside world, and the type of what it answers."""
-
-    __slots__ = ()
+CONNECTION: Final = {
+    # The framework finds sessions by this name when it ends those of a stopped process.
+    "fallback_application_name": "sagaline",
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+"""Defaults of a connection to PostgreSQL, so that a lost server or network is noticed soon."""
 
 
-class Desk(ABC):
-    """One part of the outside world: it answers questions from its own tables."""
+class OutsideStore:
+    """The tables of one simulator, in the store that belongs to the shop's `store_url`."""
 
-    tables: ClassVar[Sequence[Table]]
+    _locks: ClassVar[defaultdict[URL, Lock]] = defaultdict(Lock)
 
-    def __init__(self, store_url: str, schema: str | None = None) -> None:
-        self._outside = Outside.open(outside_url(store_url, schema))
-        self._closed = False
+    def __init__(self, tables: MetaData, store_url: str, schema: str | None = None) -> None:
+        url = outside_url(store_url)
+        self._tables = tables
+        self._engine = _engine(url, schema)
+        self._created = False
+        # Threads of one process take turns here: SQLite would let them sleep and poll.
+        self._lock = self._locks[url]
 
-    def ask(self, question: Question[Answer]) -> Answer:
-        """The answer, which is on disk. Raises PortFault where there is none."""
-        (answer,) = self.ask_all([question])
-        if isinstance(answer, PortFault):
-            raise answer
-        return answer
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Opens a transaction with no other writer beside it, and commits it at the end.
 
-    def ask_all(self, questions: Sequence[Question[Answer]]) -> list[Answer | PortFault]:
-        """The answers, which are on disk; a `PortFault` for a question that has none."""
-        return cast("list[Answer | PortFault]", self._outside.ask(self, questions))
-
-    def close(self) -> None:
-        """Lets go of the store; once is enough, and twice does no harm."""
-        if not self._closed:
-            self._closed = True
-            self._outside.close()
-
-    @abstractmethod
-    def answer(self, connection: Connection, questions: Sequence[Any]) -> Sequence[object]:
-        """One answer for each question, in order; a `PortFault` is one too, and is raised later.
-
-        Inside a transaction, with no other writer beside it.
+        Raises PortFault where the store fails.
         """
-
-
-class _Asked:
-    """A question on its way to its answer."""
-
-    __slots__ = ("_asleep", "answer", "answered", "desk", "question")
-
-    def __init__(self, desk: Desk, question: object) -> None:
-        self.desk = desk
-        self.question = question
-        self.answer: object = None
-        self.answered = False
-        self._asleep = Lock()
-        self._asleep.acquire()
-
-    def tell(self, answer: object) -> None:
-        """Wakes whoever waits for the answer."""
-        self.answer = answer
-        self.answered = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Makes it look again, at once or when it next sleeps."""
-        # Two may wake it at the same time.
-        with suppress(RuntimeError):
-            self._asleep.release()
-
-    def sleep(self) -> None:
-        """Waits until it is woken, or for a while."""
-        self._asleep.acquire(timeout=RECHECK)
-
-    def result(self) -> object:
-        """The answer, or what went wrong."""
-        if isinstance(self.answer, PortFault) or not isinstance(self.answer, BaseException):
-            return self.answer
-        fault = PortFault(f"the outside store failed: {_cause(self.answer)}")
-        fault.__cause__ = self.answer
-        return fault
-
-
-class Outside:
-    """A store with group commit: who asks while a transaction is being written joins the next.
-
-    Each answer is on disk before it is given. A commit takes as long for hundreds of answers as
-    for one, so of those who wait one writes for all. Whoever finds nobody writing writes, so no
-    question depends on a thread that may have died.
-    """
-
-    _shared: ClassVar[dict[URL, "Outside"]] = {}
-    _shared_lock: ClassVar[Lock] = Lock()
-
-    def __init__(self, url: URL) -> None:
-        self._url = url
-        self._engine = engine_of(url)
-        self._users = 0
-        self._prepared: set[type[Desk]] = set()
-        self._queue: list[_Asked] = []
-        self._usual = 1
-        self._queue_lock = Lock()
-        self._writing = Lock()
-
-    @classmethod
-    def open(cls, url: URL) -> "Outside":
-        """The store at this address: one in each process, but what is in memory is never shared."""
-        with cls._shared_lock:
-            outside = cls._shared.get(url) or cls(url)
-            outside._users += 1
-            if not in_memory(url):
-                cls._shared[url] = outside
-            return outside
+        try:
+            with self._lock, self._engine.begin() as connection:
+                connection.exec_driver_sql(BEGIN[connection.dialect.name])
+                if not self._created:
+                    self._tables.create_all(connection)
+                yield connection
+            self._created = True
+        except SQLAlchemyError as error:
+            raise PortFault(f"the outside store failed: {_cause(error)}") from error
 
     def close(self) -> None:
-        """Gives the store back; the last one to do so closes its connections."""
-        with self._shared_lock:
-            self._users -= 1
-            if self._users == 0:
-                self._shared.pop(self._url, None)
-                self._engine.dispose()
-
-    def ask(self, desk: Desk, questions: Sequence[object]) -> list[object]:
-        """The desk's answers, which are on disk; a `PortFault` where there is none."""
-        asked = [_Asked(desk, each) for each in questions]
-        with self._queue_lock:
-            self._queue.extend(asked)
-        deadline = monotonic() + PATIENCE
-        return [self._result(each, deadline) for each in asked]
-
-    def _result(self, asked: _Asked, deadline: float) -> object:
-        while not asked.answered:
-            if self._writing.acquire(blocking=False):
-                self._write_in_turn(asked)
-            elif monotonic() < deadline:
-                asked.sleep()
-            else:
-                self._withdraw(asked)
-        return asked.result()
-
-    def _write_in_turn(self, asked: _Asked) -> None:
-        try:
-            if not asked.answered:
-                self._write()
-        finally:
-            self._writing.release()
-            with self._queue_lock:
-                if self._queue:
-                    self._queue[0].wake()
-
-    def _write(self) -> None:
-        group: list[_Asked] = []
-        answers: Sequence[object]
-        try:
-            with self._engine.begin() as connection:
-                # Only now, because some may have joined while the store was locked.
-                group = self._take()
-                answers = self._answers(connection, group)
-            self._prepared.update(type(asked.desk) for asked in group)
-        except BaseException as error:
-            group = group or self._take()
-            answers = [error] * len(group)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            for asked, answer in zip(group, answers, strict=True):
-                asked.tell(answer)
-
-    def _take(self) -> list[_Asked]:
-        # Those who were answered together mostly ask again together: a moment saves a commit.
-        for _ in range(MOMENTS):
-            if len(self._queue) >= self._usual:
-                break
-            sleep(MOMENT)
-        with self._queue_lock:
-            group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
-        self._usual = len(group)
-        return group
-
-    def _answers(self, connection: Connection, group: Sequence[_Asked]) -> list[object]:
-        places: defaultdict[Desk, list[int]] = defaultdict(list)
-        for place, asked in enumerate(group):
-            places[asked.desk].append(place)
-        answers: list[object] = [None] * len(group)
-        for desk, at in places.items():
-            self._prepare(connection, desk)
-            told = desk.answer(connection, [group[place].question for place in at])
-            for place, answer in zip(at, told, strict=True):
-                answers[place] = answer
-        return answers
-
-    def _prepare(self, connection: Connection, desk: Desk) -> None:
-        if type(desk) not in self._prepared:
-            for table in desk.tables:
-                table.create(connection, checkfirst=True)
-
-    def _withdraw(self, asked: _Asked) -> None:
-        with self._queue_lock:
-            if asked in self._queue:
-                self._queue.remove(asked)
-        asked.tell(PortFault(f"the outside store gave no answer within {PATIENCE:g} s"))
+        """Closes the connections."""
+        self._engine.dispose()
 
 
-def _cause(error: BaseException) -> str:
+def add(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Inserts rows, each with its values in the order of the columns.
+
+    On PostgreSQL by COPY, because one INSERT for each row takes eight times as long.
+    """
+    if not rows:
+        return
+    names = table.c.keys()
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+        return
+    driver: Any = connection.connection
+    statement = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def outside_url(store_url: str) -> URL:
+    """The address of the outside store that belongs to a shop's store.
+
+    A file has a file beside it, a store in memory has one in memory, and a database holds both.
+
+    >>> str(outside_url("sqlite:///data/shop.db"))
+    'sqlite:///data/shop.outside.db'
+    """
+    url = make_url(store_url)
+    if url.get_backend_name() != "sqlite":
+        return url
+    name = url.database or ":memory:"
+    if name in (":memory:", "file::memory:") or url.query.get("mode") == "memory":
+        return make_url("sqlite://")
+    path = PurePath(name)
+    return url.set(database=str(path.with_suffix(f".outside{path.suffix}")))
+
+
+def _engine(url: URL, schema: str | None) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return _postgres(url, schema)
+    arguments = {"timeout": LOCK_TIMEOUT, "check_same_thread": False}
+    pool: Any = {"poolclass": StaticPool} if url.database is None else {}
+    engine = create_engine(url, connect_args=arguments, **pool)
+    event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    # Only one process can switch the file to WAL; SQLite refuses it to others meanwhile.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _postgres(url: URL, schema: str | None) -> Engine:
+    arguments = {name: value for name, value in CONNECTION.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+    limits = dict(SERVER_LIMITS)
+    if schema is not None:
+        limits["search_path"] = engine.dialect.identifier_preparer.quote_identifier(schema)
+
+    @event.listens_for(engine, "connect")
+    def set_limits(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            for each in limits.items():
+                cursor.execute("SELECT set_config(%s, %s, false)", each)
+        connection.commit()
+
+    return engine
+
+
+def _cause(error: SQLAlchemyError) -> str:
     told = getattr(error, "orig", None) or error
     return " ".join(f"{type(told).__name__}: {told}".split())

@@ -22,11 +22,9 @@ from application.ports import (
     Booking,
     Capture,
     Captured,
-    Carrier,
     Declined,
     NeverTaken,
     NothingTaken,
-    PaymentGateway,
     Pending,
     PortFault,
     Refund,
@@ -34,10 +32,14 @@ from application.ports import (
     Refunded,
     Undeliverable,
 )
-from application.simulators.carrier import SimulatedCarrier
-from application.simulators.gateway import SimulatedGateway
 from domain.money import Money
 from domain.order import ShipTo
+from tests.application.one_by_one import (
+    CarrierOneByOne,
+    GatewayOneByOne,
+    SingleCarrier,
+    SingleGateway,
+)
 
 ROOT = Path(__file__).parents[2]
 ORDER = uuid4()
@@ -55,11 +57,11 @@ class World(Protocol):
     answers_late: str
     keeps_the_money: str
 
-    def gateway(self) -> PaymentGateway:
+    def gateway(self) -> GatewayOneByOne:
         """The gateway, opened anew: what was opened before is closed."""
         ...
 
-    def carrier(self) -> Carrier:
+    def carrier(self) -> CarrierOneByOne:
         """The carrier, opened anew."""
         ...
 
@@ -96,15 +98,15 @@ class SimulatedWorld:
     def __exit__(self, *error: object) -> None:
         self.opened.close()
 
-    def gateway(self) -> SimulatedGateway:
+    def gateway(self) -> SingleGateway:
         self.opened.close()
-        gateway = SimulatedGateway(self.url, payment_timeout=900, clock=lambda: self.now)
+        gateway = SingleGateway(self.url, payment_timeout=900, clock=lambda: self.now)
         self.opened.callback(gateway.close)
         return gateway
 
-    def carrier(self) -> SimulatedCarrier:
+    def carrier(self) -> SingleCarrier:
         self.opened.close()
-        carrier = SimulatedCarrier(self.url)
+        carrier = SingleCarrier(self.url)
         self.opened.callback(carrier.close)
         return carrier
 
@@ -132,13 +134,13 @@ SCRIPT = """
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
-from application.simulators.carrier import SimulatedCarrier
-from application.simulators.gateway import SimulatedGateway
+from tests.application.one_by_one import SingleCarrier
+from tests.application.one_by_one import SingleGateway
 from domain.money import Money
 from domain.order import ShipTo
 
-gateway = SimulatedGateway({url!r}, 900, lambda: datetime.now(UTC))
-carrier = SimulatedCarrier({url!r})
+gateway = SingleGateway({url!r}, 900, lambda: datetime.now(UTC))
+carrier = SingleCarrier({url!r})
 print("ready", flush=True)
 input()
 for answer in {questions}:

@@ -1,70 +1,29 @@
-"""The store of the outside world: who waits together is written together, and for not too long."""
+"""The store of the outside world: one writer at a time, and nobody waits for long."""
 
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import MetaData, inspect
 from sqlalchemy.schema import CreateSchema
 
 from application.ports import Booked, NeverTaken, PortFault
-from application.simulators import outside, outside_database
-from application.simulators.carrier import SimulatedCarrier
-from application.simulators.gateway import SimulatedGateway
-from application.simulators.outside import Desk, Question
-from application.simulators.outside_database import outside_url
+from application.simulators import outside
+from application.simulators.outside import OutsideStore, outside_url
 from domain.order import ShipTo
+from tests.application.one_by_one import SingleCarrier, SingleGateway
 from tests.storage.stores import outside as outside_connection
 
 ROOT = Path(__file__).parents[3]
 HOME = ShipTo(country="US", postcode="45202")
-
-
-@dataclass(frozen=True, slots=True)
-class Say(Question[str]):
-    """Asks to have a text said again."""
-
-    text: str
-
-
-class Echo(Desk):
-    """A desk that says again what it is asked to, once it may."""
-
-    tables = ()
-
-    def __init__(self, store_url: str) -> None:
-        super().__init__(store_url)
-        self.groups: list[int] = []
-        self.asked = Event()
-        self.may_answer = Event()
-
-    def answer(self, connection: Connection, questions: Sequence[Say]) -> list[object]:
-        self.groups.append(len(questions))
-        self.asked.set()
-        assert self.may_answer.wait(30)
-        if any(asked.text == "nonsense" for asked in questions):
-            raise ValueError("nonsense")
-        return [asked.text for asked in questions]
-
-    def await_queue(self, length: int) -> None:
-        wait_until(lambda: len(self._outside._queue) == length)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 30
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.001)
 
 
 @pytest.fixture
@@ -73,77 +32,29 @@ def store(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def desk(store: str) -> Iterator[Echo]:
-    desk = Echo(store)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(20) as threads:
         yield threads
 
 
-def test_those_who_wait_are_answered_together(desk: Echo, threads: ThreadPoolExecutor) -> None:
-    first = threads.submit(desk.ask, Say("first"))
-    assert desk.asked.wait(30)
-    others = [threads.submit(desk.ask, Say(str(n))) for n in range(19)]
-    desk.await_queue(19)
-    desk.may_answer.set()
-    assert first.result(30) == "first"
-    assert [each.result(30) for each in others] == [str(n) for n in range(19)]
-    assert desk.groups == [1, 19]
+def test_an_error_in_a_transaction_leaves_nothing_behind_and_the_store_in_use(store: str) -> None:
+    gateway = SingleGateway(store, 60, lambda: datetime.now(UTC))
+    with (
+        pytest.raises(PortFault, match="UNIQUE constraint failed"),
+        gateway._store.transaction() as connection,
+    ):
+        connection.exec_driver_sql("INSERT INTO outside_refund_permits VALUES ('x'), ('y'), ('x')")
+    with gateway._store.transaction() as connection:
+        assert connection.exec_driver_sql("SELECT * FROM outside_refund_permits").all() == []
+    assert gateway.settle("a") == NeverTaken()
+    gateway.close()
 
 
-def test_a_long_queue_is_answered_in_groups(
-    desk: Echo, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outside, "GROUP", 5)
-    first = threads.submit(desk.ask, Say("first"))
-    assert desk.asked.wait(30)
-    others = [threads.submit(desk.ask, Say(str(n))) for n in range(12)]
-    desk.await_queue(12)
-    desk.may_answer.set()
-    assert first.result(30) == "first"
-    assert [each.result(30) for each in others] == [str(n) for n in range(12)]
-    assert max(desk.groups) == 5
-
-
-def test_an_error_reaches_all_who_were_to_be_answered_together(
-    desk: Echo, threads: ThreadPoolExecutor
-) -> None:
-    first = threads.submit(desk.ask, Say("first"))
-    assert desk.asked.wait(30)
-    others = [threads.submit(desk.ask, Say(text)) for text in ("good", "nonsense")]
-    desk.await_queue(2)
-    desk.may_answer.set()
-    assert first.result(30) == "first"
-    for each in others:
-        with pytest.raises(PortFault, match="ValueError: nonsense"):
-            each.result(30)
-    assert desk.ask(Say("next")) == "next"
-
-
-def test_nobody_waits_for_ever(
-    desk: Echo, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outside, "PATIENCE", 0.05)
-    first = threads.submit(desk.ask, Say("first"))
-    assert desk.asked.wait(30)
-    with pytest.raises(PortFault, match="no answer within"):
-        desk.ask(Say("second"))
-    desk.may_answer.set()
-    assert first.result(30) == "first"
-    assert desk.ask(Say("third")) == "third"
-    assert desk.groups == [1, 1], "who gave up is not answered any more"
-
-
-def test_a_store_that_somebody_else_holds_is_a_fault_that_passes(
+def test_a_store_that_another_process_has_locked_is_a_fault_that_passes(
     tmp_path: Path, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside_database, "STORE_PATIENCE", 0.05)
-    gateway = SimulatedGateway(f"sqlite:///{tmp_path / 'shop.db'}", 60, lambda: datetime.now(UTC))
+    monkeypatch.setattr(outside, "LOCK_TIMEOUT", 0.05)
+    gateway = SingleGateway(f"sqlite:///{tmp_path / 'shop.db'}", 60, lambda: datetime.now(UTC))
     gateway.settle("before")
     holder = sqlite3.connect(tmp_path / "shop.outside.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -157,29 +68,36 @@ def test_a_store_that_somebody_else_holds_is_a_fault_that_passes(
     gateway.close()
 
 
-def test_who_is_stopped_in_the_midst_of_an_answer_holds_up_nobody_for_long(
+def test_a_process_that_stops_in_a_transaction_holds_up_nobody_for_long(
     postgres_store: str, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside_database, "SILENCE", 0.1)
-    stopped = Echo(postgres_store)
-    answer = threads.submit(stopped.ask, Say("first"))
-    assert stopped.asked.wait(30)
+    monkeypatch.setitem(outside.SERVER_LIMITS, "idle_in_transaction_session_timeout", "100ms")
+    stopped = OutsideStore(MetaData(), postgres_store)
+    is_open, may_end = Event(), Event()
+
+    def stop() -> None:
+        with stopped.transaction():
+            is_open.set()
+            assert may_end.wait(30)
+
+    transaction = threads.submit(stop)
+    assert is_open.wait(30)
     # An address of its own, as if it were another process.
-    gateway = SimulatedGateway(f"{postgres_store}&connect_timeout=9", 60, lambda: datetime.now(UTC))
+    gateway = SingleGateway(f"{postgres_store}&connect_timeout=9", 60, lambda: datetime.now(UTC))
     assert gateway.settle("a") == NeverTaken()
-    stopped.may_answer.set()
+    may_end.set()
     with pytest.raises(PortFault, match="idle-in-transaction"):
-        answer.result(30)
+        transaction.result(30)
     gateway.close()
     stopped.close()
 
 
-def test_on_postgresql_it_is_in_the_schema_of_the_shop(postgres_store: str) -> None:
+def test_on_postgresql_the_tables_are_in_the_schema_of_the_shop(postgres_store: str) -> None:
     name = 'My "Sh op'
     with outside_connection(postgres_store) as connection:
         connection.execute(CreateSchema(name))
-        gateway = SimulatedGateway(postgres_store, 60, lambda: datetime.now(UTC), name)
-        carrier = SimulatedCarrier(postgres_store, name)
+        gateway = SingleGateway(postgres_store, 60, lambda: datetime.now(UTC), name)
+        carrier = SingleCarrier(postgres_store, name)
         assert gateway.settle("a") == NeverTaken()
         assert isinstance(carrier.book("a", uuid4(), HOME), Booked)
         gateway.close()
@@ -189,39 +107,41 @@ def test_on_postgresql_it_is_in_the_schema_of_the_shop(postgres_store: str) -> N
     assert sorted(tables) == ["outside_payments", "outside_refund_permits", "outside_shipments"]
 
 
-def test_a_machine_that_is_gone_is_noticed(postgres_store: str) -> None:
-    desk = Echo(f"{postgres_store}&keepalives_count=7")
-    with desk._outside._engine.connect() as connection:
+def test_a_connection_notices_a_lost_machine(postgres_store: str) -> None:
+    store = OutsideStore(MetaData(), f"{postgres_store}&keepalives_count=7")
+    with store.transaction() as connection:
         driver: Any = connection.connection.dbapi_connection
         told = driver.info.get_parameters()
-    desk.close()
+    store.close()
     assert (told["keepalives_idle"], told["tcp_user_timeout"]) == ("5", "10000")
     assert told["keepalives_count"] == "7", "as the URL says"
 
 
 def test_a_store_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
-    gateway = SimulatedGateway(f"sqlite:///{tmp_path / 'no' / 'shop.db'}", 60, datetime.now)
+    gateway = SingleGateway(
+        f"sqlite:///{tmp_path / 'no' / 'shop.db'}", 60, lambda: datetime.now(UTC)
+    )
     with pytest.raises(PortFault, match="unable to open database file"):
         gateway.settle("a")
     gateway.close()
 
 
-def test_gateway_and_carrier_use_one_store_until_both_are_done(store: str) -> None:
-    gateway = SimulatedGateway(store, 60, lambda: datetime.now(UTC))
-    carrier = SimulatedCarrier(store)
+def test_gateway_and_carrier_use_one_store(store: str) -> None:
+    gateway = SingleGateway(store, 60, lambda: datetime.now(UTC))
+    carrier = SingleCarrier(store)
     assert gateway.settle("a") == NeverTaken()
     gateway.close()
     assert isinstance(carrier.book("a", uuid4(), HOME), Booked)
     carrier.close()
 
 
-def test_processes_that_start_together_make_the_store_once(store: str) -> None:
+def test_processes_that_start_together_create_the_store_once(store: str) -> None:
     script = (
         "from datetime import UTC, datetime\n"
-        "from application.simulators.gateway import SimulatedGateway\n"
+        "from tests.application.one_by_one import SingleGateway\n"
         "print('ready', flush=True)\n"
         "input()\n"
-        f"gateway = SimulatedGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
+        f"gateway = SingleGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
         "print(gateway.settle('a'))\n"
         "gateway.close()\n"
     )
@@ -239,12 +159,12 @@ def test_processes_that_start_together_make_the_store_once(store: str) -> None:
     assert [each.communicate(timeout=60)[0] for each in processes] == ["NeverTaken()\n"] * 6
 
 
-def test_what_was_answered_survives_the_death_of_the_process(store: str) -> None:
+def test_an_answer_survives_the_death_of_the_process(store: str) -> None:
     script = (
         "import os, signal\n"
         "from datetime import UTC, datetime\n"
-        "from application.simulators.gateway import SimulatedGateway\n"
-        f"gateway = SimulatedGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
+        "from tests.application.one_by_one import SingleGateway\n"
+        f"gateway = SingleGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
         "print(gateway.settle('a'), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -272,5 +192,5 @@ def test_what_was_answered_survives_the_death_of_the_process(store: str) -> None
         ("postgresql+psycopg://me@host/shop", "postgresql+psycopg://me@host/shop"),
     ],
 )
-def test_the_store_of_the_outside_world_follows_from_the_shops(shop: str, beside: str) -> None:
+def test_the_address_of_the_outside_store_follows_from_the_shops(shop: str, beside: str) -> None:
     assert str(outside_url(shop)) == beside
