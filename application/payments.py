@@ -24,7 +24,7 @@ from application.ports import (
     Refunded,
     SettleAnswer,
 )
-from domain.errors import PaymentNotCaptured
+from domain.errors import DomainError, PaymentNotCaptured
 from domain.payment import Payment, Status
 from sagaline import Application, SetTimer, handles
 
@@ -32,6 +32,12 @@ Taken = Captured | Declined | Pending
 Returned = tuple[
     Captured | Declined | NeverTaken | Pending, Refunded | RefundDeclined | NothingTaken
 ]
+
+
+class RefundNotGivenUp(DomainError):
+    """No refund of {order_id} was given up."""
+
+    order_id: UUID
 
 
 def _payment(command: TakePayment | SettlePayment | RefundPayment) -> list[UUID]:
@@ -138,6 +144,22 @@ class Payments(Application, aggregates=[Payment]):
             return None
         self.wait(command, answer.until)
         return payment or Payment.await_answer(command.order_id, command.amount)
+
+
+def refund_again(payments: Application, order_id: UUID) -> str | None:
+    """Requests a refund that was given up; returns why it was refused again, or None.
+
+    Raises RefundNotGivenUp.
+    """
+    (payment,) = payments.repository.find(Payment, [Payment.id_of(order_id)])
+    if payment is None or payment.given_up is None or payment.status is not Status.CAPTURED:
+        raise RefundNotGivenUp(order_id=order_id)
+    try:
+        payments.execute_one(RefundPayment(order_id=order_id))
+    except PortFault as fault:
+        return fault.reason
+    payment = payments.repository.get(Payment.id_of(order_id))
+    return None if payment.status is Status.REFUNDED else "the refund was refused again"
 
 
 def timer_of(order_id: UUID) -> str:

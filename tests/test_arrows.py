@@ -84,6 +84,12 @@ RULES: dict[str, Rule] = {
         may=(*SIMULATED, "application.ports", "domain", "sqlalchemy", "typing_extensions"),
         why="the outside world keeps books of its own, with no code of the shop's store",
     ),
+    "simulators-are-chosen-in-one-place": Never(
+        who=("application", "sagas", "projections"),
+        but=("application.adapters", "application.cli.gateway", *SIMULATED),
+        never=SIMULATED,
+        why="a shop with a real gateway and carrier changes the adapters, and nothing else",
+    ),
     "application-knows-no-followers": Never(
         who=("application",),
         but=ON_TOP,

@@ -5,10 +5,9 @@ import typer
 from application.cli import gateway
 from application.cli.options import options
 from application.cli.orders import order, orders
-from application.cli.place import place
+from application.cli.place import place, stock
 from application.cli.refund import refund
 from application.cli.reports import sales, stock_levels
-from application.cli.stock import stock
 from sagaline.cli.program import Program, launch
 
 program = typer.Typer(

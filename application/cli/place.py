@@ -1,16 +1,15 @@
-"""`place`: takes in orders."""
-
-from typing import Annotated
+"""`place` and `stock`: orders and stock come in."""
 
 import typer
 
-from application.cli.intake import Answer, Intake, Line, sum_up, tell_json, writing
-from application.cli.json_lines import Rejected, read_orders
+from application.cli.batches import BatchWriter, print_answer, say_rejected
+from application.cli.json_lines import read_orders, read_stock
 from application.cli.live_input import lines_of
+from application.cli.options import File
+from application.cli.stores import writing
+from application.inventory import Inventory
 from application.orders import Orders
 from sagaline.cli.terminal import AsJson
-
-File = Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; - is the standard input.")]
 
 
 def place(ctx: typer.Context, file: File, json: AsJson = False) -> None:  # noqa: ARG001  # it always is
@@ -20,11 +19,14 @@ def place(ctx: typer.Context, file: File, json: AsJson = False) -> None:  # noqa
     then.
     """
     with lines_of(file) as lines, writing(Orders, ctx) as orders:
-        intake = Intake(orders, "placed", _describe, tell_json)
-        intake.take(lines, read_orders)
-    sum_up(intake.counts)
+        BatchWriter(orders, "placed", ["order_id"], print_answer).write(lines, read_orders)
 
 
-def _describe(line: Line) -> Answer:
-    order_id = line.order_id if isinstance(line, Rejected) else line.command.order_id
-    return {"order_id": order_id}
+def stock(ctx: typer.Context, file: File, json: AsJson = False) -> None:
+    """Receive stock; with --json print one JSON line for each line, once it is on disk.
+
+    A line that is rejected stops no other; the status is 1 then.
+    """
+    tell = print_answer if json else say_rejected
+    with lines_of(file) as lines, writing(Inventory, ctx) as inventory:
+        BatchWriter(inventory, "received", ["sku", "quantity"], tell).write(lines, read_stock)

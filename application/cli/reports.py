@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from application.cli.options import reading
-from application.cli.waiting import Timeout, Wait, await_tables
+from application.cli.options import Offset, Timeout, Wait
+from application.cli.reading import reading
 from projections.sales_by_day import sales as find_sales
 from projections.stock_level import stock_levels as find_stock_levels
 from projections.tables import sales_by_day, stock_level
@@ -33,9 +33,6 @@ Limit = Annotated[
         min=0, metavar="N", callback=within_reach, help=f"At most N. [{SHOWN}; with --json all]"
     ),
 ]
-Offset = Annotated[
-    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Leave out the first N.")
-]
 
 
 def sales(
@@ -50,10 +47,8 @@ def sales(
     if first and last and first > last:
         raise typer.BadParameter("It is after --to.", ctx, param_hint="--from")
     days = {"first": first and first.date(), "last": last and last.date()}
-    with reading(ctx) as tables:
-        await_tables(tables, [sales_by_day], wait, timeout)
-        with tables.datastore.read() as connection:
-            found = find_sales(connection, **days)
+    with reading(ctx, [sales_by_day], wait, timeout) as connection:
+        found = find_sales(connection, **days)
     if json:
         print_rows(found)
         return
@@ -75,10 +70,8 @@ def stock_levels(
 ) -> None:
     """Show what is in stock, by article."""
     most = limit if json or limit is not None else SHOWN + 1
-    with reading(ctx) as tables:
-        await_tables(tables, [stock_level], wait, timeout)
-        with tables.datastore.read() as connection:
-            found = find_stock_levels(connection, sku=sku, limit=most, offset=offset)
+    with reading(ctx, [stock_level], wait, timeout) as connection:
+        found = find_stock_levels(connection, sku=sku, limit=most, offset=offset)
     if json:
         print_rows(found)
         return
