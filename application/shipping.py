@@ -1,4 +1,4 @@
-"""Shipping: hands orders to a carrier."""
+"""Shipping: books shipments with a carrier."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from sagaline import Application, handles
 
 
 class Shipping(Application, aggregates=[Shipment]):
-    """Books one shipment for an order, at most."""
+    """Books at most one shipment for each order."""
 
     def __init__(self, env: EnvType | None = None, carrier: Carrier | None = None) -> None:
         super().__init__(env)
@@ -25,7 +25,7 @@ class Shipping(Application, aggregates=[Shipment]):
 
     @handles(BookShipment, loads=lambda command: [Shipment.id_of(command.order_id)])
     def book(self, command: BookShipment, answer: Booked | Undeliverable) -> Shipment | None:
-        """Records what the carrier said."""
+        """Records the carrier's answer."""
         (known,) = self.repository.find(Shipment, [Shipment.id_of(command.order_id)])
         if known is not None:
             return None
@@ -35,7 +35,7 @@ class Shipping(Application, aggregates=[Shipment]):
 
     @book.asks_all
     def ask_carrier(self, commands: Sequence[BookShipment]) -> Sequence[BookingAnswer]:
-        """Asks the carrier to take the orders; the same order is the same shipment."""
+        """Books shipments with the carrier; the same order is the same shipment."""
         return self.carrier.book_all(
             [
                 Booking(str(Shipment.id_of(each.order_id)), each.order_id, each.ship_to)

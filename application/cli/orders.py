@@ -62,7 +62,7 @@ def order(
     timeout: Timeout = 30.0,
     json: AsJson = False,
 ) -> None:
-    """Show one order: its lines, its payments, and what happened."""
+    """Show one order: its lines, its payments and its timeline."""
     tables = [order_list, order_detail, order_timeline, payment_ledger]
     with reading(ctx, tables, wait, timeout) as connection:
         found = find_order(connection, order_id)

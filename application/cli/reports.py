@@ -14,7 +14,7 @@ from sagaline.cli.listing import Listing, within_reach
 from sagaline.cli.terminal import AsJson, print_rows, show
 
 SHOWN = 50
-"""Articles shown to people, where nothing else is asked for."""
+"""SKUs shown to people without --limit."""
 
 DAY = ["%Y-%m-%d"]
 
@@ -26,7 +26,7 @@ To = Annotated[
     datetime | None,
     typer.Option("--to", formats=DAY, metavar="D", help="Up to this day, which is included."),
 ]
-Sku = Annotated[str | None, typer.Option(metavar="SKU", help="One article only.")]
+Sku = Annotated[str | None, typer.Option(metavar="SKU", help="One SKU only.")]
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -43,7 +43,7 @@ def sales(
     timeout: Timeout = 30.0,
     json: AsJson = False,
 ) -> None:
-    """Show what was sold, by the day (UTC) of placing; the revenue is that of completed orders."""
+    """Show sales by the day (UTC) of placing; the revenue is that of completed orders."""
     if first and last and first > last:
         raise typer.BadParameter("It is after --to.", ctx, param_hint="--from")
     days = {"first": first and first.date(), "last": last and last.date()}
@@ -68,7 +68,7 @@ def stock_levels(
     timeout: Timeout = 30.0,
     json: AsJson = False,
 ) -> None:
-    """Show what is in stock, by article."""
+    """Show what is in stock, by SKU."""
     most = limit if json or limit is not None else SHOWN + 1
     with reading(ctx, [stock_level], wait, timeout) as connection:
         found = find_stock_levels(connection, sku=sku, limit=most, offset=offset)

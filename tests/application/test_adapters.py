@@ -1,6 +1,5 @@
 """A shop with a real gateway and a real carrier has no simulated outside world."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,34 +7,10 @@ import pytest
 from application import adapters
 from application.commands import BookShipment, TakePayment
 from application.payments import Payments
-from application.ports import Booked, Booking, Capture, Captured, Refund, Refunded
 from application.shipping import Shipping
 from domain.payment import Payment
 from tests.application.participants import ORDER, SHIP_TO, at_work, names, usd
-
-
-class RealGateway:
-    """A gateway of the user's own."""
-
-    def capture_all(self, captures: Sequence[Capture]) -> list[Captured]:
-        return [Captured(f"real {each.key}") for each in captures]
-
-    def settle_all(self, keys: Sequence[str]) -> list[Captured]:
-        return [Captured(f"real {each}") for each in keys]
-
-    def refund_all(self, refunds: Sequence[Refund]) -> list[Refunded]:
-        return [Refunded(usd("19.98")) for _ in refunds]
-
-    def close(self) -> None: ...
-
-
-class RealCarrier:
-    """A carrier of the user's own."""
-
-    def book_all(self, bookings: Sequence[Booking]) -> list[Booked]:
-        return [Booked(f"real {each.key}") for each in bookings]
-
-    def close(self) -> None: ...
+from tests.application.real_adapters import RealCarrier, RealGateway
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from application import adapters
+from tests.application.real_adapters import RealGateway
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import DECLINED, GOOD, STUCK, json_lines, order
 
@@ -161,3 +163,11 @@ def test_sales_of_swapped_days_are_wrong_usage(settled: CommandLine) -> None:
     assert (said.status, said.output) == (2, "")
     assert "It is after --to." in said.errors
     assert settled.application("sales", "--from", "2026-02-02", "--to", "2026-02-02").status == 0
+
+
+def test_a_real_gateway_cannot_be_told_to_grant_refunds(
+    settled: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapters, "payment_gateway", lambda *_: RealGateway())
+    said = settled.application("gateway", "allow-refunds", STUCK)
+    assert (said.status, "The payment gateway is a real one." in said.errors) == (2, True)
