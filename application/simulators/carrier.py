@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple, Self
 
-from sqlalchemy import Column, MetaData, Table, Text, select
+from sqlalchemy import Column, MetaData, Table, Text, bindparam, select
 
 from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliverable
 from application.simulators.outside import OutsideStore, add
@@ -23,6 +23,8 @@ shipments = Table(
     Column("tracking_number", Text),
 )
 """One row for each booking key; a refused booking has no tracking number."""
+
+_READ = select(shipments).where(shipments.c.key.in_(bindparam("keys", expanding=True)))
 
 
 class _Shipment(NamedTuple):
@@ -63,7 +65,7 @@ class SimulatedCarrier:
         wanted = [_Shipment.of(each) for each in bookings]
         keys = [each.key for each in bookings]
         with self._store.transaction() as connection:
-            rows = connection.execute(select(shipments).where(shipments.c.key.in_(keys)))
+            rows = connection.execute(_READ, {"keys": keys})
             stored = {row.key: _Shipment(*row) for row in rows}
             new: dict[str, _Shipment] = {}
             for each in wanted:

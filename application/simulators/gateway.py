@@ -6,12 +6,12 @@ after twice the payment timeout. ``pm_refund_fails`` captures, and declines the 
 `SimulatedGateway.allow_refunds`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from application.ports import (
     Capture,
@@ -36,6 +36,8 @@ from application.simulators.capture_record import (
     permits,
 )
 from application.simulators.outside import OutsideStore, add
+
+_READ = select(payments).where(payments.c.key.in_(bindparam("keys", expanding=True)))
 
 
 class SimulatedGateway:
@@ -88,7 +90,7 @@ class SimulatedGateway:
         self._store.close()
 
     @contextmanager
-    def _books(self, keys: Collection[str]) -> Iterator["_Books"]:
+    def _books(self, keys: Sequence[str]) -> Iterator["_Books"]:
         with self._store.transaction() as connection:
             books = _Books(connection, keys)
             yield books
@@ -98,9 +100,9 @@ class SimulatedGateway:
 class _Books:
     """The payments that one transaction reads and changes: one SELECT, and one bulk write."""
 
-    def __init__(self, connection: Connection, keys: Collection[str]) -> None:
+    def __init__(self, connection: Connection, keys: Sequence[str]) -> None:
         self.connection = connection
-        rows = connection.execute(select(payments).where(payments.c.key.in_(keys)))
+        rows = connection.execute(_READ, {"keys": keys})
         self._stored = {row.key: CaptureRecord(*row) for row in rows}
         self._payments = dict(self._stored)
 
