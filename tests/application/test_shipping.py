@@ -34,7 +34,7 @@ def test_a_shipment_is_booked_with_a_tracking_number(shipping: AtWork[Shipping])
 
 
 @pytest.mark.parametrize("country", ["US", "ZZ"])
-def test_what_is_told_again_has_no_second_effect(shipping: AtWork[Shipping], country: str) -> None:
+def test_a_repeated_command_has_no_second_effect(shipping: AtWork[Shipping], country: str) -> None:
     assert len(shipping.told(book(country), book(country))) == 1
     assert shipping.told(book(country), attempt=2) == []
 
@@ -52,7 +52,7 @@ class SilentCarrier:
     def close(self) -> None: ...
 
 
-def test_a_carrier_that_does_not_answer_is_a_fault_and_no_refusal(sqlite_store: str) -> None:
+def test_a_carrier_without_an_answer_is_a_fault_and_no_refusal(sqlite_store: str) -> None:
     carrier = SilentCarrier()
     with at_work(Shipping, sqlite_store, carrier=carrier) as shipping:
         command = book()

@@ -20,7 +20,7 @@ def pipe() -> Iterator[tuple[LiveInput, int]]:
         os.close(read)
 
 
-def test_lines_come_whole_however_they_arrive() -> None:
+def test_lines_are_whole_in_whatever_pieces_they_arrive() -> None:
     with pipe() as (lines, write):
         sent = b"one\n\ntwo" + b"x" * 200_000 + b"\nlast"
 
@@ -40,7 +40,7 @@ def test_lines_come_whole_however_they_arrive() -> None:
         sender.join()
 
 
-def test_what_was_read_is_dealt_with_before_a_pause() -> None:
+def test_the_reader_is_called_before_a_pause() -> None:
     with pipe() as (lines, write):
         pauses: list[str] = []
 

@@ -45,7 +45,7 @@ def test_the_same_id_with_other_content_is_rejected(shop: CommandLine) -> None:
     }
 
 
-def test_a_bad_line_stops_no_other(sqlite_shop: CommandLine) -> None:
+def test_a_rejected_line_stops_no_other(sqlite_shop: CommandLine) -> None:
     bad = order(DECLINED, currency="XXX")
     lines = json_lines(["nonsense", "", bad, order(GOOD)])
     said = sqlite_shop.process("application", "place", "-", input=lines)
@@ -94,7 +94,7 @@ def test_an_order_does_not_wait_for_the_next_one(
         assert process.stderr.read() == ""
 
 
-def test_a_file_that_cannot_be_read_is_wrong_usage_and_makes_no_store(
+def test_an_unreadable_file_is_wrong_usage_and_creates_no_store(
     sqlite_shop: CommandLine,
 ) -> None:
     for command in ("place", "stock"):
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_read_is_wrong_usage_and_makes_no_store(
     assert not list(sqlite_shop.folder.parent.glob("*.db"))
 
 
-def test_a_store_that_cannot_be_used_is_named_in_one_line(run: CommandLine) -> None:
+def test_an_unusable_store_is_reported_in_one_line(run: CommandLine) -> None:
     (run.folder / "text.db").write_text("text " * 999)
     for url in ("sqlite:///text.db", "sqlite:////not/there/shop.db", "nonsense"):
         said = run.on(url).process("application", "place", "-", input=json_lines([order()]))
@@ -121,7 +121,7 @@ def test_stock_is_received(shop: CommandLine) -> None:
     assert levels == [{"sku": "A1", "on_hand": 7, "reserved": 0, "available": 7}]
 
 
-def test_a_bad_line_of_stock_is_told_to_people_and_to_programs(sqlite_shop: CommandLine) -> None:
+def test_a_rejected_line_of_stock_is_reported_as_text_and_as_json(sqlite_shop: CommandLine) -> None:
     lines = json_lines([{"sku": "A1", "quantity": 0}, {"sku": "A1", "quantity": 4}])
     text = sqlite_shop.process("application", "stock", "-", input=lines)
     assert text.status == 1

@@ -21,14 +21,12 @@ def carrier(tmp_path: Path) -> Iterator[SingleCarrier]:
     carrier.close()
 
 
-def test_nobody_delivers_to_zz(carrier: SingleCarrier) -> None:
+def test_country_zz_is_undeliverable(carrier: SingleCarrier) -> None:
     told = carrier.book("a", ORDER, ShipTo(country="ZZ", postcode="1"))
     assert told == Undeliverable("undeliverable address")
 
 
-def test_the_books_lie_beside_the_shop_and_can_be_read(
-    carrier: SingleCarrier, tmp_path: Path
-) -> None:
+def test_the_records_are_in_a_file_beside_the_shops(carrier: SingleCarrier, tmp_path: Path) -> None:
     booked = carrier.book("a", ORDER, ShipTo(country="US", postcode="45202"))
     carrier.book("b", ORDER, ShipTo(country="ZZ", postcode=""))
     assert isinstance(booked, Booked)

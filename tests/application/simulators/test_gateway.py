@@ -48,12 +48,12 @@ def test_a_payment_is_declined_with_the_reason(
     assert gateway.capture("a", ORDER, PRICE, method) == Declined(reason)
 
 
-def test_a_late_answer_is_owed_for_twice_the_payment_timeout(gateway: SingleGateway) -> None:
+def test_a_delayed_answer_is_pending_for_twice_the_payment_timeout(gateway: SingleGateway) -> None:
     owed = gateway.capture("a", ORDER, PRICE, "pm_timeout")
     assert owed == Pending(NOW + timedelta(seconds=120))
 
 
-def test_a_settled_payment_is_not_owed_any_more(gateway: SingleGateway) -> None:
+def test_a_settled_payment_is_not_pending(gateway: SingleGateway) -> None:
     gateway.capture("a", ORDER, PRICE, "pm_timeout")
     settled = gateway.settle("a")
     assert isinstance(settled, Captured)
@@ -85,7 +85,7 @@ def test_refunds_are_allowed_from_another_process(gateway: SingleGateway, store:
     assert gateway.refund("r", "a") == Refunded(PRICE)
 
 
-def test_whoever_allows_refunds_hears_whether_there_is_a_payment(gateway: SingleGateway) -> None:
+def test_allowing_refunds_returns_whether_there_is_a_payment(gateway: SingleGateway) -> None:
     assert not gateway.allow_refunds(ORDER)
     gateway.capture("a", ORDER, PRICE, "pm_refund_fails")
     assert gateway.allow_refunds(ORDER)
@@ -93,9 +93,7 @@ def test_whoever_allows_refunds_hears_whether_there_is_a_payment(gateway: Single
     assert gateway.refund("r", "a") == Refunded(PRICE)
 
 
-def test_the_books_lie_beside_the_shop_and_can_be_read(
-    gateway: SingleGateway, tmp_path: Path
-) -> None:
+def test_the_records_are_in_a_file_beside_the_shops(gateway: SingleGateway, tmp_path: Path) -> None:
     gateway.capture("a", ORDER, PRICE, "pm_card_visa")
     gateway.refund("r", "a")
     assert not (tmp_path / "shop.db").exists()

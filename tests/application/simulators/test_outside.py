@@ -37,7 +37,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def test_an_error_in_a_transaction_leaves_nothing_behind_and_the_store_in_use(store: str) -> None:
+def test_an_error_rolls_the_transaction_back_and_the_store_works_on(store: str) -> None:
     gateway = SingleGateway(store, 60, lambda: datetime.now(UTC))
     with (
         pytest.raises(PortFault, match="UNIQUE constraint failed"),
