@@ -1,4 +1,4 @@
-"""The ports with single requests, as tests read best: a `PortFault` is raised."""
+"""Ports with methods for single requests, which raise a `PortFault`."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Stock is received, set aside for orders, given back and sent off."""
+"""Stock is received, reserved, released and dispatched."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from tests.application.participants import ORDER, OTHER, AtWork, at_work, names,
 
 @pytest.fixture
 def inventory(store_url: str) -> Iterator[AtWork[Inventory]]:
-    """Ten pieces of A1, three of B2."""
+    """An inventory with ten of A1 and three of B2."""
     with at_work(Inventory, store_url) as working:
         receive(working, "A1", 10)
         receive(working, "B2", 3)

@@ -1,4 +1,4 @@
-"""Money is taken at most once, and given back at most once, whatever the gateway says and when."""
+"""A payment is captured and refunded at most once, whatever the gateway answers and when."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,7 +1,7 @@
-"""What the shop relies on, whoever takes the money and whoever carries the parcels.
+"""The contract of the ports, which every adapter has to keep.
 
-Each adapter is tried in a `World`, which says how to open it and has what the sandbox of a real
-gateway has too: a card for each behaviour. An adapter joins by a line in `WORLDS`.
+Each adapter has a `World`, which opens it and names a payment method for each behaviour, as the
+sandbox of a real gateway does. To hold another adapter to the contract, add its world to `WORLDS`.
 """
 
 import subprocess
@@ -49,7 +49,7 @@ NOWHERE = ShipTo(country="ZZ", postcode="")
 
 
 class World(Protocol):
-    """One outside world, and how to steer it."""
+    """A gateway and a carrier, and how to steer them."""
 
     captures: str
     declines: str
@@ -58,23 +58,23 @@ class World(Protocol):
     keeps_the_money: str
 
     def gateway(self) -> GatewayOneByOne:
-        """The gateway, opened anew: what was opened before is closed."""
+        """Opens the gateway again, and closes what was open."""
         ...
 
     def carrier(self) -> CarrierOneByOne:
-        """The carrier, opened anew."""
+        """Opens the carrier again, and closes what was open."""
         ...
 
     def at_once(self, *questions: str) -> list[list[str]]:
-        """The answers to lists of questions, each asked in a process of its own, all at once."""
+        """The answers to lists of requests, each list sent by its own process, at the same time."""
         ...
 
     def wait_for_late_answers(self) -> None:
-        """Lets so much time pass that no answer is owed any more."""
+        """Moves the clock until no outcome is pending."""
         ...
 
     def allow_refunds(self, order_id: UUID) -> None:
-        """Makes the gateway give back what it kept."""
+        """Makes the gateway grant a refund that it declined."""
         ...
 
 

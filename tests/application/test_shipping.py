@@ -1,4 +1,4 @@
-"""Shipments are booked once, or refused."""
+"""A shipment is booked once, or refused."""
 
 from collections.abc import Iterator, Sequence
 
@@ -40,7 +40,7 @@ def test_a_repeated_command_has_no_second_effect(shipping: AtWork[Shipping], cou
 
 
 class SilentCarrier:
-    """A carrier whose line is dead until it is mended."""
+    """A carrier that never answers."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Ids that follow from another one's."""
+"""Ids that are derived from other ids."""
 
 from uuid import RFC_4122, UUID
 

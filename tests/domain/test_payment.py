@@ -1,4 +1,4 @@
-"""The money of one order is taken at most once, and given back at most once."""
+"""The payment of one order is captured at most once, and refunded at most once."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""An order gets all that it needs, or nothing."""
+"""All lines of an order are reserved, or none."""
 
 from typing import Any
 from uuid import UUID

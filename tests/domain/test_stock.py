@@ -1,4 +1,4 @@
-"""The pieces of one SKU: nothing is sold twice, nothing is lost."""
+"""The stock of one SKU: nothing is sold twice, and nothing is lost."""
 
 from typing import Any
 from uuid import UUID

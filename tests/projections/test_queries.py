@@ -1,4 +1,4 @@
-"""What a reader is told, from the read tables alone."""
+"""Queries use the read tables alone."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -132,7 +132,7 @@ def test_stock_levels_are_listed_by_sku(connection: Connection) -> None:
 
 
 def plans(connection: Connection, ask: Callable[[Connection], object]) -> str:
-    """How the database would answer what is asked, if its tables were long."""
+    """The plan of a query, as for long tables."""
     asked: list[tuple[str, Any]] = []
     with listening(connection.engine, asked):
         ask(connection)

@@ -1,4 +1,4 @@
-"""What each read table says of the course of an order."""
+"""The rows of each read table, event by event of an order."""
 
 from datetime import date, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Every event has a name and a line that a person understands."""
+"""Every event has a name and a summary for people."""
 
 from decimal import Decimal
 from typing import Any

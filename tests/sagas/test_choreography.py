@@ -1,4 +1,4 @@
-"""The order flow by choreography comes to the same ends as by orchestration, in the same books."""
+"""The order flow by choreography has the same ends and rows as by orchestration."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ LATE = "take_payment: no answer within 15 min"
 
 
 class Choreographed(Shop):
-    """The shop in which nobody leads."""
+    """The shop by choreography."""
 
     @property
     def gateway(self) -> Any:
@@ -44,7 +44,7 @@ class Choreographed(Shop):
         return [each.view for each in found if each.differences]
 
     def table(self, name: str, *left_out: str) -> Counter[tuple[str, ...]]:
-        """The rows of a read table, without what depends on clocks and on other orders."""
+        """The rows of a read table, without columns that depend on clocks and on other orders."""
         columns = [each.name for each in _table(name).columns if each.name not in left_out]
         rows = self.query(f"SELECT {', '.join(columns)} FROM {name}")
         return Counter(tuple(map(str, row)) for row in rows)

@@ -1,4 +1,4 @@
-"""One order: reserve, pay, ship, dispatch, complete; or back to where it started."""
+"""The saga of one order: reserve, pay, ship, dispatch, complete; or undo."""
 
 from typing import Final
 

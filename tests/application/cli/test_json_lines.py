@@ -1,4 +1,4 @@
-"""What comes in from outside: good lines become commands, and bad ones are told why not."""
+"""Valid lines become commands, and invalid ones are rejected with a reason."""
 
 import io
 import json
@@ -299,7 +299,7 @@ def test_a_line_of_the_maximum_length_is_accepted() -> None:
 
 def test_a_line_that_is_far_too_long_is_read_in_pieces() -> None:
     class Endless(io.RawIOBase):
-        """A line of a gigabyte that nobody has in memory, then an order."""
+        """A stream of a line of one gigabyte, which is never held in memory, and an order."""
 
         def __init__(self) -> None:
             self.left = 1024**3

@@ -1,4 +1,4 @@
-"""How the simulated carrier is steered, and what it keeps."""
+"""The simulated carrier: how the country steers it, and what it records."""
 
 import sqlite3
 from collections.abc import Iterator

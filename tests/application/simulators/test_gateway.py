@@ -1,4 +1,4 @@
-"""How the simulated gateway is steered, and what it keeps."""
+"""The simulated gateway: how the payment method steers it, and what it records."""
 
 import sqlite3
 import subprocess

@@ -1,4 +1,4 @@
-"""The store of the outside world: one writer at a time, and nobody waits for long."""
+"""The store of the outside world: one writer at a time, with short waits."""
 
 import sqlite3
 import subprocess
