@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, TableClause, delete, inspect, table
 
+from sagaline.application.message_handling import handling_of
 from sagaline.application.port_calls import PortCalls, call_port
 from sagaline.followers.follower import Follower
 from sagaline.runner.bootstrap import OpenedSystem
@@ -56,10 +57,10 @@ class _Watched:
         self.write = lambda: stage.commits.around(datastore)
 
 
-class _AskingHere(PortCalls):
+class _CallsInOrder(PortCalls):
     """Calls ports one after another, in the thread of the test."""
 
-    def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         return [call_port(each) for each in calls]
 
 
@@ -77,7 +78,7 @@ class InMemorySystem:
         self.apps = self._opened.apps
         self.views = self._opened.views
         for app in self.apps.values():
-            app.asking = _AskingHere(app.name)
+            handling_of(app).port_calls = _CallsInOrder(app.name)
         for each in self._opened.followers:
             each.datastore = cast("Datastore", _Watched(each.datastore, self))
 
