@@ -254,7 +254,7 @@ class SystemNotLoaded(SagalineError):
 
 
 class NameUnknown(SagalineError):
-    """There is no {kind} {name!r}: choose one of {known}."""
+    """There is no {kind} {name!r}: choose among {known}."""
 
 
 # The runner, and rebuilds.

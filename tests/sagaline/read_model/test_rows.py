@@ -458,7 +458,7 @@ def test_a_row_keeps_all_its_columns(store: Datastore, change: Callable[[Any], N
     ids=["list", "len", "items", "clear"],
 )
 def test_rows_are_not_listed_or_counted(store: Datastore, ask: Callable[[Rows], Any]) -> None:
-    with pytest.raises(RowsNotListed, match="The rows of accounts are asked for by key"):
+    with pytest.raises(RowsNotListed, match="The rows of accounts are read by key"):
         ask(rows_of(store))
     assert rows_of(store)
 
