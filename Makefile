@@ -3,16 +3,17 @@
 PYTHON ?= python3
 EXTRAS ?= postgres,demo,bench,dev
 WORKERS ?= 2
+PAIRS ?= 3
 
 RUN := .venv/bin/python -m
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench lint types format
+.PHONY: help setup demo test check bench bench-compare lint types format
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create .venv with the project and all its extras (PYTHON=python3.12 to choose one)
 
@@ -27,6 +28,10 @@ check: lint types ## all that a change must pass: format, lint, types, tests, co
 
 bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s bench)
 	@$(RUN) benchmarks
+
+bench-compare: $(READY) ## hold this tree against another commit, in pairs (REV=..., PAIRS=3): JSON on stdout
+	@test -n "$(REV)" || { echo "Name a commit: make bench-compare REV=HEAD~1" >&2; exit 2; }
+	@$(RUN) benchmarks.compare "$(REV)" --pairs $(PAIRS)
 
 lint: $(READY) ## check the format and the rules
 	@$(RUN) ruff format --check

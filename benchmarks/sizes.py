@@ -80,3 +80,11 @@ MINIATURE = Sizes(
     quiet_seconds=0.1,
 )
 """Enough to see that each benchmark runs; its figures mean nothing."""
+
+COMPARED = Sizes(
+    warm_up=4.0,
+    orders=3_000,
+    many_events=200_000,
+    single_orders=200,
+)
+"""For pairs against another commit: some seconds for each measurement."""
