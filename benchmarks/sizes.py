@@ -9,7 +9,7 @@ class Sizes:
 
     rounds: int = 3
 
-    warm_up: float = 8.0
+    warm_up: float = 6.0
     """Seconds of orders that go before a warm figure, for every system alike. Our workers need
     them to share out what there is to do by its weight."""
 
