@@ -13,11 +13,10 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.figure import rounded, spread
+from benchmarks.compared import Compared
 from benchmarks.laboratory import Laboratory
 from benchmarks.machine import machine
 from benchmarks.pairs import say
@@ -32,44 +31,6 @@ LEAST_PAIRS = 3
 
 Pair = tuple[Mapping[str, Sample], Mapping[str, Sample]]
 """What one measurement came to with REV, and here: by figure."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What the pairs of one figure say."""
-
-    name: str
-    unit: str
-    processor: str
-    rev: Sequence[Sample]
-    here: Sequence[Sample]
-
-    def document(self) -> dict[str, Any]:
-        """Wall time and processor time beside each other."""
-        return {
-            "name": self.name,
-            "unit": self.unit,
-            "better": "higher" if self.unit.endswith("/s") else "lower",
-            **_held([each.value for each in self.rev], [each.value for each in self.here]),
-            "processor": {
-                "unit": self.processor,
-                **_held(_spent(self.rev), _spent(self.here)),
-            },
-        }
-
-
-def _held(rev: Sequence[float], here: Sequence[float]) -> dict[str, Any]:
-    ratios = [ours / theirs for theirs, ours in zip(rev, here, strict=True)]
-    return {
-        "rev": rounded(median(rev)),
-        "here": rounded(median(here)),
-        "ratio": rounded(median(ratios)),
-        "spread": spread(ratios),
-    }
-
-
-def _spent(samples: Sequence[Sample]) -> list[float]:
-    return [each.processor for each in samples if each.processor is not None]
 
 
 def main(arguments: Sequence[str], sizes: Sizes = COMPARED) -> int:

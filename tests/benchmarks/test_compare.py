@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compare import Compared, compared, main
+from benchmarks.compare import compared, main
+from benchmarks.compared import Compared
 from benchmarks.laboratory import Laboratory
 from benchmarks.process import HOUSE, WentWrong
 from benchmarks.sample import Sample
