@@ -8,10 +8,13 @@ from benchmarks.basket import Basket
 from benchmarks.counter import Counter
 from benchmarks.one_process.bursts import Meter, run_bursts
 from benchmarks.proc import processor_seconds
-from benchmarks.process import Process
+from benchmarks.process import Process, WentWrong
 from benchmarks.shop import Shop
 from benchmarks.watcher import Watcher
 from benchmarks.workload import Workload, check_ends, lines_of
+
+LOOKS = 60
+"""How often it is asked who leads what; each answer takes a process of its own."""
 
 
 class Deployed:
@@ -29,8 +32,7 @@ class Deployed:
         with Watcher.on(shop.store) as watcher, shop.led(workers) as led, shop.open() as counter:
             watcher.wait(led)
             counter.await_open()
-            while len(shop.owners()) < workers:
-                watcher.wait(led)
+            _await_owners(shop, watcher, led)
             yield cls(watcher, led, counter)
 
     def run(self, workload: Workload, warm_up: float) -> dict[str, Any]:
@@ -48,3 +50,12 @@ class Deployed:
         """Of all processes of the shop; what only measures is none of them."""
         processes = [*self._workers, self._counter.process]
         return sum(processor_seconds(each.pid) for each in processes)
+
+
+def _await_owners(shop: Shop, watcher: Watcher, workers: Sequence[Process]) -> None:
+    """Returns when each worker leads a follower. Raises WentWrong."""
+    for _ in range(LOOKS):
+        if len(shop.owners()) == len(workers):
+            return
+        watcher.wait(workers)
+    raise WentWrong(f"Not each of {len(workers)} workers leads a follower")
