@@ -1,7 +1,6 @@
-"""Every error that Sagaline raises.
+"""Every error that Sagaline raises: the docstring is the message, keyword arguments fill it in.
 
-The class docstring is the message, and the keyword arguments fill it in; they are attributes of
-the error as well. A class annotates them where code reads them.
+The arguments are attributes of the error, too; a class annotates those that code reads.
 """
 
 from typing import Any
@@ -297,8 +296,5 @@ def describe_error(error: BaseException) -> str:
 
 
 def storable_text(text: str) -> str:
-    """A text in a form that every store accepts.
-
-    PostgreSQL stores no zero characters, and UTF-8 has no surrogates: both are escaped.
-    """
+    """A text that every store accepts: PostgreSQL stores no zeros, and UTF-8 no surrogates."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
