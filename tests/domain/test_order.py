@@ -121,7 +121,7 @@ def test_lines_that_merge_to_too_many_pieces_are_refused() -> None:
 
 
 def test_a_placed_order_is_completed_with_what_a_sales_report_needs() -> None:
-    first = placed.sealed(Order, ORDER, 1)
+    first = placed.to_event(Order, ORDER, 1)
     (
         given(Order, first)
         .when(Order.complete)
@@ -131,7 +131,7 @@ def test_a_placed_order_is_completed_with_what_a_sales_report_needs() -> None:
 
 
 def test_a_placed_order_is_cancelled_with_the_reason() -> None:
-    first = placed.sealed(Order, ORDER, 1)
+    first = placed.to_event(Order, ORDER, 1)
     (
         given(Order, first)
         .when(Order.cancel, "no stock")

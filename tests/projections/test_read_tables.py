@@ -17,7 +17,7 @@ from projections.stock_level import StockLevel
 from sagaline.errors import RowMissing
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, State
-from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, told
+from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, recorded
 from tests.projections.history import SHIP_TO, line, usd
 
 ORDER = SOMEONE
@@ -53,7 +53,7 @@ def parked() -> object:
         reason="refused",
         answer=None,
     )
-    return told(journal, key=ORDER)
+    return recorded(journal, key=ORDER)
 
 
 def test_a_placed_order_is_listed_with_what_it_is_worth() -> None:
@@ -107,7 +107,7 @@ def resumed() -> object:
         reason="undeliverable",
         answer=None,
     )
-    return told(journal, key=ORDER)
+    return recorded(journal, key=ORDER)
 
 
 def test_an_order_whose_saga_goes_on_wants_attention_no_more() -> None:
@@ -135,7 +135,7 @@ def intervened(action: Action) -> object:
         by="Eve",
         reason="a lost case",
     )
-    return told(journal, key=ORDER)
+    return recorded(journal, key=ORDER)
 
 
 def test_an_order_whose_saga_was_abandoned_wants_attention_and_says_who_did_it_and_why() -> None:

@@ -198,7 +198,7 @@ def finish(saga: type[Saga], story: GivenSaga) -> GivenSaga:
             break
         wished = wishes(saga, story)
         # Where no answer is owed, it is the closing command that is stuck.
-        story = hear(story, wished[0][0]) if wished else story.when_person(retry)
+        story = hear(story, wished[0][0]) if wished else story.when_operator(retry)
     return story
 
 

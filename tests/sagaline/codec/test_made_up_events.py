@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from sagaline.codec import TypedMapper
 from sagaline.testing import LONG_AGO, happened
-from sagaline.testing.given.example_values import facts_of, sealed
+from sagaline.testing.given.example_values import example_event, field_values
 
 
 class Colour(Enum):
@@ -61,7 +61,7 @@ class Odd(Aggregate.Event):
 
 
 def test_each_field_has_a_value_of_its_type() -> None:
-    facts = facts_of(Opened, {})
+    facts = field_values(Opened, {})
     assert facts["name"] == "name"
     assert facts["country"] == "US"
     assert facts["prices"] == (Price(amount=Decimal(1), currency="USD"),)
@@ -74,19 +74,19 @@ def test_each_field_has_a_value_of_its_type() -> None:
 
 def test_what_is_made_up_can_be_stored_and_read_again() -> None:
     mapper = TypedMapper(JSONTranscoder())
-    event = sealed(happened(Opened, count=7))
+    event = example_event(happened(Opened, count=7))
     assert event.count == 7
     assert mapper.to_domain_event(mapper.to_stored_event(event)) == event
 
 
 def test_what_is_known_is_taken_where_it_is_of_the_type_that_is_wanted() -> None:
-    facts = facts_of(Opened, {"name": "Ada", "count": "seven", "price": Place(1, Colour.RED)})
+    facts = field_values(Opened, {"name": "Ada", "count": "seven", "price": Place(1, Colour.RED)})
     assert (facts["name"], facts["count"]) == ("Ada", 1)
     assert facts["price"] == Price(amount=Decimal(1), currency="USD")
 
 
 def test_what_cannot_be_made_up_must_be_told() -> None:
     with pytest.raises(TypeError, match=r"a value for Odd\.only cannot be made up"):
-        facts_of(Odd, {})
+        field_values(Odd, {})
     only = Only()
-    assert facts_of(Odd, {"only": only}) == {"only": only}
+    assert field_values(Odd, {"only": only}) == {"only": only}

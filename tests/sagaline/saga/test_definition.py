@@ -461,7 +461,7 @@ def test_what_the_steps_are_changes_the_fingerprint(changed: Declare) -> None:
 
 def test_a_step_sees_the_key_as_the_key_function_gave_it() -> None:
     work = declared()
-    event = happened(Started, number=7).sealed(Journal, SOMEONE, 1)
+    event = happened(Started, number=7).to_event(Journal, SOMEONE, 1)
     journal = Journal.start("Work", "7", event, work.fingerprint(), work.steps)
     seen = work(journal)
     assert seen.key == 7
