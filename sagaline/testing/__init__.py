@@ -5,6 +5,7 @@ system or a saga on a clock that the test moves; `fault_matrix` a saga with ever
 happen to it.
 """
 
+from functools import reduce
 from typing import Any, overload
 
 from eventsourcing.domain import BaseAggregate
@@ -17,7 +18,7 @@ from sagaline.testing.fault_matrix.fault_matrix import Matrix, fault_matrix
 from sagaline.testing.given.aggregates import GivenAggregate
 from sagaline.testing.given.happened import LONG_AGO, SOMEONE, Happened, happened
 from sagaline.testing.given.read_models import GivenReadModel, Recorded, recorded
-from sagaline.testing.given.sagas import GivenSaga, given_saga
+from sagaline.testing.given.sagas import GivenSaga
 from sagaline.testing.scenario import Scenario
 from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
 
@@ -52,13 +53,13 @@ def given(subject: type[Any], *history: Any) -> GivenAggregate | GivenReadModel 
     """Starts a test of an aggregate, saga or read model class with a history.
 
     The history of an aggregate is events, `happened(...)` and functions of the aggregate; that of
-    a saga is events and `happened(...)`, the first of which starts it; that of a read model is
-    events, `happened(...)` and `recorded(...)`.
+    a saga is events, `happened(...)` and event classes, the first of which starts it; that of a
+    read model is events, `happened(...)` and `recorded(...)`.
     """
     if issubclass(subject, BaseAggregate):
         return GivenAggregate(subject, history)
     if issubclass(subject, Saga):
-        return given_saga(subject, *history)
+        return reduce(GivenSaga.when, history, GivenSaga(subject))
     if issubclass(subject, ReadModel):
         return GivenReadModel(subject, history)
     raise TypeError(f"{subject.__name__} is neither an aggregate nor a saga nor a read model")

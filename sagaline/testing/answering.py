@@ -29,15 +29,15 @@ class Answering:
         return self
 
     def is_down(self, reason: str = "") -> Self:
-        """Faults until `is_mended`."""
+        """Faults until `recovers`."""
         self.faults(reason=reason)
         return self._make_permanent()
 
     def is_silent(self) -> Self:
-        """Neither works nor answers until `is_mended`."""
+        """Neither works nor answers until `recovers`."""
         return self._then(no_answer)._make_permanent()
 
-    def is_mended(self) -> Self:
+    def recovers(self) -> Self:
         """Succeeds from now on."""
         self._script.pop(self._point, None)
         return self

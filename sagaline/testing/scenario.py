@@ -23,7 +23,7 @@ from sagaline.testing.answering import Answering
 from sagaline.testing.failure import unexpected
 from sagaline.testing.given.example_values import example_event
 from sagaline.testing.given.happened import Happened
-from sagaline.testing.saga_status import SagaStatus, with_reason
+from sagaline.testing.saga_status import SagaStatus
 from sagaline.testing.simulation.attempt import FaultPoint
 from sagaline.testing.simulation.commits import Commits
 from sagaline.testing.simulation.faults import Fault
@@ -32,6 +32,8 @@ from sagaline.testing.simulation.saga_run import SagaRun
 from sagaline.testing.simulation.script import ParticipantFactory
 
 A = TypeVar("A", bound=Application)
+AnySaga = type[Saga] | None
+"""One saga class of a system, or any of them."""
 
 
 class Scenario:
@@ -143,7 +145,7 @@ class Scenario:
         return self._system.commits.count
 
     def intervene(
-        self, act: Callable[[Interventions], None], key: Any = None, saga: type[Saga] | None = None
+        self, act: Callable[[Interventions], None], key: Any = None, saga: AnySaga = None
     ) -> Self:
         """Has an operator act: ``intervene(lambda saga: saga.retry(Operator("Eve", "fixed")))``."""
         journal = self._status(key, saga).journal
@@ -156,38 +158,25 @@ class Scenario:
     # Expectations. Without a key they are about the latest instance.
 
     def then_ends(
-        self,
-        state: State,
-        reason: str | None = None,
-        key: Any = None,
-        saga: type[Saga] | None = None,
+        self, state: State, reason: str | None = None, key: Any = None, saga: AnySaga = None
     ) -> Self:
         """Expects the saga to have ended in this state, and for this reason if one is given."""
         status = self._status(key, saga)
-        met = status.has_ended(state, reason)
-        return self._must(met, [with_reason(state.value, reason)], [status])
+        return self._must_be(status, *status.ended(state, reason))
 
     def then_parks(
-        self,
-        step: str,
-        reason: str | None = None,
-        key: Any = None,
-        saga: type[Saga] | None = None,
+        self, step: str, reason: str | None = None, key: Any = None, saga: AnySaga = None
     ) -> Self:
         """Expects the saga to be parked at this step, and for this reason if one is given."""
         status = self._status(key, saga)
-        met = status.is_parked(step, reason)
-        return self._must(met, [with_reason(f"parked at {step}", reason)], [status])
+        return self._must_be(status, *status.parked(step, reason))
 
-    def then_waits(self, *steps: str, key: Any = None, saga: type[Saga] | None = None) -> Self:
+    def then_waits(self, *steps: str, key: Any = None, saga: AnySaga = None) -> Self:
         """Expects the saga to wait for the answers to these steps, or to their undos."""
         status = self._status(key, saga)
-        met = status.is_waiting(*steps)
-        return self._must(met, [f"waiting for {', '.join(steps) or 'nothing'}"], [status])
+        return self._must_be(status, *status.waits_for(*steps))
 
-    def then_asked(
-        self, *commands: type[Command], key: Any = None, saga: type[Saga] | None = None
-    ) -> Self:
+    def then_asked(self, *commands: type[Command], key: Any = None, saga: AnySaga = None) -> Self:
         """Expects exactly these commands so far, in this order, each attempt counted."""
         events = self._status(key, saga).events
         issued = [type(each.command) for each in events if isinstance(each, Journal.Requested)]
@@ -229,7 +218,7 @@ class Scenario:
             raise TypeError(f"{self._sagas[0].__name__} has no {point.name}: {', '.join(names)}")
         return Answering(self._script, point)
 
-    def _status(self, key: Any = None, saga: type[Saga] | None = None) -> SagaStatus:
+    def _status(self, key: Any = None, saga: AnySaga = None) -> SagaStatus:
         names = [each.__name__ for each in ([saga] if saga is not None else self._sagas)]
         log = self._system.log.events
         started = [
@@ -244,6 +233,9 @@ class Scenario:
         last = started[-1]
         events = [each for each in log if each.originator_id == last.originator_id]
         return SagaStatus(self._system.journal(last.saga, last.key), events)
+
+    def _must_be(self, status: SagaStatus, met: bool, expected: str) -> Self:
+        return self._must(met, [expected], [status])
 
     def _must(self, met: bool, expected: Iterable[object], actual: Iterable[object]) -> Self:
         if not met:

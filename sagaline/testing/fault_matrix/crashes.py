@@ -10,7 +10,7 @@ from sagaline.saga.engine import Timing
 from sagaline.testing.fault_matrix.invariants import allowed_by, violations_at_the_end
 from sagaline.testing.simulation.commits import Commits
 from sagaline.testing.simulation.saga_run import SagaRun
-from sagaline.testing.simulation.script import ParticipantFactory, Script
+from sagaline.testing.simulation.script import ParticipantFactory, Script, describe_script
 from sagaline.testing.simulation.transcript import Transcript
 
 
@@ -18,8 +18,8 @@ from sagaline.testing.simulation.transcript import Transcript
 class CrashRun:
     """One run with a crash, and the invariants that it violated."""
 
-    script: Script
-    crash: str
+    faults: list[str]
+    """The faults of the script, and where the crash is."""
     violations: list[str]
     transcript: Transcript
 
@@ -65,4 +65,4 @@ def _run(
     violations += [f"a timer is left over: {each.id}" for each in run.timers()]
     violations += [f"a lock is left over: {each.name}" for each in run.lock_requests()]
     violations += [f"{each.follower} fails: {each.error}" for each in run.dead_letters()]
-    return CrashRun(script, crash, violations, run.log.transcript)
+    return CrashRun([*describe_script(script), crash], violations, run.log.transcript)

@@ -7,7 +7,7 @@ from typing import Any
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import Timing
 from sagaline.saga.state import Role, State
-from sagaline.testing.fault_matrix.crashes import run_with_crashes
+from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
 from sagaline.testing.fault_matrix.invariants import (
     Allowed,
     allowed_by,
@@ -19,7 +19,11 @@ from sagaline.testing.given.happened import Happened
 from sagaline.testing.simulation.attempt import FaultPoint
 from sagaline.testing.simulation.engine_run import EngineRun
 from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, faults_of
-from sagaline.testing.simulation.script import ParticipantFactory, Script, ScriptedParticipants
+from sagaline.testing.simulation.script import (
+    ParticipantFactory,
+    ScriptedParticipants,
+    describe_script,
+)
 from sagaline.testing.simulation.simulated_application import system_of
 from sagaline.testing.simulation.transcript import Transcript
 
@@ -102,11 +106,7 @@ class _Cases:
             for start in self._starts
         ]
         self._count += len(runs)
-        failed = [each for each in runs if each.violations]
-        if failed:
-            first = min(failed, key=lambda each: len(each.transcript))
-            facts = _described(first.case), first.transcript, first.violations
-            raise self._failure(f"{len(failed)} of {len(runs)} cases {what}", *facts)
+        self._must_pass(runs, f"{len(runs)} cases {what}")
         return runs
 
     def _run_crashes(self) -> int:
@@ -120,23 +120,22 @@ class _Cases:
                 self._saga, start, self._participants, self._timings, different
             )
         ]
-        failed = [each for each in runs if each.violations]
-        if failed:
-            first = min(failed, key=lambda each: len(each.transcript))
-            facts = [*_described(first.script), first.crash], first.transcript, first.violations
-            raise self._failure(f"{len(failed)} of {len(runs)} cases with a crash", *facts)
+        self._must_pass(runs, f"{len(runs)} cases with a crash")
         return len(runs)
 
-    def _failure(
-        self, what: str, faults: Sequence[str], transcript: Transcript, violations: Sequence[str]
-    ) -> AssertionError:
+    def _must_pass(self, runs: "Sequence[_CaseRun | CrashRun]", what: str) -> None:
+        failed = [each for each in runs if each.violations]
+        if not failed:
+            return
+        first = min(failed, key=lambda each: len(each.transcript))
+        head = f"{self._saga.__name__}: {len(failed)} of {what} failed. The shortest of them:"
         parts = {
-            f"{self._saga.__name__}: {what} failed. The shortest of them:": faults or ["no fault"],
-            "What happened:": transcript.lines(),
-            "What is wrong:": violations,
+            head: first.faults or ["no fault"],
+            "What happened:": first.transcript.lines(),
+            "What is wrong:": first.violations,
         }
-        texts = ["\n  ".join([head, *lines]) for head, lines in parts.items()]
-        return AssertionError("\n\n".join(texts))
+        texts = ["\n  ".join([title, *lines]) for title, lines in parts.items()]
+        raise AssertionError("\n\n".join(texts))
 
     def _with_one_more(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
         """The same cases with one more fault, at each command that was issued in them."""
@@ -189,6 +188,7 @@ class _CaseRun:
         allowed = allowed_by(saga, participants.timings, participants.script)
         run = EngineRun(saga, start, participants)
         run.run()
+        self.faults = describe_script(self.case)
         self.requested = frozenset(participants.requested)
         self.violations = list(_violations(saga, run, allowed))
         # Thousands of cases pass: their transcripts are dropped.
@@ -206,7 +206,3 @@ def _violations(saga: type[Saga], run: EngineRun, allowed: Allowed) -> Iterator[
     yield from violations_at_the_end(saga, run.participants, run.journal, allowed)
     for due, timer in run.timers.values():
         yield f"a timer is left over: {timer.id}, due at {due}"
-
-
-def _described(script: Script) -> list[str]:
-    return [f"{point} {fault.description}" for point, faults in script.items() for fault in faults]

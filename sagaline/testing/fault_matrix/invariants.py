@@ -12,14 +12,7 @@ from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.steps import Kind
 from sagaline.testing.saga_status import SagaStatus
 from sagaline.testing.simulation.attempt import FaultPoint
-from sagaline.testing.simulation.faults import (
-    NOW,
-    Fault,
-    limit_of,
-    may_compensate,
-    may_park,
-    retry_of,
-)
+from sagaline.testing.simulation.faults import NOW, Fault, may_compensate, may_park, timing_of
 from sagaline.testing.simulation.script import Script, ScriptedParticipants
 
 
@@ -125,8 +118,8 @@ def _declared(
     """The kind, the `retry` and the time limit of a command."""
     step = saga.steps.get(point.name)
     if step is not None:
-        within = limit_of(step, timings) if point.role is Role.DO else None
-        return step.kind, retry_of(step, timings), within
+        within, retry = timing_of(step, timings)
+        return step.kind, retry, within if point.role is Role.DO else None
     closings = [each for each in (saga.completing, saga.closing) if each is not None]
     return None, next(each.retry for each in closings if each.name == point.name), None
 

@@ -119,14 +119,9 @@ def _composed(hint: Any, origin: Any, name: str) -> Iterator[Any]:
 
 def _collections(hint: Any, name: str) -> Iterator[Any]:
     """Collections of one item: an empty one is often refused."""
-    adapter = TypeAdapter[Any](hint)
     args = [each for each in get_args(hint) if each is not Ellipsis]
     for values in zip(*(candidates(each, name) for each in args), strict=False):
-        for made in (list(values), dict([values]) if len(values) == 2 else {}):
-            try:
-                yield adapter.validate_python(made)
-            except ValidationError:
-                continue
+        yield from _valid(hint, [list(values), dict([values]) if len(values) == 2 else {}])
 
 
 def _valid(hint: Any, values: Iterable[Any]) -> Iterator[Any]:
@@ -146,9 +141,8 @@ def _instances(cls: type[Any]) -> Iterator[Any]:
         yield from _constructed(cls, hints)
     elif is_dataclass(cls):
         known = get_type_hints(cls, include_extras=True)
-        yield from _constructed(
-            cls, {each.name: known[each.name] for each in fields(cls) if each.init}
-        )
+        hints = {each.name: known[each.name] for each in fields(cls) if each.init}
+        yield from _constructed(cls, hints)
 
 
 def _hint(field: FieldInfo) -> Any:

@@ -16,7 +16,7 @@ from sagaline.saga.timers import StepDue, StepTimedOut
 from sagaline.testing.drive import replay
 from sagaline.testing.failure import unexpected
 from sagaline.testing.given.happened import as_call
-from sagaline.testing.saga_status import SagaStatus, with_reason
+from sagaline.testing.saga_status import SagaStatus, effect_of
 
 TIMER_NAMES: Mapping[type[Command], str] = {StepTimedOut: "time limit", StepDue: "pause"}
 
@@ -36,8 +36,7 @@ class HandledInput:
     @property
     def effects(self) -> list[str]:
         """The commands, the parking and the end that followed, as a failure prints them."""
-        lines = (_effect(each) for each in self.events)
-        return [each for each in lines if each is not None]
+        return [line for each in self.events if (line := effect_of(each)) is not None]
 
     @override
     def __str__(self) -> str:
@@ -91,17 +90,15 @@ class SagaHistory:
 
     def then_ends(self, state: State, reason: str | None = None) -> Self:
         """Expects the saga to have ended in this state, and for this reason if one is given."""
-        expected = with_reason(state.value, reason)
-        return self._must(self._status().has_ended(state, reason), expected)
+        return self._must(*self._status().ended(state, reason))
 
     def then_parks(self, step: str, reason: str | None = None) -> Self:
         """Expects the saga to be parked at this step, and for this reason if one is given."""
-        expected = with_reason(f"parked at {step}", reason)
-        return self._must(self._status().is_parked(step, reason), expected)
+        return self._must(*self._status().parked(step, reason))
 
     def then_waits(self, *steps: str) -> Self:
         """Expects the saga to wait for the answers to these steps, or to their undos."""
-        return self._must(self._status().is_waiting(*steps), f"waiting for {', '.join(steps)}")
+        return self._must(*self._status().waits_for(*steps))
 
     def then_timer(self, step: str, after: timedelta | float) -> Self:
         """Expects a timer of this step that is due after so long (a number is in seconds)."""
@@ -141,14 +138,3 @@ def _content(command: Command) -> tuple[type[Command], dict[str, Any]]:
 
 def _written(command: Command) -> str:
     return as_call(type(command), {name: value for name, value in command if name != "id"})
-
-
-def _effect(event: Any) -> str | None:
-    if isinstance(event, Journal.Requested):
-        again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-        return f"{type(event.command).__name__}{again}"
-    if isinstance(event, Journal.Parked):
-        return with_reason(f"parked at {event.step}", event.reason)
-    if isinstance(event, Journal.Ended):
-        return with_reason(event.state.value, event.reason)
-    return None

@@ -6,7 +6,6 @@ from typing import Any
 
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import SetTimer
-from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.timers import StepDue, StepTimedOut
@@ -19,17 +18,6 @@ from sagaline.testing.given.saga_history import (
     SagaHistory,
     describe_timer,
 )
-
-
-def given_saga(definition: type[Saga], *history: Any) -> "GivenSaga":
-    """Starts a test of a saga with the events that it has handled; the first one starts it.
-
-    History is events, ``happened(...)``, and event classes whose fields can all be filled in.
-    """
-    saga = GivenSaga(definition)
-    for each in history:
-        saga = saga.when(each)
-    return saga
 
 
 class GivenSaga(SagaHistory):

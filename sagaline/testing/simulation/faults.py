@@ -124,16 +124,10 @@ _ANSWERED = (PENDING, SLOW, ANSWERED_TWICE, ANSWERED_AGAIN, HANDLED_TWICE)
 _LIMITED = (SILENT, LATE, PENDING_LATE)
 
 
-def limit_of(step: Step, timings: Mapping[str, Timing]) -> timedelta | None:
-    """The time limit of a step in a system with these timings."""
-    timing = timings.get(step.name)
-    return step.within if timing is None or timing.within is None else timing.within
-
-
-def retry_of(step: Step, timings: Mapping[str, Timing]) -> Retry:
-    """The `retry` of a step in a system with these timings."""
-    timing = timings.get(step.name)
-    return step.retry if timing is None or timing.retry is None else timing.retry
+def timing_of(step: Step, timings: Mapping[str, Timing]) -> tuple[timedelta | None, Retry]:
+    """The time limit and the `retry` of a step in a system with these timings."""
+    timing = timings.get(step.name, Timing())
+    return step.within if timing.within is None else timing.within, timing.retry or step.retry
 
 
 def faults_of(
@@ -141,7 +135,7 @@ def faults_of(
 ) -> Iterator[tuple[FaultPoint, Sequence[Fault]]]:
     """Yields each command with the faults that the saga's definition allows for."""
     for step in saga.steps.values():
-        limited = _LIMITED if limit_of(step, timings) is not None else ()
+        limited = _LIMITED if timing_of(step, timings)[0] is not None else ()
         refused: Sequence[Fault] = (REFUSED,) if step.refused else ()
         late = (REFUSED_LATE,) if refused and limited else ()
         yield FaultPoint(step.name, Role.DO), (*refused, *_ANY, *limited, *late, *_ANSWERED)

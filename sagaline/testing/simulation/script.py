@@ -8,7 +8,7 @@ from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
 from sagaline.testing.simulation.attempt import Attempt, FaultPoint, ScriptedAnswer
-from sagaline.testing.simulation.faults import NOW, Fault, limit_of
+from sagaline.testing.simulation.faults import NOW, Fault, timing_of
 from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
 
 Script = Mapping[FaultPoint, Sequence[Fault]]
@@ -51,7 +51,7 @@ class ScriptedParticipants:
         point = FaultPoint(request.step, request.role)
         self.requested.add((point, request.attempt))
         step = self._saga.steps.get(request.step)
-        limit = limit_of(step, self.timings) if step and request.role is Role.DO else None
+        limit = timing_of(step, self.timings)[0] if step and request.role is Role.DO else None
         participant = self._participants[request.step]
         attempt = Attempt(self._saga, self.start, participant, request, limit)
         fault = self._fault(point, request.attempt)
@@ -66,3 +66,8 @@ class ScriptedParticipants:
         if attempt <= len(faults):
             return faults[attempt - 1]
         return faults[-1] if faults and faults[-1].permanent else None
+
+
+def describe_script(script: Script) -> list[str]:
+    """One line for each fault of a script."""
+    return [f"{point} {fault.description}" for point, faults in script.items() for fault in faults]

@@ -112,7 +112,7 @@ def test_a_parked_saga_continues_after_an_operators_retry(order: Scenario) -> No
     order.when_asked_to_undo("take_payment").is_down("bank closed")
     order.happens(PLACED).pass_time(hours=1).then_parks("take_payment", "bank closed")
     order.then_in_place("take_payment").then_no_timers()
-    order.when_asked_to_undo("take_payment").is_mended()
+    order.when_asked_to_undo("take_payment").recovers()
     order.intervene(lambda saga: saga.retry(Operator("Eve")))
     order.then_ends(State.COMPENSATED, "no such street").then_in_place()
     refunds = [RefundPayment] * 3
@@ -125,7 +125,7 @@ def test_an_undo_that_fails_for_good_parks_the_saga_and_each_step_is_undone_once
         trip.when_asked_to_undo("book_hotel").is_down("the desk is closed")
         trip.happens(Trip.Wanted, traveller="Ada").pass_time(hours=1)
         trip.then_parks("book_hotel", "the desk is closed").then_in_place("book_hotel")
-        trip.when_asked_to_undo("book_hotel").is_mended()
+        trip.when_asked_to_undo("book_hotel").recovers()
         trip.intervene(lambda saga: saga.retry(Operator("Eve", "the desk is open")))
         trip.then_ends(State.COMPENSATED, "no money").then_in_place().then_no_timers()
         trip.then_asked(
