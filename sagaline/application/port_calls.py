@@ -29,8 +29,8 @@ class PortFault:
 class PortCalls:
     """Calls ports for a batch of commands at once.
 
-    A failing port is no failure of the batch: its answer is a `PortFault`. `meanwhile` is what to do
-    every now and then while the calls are under way.
+    A failing port is no failure of the batch: its answer is a `PortFault`. `meanwhile` is called
+    about twice a second while the calls are under way.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class PortCalls:
         self._at_once = at_once
         self._limit = limit
 
-    def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """The answers, in the order of the calls."""
         if not calls:
             return []

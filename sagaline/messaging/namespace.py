@@ -15,6 +15,12 @@ from sagaline.errors import DefinitionError
 
 T = TypeVar("T")
 
+_OWN: Final = "_sagaline"
+"""How the names begin that the framework itself puts into a user's class."""
+
+_FRAMEWORK: Final = "sagaline."
+"""The modules whose classes may define what they like: the framework knows its own names."""
+
 
 class _Empty(ABC, Generic[T]):
     """A class that defines nothing."""
@@ -62,10 +68,10 @@ def refuse_reserved(cls: type, base: type, hooks: Mapping[str, Hook] | None = No
     """
     reserved = reserved_names(base)
     for owner in cls.__mro__:
-        if owner in base.__mro__:
+        if owner in base.__mro__ or owner.__module__.startswith(_FRAMEWORK):
             continue
         for name in _names(owner):
-            if name not in reserved:
+            if name not in reserved or name.startswith(_OWN):
                 continue
             hook = (hooks or {}).get(name)
             if hook is None:

@@ -122,7 +122,7 @@ def steer(runner: Runner, saga: str, key: object, act: Callable[[Interventions],
     """Lets a person act on a saga."""
     process = runner.apps[saga]
     assert isinstance(process, SagaProcess)
-    process.steer(str(key), act)
+    process.intervene(str(key), act)
 
 
 def retry_letters(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, TableClause, delete, inspect, table
 
+from sagaline.application.message_handling import handling_of
 from sagaline.application.port_calls import PortCalls, call_port
 from sagaline.followers.follower import Follower
 from sagaline.runner.bootstrap import OpenedSystem
@@ -38,7 +39,7 @@ class _CountedDatastore:
 class _SequentialPortCalls(PortCalls):
     """Calls ports one after another, in the thread of the test."""
 
-    def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         return [call_port(each) for each in calls]
 
 
@@ -58,7 +59,7 @@ class InMemorySystem:
         self.views = self._opened.views
         self.log = LogReader(self.apps, self._sagas)
         for app in self.apps.values():
-            app.asking = _SequentialPortCalls(app.name)
+            handling_of(app).port_calls = _SequentialPortCalls(app.name)
         for each in self._opened.followers:
             each.datastore = cast("Datastore", _CountedDatastore(each.datastore, self))
 

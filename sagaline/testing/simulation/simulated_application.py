@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import Declaration
 from sagaline.application.handlers import Handler
+from sagaline.application.message_handling import MessageHandling
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
 from sagaline.saga.definition import Saga
@@ -22,18 +24,24 @@ class RecordEvent(Command, key="saga_key"):
     saga_key: str
 
 
-class SimulatedApplication(Application):
-    """Handles all commands of a saga; `answer` returns the events that answer a command."""
-
-    answer: Callable[[Journal.Requested], Sequence[Any]]
-    event: Any
-    """The event to record, while `RecordEvent` is handled."""
+class SimulatedHandling(MessageHandling):
+    """Answers the commands of a saga by the application's function `answer`."""
 
     @override
     def handle(self, message: Message, answers: Any) -> Sequence[Any]:
         request = message.event
         assert isinstance(request, Journal.Requested)
-        return self.answer(request)
+        return cast("SimulatedApplication", self.application).answer(request)
+
+
+class SimulatedApplication(Application):
+    """Handles all commands of a saga; `answer` returns the events that answer a command."""
+
+    _sagaline_handling = SimulatedHandling
+
+    answer: Callable[[Journal.Requested], Sequence[Any]]
+    event: Any
+    """The event to record, while `RecordEvent` is handled."""
 
     def record(self, key: str, event: Any) -> None:
         """Records an event for the saga instance of this key."""
@@ -46,7 +54,7 @@ def _record(app: SimulatedApplication, _command: RecordEvent) -> Any:
 
 
 def _unused(_app: SimulatedApplication, _command: Command) -> None:
-    """Declares the command; `SimulatedApplication.handle` handles it."""
+    """Declares the command; `SimulatedHandling` handles it."""
 
 
 def system_of(saga: type[Saga], timings: Mapping[str, Timing]) -> System:
@@ -74,12 +82,8 @@ def _application_of(saga: type[Saga]) -> type[SimulatedApplication]:
     application: type[SimulatedApplication] = type(
         f"ParticipantsOf{saga.__name__}",
         (SimulatedApplication,),
-        {
-            "handlers": handlers,
-            "__module__": saga.__module__,
-            "__doc__": SimulatedApplication.__doc__,
-        },
+        {"__module__": saga.__module__, "__doc__": SimulatedApplication.__doc__},
         aggregates=[records],
     )
-    application.answers_faults = True
+    application._sagaline_declaration = Declaration((records,), handlers, answers_faults=True)
     return application

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sagaline import Application, Command, handles
+from sagaline.application.message_handling import handling_of
 from sagaline.application.port_calls import PortFault
 from sagaline.messaging.message import Message
 from tests.sagaline.small_system import env
@@ -44,7 +45,7 @@ def office(sqlite_store: str) -> Iterator[BoxOffice]:
 
 def answers_to(office: BoxOffice, *rows: int) -> list[object]:
     messages = [Message("Desk", row, "", event=BuyTicket(row=row)) for row in rows]
-    answers = office.ask(messages)
+    answers = handling_of(office).call_ports(messages)
     return [answers[id(each)] for each in messages]
 
 
