@@ -99,8 +99,7 @@ class _Cases:
         runs = [
             _CaseRun(
                 self._saga,
-                start,
-                ScriptedParticipants(self._saga, self._participants, case, self._timings),
+                ScriptedParticipants(self._saga, start, self._participants, case, self._timings),
             )
             for case in cases
             for start in self._starts
@@ -183,10 +182,10 @@ class _Cases:
 class _CaseRun:
     """One case, run to its end: the commands issued in it, and the violated invariants."""
 
-    def __init__(self, saga: type[Saga], start: Any, participants: ScriptedParticipants) -> None:
+    def __init__(self, saga: type[Saga], participants: ScriptedParticipants) -> None:
         self.case: Case = dict(participants.script)
         allowed = allowed_by(saga, participants.timings, participants.script)
-        run = EngineRun(saga, start, participants)
+        run = EngineRun(saga, participants)
         run.run()
         self.faults = describe_script(self.case)
         self.requested = frozenset(participants.requested)

@@ -27,7 +27,7 @@ class EngineRun:
     limit of the same moment, as in a log.
     """
 
-    def __init__(self, saga: type[Saga], start: Any, participants: ScriptedParticipants) -> None:
+    def __init__(self, saga: type[Saga], participants: ScriptedParticipants) -> None:
         self.participants = participants
         self.transcript = Transcript()
         self.timers: dict[str, tuple[timedelta, SetTimer]] = {}
@@ -39,9 +39,8 @@ class EngineRun:
         self._number = count()
         self._events: list[Any] = []
         self._journal: Journal | None = None
-        participants.start = start
-        self.transcript.add(NOW, heard(start))
-        self._handle(start)
+        self.transcript.add(NOW, heard(participants.start))
+        self._handle(participants.start)
 
     @property
     def journal(self) -> Journal:

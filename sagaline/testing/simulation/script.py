@@ -24,25 +24,24 @@ class ScriptedParticipants:
     def __init__(
         self,
         saga: type[Saga],
-        participants: Mapping[str, ParticipantFactory] | None = None,
-        script: Script | None = None,
-        timings: Mapping[str, Timing] | None = None,
+        start: Any,
+        participants: Mapping[str, ParticipantFactory],
+        script: Script,
+        timings: Mapping[str, Timing],
     ) -> None:
-        self.timings: Mapping[str, Timing] = {} if timings is None else timings
+        self.start = start
+        """The event that starts the instance: answers repeat its fields."""
+        self.timings = timings
         """Overrides of the declared `within` and `retry`."""
         self.effects = Effects()
-        self.script: Script = {} if script is None else script
+        self.script = script
         self.requested: set[tuple[FaultPoint, int]] = set()
         """Each command that was issued, with the number of the attempt."""
-        self.start: Any = None
-        """The event that starts the instance: answers repeat its fields."""
-        self.key = ""
         self._saga = saga
         kinds = {name: step.kind for name, step in saga.steps.items()}
         closings = [each.name for each in (saga.completing, saga.closing) if each is not None]
-        made = participants or {}
         self._participants = {
-            name: made.get(name, SimulatedParticipant)(name, kinds.get(name), self.effects)
+            name: participants.get(name, SimulatedParticipant)(name, kinds.get(name), self.effects)
             for name in (*kinds, *closings)
         }
 
