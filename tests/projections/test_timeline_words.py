@@ -18,7 +18,7 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
-from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
+from sagaline.testing import LONG_AGO, SOMEONE, given, happened, recorded
 from tests.projections.history import SHIP_TO, event, line, usd
 
 ORDER = UUID(int=1)
@@ -188,9 +188,9 @@ def test_only_events_of_an_order_are_on_its_timeline() -> None:
     (
         given(OrderTimeline)
         .when(
-            told(received, key=None),
-            told(received, key="A1"),
-            told(received, key=ORDER, application="Inventory", hop=4),
+            recorded(received, key=None),
+            recorded(received, key="A1"),
+            recorded(received, key=ORDER, application="Inventory", hop=4),
         )
         .then_rows(1)
         .then_row((ORDER, "Inventory", 3), hop=4, event="Stock.Received", happened_at=AT_THIRD)

@@ -26,7 +26,7 @@ from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import StepTimedOut
 from sagaline.storage import LogRow, follower_state, register
 from sagaline.storage.tables.timers import TimerRow, delete_timers, due_timers
-from sagaline.testing.given.aggregates import Happened, happened
+from sagaline.testing.given.happened import Happened, happened
 from tests.sagas.trip import (
     ALL_BOOKED,
     FLIGHT,
@@ -75,7 +75,7 @@ class Desk:
     def message(self, event: Any, key: str | None = "Ada") -> Message:
         self.ids += 1
         if isinstance(event, Happened):
-            event = event.sealed(Trip, journal_id("trips", key or ""), self.ids)
+            event = event.to_event(Trip, journal_id("trips", key or ""), self.ids)
         topic = get_topic(type(event))
         return Message("Trips", self.ids, topic, key=key, hop=4, event=event)
 

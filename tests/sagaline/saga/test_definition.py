@@ -465,7 +465,7 @@ def test_a_change_of_the_steps_changes_the_fingerprint(changed: Declare) -> None
 
 def test_a_step_reads_the_key_and_the_received_events() -> None:
     work = declared()
-    event = happened(Started, number=7).sealed(Journal, SOMEONE, 1)
+    event = happened(Started, number=7).to_event(Journal, SOMEONE, 1)
     journal = Journal.start("Work", "7", event, work.fingerprint(), work.steps)
     instance = work(journal)
     assert instance.key == 7

@@ -62,7 +62,7 @@ def skip(step: str) -> Callable[[Interventions], None]:
 
 def refusal(story: GivenSaga, act: Callable[[Interventions], None]) -> str:
     with pytest.raises(InterventionRefused) as refused:
-        story.when_person(act)
+        story.when_operator(act)
     return str(refused.value)
 
 
@@ -75,7 +75,7 @@ def stuck_and_parked() -> GivenSaga:
 
 
 def test_each_intervention_records_who_what_and_why() -> None:
-    done = last(parked_at_the_pivot().when_person(retry))
+    done = last(parked_at_the_pivot().when_operator(retry))
     assert (done.action, done.by, done.reason) == (Action.RETRY, "Eve", "the customer rang")
     assert done.timestamp is not None
 
@@ -84,7 +84,7 @@ def test_each_intervention_records_who_what_and_why() -> None:
 
 
 def test_a_retry_at_the_pivot_keeps_the_command_id_and_sets_a_new_limit() -> None:
-    story = parked_at_the_pivot().when_person(retry).then(PAY).then_waits("pay_trip")
+    story = parked_at_the_pivot().when_operator(retry).then(PAY).then_waits("pay_trip")
     story.then_timer("pay_trip", minutes(10))
     asked = requests(story, "pay_trip")
     assert [each.attempt for each in asked] == [1, 2, 3]
@@ -93,20 +93,20 @@ def test_a_retry_at_the_pivot_keeps_the_command_id_and_sets_a_new_limit() -> Non
 
 
 def test_a_parked_saga_records_that_it_resumes() -> None:
-    for story in (parked_at_the_pivot().when_person(retry), parked_at_the_pivot().when(TripPaid)):
+    for story in (parked_at_the_pivot().when_operator(retry), parked_at_the_pivot().when(TripPaid)):
         (resumed,) = (each for each in story.events if isinstance(each, Journal.Resumed))
         assert (resumed.state, resumed.reason) == (State.RUNNING, "")
 
 
 def test_after_a_retry_a_step_has_all_its_attempts_again() -> None:
-    story = parked_at_the_pivot().when_person(retry)
+    story = parked_at_the_pivot().when_operator(retry)
     story = story.when_fault("pay_trip", "down").then_timer("pay_trip", seconds(1))
     story = story.when_pause_ends("pay_trip").then(PAY).when_fault("pay_trip", "down")
-    story.then_parks("pay_trip", "down").when_person(retry).then(PAY)
+    story.then_parks("pay_trip", "down").when_operator(retry).then(PAY)
 
 
 def test_faults_before_and_after_a_retry_are_distinct() -> None:
-    story = parked_at_the_pivot().when_person(retry)
+    story = parked_at_the_pivot().when_operator(retry)
     _, second, third = requests(story, "pay_trip")
     faults = [CommandFaulted.of(each.command, each.attempt, "down") for each in (second, third)]
     assert faults[0].originator_id != faults[1].originator_id
@@ -115,7 +115,7 @@ def test_faults_before_and_after_a_retry_are_distinct() -> None:
 
 
 def test_after_a_repair_a_retry_undoes_every_step_once() -> None:
-    story = stuck_and_parked().when_person(retry).then(NO_RENT)
+    story = stuck_and_parked().when_operator(retry).then(NO_RENT)
     assert story.journal.state is State.COMPENSATING
     story = story.when(CarReturned).then(sorry("no money")).then_ends(State.COMPENSATED, "no money")
     undone = [each.step for each in requests(story, "book_hotel")]
@@ -123,13 +123,13 @@ def test_after_a_repair_a_retry_undoes_every_step_once() -> None:
 
 
 def test_a_retry_requests_all_stuck_undos_one_after_another() -> None:
-    story = both_stuck().when_person(retry).then(NO_RENT)
+    story = both_stuck().when_operator(retry).then(NO_RENT)
     story = story.when(CarReturned).then(NO_STAY)
     story.when(HotelCancelled).then_ends(State.COMPENSATED, "no money")
 
 
 def test_a_retry_ends_a_pause_at_once() -> None:
-    story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_person(retry).then(FLY)
+    story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_operator(retry).then(FLY)
     assert len(story.timers) == 1
     story.then_timer("book_flight", minutes(5)).when(FLIGHT).then_waits("book_hotel")
 
@@ -139,10 +139,10 @@ def test_a_stuck_closing_command_can_be_retried_or_skipped() -> None:
     for _ in range(2):
         story = story.when_fault("tell_traveller").when_pause_ends("tell_traveller")
     parked = story.when_fault("tell_traveller").then_parks("tell_traveller")
-    again = parked.when_person(retry).then(sorry("no visa"))
+    again = parked.when_operator(retry).then(sorry("no visa"))
     again.then_ends(State.COMPENSATED, "no visa")
     again.when_fault("tell_traveller").then_timer("tell_traveller", seconds(1))
-    parked.when_person(skip("tell_traveller")).then().then_ends(State.COMPENSATED, "no visa")
+    parked.when_operator(skip("tell_traveller")).then().then_ends(State.COMPENSATED, "no visa")
 
 
 def test_a_live_saga_reports_what_it_waits_for() -> None:
@@ -157,7 +157,7 @@ def test_a_live_saga_reports_what_it_waits_for() -> None:
 
 def waits(story: GivenSaga) -> str:
     answers: list[str] = []
-    story.when_person(lambda saga: answers.append(saga.waits()))
+    story.when_operator(lambda saga: answers.append(saga.waits()))
     return answers[0]
 
 
@@ -172,18 +172,18 @@ def test_a_retry_is_refused_where_nothing_is_stuck() -> None:
 
 
 def test_after_a_skip_the_next_step_starts() -> None:
-    story = parked_at_the_pivot().when_person(skip("pay_trip")).then(SEND)
+    story = parked_at_the_pivot().when_operator(skip("pay_trip")).then(SEND)
     assert last(story).step == "pay_trip"
     story.when(TripPaid).then_nothing().when(TicketsSent).then_ends(State.COMPLETED)
 
 
 def test_a_skipped_undo_leaves_its_effect_and_the_saga_ends() -> None:
-    story = stuck_and_parked().when_person(skip("rent_car")).then(sorry("no money"))
+    story = stuck_and_parked().when_operator(skip("rent_car")).then(sorry("no money"))
     story.then_ends(State.COMPENSATED, "no money")
 
 
 def test_skipping_one_of_two_stuck_undos_leaves_the_saga_parked() -> None:
-    both_stuck().when_person(skip("book_hotel")).then().then_parks("rent_car", "stolen")
+    both_stuck().when_operator(skip("book_hotel")).then().then_parks("rent_car", "stolen")
 
 
 def test_a_skip_of_a_step_that_is_not_stuck_is_refused() -> None:
@@ -203,19 +203,19 @@ def test_a_skip_of_a_step_that_is_not_stuck_is_refused() -> None:
 
 
 def test_a_cancelled_saga_waits_for_steps_in_flight_and_undoes_them() -> None:
-    story = given(BookTrip, WANTED, VISA).when_person(cancel).then_nothing()
+    story = given(BookTrip, WANTED, VISA).when_operator(cancel).then_nothing()
     assert story.journal.state is State.COMPENSATING
     story = story.when(FLIGHT).then(NO_FLIGHT).when(FlightCancelled)
     story.then(sorry("the customer rang")).then_ends(State.COMPENSATED, "the customer rang")
 
 
 def test_a_saga_cancelled_without_a_reason_names_the_operator() -> None:
-    story = given(BookTrip, WANTED, VISA).when_person(lambda saga: saga.cancel(Operator("Eve")))
+    story = given(BookTrip, WANTED, VISA).when_operator(lambda saga: saga.cancel(Operator("Eve")))
     story.when(FLIGHT).when(FlightCancelled).then_ends(State.COMPENSATED, "cancelled by Eve")
 
 
 def test_a_cancelled_saga_undoes_a_pausing_step_at_once() -> None:
-    story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_person(cancel)
+    story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_operator(cancel)
     story.then_waits("book_flight").then_no_timers()
     story.when(FlightCancelled).then_ends(State.COMPENSATED, "the customer rang")
 
@@ -240,7 +240,7 @@ def test_the_reason_omits_a_time_limit_that_an_operator_has_moved() -> None:
     def sooner(saga: Interventions) -> None:
         saga.note(Action.MOVE_TIMER, EVE, "book_flight")
 
-    story = given(BookTrip, WANTED, VISA).when_person(sooner).when_time_runs_out("book_flight")
+    story = given(BookTrip, WANTED, VISA).when_operator(sooner).when_time_runs_out("book_flight")
     story.when(FlightCancelled).then_ends(State.COMPENSATED, "book_flight: no answer in time")
 
 
@@ -248,14 +248,14 @@ def test_the_reason_omits_a_time_limit_that_an_operator_has_moved() -> None:
 
 
 def test_an_abandoned_saga_ends_as_it_is_and_cancels_its_timers() -> None:
-    story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_person(abandon)
+    story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_operator(abandon)
     story = story.then().then_ends(State.ABANDONED, GONE).then_no_timers()
     story.when(FLIGHT).then_nothing().then_ends(State.ABANDONED)
     assert last(story).action is Action.ABANDON
 
 
 def test_a_parked_saga_can_be_abandoned() -> None:
-    stuck_and_parked().when_person(abandon).then_ends(State.ABANDONED, GONE)
+    stuck_and_parked().when_operator(abandon).then_ends(State.ABANDONED, GONE)
 
 
 @pytest.mark.parametrize("act", [retry, cancel, abandon, skip("pay_trip")])

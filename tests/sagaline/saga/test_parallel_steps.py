@@ -69,7 +69,7 @@ def statuses(story: GivenSaga) -> dict[str, StepStatus]:
 
 def test_steps_that_wait_for_none_are_requested_together() -> None:
     story = given(GiveParty, LARGE).then(HALL_PLEASE, BAND_PLEASE)
-    story.then_waits("book_hall, hire_band")
+    story.then_waits("book_hall", "hire_band")
     assert len(story.timers) == 2
 
 

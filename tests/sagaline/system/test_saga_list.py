@@ -11,7 +11,7 @@ from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.interventions import Operator
 from sagaline.system.saga_list import SagaList
 from sagaline.testing import LONG_AGO, SOMEONE, given
-from sagaline.testing.given.read_models import FoldedRows
+from sagaline.testing.given.read_models import ProjectedRows
 from sagaline.testing.given.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagaline.saga.test_engine import stuck_car
@@ -37,7 +37,7 @@ def paid() -> GivenSaga:
     return given(OrderFulfilment, PLACED, StockReserved).when(PaymentCaptured, reference="ch_1")
 
 
-def listed(story: GivenSaga) -> FoldedRows:
+def listed(story: GivenSaga) -> ProjectedRows:
     """The list when the saga has recorded this story, each of its events in a batch of its own."""
     events: list[Any] = story.events
     return given(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
@@ -131,8 +131,8 @@ def test_what_only_is_noted_changes_nothing() -> None:
 def test_a_saga_whose_answer_came_before_its_start_is_listed_from_its_start_on() -> None:
     journal = Journal.await_start("GiveParty", "Ada")
     course = SagaEngine(GiveParty, journal, {})
-    course.handle_answer(BAND.sealed(Party, SOMEONE, 1))
-    journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
+    course.handle_answer(BAND.to_event(Party, SOMEONE, 1))
+    journal.start_late(SMALL.to_event(Party, SOMEONE, 1), "f", GiveParty.steps)
     course.start()
     events: Any = journal.collect_events()
     (found,) = given(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
@@ -155,18 +155,18 @@ def test_steps_side_by_side_are_left_until_they_are_asked_for() -> None:
 
 
 def test_a_saga_that_a_person_cancels_or_resumes_is_listed_so() -> None:
-    cancelled = given(GiveParty, SMALL).when_person(lambda saga: saga.cancel(Operator("Eve")))
+    cancelled = given(GiveParty, SMALL).when_operator(lambda saga: saga.cancel(Operator("Eve")))
     assert row(cancelled)["state"] == "compensating"
     assert row(cancelled)["reason"] == "cancelled by Eve"
     stuck = given(GiveParty, SMALL, HALL, BAND, PartyPaid, MenusPrinted).when_fault("invite")
     parked = stuck.when_pause_ends("invite").when_fault("invite", "no stamps")
     assert row(parked)["state"] == "parked"
-    resumed = row(parked.when_person(lambda saga: saga.retry(Operator("Eve"))))
+    resumed = row(parked.when_operator(lambda saga: saga.retry(Operator("Eve"))))
     assert (resumed["state"], resumed["step"], resumed["reason"]) == ("running", "invite", "")
 
 
 def test_an_abandoned_saga_says_by_whom_and_why() -> None:
-    story = paid().when_person(lambda saga: saga.abandon(Operator("Eve", "the shop burnt down")))
+    story = paid().when_operator(lambda saga: saga.abandon(Operator("Eve", "the shop burnt down")))
     assert row(story) == {
         "state": "abandoned",
         "step": "book_shipment",
