@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from sagaline.storage.sql.bulk import bulk_of
+from sagaline.storage.sql.bulk_registry import bulk_of
 from sagaline.storage.tables.read_tables import has_table
 from sagaline.storage.tables.schema import definitions
 

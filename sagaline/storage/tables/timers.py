@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from sagaline.storage.sql.bulk import bulk_of
+from sagaline.storage.sql.bulk_registry import bulk_of
 from sagaline.storage.tables.schema import followers, timers
 
 HELD = 253_402_300_799.0

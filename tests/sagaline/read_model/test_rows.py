@@ -49,8 +49,8 @@ from sagaline.errors import (
 )
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
-from sagaline.storage.sql.bulk import MANY
 from sagaline.storage.sql.columns import Amount, Moment, Uuid
+from sagaline.storage.sql.postgres_bulk import MIN_COPIED_ROWS as MANY
 
 metadata = MetaData()
 
