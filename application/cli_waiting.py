@@ -13,7 +13,7 @@ from sagaline import StoreUnusable
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.output import print_note
 from sagaline.storage import Datastore
-from sagaline.storage.tables.followers import position
+from sagaline.storage.tables.followers import read_position
 
 LOOK = 0.02
 """Seconds between two looks."""
@@ -67,7 +67,7 @@ def _await(
 
 def _reached(datastore: Datastore, followers: Sequence[str], leader: str) -> int:
     with datastore.read() as connection:
-        return min(position(connection, each, leader) for each in followers)
+        return min(read_position(connection, each, leader) for each in followers)
 
 
 def _refuse_missing(datastore: Datastore, tables: Sequence[Table]) -> None:

@@ -23,7 +23,7 @@ from sagaline.saga.interventions import Interventions
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.saga_definitions import definition_of
-from sagaline.storage.tables.saga_locks import first_ahead_of, release_locks, request_locks
+from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
 
 
@@ -172,7 +172,7 @@ class SagaProcess(Application):
         if journal.steps or journal.state.ended or journal.turned:
             return
         with self.datastore.read() as connection:
-            other = first_ahead_of(connection, self.name, journal.key)
+            other = blocking_request(connection, self.name, journal.key)
         if other is None:
             course.start()
         elif self.saga.locks is not None and not self.saga.locks.wait:

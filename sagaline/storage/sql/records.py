@@ -1,4 +1,4 @@
-"""The record classes of events tables: upstream's columns, and the envelope beside them."""
+"""The record classes of events tables: upstream's columns and the envelope."""
 
 import hashlib
 from threading import Lock
@@ -9,7 +9,8 @@ from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy_utils.types.uuid import UUIDType
 
-IDENTIFIER_LENGTH = 63  # of PostgreSQL; what is longer is cut off there without a word
+IDENTIFIER_LENGTH = 63
+"""Characters of an identifier on PostgreSQL, which truncates longer ones without an error."""
 
 ENVELOPE = ("key", "cause", "hop")
 
@@ -17,11 +18,11 @@ BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Base(DeclarativeBase):
-    """A base of our own: upstream's registry may hold classes of the same names."""
+    """A base of the framework's own: upstream's registry may hold classes of the same names."""
 
 
 class EventRecord(Base):
-    """What upstream stores of one event."""
+    """The columns of an event in upstream's tables."""
 
     __abstract__ = True
 
@@ -52,7 +53,7 @@ class StoredEventRecord(EventRecord):
 
     @staticmethod
     def indexes(table_name: str) -> list[Index]:
-        """One that keeps versions unique, under upstream's name, and one to find a key."""
+        """A unique index of versions, under upstream's name, and an index of keys."""
         aggregate = shortened(f"{table_name}_aggregate_idx")
         return [
             Index(aggregate, "originator_id", "originator_version", unique=True),
@@ -72,7 +73,7 @@ class SnapshotRecord(EventRecord):
 
 
 def shortened(name: str) -> str:
-    """Makes a name fit PostgreSQL, and keeps it unique."""
+    """A name that fits PostgreSQL's limit and stays unique."""
     if len(name) <= IDENTIFIER_LENGTH:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -84,7 +85,7 @@ _defining = Lock()
 
 
 def record_class(table_name: str, schema: str | None, base: type[EventRecord]) -> type[EventRecord]:
-    """The record class of a table, defined when first asked for."""
+    """The record class of a table, defined on first use."""
     with _defining:
         known = _record_classes.get((schema, table_name))
         if known is None:
@@ -101,7 +102,7 @@ def _define(table_name: str, schema: str | None, base: type[EventRecord]) -> typ
         "__tablename__": table_name,
         "__table_args__": (*base.indexes(table_name), options),
     }
-    # The whole table name makes the class name: two tables must not share one in the registry.
+    # The class is named after schema and table: names in the registry must be unique.
     return type(f"{schema or ''}.{table_name}", (base,), body)
 
 

@@ -14,7 +14,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters
 from sagaline.storage.tables.followers import follower_state
 from sagaline.storage.tables.saga_locks import LockRequest, all_lock_requests
-from sagaline.storage.tables.timers import HELD, TimerRow, due_timers, first_dues
+from sagaline.storage.tables.timers import HELD_DUE_AT, TimerRow, due_timers, first_dues
 from sagaline.system.system import System
 from sagaline.testing.given.aggregates import LONG_AGO
 
@@ -143,7 +143,7 @@ class InMemorySystem:
             due
             for datastore in self._opened.datastores
             for name, due in _first_dues(datastore).items()
-            if due < HELD and name not in self.away
+            if due < HELD_DUE_AT and name not in self.away
         ]
         return datetime.fromtimestamp(min(dues), UTC) if dues else None
 
@@ -153,7 +153,7 @@ class InMemorySystem:
         for each in self._opened.followers:
             if each.name in self.apps:
                 with each.datastore.read() as connection:
-                    found += due_timers(connection, each.name, HELD, TOO_LONG)
+                    found += due_timers(connection, each.name, HELD_DUE_AT, TOO_LONG)
         return sorted(found, key=lambda row: row.due_at)
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class InMemorySystem:
         for datastore in self._opened.datastores:
             dues.update(_first_dues(datastore))
         now = self.now.timestamp()
-        fired = [each.fire(now) for each in followers if dues.get(each.name, HELD) <= now]
+        fired = [each.fire(now) for each in followers if dues.get(each.name, HELD_DUE_AT) <= now]
         return any(fired)
 
 

@@ -330,7 +330,7 @@ def test_a_full_pool_is_a_storage_fault_and_is_recovered_from(postgres_store: st
 
 def test_writers_of_one_process_queue(sqlite_store: str) -> None:
     with opened(f"{sqlite_store}?timeout=0") as datastore:
-        datastore.patience = 60
+        datastore.lock_wait = 60
         orders = recorder_of(datastore)
         threads = [
             threading.Thread(target=lambda: [recorded(orders, placed()) for _ in range(20)])
