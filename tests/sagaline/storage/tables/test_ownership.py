@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,6 +177,16 @@ def test_a_database_that_is_not_there_is_named(postgres_store: str) -> None:
 def test_other_databases_and_drivers_are_refused(url: str) -> None:
     with pytest.raises(StoreUnusable, match="only sqlite"):
         Datastore.open(url)
+
+
+@pytest.mark.parametrize("schema", [None, "shop"])
+def test_without_the_driver_of_postgresql_the_extra_is_named(
+    schema: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # an import of it fails then
+    with pytest.raises(StoreUnusable, match=r"psycopg.*install sagaline\[postgres\]") as refused:
+        Datastore(url="postgresql://user:secret@localhost/shop", schema=schema)
+    assert "secret" not in str(refused.value)
 
 
 def test_what_is_no_url_is_refused() -> None:
