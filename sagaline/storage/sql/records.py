@@ -5,9 +5,11 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy_utils.types.uuid import UUIDType
+
+from sagaline.storage.sql.columns import PortableType, uuid_of
 
 IDENTIFIER_LENGTH = 63
 """Characters of an identifier on PostgreSQL, which truncates longer ones without an error."""
@@ -15,6 +17,27 @@ IDENTIFIER_LENGTH = 63
 ENVELOPE = ("key", "cause", "hop")
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id_bytes(value: Any) -> bytes | None:
+    found = uuid_of(value)
+    return None if found is None else found.bytes
+
+
+def _id_of_bytes(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=value)
+
+
+class OriginatorId(PortableType):
+    """A UUID as upstream stores it: UUID on PostgreSQL, its 16 bytes on SQLite."""
+
+    impl = sa.BINARY
+    cache_ok = True
+    native = sa.Uuid()
+    stored = sa.BINARY(16)
+    to_native = staticmethod(uuid_of)
+    to_stored = staticmethod(_id_bytes)
+    from_stored = staticmethod(_id_of_bytes)
 
 
 class Base(DeclarativeBase):
@@ -43,7 +66,7 @@ class StoredEventRecord(EventRecord):
     __abstract__ = True
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    originator_id: Mapped[UUID] = mapped_column(UUIDType(), nullable=False)
+    originator_id: Mapped[UUID] = mapped_column(OriginatorId(), nullable=False)
     originator_version: Mapped[int] = mapped_column(BigId, nullable=False)
     topic: Mapped[str] = mapped_column(Text(), nullable=False)
     state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
@@ -66,7 +89,7 @@ class SnapshotRecord(EventRecord):
 
     __abstract__ = True
 
-    originator_id: Mapped[UUID] = mapped_column(UUIDType(), primary_key=True)
+    originator_id: Mapped[UUID] = mapped_column(OriginatorId(), primary_key=True)
     originator_version: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     topic: Mapped[str] = mapped_column(Text(), nullable=False)
     state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
