@@ -68,29 +68,24 @@ class PostgresLog(Log):
 
     @override
     def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        """All rows of a query."""
         with _raw(connection).cursor(binary=True) as cursor:
             return cursor.execute(cast("Any", sql), parameters).fetchall()
 
     @override
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
-        """Only names the columns: the driver has converted the values."""
         new = tuple.__new__
         return [new(LogRow, row) for row in rows]
 
     @override
     def bound(self, originator_id: UUID | str) -> UUID:
-        """The UUID."""
         return originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
 
     @override
     def loaded(self, originator_id: UUID) -> UUID:
-        """The UUID."""
         return originator_id
 
     @override
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
-        """ANY of one array."""
         return f"{column} = ANY(%s)", [list(values)]
 
     def _written(self, cursor: "psycopg.Cursor[Row]", rows: Sequence[EventRow]) -> Appended:

@@ -29,7 +29,6 @@ class SQLiteLog(Log):
 
     @override
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
-        """Appends events in order, with the ids after the last one."""
         driver = raw(connection)
         before = 0
         try:
@@ -49,12 +48,10 @@ class SQLiteLog(Log):
 
     @override
     def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        """All rows of a query."""
         return raw(connection).execute(sql, parameters).fetchall()
 
     @override
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
-        """Converts the ids from bytes to UUIDs."""
         new = tuple.__new__
         return [
             new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h)) for i, o, v, t, s, k, c, h in rows
@@ -62,17 +59,14 @@ class SQLiteLog(Log):
 
     @override
     def bound(self, originator_id: UUID | str) -> bytes:
-        """The 16 bytes of the UUID."""
         return _bound(originator_id)
 
     @override
     def loaded(self, originator_id: bytes) -> UUID:
-        """The UUID of 16 bytes."""
         return id_of_bytes(originator_id)
 
     @override
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
-        """IN, with a placeholder for each value."""
         return f"{column} IN ({', '.join('?' * len(values))})", list(values)
 
     def _conflict(

@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from sagaline.storage.log.recorders import ApplicationRecorder, Recorder, schema_for
 from sagaline.storage.sql.datastore import Datastore
-from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.followers import (
     add_positions,
     follower_state,
@@ -68,11 +67,6 @@ class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
         known = follower_state(connection, self.follower).positions
         rows = connection.execute(select(upstream)).tuples()
         return {leader: reached for leader, reached in rows if leader not in known}
-
-    @override
-    def create_table(self) -> None:
-        """Creates the missing tables of this recorder and of the framework."""
-        create_tables(self.datastore, self.tables)
 
     @override
     def max_tracking_id(self, application_name: str) -> int | None:

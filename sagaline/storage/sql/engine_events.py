@@ -1,37 +1,20 @@
 """What happens to an engine's connections: they are configured, begun and returned to the pool."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event
 
 from sagaline.errors import StoreUnusable
 from sagaline.storage.sql import postgres, sqlite
+from sagaline.storage.sql.transaction import Database
 
 _WRITES = "sagaline_write"
-
-
-class Settings(Protocol):
-    """What the events need of a datastore."""
-
-    engine: Engine
-    is_sqlite_in_memory_db: bool
-    lock_timeout: float
-    lock_wait: float
-    silence_timeout: float
-
-    @property
-    def address(self) -> str:
-        """The URL without its password."""
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the last reference was released."""
 
 
 class EngineEvents:
     """Listens to the events of one datastore's engine."""
 
-    def __init__(self, datastore: Settings) -> None:
+    def __init__(self, datastore: Database) -> None:
         self._datastore = datastore
         self._is_sqlite = datastore.engine.dialect.name == "sqlite"
         self.writer: Engine = datastore.engine.execution_options(**{_WRITES: True})

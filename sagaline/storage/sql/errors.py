@@ -12,19 +12,11 @@ STORAGE_FAULTS: Final = (
 )
 """Errors of a store that is unreachable, locked or full: followers retry the same batch."""
 
-_CLASSES: dict[str, type[persistence.PersistenceError]] = {
-    each.__name__: each
-    for each in (
-        persistence.InterfaceError,
-        persistence.DataError,
-        persistence.OperationalError,
-        persistence.IntegrityError,
-        persistence.InternalError,
-        persistence.ProgrammingError,
-        persistence.NotSupportedError,
-        persistence.DatabaseError,
-    )
-}
+_NAMES: Final = frozenset(
+    {"InterfaceError", "DataError", "OperationalError", "IntegrityError", "InternalError"}
+    | {"ProgrammingError", "NotSupportedError", "DatabaseError"}
+)
+"""The error classes of PEP 249, which upstream and the drivers have."""
 
 _LIMIT_CLASS = "54"
 """PostgreSQL's class for values above a limit, such as a key too long for its index. The driver
@@ -58,8 +50,9 @@ def translated(error: BaseException) -> BaseException:
     if state in _SCHEMA_STATES:
         return persistence.OperationalError(_message(error))
     for each in type(error).__mro__:
-        if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
-            return _CLASSES[each.__name__](_message(error))
+        if each.__name__ in _NAMES and each.__module__.partition(".")[0] in _MODULES:
+            kind: type[persistence.PersistenceError] = getattr(persistence, each.__name__)
+            return kind(_message(error))
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return persistence.PersistenceError(str(error))
     return error

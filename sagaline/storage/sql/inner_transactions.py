@@ -22,7 +22,6 @@ class JoinedTransaction(Transaction):
     @property
     @override
     def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
-        """The outer transaction's session."""
         return self._outer.session
 
     @override
@@ -46,7 +45,6 @@ class ScopedTransaction(Transaction):
     @property
     @override
     def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
-        """The user's session of this thread."""
         assert self.datastore.scoped_session is not None
         return cast("Session", self.datastore.scoped_session())
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from eventsourcing.persistence import OperationalError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import Transaction as SQLAlchemyTransaction
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
@@ -23,16 +23,24 @@ _writing: ContextVar["Transaction | None"] = ContextVar("sagaline_writing", defa
 
 
 class Database(Protocol):
-    """What a transaction needs of its datastore."""
+    """What transactions and the events of an engine need of a datastore."""
 
     current: ContextVar["Transaction | None"]
+    engine: Engine
+    is_sqlite_in_memory_db: bool
+    lock_timeout: float
     lock_wait: float
+    silence_timeout: float
     scoped_session: Any
     session_maker: Any
 
     @property
     def address(self) -> str:
         """The URL without its password."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last reference was released."""
 
     def connect(self, commit: bool) -> Connection:
         """Returns a connection whose transactions begin as reads, or as writes."""

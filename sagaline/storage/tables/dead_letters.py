@@ -36,6 +36,8 @@ class Letter(NamedTuple):
         return f"{self.follower}/{self.place}"
 
 
+_columns = [dead_letters.c[name] for name in Letter._fields]
+
 _delete = delete(dead_letters).where(
     dead_letters.c.follower == bindparam("by"),
     dead_letters.c.leader == bindparam("of"),
@@ -67,9 +69,8 @@ def parked_keys(connection: Connection, follower: str) -> set[str]:
 
 def letters_of(connection: Connection, follower: str) -> list[Letter]:
     """The dead letters of one follower, oldest first."""
-    columns = [dead_letters.c[name] for name in Letter._fields]
     order = (dead_letters.c.parked_at, dead_letters.c.leader, dead_letters.c.position)
-    query = select(*columns).where(dead_letters.c.follower == follower).order_by(*order)
+    query = select(*_columns).where(dead_letters.c.follower == follower).order_by(*order)
     return [Letter(*row) for row in connection.execute(query)]
 
 
@@ -81,9 +82,8 @@ def delete_letter(connection: Connection, letter: Letter) -> bool:
 
 def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
-    columns = [dead_letters.c[name] for name in Letter._fields]
     order = (dead_letters.c.parked_at, dead_letters.c.follower, dead_letters.c.position)
-    query = select(*columns).where(_current).order_by(*order)
+    query = select(*_columns).where(_current).order_by(*order)
     return [Letter(*row) for row in connection.execute(query)]
 
 

@@ -24,6 +24,9 @@ class LockRequest(NamedTuple):
     since: float
 
 
+_columns = [saga_locks.c[name] for name in LockRequest._fields]
+
+
 def request_locks(
     connection: Connection, saga: str, key: str, names: Iterable[str], now: float
 ) -> None:
@@ -47,9 +50,8 @@ def release_locks(connection: Connection, saga: str, key: str) -> list[LockReque
 def blocking_request(connection: Connection, saga: str, key: str) -> LockRequest | None:
     """The first request, by name, that blocks an instance; None if the instance may run."""
     mine = saga_locks.alias("mine")
-    columns = [saga_locks.c[name] for name in LockRequest._fields]
     query = (
-        select(*columns)
+        select(*_columns)
         .join(mine, and_(mine.c.name == saga_locks.c.name, mine.c.ticket > saga_locks.c.ticket))
         .where(mine.c.saga == saga, mine.c.key == key)
         .order_by(saga_locks.c.name, saga_locks.c.ticket)
@@ -61,15 +63,13 @@ def blocking_request(connection: Connection, saga: str, key: str) -> LockRequest
 
 def all_lock_requests(connection: Connection) -> list[LockRequest]:
     """All requests, the holder of each name before those that wait for it."""
-    columns = [saga_locks.c[name] for name in LockRequest._fields]
-    query = select(*columns).order_by(saga_locks.c.name, saga_locks.c.ticket)
+    query = select(*_columns).order_by(saga_locks.c.name, saga_locks.c.ticket)
     return [LockRequest(*row) for row in connection.execute(query)]
 
 
 def _heads(connection: Connection, names: Iterable[str]) -> Iterable[LockRequest]:
-    columns = [saga_locks.c[name] for name in LockRequest._fields]
     for name in names:
-        query = select(*columns).where(saga_locks.c.name == name)
+        query = select(*_columns).where(saga_locks.c.name == name)
         row = connection.execute(query.order_by(saga_locks.c.ticket).limit(1)).first()
         if row is not None:
             yield LockRequest(*row)

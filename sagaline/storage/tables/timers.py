@@ -25,6 +25,8 @@ class TimerRow(NamedTuple):
     hop: int | None
 
 
+_columns = [timers.c[name] for name in TimerRow._fields]
+
 _hold = (
     update(timers)
     .where(timers.c.follower == bindparam("owner"), timers.c.id == bindparam("timer"))
@@ -67,8 +69,7 @@ def due_timers(
     topics: Collection[str] | None = None,
 ) -> list[TimerRow]:
     """The timers due by `now`, the earliest first; all of them, or those of some topics."""
-    columns = [timers.c[name] for name in TimerRow._fields]
-    query = select(*columns).where(timers.c.follower == follower, timers.c.due_at <= now)
+    query = select(*_columns).where(timers.c.follower == follower, timers.c.due_at <= now)
     if topics is not None:
         query = query.where(timers.c.topic.in_(topics))
     query = query.order_by(timers.c.due_at, timers.c.id).limit(limit)
@@ -77,8 +78,7 @@ def due_timers(
 
 def timer_of_id(connection: Connection, follower: str, id: str) -> TimerRow | None:
     """One timer; None if there is none with this id."""
-    columns = [timers.c[name] for name in TimerRow._fields]
-    query = select(*columns).where(timers.c.follower == follower, timers.c.id == id)
+    query = select(*_columns).where(timers.c.follower == follower, timers.c.id == id)
     row = connection.execute(query).first()
     return None if row is None else TimerRow(*row)
 
@@ -91,8 +91,7 @@ def due_of(connection: Connection, follower: str, id: str) -> float | None:
 
 def timers_named(connection: Connection, name: str) -> list[tuple[str, TimerRow]]:
     """The timers with an id, or with ``follower/id``, each with its follower."""
-    columns = [timers.c[name] for name in TimerRow._fields]
-    query = select(timers.c.follower, *columns).where(
+    query = select(timers.c.follower, *_columns).where(
         or_(timers.c.id == name, timers.c.follower + "/" + timers.c.id == name)
     )
     return [(follower, TimerRow(*row)) for follower, *row in connection.execute(query)]
