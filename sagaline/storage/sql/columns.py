@@ -46,7 +46,7 @@ def uuid_of(value: Any) -> UUID | None:
     try:
         return uuid_of_text(value)
     except (AttributeError, TypeError, ValueError) as error:
-        why = "36 characters are wanted"
+        why = "it must have 36 characters"
         raise UnfitValue(value=value, kind="a UUID", reason=why) from error
 
 
@@ -63,7 +63,7 @@ def _moment(value: Any) -> datetime | None:
     if value is None or (isinstance(value, datetime) and value.tzinfo is UTC):
         return value
     if not isinstance(value, datetime):
-        raise UnfitValue(value=value, kind="a moment", reason="a datetime is wanted")
+        raise UnfitValue(value=value, kind="a moment", reason="it must be a datetime")
     if value.utcoffset() is None:
         raise UnfitValue(value=value, kind="a moment", reason="it has no time zone")
     return value.astimezone(UTC)
@@ -87,7 +87,7 @@ def _amount(value: Any) -> Decimal | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    raise UnfitValue(value=value, kind="an amount", reason="a finite Decimal is wanted")
+    raise UnfitValue(value=value, kind="an amount", reason="it must be a finite Decimal")
 
 
 def _amount_text(value: Any) -> str | None:
