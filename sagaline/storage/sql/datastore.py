@@ -55,9 +55,10 @@ class Datastore(SQLAlchemyDatastore):
         **engine_kwargs: Any,
     ) -> None:
         self._url = urls.supported(url) if url else None
-        in_sqlite = self._url is not None and self._url.get_backend_name() == "sqlite"
-        self.schema = None if in_sqlite else schema
-        self.has_file = in_sqlite and "creator" not in engine_kwargs
+        is_sqlite = self._url is not None and self._url.get_backend_name() == "sqlite"
+        self.schema = None if is_sqlite else schema
+        in_memory = self._url is None or sqlite.is_in_memory(self._url)
+        self.has_file = is_sqlite and not in_memory and "creator" not in engine_kwargs
         self._references = 1
         self._key: tuple[int, str, str | None] | None = None
         self._logs: dict[str, str] = {}
@@ -81,7 +82,6 @@ class Datastore(SQLAlchemyDatastore):
             super().__init__(url=url, **(engine_options(self._url, self.schema) | options))
         except ImportError as error:
             raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
-        self.has_file = self.has_file and not self.is_sqlite_in_memory_db
         self._writer = EngineEvents(self).writer
 
     @classmethod

@@ -23,6 +23,8 @@ class EngineEvents:
         event.listen(datastore.engine, "checkin", self._check_in)
         if self._is_sqlite:
             event.listen(datastore.engine, "connect", self._configure)
+            if datastore.has_file and "uri" not in datastore.engine.url.query:
+                event.listen(datastore.engine, "do_connect", self._create_file)
         else:
             event.listen(datastore.engine, "checkout", postgres.refuse_ended)
 
@@ -39,6 +41,9 @@ class EngineEvents:
             sqlite.roll_back_leftovers(raw)
         if self._datastore.is_closed:
             record.close()
+
+    def _create_file(self, *_: object) -> None:
+        sqlite.create_private_file(sqlite.path(self._datastore.engine.url))
 
     def _configure(self, raw: Any, _: Any) -> None:
         datastore = self._datastore

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from random import random
 from time import monotonic, sleep
@@ -63,6 +64,16 @@ def read_only_url(url: URL) -> URL:
     uri = url.database if str(url.database).startswith("file:") else f"file:{quote(str(file))}"
     query = {**url.query, "mode": "ro" if half_done else "rw", "uri": "true"}
     return url.set(database=uri, query=query)
+
+
+def create_private_file(file: Path) -> None:
+    """Creates a missing file that only its owner can read and write (SQLite's own mode is 0644).
+
+    SQLite gives the same mode to the files beside it. An existing file is not opened, because
+    closing it would release the locks that this process holds on it.
+    """
+    with suppress(OSError):  # SQLite reports what is wrong
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def busy_timeout(url: URL) -> float:

@@ -27,6 +27,7 @@ class Database(Protocol):
 
     current: ContextVar["Transaction | None"]
     engine: Engine
+    has_file: bool
     is_sqlite_in_memory_db: bool
     lock_timeout: float
     lock_wait: float

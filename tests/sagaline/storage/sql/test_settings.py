@@ -1,5 +1,6 @@
 """The settings of new connections."""
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from sagaline.storage import Datastore
-from tests.sagaline.storage.stores import bare, opened, outside, recorder_of
+from tests.sagaline.storage.stores import bare, opened, outside, placed, recorded, recorder_of
 
 
 def _pragma(datastore: Datastore, name: str) -> Any:
@@ -102,3 +103,22 @@ def test_transactions_have_limits(postgres_store: str) -> None:
             level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
             assert level == "read committed"
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {each.suffix: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
+
+
+def test_only_the_owner_can_read_a_new_file(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'shop.db'}") as datastore:
+        recorded(recorder_of(datastore), placed())
+        assert _modes(tmp_path) == {".db": 0o600, ".db-wal": 0o600, ".db-shm": 0o600}
+
+
+def test_an_existing_file_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    file.touch()
+    file.chmod(0o660)
+    with opened(f"sqlite:///{file}") as datastore:
+        recorded(recorder_of(datastore), placed())
+        assert _modes(tmp_path) == {".db": 0o660, ".db-wal": 0o660, ".db-shm": 0o660}
