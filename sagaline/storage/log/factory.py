@@ -45,18 +45,15 @@ class Factory(SQLAlchemyFactory):
 
     @override
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
-        """Creates a recorder of snapshots, or of events without a notification log."""
         return cast("AggregateRecorder", super().aggregate_recorder(purpose))
 
     @override
     def application_recorder(self) -> ApplicationRecorder:
-        """Creates a recorder of the application's log."""
         self._name_table()
         return cast("ApplicationRecorder", super().application_recorder())
 
     @override
     def process_recorder(self) -> ProcessRecorder:
-        """Creates a recorder of the application's log and of its positions in other logs."""
         self._name_table()
         recorder = cast("ProcessRecorder", super().process_recorder())
         self._name_follower(recorder)
@@ -64,7 +61,6 @@ class Factory(SQLAlchemyFactory):
 
     @override
     def tracking_recorder(self, tracking_recorder_class: type[Any] | None = None) -> Any:
-        """Creates a recorder of positions, for a read model."""
         topic = self.env.get(self.TRACKING_RECORDER_TOPIC)
         if tracking_recorder_class is None and topic:
             tracking_recorder_class = resolve_topic(topic)

@@ -78,7 +78,6 @@ class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """The events of one aggregate, by version."""
         with self.datastore.read() as connection:
             rows = self.log.stream(
                 connection, originator_id, gt=gt, lte=lte, desc=desc, limit=limit
@@ -161,7 +160,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
 
     @override
     def max_notification_id(self) -> int | None:
-        """The id of the newest event for upstream: None in an empty log."""
         return self.head() or None
 
     @override
@@ -174,7 +172,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """A section of the log for upstream."""
         with self.datastore.read() as connection:
             rows = self.log.notifications(
                 connection, start, limit, stop, topics, inclusive_of_start=inclusive_of_start
@@ -183,7 +180,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
 
     @override
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> LogSubscription:
-        """An iterator over the events after `gt`, which waits for new ones."""
         return LogSubscription(self, self.datastore, self.channel_name, gt, topics)
 
     @override

@@ -47,7 +47,6 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
 
     @override
     def stop(self) -> None:
-        """Stops the iteration, and ends a wait for the next event."""
         super().stop()
         if self._listener is not None:
             self._listener.stop()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from selectors import EVENT_READ
 from threading import Event, Thread
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sagaline.messaging.backoff import Backoff
 from sagaline.storage.sql.selector import Selector
@@ -18,13 +18,6 @@ BACKOFF: Final = Backoff(first=0.05, longest=5.0)
 """Pauses between attempts to listen again after a failure."""
 
 Faults = type[Exception] | tuple[type[Exception], ...]
-
-
-class Source(Protocol):
-    """Something with a descriptor to wait for."""
-
-    def fileno(self) -> int:
-        """The descriptor."""
 
 
 class Listener(ABC):
@@ -70,10 +63,10 @@ class Listener(ABC):
         self.is_listening = True
         self._on_change()
 
-    def wait(self, source: Source, seconds: float | None = None) -> bool:
-        """Waits for a notification, or for so many seconds; returns False when it has to stop."""
+    def wait(self, descriptor: int, seconds: float | None = None) -> bool:
+        """Waits for input, or for so many seconds; returns False when it has to stop."""
         with Selector() as selector:
-            selector.register(source.fileno(), EVENT_READ)
+            selector.register(descriptor, EVENT_READ)
             selector.register(self._stopped, EVENT_READ)
             selector.select(seconds)
         return not self._stopping.is_set()

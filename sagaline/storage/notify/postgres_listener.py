@@ -27,12 +27,10 @@ class PostgresListener(Listener):
     @property
     @override
     def faults(self) -> Faults:
-        """Errors of the driver, such as a lost connection."""
         return self._engine.dialect.loaded_dbapi.Error
 
     @override
     def listen(self) -> None:
-        """Listens until the connection fails or `stop` is called."""
         dialect = self._engine.dialect
         arguments, options = dialect.create_connect_args(self._engine.url)
         options = {**connect_args(self._engine.url), **options}
@@ -41,6 +39,6 @@ class PostgresListener(Listener):
             for command in self._commands:
                 connection.execute(command)
             self.mark_listening()
-            while self.wait(connection):
+            while self.wait(connection.fileno()):
                 for _ in connection.notifies(timeout=0):
                     self._on_change()

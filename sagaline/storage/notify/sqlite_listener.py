@@ -41,12 +41,10 @@ class SQLiteListener(Listener):
     @property
     @override
     def faults(self) -> Faults:
-        """Errors of the system, such as a lack of watches, and of SQLite."""
-        return OSError, sqlite3.Error
+        return OSError, sqlite3.Error  # such as a lack of watches
 
     @override
     def listen(self) -> None:
-        """Listens until `stop` is called."""
         from inotify_simple import INotify, flags
 
         with closing(INotify()) as notices, closing(sqlite3.connect(self._path)) as connection:
@@ -55,7 +53,7 @@ class SQLiteListener(Listener):
             self._is_newer(connection)
             self.mark_listening()
             checks, deadline = 0, 0.0
-            while self.wait(notices, COMMIT_CHECKS.pause(checks) if checks else None):
+            while self.wait(notices.fileno(), COMMIT_CHECKS.pause(checks) if checks else None):
                 self._resting.wait()
                 if not self._names.isdisjoint(each.name for each in notices.read(timeout=0)):
                     checks, deadline = 1, time.monotonic() + COMMIT_TIMEOUT

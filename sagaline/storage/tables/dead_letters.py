@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
 
 from sagaline.storage.tables.schema import dead_letters
 
@@ -69,9 +69,7 @@ def parked_keys(connection: Connection, follower: str) -> set[str]:
 
 def letters_of(connection: Connection, follower: str) -> list[Letter]:
     """The dead letters of one follower, oldest first."""
-    order = (dead_letters.c.parked_at, dead_letters.c.leader, dead_letters.c.position)
-    query = select(*_columns).where(dead_letters.c.follower == follower).order_by(*order)
-    return [Letter(*row) for row in connection.execute(query)]
+    return _letters(connection, dead_letters.c.follower == follower)
 
 
 def delete_letter(connection: Connection, letter: Letter) -> bool:
@@ -82,9 +80,7 @@ def delete_letter(connection: Connection, letter: Letter) -> bool:
 
 def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
-    order = (dead_letters.c.parked_at, dead_letters.c.follower, dead_letters.c.position)
-    query = select(*_columns).where(_current).order_by(*order)
-    return [Letter(*row) for row in connection.execute(query)]
+    return _letters(connection, _current)
 
 
 def count_letters(connection: Connection) -> dict[str, int]:
@@ -93,3 +89,10 @@ def count_letters(connection: Connection) -> dict[str, int]:
     query = count.group_by(dead_letters.c.follower)
     rows: Any = connection.execute(query)
     return dict(rows.tuples().all())
+
+
+def _letters(connection: Connection, condition: ColumnElement[bool]) -> list[Letter]:
+    c = dead_letters.c
+    query = select(*_columns).where(condition)
+    rows = connection.execute(query.order_by(c.parked_at, c.follower, c.leader, c.position))
+    return [Letter(*row) for row in rows]

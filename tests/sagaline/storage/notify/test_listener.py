@@ -31,7 +31,7 @@ class SocketListener(Listener):
     @override
     def listen(self) -> None:
         self.mark_listening()
-        while self.wait(self._source):
+        while self.wait(self._source.fileno()):
             self._source.recv(1)
             self._on_change()
 
