@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Dialect, Table
 
 from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
 from sagaline.storage.sql.chunks import chunks
-from sagaline.storage.sql.records import ENVELOPE
+from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 
 Row = tuple[Any, ...]
 
@@ -32,7 +32,7 @@ class Log(ABC):
         quote = dialect.identifier_preparer
         self.table = table
         self.name = quote.format_table(table)
-        columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE))
+        columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE_COLUMNS))
         self.columns = columns
         self.newest = f"SELECT max(id) FROM {self.name}"
         self._rows = f"SELECT {columns} FROM {self.name}"

@@ -15,7 +15,7 @@ from sagaline.errors import StoreClosed
 from sagaline.storage.notify.postgres_listener import PostgresListener
 from sagaline.storage.sql.datastore import Datastore
 
-POLL_INTERVAL = 0.05
+LOG_POLL_INTERVAL = 0.05
 """Seconds between two reads of a log without notifications."""
 
 FALLBACK_POLL_INTERVAL = 1.0
@@ -38,7 +38,7 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
         topics: Sequence[str] = (),
     ) -> None:
         self._listener: PostgresListener | None = None
-        self._interval = POLL_INTERVAL
+        self._interval = LOG_POLL_INTERVAL
         super().__init__(recorder, gt=gt, topics=topics)
         if datastore.dialect == "postgresql":
             self._interval = FALLBACK_POLL_INTERVAL

@@ -8,7 +8,7 @@ from sagaline.storage.sql import sqlite
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.errors import raise_translated
 
-POLL_INTERVAL = 0.01
+FILE_POLL_INTERVAL = 0.01
 """Seconds between two checks of a file without notifications."""
 
 
@@ -28,7 +28,7 @@ class FileVersion:
     @property
     def pause(self) -> float:
         """Seconds to the next check."""
-        return inf if self._is_notified else POLL_INTERVAL
+        return inf if self._is_notified else FILE_POLL_INTERVAL
 
     def changed(self) -> bool:
         """Whether the store may have changed."""

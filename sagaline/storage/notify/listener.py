@@ -14,7 +14,7 @@ from sagaline.storage.sql.selector import Selector
 
 log = logging.getLogger(__name__)
 
-BACKOFF: Final = Backoff(first=0.05, longest=5.0)
+LISTEN_BACKOFF: Final = Backoff(first=0.05, longest=5.0)
 """Pauses between attempts to listen again after a failure."""
 
 Faults = type[Exception] | tuple[type[Exception], ...]
@@ -80,6 +80,6 @@ class Listener(ABC):
             except self.faults as error:
                 self.is_listening = False
                 failures += 1
-                pause = BACKOFF.pause(failures)
+                pause = LISTEN_BACKOFF.pause(failures)
                 log.info("Listening again in %.1f s: %s", pause, error)
                 self._stopping.wait(pause)

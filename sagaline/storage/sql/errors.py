@@ -30,7 +30,7 @@ raises OperationalError."""
 _LOCK_TIMEOUT_STATE = "55P03"
 """PostgreSQL's state for a lock wait that timed out."""
 
-_MODULES = ("sqlalchemy", "sqlite3", "psycopg")
+_DRIVER_MODULES = ("sqlalchemy", "sqlite3", "psycopg")
 
 
 def translated(error: BaseException) -> BaseException:
@@ -50,7 +50,7 @@ def translated(error: BaseException) -> BaseException:
     if state in _SCHEMA_STATES:
         return persistence.OperationalError(_message(error))
     for each in type(error).__mro__:
-        if each.__name__ in _NAMES and each.__module__.partition(".")[0] in _MODULES:
+        if each.__name__ in _NAMES and each.__module__.partition(".")[0] in _DRIVER_MODULES:
             kind: type[persistence.PersistenceError] = getattr(persistence, each.__name__)
             return kind(_message(error))
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 
-def schema_of(connection: Connection) -> str | None:
+def default_schema(connection: Connection) -> str | None:
     """The schema of tables without one of their own; None for the database's default."""
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     found: str | None = translated.get(None)
@@ -13,5 +13,5 @@ def schema_of(connection: Connection) -> str | None:
 def qualified(connection: Connection, name: str) -> str:
     """A table's name with its schema, quoted if necessary."""
     quote = connection.dialect.identifier_preparer.quote
-    schema = schema_of(connection)
+    schema = default_schema(connection)
     return f"{quote(schema)}.{quote(name)}" if schema else quote(name)

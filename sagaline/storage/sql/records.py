@@ -14,7 +14,7 @@ from sagaline.storage.sql.columns import PortableType, uuid_of
 IDENTIFIER_LENGTH = 63
 """Characters of an identifier on PostgreSQL, which truncates longer ones without an error."""
 
-ENVELOPE = ("key", "cause", "hop")
+ENVELOPE_COLUMNS = ("key", "cause", "hop")
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 

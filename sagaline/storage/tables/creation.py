@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateSchema
 from sagaline.errors import StoreTooNew, StoreUnusable
 from sagaline.storage.sql import postgres
 from sagaline.storage.sql.datastore import Datastore
-from sagaline.storage.sql.records import ENVELOPE
+from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 from sagaline.storage.tables.schema import metadata, store
 
 FOREIGN = "is not one of Sagaline"
@@ -98,7 +98,7 @@ def _is_missing(connection: Connection, datastore: Datastore, table: Table) -> b
 
 def _lacking(connection: Connection, table: Table, schema: str | None) -> list[str]:
     """The columns of the envelope that an events table created by upstream lacks."""
-    wanted = [name for name in ENVELOPE if name in table.c and "originator_id" in table.c]
+    wanted = [name for name in ENVELOPE_COLUMNS if name in table.c and "originator_id" in table.c]
     if not wanted:
         return []
     there = {column["name"] for column in inspect(connection).get_columns(table.name, schema)}

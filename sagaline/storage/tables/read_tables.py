@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from sagaline.storage.sql.names import qualified, schema_of
+from sagaline.storage.sql.names import default_schema, qualified
 from sagaline.storage.tables.followers import FollowerState, follower_state, raise_fence, register
 from sagaline.storage.tables.schema import dead_letters, followers, positions, read_tables
 
@@ -83,12 +83,12 @@ def move_letters(connection: Connection, follower: str, other: str) -> None:
 
 def table_exists(connection: Connection, name: str) -> bool:
     """Whether the database has this table."""
-    return inspect(connection).has_table(name, schema=schema_of(connection))
+    return inspect(connection).has_table(name, schema=default_schema(connection))
 
 
 def columns_of(connection: Connection, name: str) -> list[str]:
     """The names of a table's columns in the database."""
-    found = inspect(connection).get_columns(name, schema=schema_of(connection))
+    found = inspect(connection).get_columns(name, schema=default_schema(connection))
     return [each["name"] for each in found]
 
 

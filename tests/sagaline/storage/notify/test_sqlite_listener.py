@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from sagaline.storage import Datastore
-from sagaline.storage.notify.file_version import POLL_INTERVAL, FileVersion
+from sagaline.storage.notify.file_version import FILE_POLL_INTERVAL, FileVersion
 from sagaline.storage.notify.sqlite_listener import SQLiteListener, can_listen
 from sagaline.storage.tables.creation import create_tables
 
@@ -137,7 +137,7 @@ def test_polling_stops_while_notifications_arrive(
     mine, _ = stores
     with listening(mine) as probe:
         assert FileVersion(mine, probe.listener).pause == inf
-    assert FileVersion(mine).pause == POLL_INTERVAL
+    assert FileVersion(mine).pause == FILE_POLL_INTERVAL
 
     def refuse(*_: object) -> None:
         raise OSError(28, "no more watches")
@@ -145,7 +145,7 @@ def test_polling_stops_while_notifications_arrive(
     monkeypatch.setattr("inotify_simple.INotify.add_watch", refuse)
     failing = SQLiteListener(mine, lambda: None, Event())
     try:
-        assert FileVersion(mine, failing).pause == POLL_INTERVAL
+        assert FileVersion(mine, failing).pause == FILE_POLL_INTERVAL
     finally:
         failing.close()
 
