@@ -31,8 +31,7 @@ CONNECTION_TIMEOUTS = {
 seconds, the last one in milliseconds. The system's own limits are hours."""
 
 CREATION_TIMEOUT = 60.0
-"""Seconds to queue for the creation of tables: many processes may start at once on a busy machine.
-"""
+"""Seconds to queue for the creation of tables, which many processes may start at once."""
 
 FILL_FACTOR = 50
 """Per cent of a page that new rows may fill, for tables whose rows change soon after. A changed row
