@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from sqlalchemy import Connection, Table
 from typing_extensions import override
 
-from sagaline.errors import RowMissing, RowsNotListed, RowUnfit, RowWhole, UnknownColumn
+from sagaline.errors import RowColumnsFixed, RowMissing, RowsNotListed, RowUnfit, UnknownColumn
 from sagaline.storage.sql.bulk import Bulk, Change
 from sagaline.storage.sql.bulk_registry import bulk_of
 from sagaline.storage.sql.columns import default_of, kind_of
@@ -64,7 +64,7 @@ class Row(dict[str, Any]):
         return self
 
     def _refuse(self, *_: Any) -> NoReturn:
-        raise RowWhole(table=self._rows.table.name)
+        raise RowColumnsFixed(table=self._rows.table.name)
 
     __delitem__ = pop = popitem = clear = setdefault = _refuse
 

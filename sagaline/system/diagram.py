@@ -12,7 +12,8 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.instance import Journal
+from sagaline.saga.requests import request_class
 from sagaline.system.system import System
 
 _RESERVED = {"call", "class", "click", "default", "end", "flowchart", "graph", "style", "subgraph"}
@@ -165,7 +166,7 @@ def _carried(leader: type[Application], topics: Collection[str]) -> list[str]:
     """What a follower takes from this leader, by the names that people know."""
     if issubclass(leader, SagaProcess):
         commands = dict.fromkeys(leader.saga.commands().values())
-        return [each.__name__ for each in commands if get_topic(requested(each)) in topics]
+        return [each.__name__ for each in commands if get_topic(request_class(each)) in topics]
     events = list(_recorded(leader))
     events += [CommandFaulted] if declaration_of(leader).answers_faults else []
     return [each.__qualname__ for each in events if get_topic(each) in topics]

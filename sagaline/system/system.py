@@ -16,8 +16,9 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.instance import Journal
+from sagaline.saga.requests import request_class
+from sagaline.saga.step_timers import Timing
 from sagaline.system.saga_list import SagaList
 
 NAME_IT = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
@@ -103,7 +104,7 @@ class System(upstream.System):
                     problem=f"no application of the system {self.name} handles {command.__name__}",
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
-            self._pipe(process, handler, requested(command))
+            self._pipe(process, handler, request_class(command))
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 

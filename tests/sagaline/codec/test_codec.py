@@ -766,7 +766,7 @@ def test_the_loaded_classes_are_found(kind: type) -> None:
     ],
 )
 def test_nothing_else_is_found(topic: str) -> None:
-    with pytest.raises(UnknownTopic, match="not known to the code"):
+    with pytest.raises(UnknownTopic, match="is not loaded"):
         loaded_class(topic)
     with pytest.raises(UnknownTopic):
         mapper.to_domain_event(stored(topic))
