@@ -20,7 +20,7 @@ from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage import Datastore
-from sagaline.storage.tables.saga_locks import first_ahead_of, release_locks, request_locks
+from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
 
 
@@ -146,7 +146,7 @@ class SagaHandling(MessageHandling):
         if journal.steps or journal.state.ended or journal.compensating:
             return
         with self.application.datastore.read() as connection:
-            other = first_ahead_of(connection, self.application.name, journal.key)
+            other = blocking_request(connection, self.application.name, journal.key)
         locks = self.application.saga.locks
         if other is None:
             engine.start()

@@ -15,7 +15,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.sql.bulk import Change
 from sagaline.storage.sql.names import qualified
 from sagaline.storage.sql.postgres import leave_room, lock_creation
-from sagaline.storage.tables.read_tables import has_table, record_fingerprint
+from sagaline.storage.tables.read_tables import record_fingerprint, table_exists
 
 Fold = Callable[[Any, Message], None]
 
@@ -86,7 +86,7 @@ class Projector:
         """
         if connection.dialect.name == "postgresql":
             lock_creation(connection)
-        if has_table(connection, self.table.name):
+        if table_exists(connection, self.table.name):
             return False
         connection.execute(CreateTable(self.table))
         if indexed:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Table
 from typing_extensions import override
 
 from sagaline.errors import RowColumnsFixed, RowMissing, RowsNotListed, RowUnfit, UnknownColumn
-from sagaline.storage.sql.bulk import Bulk, Change, bulk_of
+from sagaline.storage.sql.bulk import Bulk, Change
+from sagaline.storage.sql.bulk_registry import bulk_of
 from sagaline.storage.sql.columns import default_of, kind_of
 
 KEPT: Final = 50_000

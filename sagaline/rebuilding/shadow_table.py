@@ -39,10 +39,10 @@ from sagaline.storage.tables.read_tables import (
     differing_keys,
     drop_table,
     forget_follower,
-    has_table,
     lock_follower,
     shadows,
     start_over,
+    table_exists,
 )
 
 SHARED = 20_000
@@ -144,7 +144,7 @@ class ShadowTable:
 
     def _is_there(self) -> bool:
         with self._datastore.read() as connection:
-            return has_table(connection, self._view)
+            return table_exists(connection, self._view)
 
     def _open(self) -> None:
         """Finds the shadow table of a rebuild that was killed, or makes a new one."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.definition import Saga
+from sagaline.saga.history import describe_effects, describe_input, describe_timer
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Operator
 from sagaline.testing.drive import Driven, drive, replay
@@ -38,7 +39,7 @@ class EngineRun:
         self._number = count()
         self._events: list[Any] = []
         self._journal: Journal | None = None
-        self.transcript.add(NOW, heard(participants.start))
+        self.transcript.add(NOW, describe_input(participants.start))
         self._handle(participants.start)
 
     @property
@@ -87,7 +88,7 @@ class EngineRun:
 
     def _fire(self, timer: SetTimer) -> None:
         del self.timers[timer.id]
-        self.transcript.add(self._now, fired(timer.command))
+        self.transcript.add(self._now, describe_timer(timer.command))
         self._handle(timer.command)
 
     def _handle(self, message: Any) -> None:

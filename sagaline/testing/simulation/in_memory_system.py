@@ -15,7 +15,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters
 from sagaline.storage.tables.followers import follower_state
 from sagaline.storage.tables.saga_locks import LockRequest, all_lock_requests
-from sagaline.storage.tables.timers import HELD, TimerRow, due_timers, first_dues
+from sagaline.storage.tables.timers import HELD_DUE_AT, TimerRow, due_timers, first_dues
 from sagaline.system.system import System
 from sagaline.testing.given.happened import LONG_AGO
 from sagaline.testing.simulation.commits import Commits, Crashed
@@ -124,13 +124,15 @@ class InMemorySystem:
         for each in self._opened.followers:
             if each.name in self.apps:
                 with each.datastore.read() as connection:
-                    found += due_timers(connection, each.name, HELD, MAX_TURNS)
+                    found += due_timers(connection, each.name, HELD_DUE_AT, MAX_TURNS)
         return sorted(found, key=lambda row: row.due_at)
 
     def next_due(self) -> datetime | None:
         """When the next timer of a follower that is not stopped is due."""
         dues = [
-            due for name, due in self._dues().items() if due < HELD and name not in self.stopped
+            due
+            for name, due in self._dues().items()
+            if due < HELD_DUE_AT and name not in self.stopped
         ]
         return datetime.fromtimestamp(min(dues), UTC) if dues else None
 
@@ -148,7 +150,7 @@ class InMemorySystem:
 
     def _fire(self, followers: Collection[Follower]) -> bool:
         dues, now = self._dues(), self.now.timestamp()
-        fired = [each.fire(now) for each in followers if dues.get(each.name, HELD) <= now]
+        fired = [each.fire(now) for each in followers if dues.get(each.name, HELD_DUE_AT) <= now]
         return any(fired)
 
     def _dues(self) -> dict[str, float]:

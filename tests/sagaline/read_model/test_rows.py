@@ -49,8 +49,8 @@ from sagaline.errors import (
 )
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
-from sagaline.storage.sql.bulk import MANY
 from sagaline.storage.sql.columns import Amount, Moment, Uuid
+from sagaline.storage.sql.postgres_bulk import MIN_COPIED_ROWS as MANY
 
 metadata = MetaData()
 
@@ -469,7 +469,7 @@ def test_rows_are_not_listed_or_counted(store: Datastore, ask: Callable[[Rows], 
         ({}, "owner: it needs a value"),
         ({"owner": 7}, "owner: 7 is not of the type str"),
         ({"owner": "Ann", "balance": 0.1}, "balance: 0.1 is not an amount"),
-        ({"owner": "Ann", "balance": Decimal("NaN")}, "a finite Decimal is wanted"),
+        ({"owner": "Ann", "balance": Decimal("NaN")}, "it must be a finite Decimal"),
         ({"owner": "Ann", "movements": "7"}, "movements: '7' is not of the type int"),
         ({"owner": "Ann", "seen_at": NOON.replace(tzinfo=None)}, "it has no time zone"),
     ],
