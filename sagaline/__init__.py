@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sagaline.messaging.retry import Retry, hours, minutes, seconds
     from sagaline.messaging.timers import CancelTimer, SetTimer
     from sagaline.read_model.definition import ReadModel, project
-    from sagaline.read_model.rows import Row
+    from sagaline.read_model.row import Row
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.shadow_table import Rebuilt
     from sagaline.rebuilding.worker import rebuild_worker
@@ -151,7 +151,7 @@ _PUBLIC = {
         "ReadModel",
         "project",
     ),
-    "sagaline.read_model.rows": ("Row",),
+    "sagaline.read_model.row": ("Row",),
     "sagaline.rebuilding.rebuild": (
         "rebuild",
         "roll_back",

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Table
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.message import Message
-from sagaline.read_model.rows import KEPT, Rows
+from sagaline.read_model.rows import MAX_KEPT_ROWS, Rows
 from sagaline.storage.sql.columns import kind_of, uuid_of_text
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -83,7 +83,7 @@ class ReadModel:
     """
 
     table: ClassVar[Table]
-    cached_rows: ClassVar[int] = KEPT
+    cached_rows: ClassVar[int] = MAX_KEPT_ROWS
     projections: ClassVar[Mapping[type, Projection]]
     """Event class -> its handler."""
     catch_all: ClassVar[Projection | None]

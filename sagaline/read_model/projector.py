@@ -45,7 +45,7 @@ class Projector:
 
     def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the rows that the batch will need, with one SELECT."""
-        if not self.model.cached_rows or self.model.rows.complete:
+        if not self.model.cached_rows or self.model.rows.all_in_memory:
             return
         keys_of = self.model.keys_of
         keys = [key for each in messages for key in keys_of(each.event, each)]
@@ -69,7 +69,7 @@ class Projector:
     def write(self, connection: Connection, others: Iterable[Change] = ()) -> None:
         """Writes each changed row once, and what another process has changed in other rows."""
         self.model.rows.write(connection)
-        self.model.rows.apply(connection, others)
+        self.model.rows.write_changes(connection, others)
 
     def after_commit(self) -> None:
         """The rows are on disk: they may stay in memory."""

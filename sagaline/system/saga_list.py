@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Index, MetaData, Table, Text
 
 from sagaline.read_model.definition import ReadModel, project
-from sagaline.read_model.rows import Row
+from sagaline.read_model.row import Row
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.storage.sql.columns import Moment, Uuid

@@ -238,7 +238,7 @@ def test_a_row_that_was_not_foreseen_is_read_singly_and_once(
 def test_a_table_that_began_empty_is_not_asked_for_rows(
     store: Datastore, statements: list[str]
 ) -> None:
-    rows = rows_of(store, kept=2)
+    rows = rows_of(store, max_kept=2)
     for key in (ANN, BOB):
         assert rows.get(key) is None
         rows[key] = {"owner": "somebody"}
@@ -375,7 +375,7 @@ def test_what_was_rolled_back_is_not_applied_again(store: Datastore) -> None:
 def test_rows_stay_in_memory_up_to_a_bound_those_used_last(
     store: Datastore, statements: list[str]
 ) -> None:
-    rows = rows_of(store, kept=2)
+    rows = rows_of(store, max_kept=2)
     for key in (ANN, BOB, CAT):
         rows[key] = {"owner": str(key)}
         save(store, rows)
@@ -394,7 +394,7 @@ def test_rows_stay_in_memory_up_to_a_bound_those_used_last(
 def test_rows_that_are_never_read_again_are_not_kept(
     store: Datastore, statements: list[str]
 ) -> None:
-    rows = rows_of(store, kept=0)
+    rows = rows_of(store, max_kept=0)
     rows[ANN] = {"owner": "Ann"}
     save(store, rows)
     statements.clear()
@@ -566,7 +566,7 @@ def test_many_new_rows_are_copied_until_one_is_there_already(
         save(store, rows)
         return [each.split()[0] for each in statements]
 
-    rows = rows_of(store, kept=0)
+    rows = rows_of(store, max_kept=0)
     inserted = ["INSERT"]
     assert add("first", range(MANY)) == (inserted if store.dialect == "sqlite" else [])
     assert add("second", range(MANY - 1, 2 * MANY)) == inserted
