@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from sagaline.messaging.message import Message
     from sagaline.messaging.retry import Retry, hours, minutes, seconds
     from sagaline.messaging.timers import CancelTimer, SetTimer
-    from sagaline.read_model.definition import ReadModel, project
+    from sagaline.read_model.definition import ReadModel
+    from sagaline.read_model.projection import project
     from sagaline.read_model.row import Row
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.shadow_table import Rebuilt
@@ -147,10 +148,8 @@ _PUBLIC = {
         "CancelTimer",
         "SetTimer",
     ),
-    "sagaline.read_model.definition": (
-        "ReadModel",
-        "project",
-    ),
+    "sagaline.read_model.definition": ("ReadModel",),
+    "sagaline.read_model.projection": ("project",),
     "sagaline.read_model.row": ("Row",),
     "sagaline.rebuilding.rebuild": (
         "rebuild",

@@ -22,8 +22,15 @@ class _Empty(ABC, Generic[T]):
     annotated: None
 
 
-_IN_EVERY_CLASS: Final = frozenset(dir(_Empty)) | {"__static_attributes__", "__firstlineno__"}
-"""Names that Python puts into a class; the last two from version 3.13 on."""
+_IN_EVERY_CLASS: Final = frozenset(dir(_Empty)) | {
+    "__static_attributes__",
+    "__firstlineno__",
+    "__sagaline__",
+}
+"""Names that Python puts into a class, the first two from version 3.13 on; and the framework's.
+
+In `__sagaline__` each class keeps what the framework knows of it, so that no other name is taken.
+"""
 
 
 @dataclass(frozen=True)

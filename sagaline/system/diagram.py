@@ -9,7 +9,7 @@ from sagaline.application.application import Application
 from sagaline.application.saga_process import SagaProcess
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, definition_of
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
 from sagaline.saga.instance import Journal, requested
 from sagaline.system.system import System
@@ -171,7 +171,7 @@ def _carried(leader: type[Application], topics: Collection[str]) -> list[str]:
 
 
 def _projected(leader: type[Application], model: type[ReadModel]) -> list[str]:
-    events = model.events()
+    events = definition_of(model).projections.events
     if not events:
         return ["every event"]
     if issubclass(leader, SagaProcess):

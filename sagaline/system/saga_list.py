@@ -2,7 +2,8 @@
 
 from sqlalchemy import Column, Index, MetaData, Table, Text
 
-from sagaline.read_model.definition import ReadModel, project
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projection import project
 from sagaline.read_model.row import Row
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, Answer, Outcome, Role, State

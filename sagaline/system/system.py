@@ -13,7 +13,7 @@ from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.topics import stored_topics
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, definition_of
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal, requested
@@ -137,7 +137,7 @@ class System(upstream.System):
 
     def _sources(self, model: type[ReadModel]) -> list[str]:
         """The logs that a read model follows, in the order of the system's members."""
-        events = model.events()
+        events = definition_of(model).projections.events
         if not events:
             return [each.name for each in self.members]
         wanted: set[str] = set()

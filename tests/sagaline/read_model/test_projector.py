@@ -13,7 +13,8 @@ from eventsourcing.utils import get_topic
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, event, inspect, select
 
 from sagaline.messaging.message import Message
-from sagaline.read_model.definition import ReadModel, project
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projection import project
 from sagaline.read_model.projector import Projector, copy_of
 from sagaline.storage import Datastore
 from sagaline.storage.sql.columns import Uuid
