@@ -1,4 +1,4 @@
-"""What was written is what is read; what would not be is refused, by name, when it is written."""
+"""Events are read as they were written; one that would not be is refused when it is written."""
 
 import sys
 import tracemalloc
@@ -82,7 +82,7 @@ def happened(event_class: type[E], /, **values: Any) -> E:
 
 
 def again(event: Any) -> Any:
-    """The event after a stay in the store."""
+    """The event, written to a row and read from it."""
     return mapper.to_domain_event(mapper.to_stored_event(event))
 
 
@@ -253,13 +253,13 @@ everything = st.fixed_dictionaries(
 
 
 @given(everything)
-def test_an_event_of_any_types_comes_back_as_it_was(values: dict[str, Any]) -> None:
+def test_an_event_with_fields_of_any_types_round_trips(values: dict[str, Any]) -> None:
     event = happened(Everything, **values)
     assert shape(again(event)) == shape(event)
 
 
 @given(everything)
-def test_an_event_inside_an_event_comes_back_as_it_was(values: dict[str, Any]) -> None:
+def test_a_nested_event_with_fields_of_any_types_round_trips(values: dict[str, Any]) -> None:
     answer = happened(Answered, step="pay", event=happened(Everything, **values), others=())
     assert shape(again(answer)) == shape(answer)
 
@@ -287,13 +287,13 @@ def all_of_the_shop() -> list[Any]:
     return [event for each in aggregates for event in each.collect_events()]
 
 
-def test_every_event_of_the_shop_comes_back_as_it_was() -> None:
+def test_every_event_of_the_shop_round_trips() -> None:
     for event in all_of_the_shop():
         assert shape(again(event)) == shape(event)
-        assert shape(again(event)) == shape(event), "the second time is the fast one"
+        assert shape(again(event)) == shape(event), "the first was read back, this one is proven"
 
 
-def test_a_stored_event_is_plain_json_without_what_stands_in_columns() -> None:
+def test_a_stored_event_is_plain_json_without_the_fields_that_have_columns() -> None:
     event = Payment.capture(ORDER, USD, "ch_1").collect_events()[0]
     stored = mapper.to_stored_event(event)
     assert stored.topic == "domain.payment:Payment.Captured"
@@ -348,7 +348,7 @@ def one_field(annotation: Any) -> Any:
     return globals().setdefault(name, sent)
 
 
-TRIED: dict[str, tuple[Any, Any]] = {
+READ_BACK: dict[str, tuple[Any, Any]] = {
     "plain JSON": (Any, {"a": [1, "x", None, True, 1.5, {}]}),
     "a dict of anything": (dict[str, Any], {"a": 1}),
     "a list of anything": (list, [1, [2]]),
@@ -374,8 +374,8 @@ TRIED: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("annotation", "value"), TRIED.values(), ids=TRIED)
-def test_what_is_not_sure_is_tried_and_stored_when_it_comes_back(
+@pytest.mark.parametrize(("annotation", "value"), READ_BACK.values(), ids=READ_BACK)
+def test_a_value_that_is_not_proven_is_read_back_and_stored_when_it_is_equal(
     annotation: Any, value: Any
 ) -> None:
     event = one_field(annotation)
@@ -565,7 +565,7 @@ REFUSED: dict[str, tuple[Any, Any, Any]] = {
 
 
 @pytest.mark.parametrize(("annotation", "good", "bad"), REFUSED.values(), ids=REFUSED)
-def test_what_would_come_back_as_something_else_is_refused(
+def test_a_value_that_would_be_read_as_another_is_refused(
     annotation: Any, good: Any, bad: Any
 ) -> None:
     event = one_field(annotation)
@@ -576,20 +576,20 @@ def test_what_would_come_back_as_something_else_is_refused(
             assert again(happened(event, it=good)).it == good
 
 
-def test_a_refusal_says_which_field_and_what_would_become_of_it() -> None:
+def test_a_refusal_names_the_field_and_both_values() -> None:
     event = one_field(dict[str, tuple[Point, ...]])
     with pytest.raises(NotStorable) as refused:
         mapper.to_stored_event(happened(event, it={"a": (Point(1, 2),)}))  # type: ignore[arg-type]
     assert str(refused.value) == (
         f"{event.__name__} cannot be stored: "
-        "it.a.0.y is 2 (int) and would come back as Decimal('2') (Decimal)."
+        "it.a.0.y is 2 (int) and would be read as Decimal('2') (Decimal)."
     )
 
 
 def test_a_class_that_pydantic_cannot_write_is_refused() -> None:
-    with pytest.raises(NotStorable, match="pydantic finds no way"):
+    with pytest.raises(NotStorable, match="pydantic cannot write it"):
         mapper.to_stored_event(happened(one_field(Mapper), it=mapper))
-    with pytest.raises(NotStorable, match="no event"):
+    with pytest.raises(NotStorable, match="not an event"):
         mapper.to_stored_event(USD)  # type: ignore[arg-type]
 
 
@@ -600,14 +600,14 @@ def test_an_event_that_holds_itself_is_refused() -> None:
         mapper.to_stored_event(happened(one_field(list[Any]), it=around))
 
 
-def test_a_value_is_trusted_only_after_one_of_its_class_came_back() -> None:
+def test_a_class_is_proven_only_after_a_value_of_it_was_read_back() -> None:
     event = one_field(tuple[Doubling, ...])
     assert again(happened(event, it=())).it == ()
-    with pytest.raises(NotStorable, match=r"it\.0\.amount is 2 .* come back as 4"):
+    with pytest.raises(NotStorable, match=r"it\.0\.amount is 2 .* be read as 4"):
         mapper.to_stored_event(happened(event, it=(Doubling(amount=1),)))
 
 
-# Events inside events
+# Nested events
 
 
 class Answered(DomainEvent):
@@ -630,7 +630,7 @@ def captured() -> Any:
     return Payment.capture(ORDER, USD, "ch_1").collect_events()[0]
 
 
-def test_a_heard_event_is_kept_whole_inside_the_one_that_heard_it() -> None:
+def test_a_nested_event_is_stored_whole_and_typed() -> None:
     heard = captured()
     noted = happened(Noted, answer=Answer("pay", heard))
     assert shape(again(noted)) == shape(noted)
@@ -638,7 +638,7 @@ def test_a_heard_event_is_kept_whole_inside_the_one_that_heard_it() -> None:
     assert again(happened(Noted, answer=Answer("pay", None))).answer.event is None
 
 
-def test_a_heard_event_reads_as_an_event_in_the_json() -> None:
+def test_a_nested_event_has_its_topic_id_version_and_state_in_the_json() -> None:
     tree = TypeAdapter(Answer).dump_python(Answer("pay", captured()))["event"]
     assert tree.keys() == {"topic", "originator_id", "originator_version", "state"}
     assert tree["topic"] == "domain.payment:Payment.Captured"
@@ -647,7 +647,7 @@ def test_a_heard_event_reads_as_an_event_in_the_json() -> None:
     assert load(tree) == captured().__class__(**vars(load(tree)))
 
 
-def test_a_heard_event_goes_through_python_and_through_json() -> None:
+def test_a_nested_event_round_trips_through_python_and_json() -> None:
     adapter, answer = TypeAdapter(Answer), Answer("pay", captured())
     assert adapter.validate_python(adapter.dump_python(answer)) == answer
     assert adapter.validate_python(adapter.dump_python(answer, mode="json")) == answer
@@ -655,7 +655,7 @@ def test_a_heard_event_goes_through_python_and_through_json() -> None:
     assert adapter.validate_python({"step": "pay", "event": answer.event}) == answer
 
 
-def test_a_heard_event_that_cannot_be_stored_is_refused_with_its_own_reason() -> None:
+def test_a_nested_event_that_cannot_be_stored_is_refused_with_its_own_reason() -> None:
     for wrong in (happened(one_field(str), it=Mood.GOOD), 5):
         with pytest.raises(NotStorable, match="Noted cannot be stored: answer"):
             mapper.to_stored_event(happened(Noted, answer=Answer("pay", wrong)))
@@ -665,12 +665,12 @@ def test_a_heard_event_that_cannot_be_stored_is_refused_with_its_own_reason() ->
 
 
 @pytest.mark.parametrize("data", [5, {}, {"topic": "x"}, {"topic": 1}, "event"])
-def test_what_is_no_heard_event_is_refused(data: Any) -> None:
+def test_data_that_is_not_a_nested_event_is_refused(data: Any) -> None:
     with pytest.raises(ValueError, match="an event has"):
         load(data)
 
 
-def test_an_unknown_event_inside_an_event_is_unknown() -> None:
+def test_a_nested_event_of_an_unknown_topic_is_refused() -> None:
     tree = dump(captured()) | {"topic": "domain.payment:Payment.Forged"}
     with pytest.raises(UnknownTopic):
         load(tree)
@@ -686,7 +686,7 @@ class Recalled(DomainEvent):
     answer: Remembered
 
 
-def test_an_event_that_is_heard_later_is_read_when_it_is_asked_for() -> None:
+def test_a_lazy_field_decodes_its_event_when_it_is_read() -> None:
     recalled = happened(Recalled, answer=Remembered("pay", captured()))
     read = again(recalled)
     assert type(vars(read.answer)["event"]) is dict
@@ -697,13 +697,13 @@ def test_an_event_that_is_heard_later_is_read_when_it_is_asked_for() -> None:
     assert again(happened(Recalled, answer=Remembered("pay", None))).answer.event is None
 
 
-def test_what_was_never_asked_for_is_written_again_as_it_was() -> None:
+def test_a_lazy_field_that_was_not_read_is_written_as_it_was() -> None:
     stored_first = mapper.to_stored_event(happened(Recalled, answer=Remembered("pay", captured())))
     read: Any = mapper.to_domain_event(stored_first)
     assert mapper.to_stored_event(read).state == stored_first.state
 
 
-def test_an_event_that_is_heard_later_and_cannot_be_read_says_so_when_asked() -> None:
+def test_a_lazy_field_raises_unreadable_when_it_is_read() -> None:
     written = mapper.to_stored_event(happened(Recalled, answer=Remembered("pay", captured())))
     broken = written.state.replace(b'"amount":"9.99"', b'"amount":"much"')
     read: Any = mapper.to_domain_event(stored(written.topic, broken))
@@ -715,7 +715,7 @@ def test_an_event_that_is_heard_later_and_cannot_be_read_says_so_when_asked() ->
         mapper.to_domain_event(stored(written.topic, shapeless))
 
 
-def test_an_event_that_is_heard_later_cannot_name_a_module_to_run(evil: str) -> None:
+def test_a_lazy_field_cannot_name_a_module_to_import(evil: str) -> None:
     written = mapper.to_stored_event(happened(Recalled, answer=Remembered("pay", captured())))
     forged = written.state.replace(b"domain.payment:Payment.Captured", f"{evil}:E".encode())
     read: Any = mapper.to_domain_event(stored(written.topic, forged))
@@ -740,7 +740,7 @@ def stored(topic: str, state: bytes = b"{}", version: int = 1) -> StoredEvent:
 
 
 @pytest.mark.parametrize("kind", [Order, Order.Placed, Stock, Renamed, Ask, Aggregate, Snapshot])
-def test_the_loaded_classes_are_found(kind: type) -> None:
+def test_a_topic_resolves_to_a_loaded_class(kind: type) -> None:
     assert loaded_class(f"{kind.__module__}:{kind.__qualname__}") is kind
 
 
@@ -765,7 +765,7 @@ def test_the_loaded_classes_are_found(kind: type) -> None:
         "not_there:Event",
     ],
 )
-def test_nothing_else_is_found(topic: str) -> None:
+def test_a_topic_of_anything_else_is_unknown(topic: str) -> None:
     with pytest.raises(UnknownTopic, match="not known to the code"):
         loaded_class(topic)
     with pytest.raises(UnknownTopic):
@@ -773,32 +773,32 @@ def test_nothing_else_is_found(topic: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [Order, Ask])
-def test_an_aggregate_or_a_command_is_no_event(kind: type) -> None:
+def test_a_row_with_the_topic_of_an_aggregate_or_a_command_is_refused(kind: type) -> None:
     with pytest.raises(UnknownTopic):
         mapper.to_domain_event(stored(f"{kind.__module__}:{kind.__qualname__}"))
 
 
 @pytest.fixture
 def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module that could be imported, and that does harm when it is."""
+    """A module that raises SystemExit when it is imported."""
     name = f"evil_{uuid4().hex}"
     (tmp_path / f"{name}.py").write_text("raise SystemExit('the row has run code')")
     monkeypatch.syspath_prepend(tmp_path)
     return name
 
 
-def test_upstream_runs_the_module_that_a_row_names(evil: str) -> None:
+def test_upstream_imports_the_module_that_a_row_names(evil: str) -> None:
     with pytest.raises(SystemExit, match="the row has run code"):
         Mapper(JSONTranscoder()).to_domain_event(stored(f"{evil}:Event"))
 
 
-def test_a_row_cannot_name_a_module_to_run(evil: str) -> None:
+def test_a_row_cannot_name_a_module_to_import(evil: str) -> None:
     with pytest.raises(UnknownTopic):
         mapper.to_domain_event(stored(f"{evil}:Event"))
     assert evil not in sys.modules
 
 
-def test_the_aggregate_that_an_event_names_cannot_be_a_module_to_run(evil: str) -> None:
+def test_the_aggregate_topic_of_an_event_cannot_name_a_module_to_import(evil: str) -> None:
     state = mapper.to_stored_event(captured()).state
     forged = state.replace(b"domain.payment:Payment", f"{evil}:Payment".encode())
     with pytest.raises(UnknownTopic, match=evil):
@@ -809,14 +809,14 @@ def test_the_aggregate_that_an_event_names_cannot_be_a_module_to_run(evil: str) 
     assert evil not in sys.modules
 
 
-def test_the_aggregate_that_a_snapshot_names_cannot_be_a_module_to_run(evil: str) -> None:
+def test_the_aggregate_topic_of_a_snapshot_cannot_name_a_module_to_import(evil: str) -> None:
     state = f'{{"timestamp":"2026-01-01T00:00:00Z","topic":"{evil}:Order","state":{{}}}}'
     with pytest.raises(UnknownTopic, match=evil):
         mapper.to_domain_event(stored("eventsourcing.domain:Snapshot", state.encode()))
     assert evil not in sys.modules
 
 
-def test_a_heard_event_cannot_name_a_module_to_run(evil: str) -> None:
+def test_a_nested_event_cannot_name_a_module_to_import(evil: str) -> None:
     noted = mapper.to_stored_event(happened(Noted, answer=Answer("pay", captured())))
     forged = noted.state.replace(b"domain.payment:Payment.Captured", f"{evil}:E".encode())
     with pytest.raises(UnknownTopic, match=evil):
@@ -824,16 +824,14 @@ def test_a_heard_event_cannot_name_a_module_to_run(evil: str) -> None:
     assert evil not in sys.modules
 
 
-def test_a_module_that_imports_on_demand_is_not_asked(
-    evil: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_getattr_of_a_module_is_not_called(evil: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(domain, "__getattr__", lambda name: __import__(evil), raising=False)
     with pytest.raises(UnknownTopic):
         loaded_class("domain:Anything")
     assert evil not in sys.modules
 
 
-def test_a_renamed_class_is_found_by_its_old_topics() -> None:
+def test_a_renamed_class_is_found_by_its_former_topics() -> None:
     register_topic("shop.old:Gone", Renamed)
     register_topic("shop.old:Bill", Payment)
     register_topic("shop.former", sys.modules["domain.payment"])
@@ -846,7 +844,7 @@ def test_a_renamed_class_is_found_by_its_old_topics() -> None:
     assert loaded_class("former.payment:Payment.Captured") is Payment.Captured
 
 
-def test_a_payment_under_its_old_name_is_still_a_payment() -> None:
+def test_an_event_under_a_former_topic_creates_its_aggregate() -> None:
     register_topic("shop.older:Bill", Payment)
     event = captured()
     row = mapper.to_stored_event(event)
@@ -863,7 +861,7 @@ class Numbered(DomainEvent):
     it: int
 
 
-def test_an_explicit_topic_is_found_once_its_class_is_known() -> None:
+def test_an_explicit_topic_is_found_once_it_is_registered() -> None:
     with pytest.raises(UnknownTopic):
         loaded_class("numbered-17")
     assert get_topic(Numbered) == "numbered-17"
@@ -871,7 +869,7 @@ def test_an_explicit_topic_is_found_once_its_class_is_known() -> None:
     assert again(happened(Numbered, it=1)).it == 1
 
 
-def test_a_topic_that_is_registered_later_goes_before_the_name_in_the_module() -> None:
+def test_a_registered_topic_wins_over_the_name_in_the_module() -> None:
     topic = f"{__name__}:Ask"
     assert loaded_class(topic) is Ask
 
@@ -914,7 +912,7 @@ MOVED = get_topic(Moved)
         (b'"class_version":3,', b'"street":"Elm Street","number":5,"since":"2026-01-07"'),
     ],
 )
-def test_an_event_of_an_older_class_is_brought_up_to_date(version: bytes, rest: bytes) -> None:
+def test_an_event_of_an_older_class_version_is_upcast(version: bytes, rest: bytes) -> None:
     state = b'{%s"timestamp":"2026-01-01T00:00:00Z",%s}' % (version, rest)
     moved = happened(
         Moved, originator_version=7, street="Elm Street", number=5, since=date(2026, 1, 7)
@@ -927,7 +925,7 @@ def test_an_event_of_an_older_class_is_brought_up_to_date(version: bytes, rest: 
 
 
 @pytest.mark.parametrize("topic", [MOVED, get_topic(Renamed)])
-def test_an_event_of_a_newer_class_is_refused(topic: str) -> None:
+def test_an_event_of_a_newer_class_version_is_refused(topic: str) -> None:
     state = b'{"class_version":4,"timestamp":"2026-01-01T00:00:00Z","it":1}'
     with pytest.raises(Unreadable, match="class version 4 is newer than the code's"):
         mapper.to_domain_event(stored(topic, state))
@@ -963,14 +961,14 @@ def test_a_snapshot_without_types_is_refused_with_the_cure() -> None:
         mapper.to_stored_event(Snapshot.take(shelf()))
 
 
-def test_a_snapshot_with_types_gives_the_aggregate_back() -> None:
+def test_a_snapshot_with_types_restores_the_aggregate() -> None:
     stock = shelf()
     snapshot = StockSnapshot.take(stock)
     assert shape(again(snapshot)) == shape(snapshot)
     assert again(snapshot).mutate(None) == stock
 
 
-# What the store holds
+# Rows
 
 
 @pytest.mark.parametrize(
@@ -984,7 +982,9 @@ def test_a_snapshot_with_types_gives_the_aggregate_back() -> None:
         (b'{"timestamp":"2026-01-01T00:00:00Z","it":"x"}', "it: Input should be a valid integer"),
     ],
 )
-def test_a_broken_row_is_refused_by_its_topic_id_and_version(state: bytes, why: str) -> None:
+def test_the_error_of_an_unreadable_row_has_its_topic_id_and_version(
+    state: bytes, why: str
+) -> None:
     with pytest.raises(MapperDeserialisationError, match=why) as broken:
         mapper.to_domain_event(stored(get_topic(Renamed), state, version=3))
     assert isinstance(broken.value, Unreadable)
@@ -994,7 +994,7 @@ def test_a_broken_row_is_refused_by_its_topic_id_and_version(state: bytes, why: 
     assert str(ORDER) in str(broken.value)
 
 
-def test_a_broken_row_keeps_its_values_out_of_the_error() -> None:
+def test_the_error_of_an_unreadable_row_has_none_of_its_values() -> None:
     state = b'{"timestamp":"2026-01-01T00:00:00Z","it":"card 5500"}'
     with pytest.raises(Unreadable) as broken:
         mapper.to_domain_event(stored(get_topic(Renamed), state))
@@ -1013,7 +1013,7 @@ def test_an_event_that_is_too_large_is_neither_written_nor_read() -> None:
 
 
 @pytest.mark.parametrize("compressor", [ZlibCompressor(), zlib], ids=["compressor", "module"])
-def test_few_bytes_cannot_be_made_to_fill_the_memory(compressor: Any) -> None:
+def test_a_compressed_state_is_expanded_up_to_the_limit_only(compressor: Any) -> None:
     small = TypedMapper(JSONTranscoder(), compressor=compressor)
     bomb = zlib.compress(b'{"it":"%s"}' % (b"a" * 50_000_000))
     tracemalloc.start()
@@ -1025,7 +1025,7 @@ def test_few_bytes_cannot_be_made_to_fill_the_memory(compressor: Any) -> None:
         tracemalloc.stop()
 
 
-def test_compressed_and_encrypted_events_come_back() -> None:
+def test_compressed_and_encrypted_events_round_trip() -> None:
     key = AESCipher.create_key(16)
     cipher = AESCipher(Environment(env={"CIPHER_KEY": key}))
     event = happened(one_field(str), it="secret " * 100)
@@ -1041,7 +1041,7 @@ def test_compressed_and_encrypted_events_come_back() -> None:
             kept.to_domain_event(StoredEvent(ORDER, 1, row.topic, row.state[:-20]))
 
 
-def test_what_was_encrypted_for_one_event_cannot_be_put_in_the_place_of_another() -> None:
+def test_an_encrypted_state_cannot_be_moved_to_another_row() -> None:
     cipher = AESCipher(Environment(env={"CIPHER_KEY": AESCipher.create_key(16)}))
     event = happened(Renamed, it=1)
     ours = TypedMapper(JSONTranscoder(), cipher=cipher)
@@ -1050,7 +1050,7 @@ def test_what_was_encrypted_for_one_event_cannot_be_put_in_the_place_of_another(
         with pytest.raises(Unreadable, match="encrypted for another event"):
             ours.to_domain_event(StoredEvent(originator_id, version, row.topic, row.state))
     assert ours.to_domain_event(row) == event
-    # The library underneath reads it wherever it stands.
+    # Upstream decrypts it in any row.
     transcoder = JSONTranscoder()
     transcoder.register(DatetimeAsISO())
     theirs: Mapper[UUID] = Mapper(transcoder, cipher=cipher)
@@ -1058,7 +1058,7 @@ def test_what_was_encrypted_for_one_event_cannot_be_put_in_the_place_of_another(
     assert theirs.to_domain_event(moved).originator_id == moved.originator_id
 
 
-def test_a_compressor_of_the_user_is_used_as_it_is() -> None:
+def test_a_custom_compressor_is_used() -> None:
     class Backwards(ZlibCompressor):
         def compress(self, data: bytes) -> bytes:
             return data[::-1]
@@ -1100,7 +1100,7 @@ def test_an_event_may_be_a_pydantic_model() -> None:
         assert shape(again(event)) == shape(event)
 
 
-def test_the_id_of_an_event_may_be_text_or_come_from_the_database_as_text() -> None:
+def test_an_originator_id_may_be_text_in_the_class_or_in_the_database() -> None:
     texted = happened(Texted, originator_id="a", it=(1,))
     assert shape(again(texted)) == shape(texted)
     row = mapper.to_stored_event(happened(Renamed, it=1))

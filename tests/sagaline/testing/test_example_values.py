@@ -1,4 +1,4 @@
-"""Events that a test does not care about are made up from the types of their fields."""
+"""Example values for the fields of events that a test does not set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,14 +53,14 @@ class Opened(Aggregate.Created):
 
 
 class Only:
-    """A class that says nothing of what it is made from."""
+    """A class without annotations."""
 
 
 class Odd(Aggregate.Event):
     only: Only
 
 
-def test_each_field_has_a_value_of_its_type() -> None:
+def test_each_field_without_a_default_has_a_value_of_its_type() -> None:
     facts = facts_of(Opened, {})
     assert facts["name"] == "name"
     assert facts["country"] == "US"
@@ -72,20 +72,20 @@ def test_each_field_has_a_value_of_its_type() -> None:
     assert "left" not in facts
 
 
-def test_what_is_made_up_can_be_stored_and_read_again() -> None:
+def test_an_event_of_example_values_round_trips() -> None:
     mapper = TypedMapper(JSONTranscoder())
     event = sealed(happened(Opened, count=7))
     assert event.count == 7
     assert mapper.to_domain_event(mapper.to_stored_event(event)) == event
 
 
-def test_what_is_known_is_taken_where_it_is_of_the_type_that_is_wanted() -> None:
+def test_a_given_value_is_used_where_it_is_of_the_type_of_the_field() -> None:
     facts = facts_of(Opened, {"name": "Ada", "count": "seven", "price": Place(1, Colour.RED)})
     assert (facts["name"], facts["count"]) == ("Ada", 1)
     assert facts["price"] == Price(amount=Decimal(1), currency="USD")
 
 
-def test_what_cannot_be_made_up_must_be_told() -> None:
+def test_a_field_without_an_example_value_must_be_given() -> None:
     with pytest.raises(TypeError, match=r"a value for Odd\.only cannot be made up"):
         facts_of(Odd, {})
     only = Only()
