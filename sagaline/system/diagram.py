@@ -1,8 +1,8 @@
-"""Mermaid flowcharts of a system and of a saga, drawn from their declarations."""
+"""Mermaid flowcharts of systems and sagas, drawn from their declarations."""
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
-from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import get_topic
 
 from sagaline.application.application import Application
@@ -11,21 +11,35 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
 from sagaline.read_model.definition import ReadModel, definition_of
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.instance import requested
+from sagaline.system.routing import events_of, is_of_sagas
 from sagaline.system.system import System
 
-_RESERVED = {"call", "class", "click", "default", "end", "flowchart", "graph", "style", "subgraph"}
+_RESERVED: Final = {
+    "call",
+    "class",
+    "click",
+    "default",
+    "end",
+    "flowchart",
+    "graph",
+    "style",
+    "subgraph",
+}
 
 
 def system_diagram(system: System) -> str:
-    """Who follows whom, and for what: commands go from sagas to applications, events elsewhere."""
+    """The parts of a system, and an arrow with names of events or commands from leader to follower.
+
+    Sagas issue commands to applications; all other arrows carry events.
+    """
     members = {each.name: each for each in system.members}
     lines = [_node(each.name, "[{}]") for each in system.applications]
     lines += [_node(each.name, "{{{{{}}}}}") for each in system.processes]
     lines += [_node(each.table.name, "[({})]") for each in system.read_models]
     for follower in system.members:
         for leader in system.leaders_of[follower.name]:
-            names = _carried(members[leader], system.topics[follower.name])
+            names = _handled(members[leader], system.topics[follower.name])
             lines.append(_arrow(leader, follower.name, names))
     for model in system.read_models:
         for leader in system.leaders_of[model.table.name]:
@@ -35,15 +49,16 @@ def system_diagram(system: System) -> str:
 
 
 def saga_diagram(saga: type[Saga]) -> str:
-    """The steps of a saga, its way back, and its ends.
+    """The steps of a saga, its compensation, and its ends.
 
-    The way back is drawn as if all had begun that can have: an undo with nothing to undo is passed.
+    Compensation is drawn as if every step had started that can have; an instance skips the undo of
+    a step that has not.
     """
     return _flowchart("TD", _Drawing(saga).lines())
 
 
 class _Drawing:
-    """One saga's chart: forward down the middle, back up at the side."""
+    """The nodes and arrows of one saga's chart."""
 
     def __init__(self, saga: type[Saga]) -> None:
         self._saga = saga
@@ -52,7 +67,7 @@ class _Drawing:
 
     def lines(self) -> list[str]:
         """The nodes, then the arrows."""
-        return [*self._nodes(), *self._forward(), *self._back()]
+        return [*self._nodes(), *self._forward(), *self._compensation()]
 
     def _nodes(self) -> Iterator[str]:
         yield _node("start_", "([{}])", self._saga.starts_on.__qualname__)
@@ -64,7 +79,7 @@ class _Drawing:
         for closing in (self._saga.completing, self._saga.closing):
             if closing is not None:
                 yield self._command(closing.name, "[{}]")
-        ends = ["completed", *(["compensated"] if self._turns_round else [])]
+        ends = ["completed", *(["compensated"] if self._can_compensate else [])]
         ends += ["parked"] if self._can_park else []
         for end in ends:
             yield _node(f"{end}_", "([{}])", end)
@@ -76,51 +91,51 @@ class _Drawing:
         completing = self._saga.completing
         end = completing.name if completing is not None else "completed_"
         for each in self._steps:
-            behind = [other.name for other in self._steps if each.name in other.after]
-            for after in behind or [end]:
+            waiting = [other.name for other in self._steps if each.name in other.after]
+            for after in waiting or [end]:
                 yield _arrow(each.name, after, _names(each.done))
         if completing is not None:
             yield _arrow(completing.name, "completed_", [])
 
-    def _back(self) -> Iterator[str]:
+    def _compensation(self) -> Iterator[str]:
         for place, each in enumerate(self._steps):
             if each.refused:
-                back = self._way_back(other for other in self._begun_with(each) if other != each)
-                yield _arrow(each.name, back, _names(each.refused), dotted=True)
-            yield self._without_answer(each, self._way_back(self._begun_with(each)))
+                undo = self._last_undo(other for other in self._started_with(each) if other != each)
+                yield _arrow(each.name, undo, _names(each.refused), dotted=True)
+            yield self._unanswered(each, self._last_undo(self._started_with(each)))
             if each.undoing is not None:
-                yield from self._undone(each.undoing, self._way_back(self._steps[:place]))
-        if self._saga.closing is not None and self._turns_round:
+                yield from self._undo(each.undoing, self._last_undo(self._steps[:place]))
+        if self._saga.closing is not None and self._can_compensate:
             yield _arrow(self._saga.closing.name, "compensated_", [])
 
-    def _undone(self, undo: Undo, back: str) -> Iterator[str]:
-        yield _arrow(undo.name, back, _names(undo.done))
+    def _undo(self, undo: Undo, after: str) -> Iterator[str]:
+        yield _arrow(undo.name, after, _names(undo.done))
         given_up = [*_names(undo.refused), "no answer"]
         yield _arrow(undo.name, "parked_", given_up, dotted=True)
 
-    def _without_answer(self, step: Step, back: str) -> str:
-        """Where the saga goes when it does not know what became of a step."""
+    def _unanswered(self, step: Step, undo: str) -> str:
+        """The arrow for a step whose outcome is unknown: it is undone, or the saga parks."""
         limit = "" if step.within is None else f" in {in_words(step.within)}"
-        to = "parked_" if step.kind in (PIVOT, RETRIABLE) else back
+        to = "parked_" if step.kind in (PIVOT, RETRIABLE) else undo
         return _arrow(step.name, to, [f"no answer{limit}"], dotted=True)
 
-    def _begun_with(self, step: Step) -> list[Step]:
-        """Itself, and what may have begun when it is answered: all that does not wait for it."""
-        behind = {step.name}
+    def _started_with(self, step: Step) -> list[Step]:
+        """The step, and all that may have started when it is answered: those not waiting for it."""
+        waiting = {step.name}
         for each in self._steps:
-            if behind & set(each.after):
-                behind.add(each.name)
-        return [each for each in self._steps if each is step or each.name not in behind]
+            if waiting & set(each.after):
+                waiting.add(each.name)
+        return [each for each in self._steps if each is step or each.name not in waiting]
 
-    def _way_back(self, steps: Iterable[Step]) -> str:
-        """The first that is to be undone, where these have begun: the last of them."""
+    def _last_undo(self, steps: Iterable[Step]) -> str:
+        """The undo that runs first where these steps have started: that of the last of them."""
         undos = [each.undoing for each in steps if each.undoing is not None]
         if undos:
             return undos[-1].name
         return self._saga.closing.name if self._saga.closing is not None else "compensated_"
 
     @property
-    def _turns_round(self) -> bool:
+    def _can_compensate(self) -> bool:
         return any(each.refused or each.kind not in (PIVOT, RETRIABLE) for each in self._steps)
 
     @property
@@ -160,12 +175,12 @@ def _names(events: Iterable[type]) -> list[str]:
     return [each.__qualname__ for each in events]
 
 
-def _carried(leader: type[Application], topics: Collection[str]) -> list[str]:
-    """What a follower takes from this leader, by the names that people know."""
+def _handled(leader: type[Application], topics: Collection[str]) -> list[str]:
+    """The commands or events that a follower handles from this leader, by name."""
     if issubclass(leader, SagaProcess):
         commands = dict.fromkeys(leader.saga.commands().values())
         return [each.__name__ for each in commands if get_topic(requested(each)) in topics]
-    events = list(_recorded(leader))
+    events: list[type] = list(events_of(*leader.aggregates))
     events += [CommandFaulted] if leader.answers_faults else []
     return [each.__qualname__ for each in events if get_topic(each) in topics]
 
@@ -175,12 +190,5 @@ def _projected(leader: type[Application], model: type[ReadModel]) -> list[str]:
     if not events:
         return ["every event"]
     if issubclass(leader, SagaProcess):
-        return _names(each for each in events if issubclass(each, Journal.Event | Journal.Created))
-    return _names(each for each in _recorded(leader) if issubclass(each, events))
-
-
-def _recorded(application: type[Application]) -> Iterator[type[DomainEvent]]:
-    for aggregate in application.aggregates:
-        for event in vars(aggregate).values():
-            if isinstance(event, type) and issubclass(event, DomainEvent):
-                yield event
+        return _names(each for each in events if is_of_sagas(each))
+    return _names(each for each in events_of(*leader.aggregates) if issubclass(each, events))

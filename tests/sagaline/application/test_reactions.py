@@ -381,7 +381,7 @@ def reserved() -> None:
         (
             lambda: System("s", applications=[Deaf, Kitchen]),
             "Deaf.hear",
-            "it makes CookDish, which Deaf does not handle",
+            "it issues CookDish, which Deaf does not handle",
         ),
         (
             lambda: System("s", applications=[Selfish]),
