@@ -1,4 +1,4 @@
-"""Read models, as they are declared: what a definition must be, and what it says of itself."""
+"""Definitions of read models: which are refused, and which events they handle."""
 
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +51,7 @@ def opened() -> Callable[..., None]:
     return opened
 
 
-def test_a_handler_folds_its_events_and_their_subclasses() -> None:
+def test_a_handler_handles_its_events_and_their_subclasses() -> None:
     @project(Account.Paid, Account.Closed)
     def changed(self: Any, event: Any, message: Message) -> None: ...
 
@@ -66,7 +66,7 @@ def test_a_handler_folds_its_events_and_their_subclasses() -> None:
     assert topics_of_model(model) == frozenset(map(get_topic, folded))
 
 
-def test_a_handler_of_every_event_leaves_those_with_a_handler_of_their_own() -> None:
+def test_a_handler_of_every_event_leaves_out_events_with_their_own_handler() -> None:
     @project()
     def anything(self: Any, event: Any) -> None: ...
 
@@ -156,12 +156,12 @@ def test_a_handler_takes_an_event_and_perhaps_the_message() -> None:
         project(Account.Opened)(lambda self, event, message, more: None)
 
 
-def test_the_parentheses_of_project_are_not_forgotten() -> None:
+def test_project_without_parentheses_is_refused() -> None:
     with pytest.raises(DefinitionError, match="handler is not an event class"):
         project(handler)  # type: ignore[arg-type]
 
 
-def test_a_method_is_marked_once() -> None:
+def test_a_method_that_is_marked_twice_is_refused() -> None:
     with pytest.raises(DefinitionError, match=r"it is marked twice. Name all its events in one"):
         project(Account.Closed)(handler(Account.Opened))
 
@@ -170,7 +170,7 @@ def message(key: str | None) -> Message:
     return Message("Accounts", 1, "topic", key=key)
 
 
-def test_the_row_of_an_event_is_by_default_that_of_its_key() -> None:
+def test_by_default_an_event_needs_the_row_of_its_key() -> None:
     key = uuid4()
     model = define()()
     assert tuple(model.keys_of(None, message(str(key)))) == (key,)

@@ -1,4 +1,4 @@
-"""Names in a read model's class: its user's, but for the few that the framework uses."""
+"""Names in the class of a read model: which the framework reserves, and which are free."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -91,7 +91,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("names", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_class_that_would_replace_what_the_framework_uses_is_refused(
+def test_a_class_that_defines_a_reserved_name_or_a_hook_of_another_kind_is_refused(
     names: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(DefinitionError) as refusal:
@@ -110,7 +110,7 @@ class WithKeys:
         return (event.originator_id,)
 
 
-def test_a_name_that_a_mixin_brings_is_refused_too() -> None:
+def test_a_reserved_name_of_a_mixin_is_refused() -> None:
     body = {"table": table(), "paid": paid}
     for bases in ((WithRows, ReadModel), (ReadModel, WithRows)):
         with pytest.raises(DefinitionError, match=r"^Own\.rows \(of WithRows\): ReadModel has"):
@@ -120,7 +120,7 @@ def test_a_name_that_a_mixin_brings_is_refused_too() -> None:
     assert define(WithKeys).keys_of is WithKeys.keys_of  # type: ignore[comparison-overlap]
 
 
-def test_an_attribute_that_init_assigns_is_refused_before_an_event_is_handled() -> None:
+def test_a_reserved_attribute_that_init_assigns_is_refused() -> None:
     def init(self: Any) -> None:
         self.rows = {}
 
@@ -128,7 +128,7 @@ def test_an_attribute_that_init_assigns_is_refused_before_an_event_is_handled() 
         given(define(__init__=init)).when(Paid, amount=1)
 
 
-def test_a_class_that_was_never_checked_is_refused() -> None:
+def test_a_class_that_was_not_checked_when_it_was_defined_is_refused() -> None:
     class Silent:
         def __init_subclass__(cls) -> None: ...
 
@@ -137,7 +137,7 @@ def test_a_class_that_was_never_checked_is_refused() -> None:
 
 
 class Own(ReadModel):
-    """Names that were the framework's, and such as it might have, in the hands of its user."""
+    """Uses names that the framework used before, or might use."""
 
     table = table()
     cached_rows = 8
@@ -176,6 +176,6 @@ def test_every_other_name_is_free() -> None:
     given(Own).when(Paid, originator_id=ANN, amount=7).then_row(ANN, paid=15).then_rows(1)
 
 
-def test_hooks_are_names_of_the_read_model() -> None:
+def test_every_public_name_of_read_model_is_a_hook_or_reserved() -> None:
     declared = {*vars(ReadModel), *ReadModel.__annotations__}
     assert {each for each in declared if not each.startswith("_")} == {*HOOKS, "rows", "rebuilding"}
