@@ -15,6 +15,12 @@ from sagaline.errors import DefinitionError
 
 T = TypeVar("T")
 
+_OWN: Final = "_sagaline"
+"""How the names begin that the framework itself puts into a user's class."""
+
+_FRAMEWORK: Final = "sagaline."
+"""The modules whose classes may define what they like: the framework knows its own names."""
+
 
 class _Empty(ABC, Generic[T]):
     """A class that defines nothing."""
@@ -22,15 +28,8 @@ class _Empty(ABC, Generic[T]):
     annotated: None
 
 
-_IN_EVERY_CLASS: Final = frozenset(dir(_Empty)) | {
-    "__static_attributes__",
-    "__firstlineno__",
-    "__sagaline__",
-}
-"""Names that Python puts into a class, the first two from version 3.13 on; and the framework's.
-
-In `__sagaline__` each class keeps what the framework knows of it, so that no other name is taken.
-"""
+_IN_EVERY_CLASS: Final = frozenset(dir(_Empty)) | {"__static_attributes__", "__firstlineno__"}
+"""Names that Python puts into a class; the last two from version 3.13 on."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,10 @@ def refuse_reserved(cls: type, base: type, hooks: Mapping[str, Hook] | None = No
     """
     reserved = reserved_names(base)
     for owner in cls.__mro__:
-        if owner in base.__mro__:
+        if owner in base.__mro__ or owner.__module__.startswith(_FRAMEWORK):
             continue
         for name in _names(owner):
-            if name not in reserved:
+            if name not in reserved or name.startswith(_OWN):
                 continue
             hook = (hooks or {}).get(name)
             if hook is None:

@@ -20,7 +20,7 @@ from sagaline.messaging.namespace import (
     refuse_constructor,
     refuse_reserved,
 )
-from sagaline.read_model.projection import Projections, projections_of
+from sagaline.read_model.projection import Projections, collect_projections
 from sagaline.read_model.rows import MAX_KEPT_ROWS, Rows
 from sagaline.storage.sql.columns import kind_of, uuid_of_text
 
@@ -47,7 +47,7 @@ HOOKS: Final = {
 
 
 @dataclass(frozen=True)
-class Definition:
+class Declaration:
     """What the framework knows of a read model's class, apart from the names of its user."""
 
     projections: Projections
@@ -78,14 +78,14 @@ class ReadModel:
     rebuilding: bool = False
     """Whether the events were handled before. Test it before an effect on the outside."""
 
-    __sagaline__: ClassVar[Definition]
+    _sagaline_declaration: ClassVar[Declaration]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         refuse_reserved(cls, ReadModel, HOOKS)
         refuse_constructor(cls)
         _check_table(cls)
-        cls.__sagaline__ = Definition(projections_of(cls), _key_parser(cls.table))
+        cls._sagaline_declaration = Declaration(collect_projections(cls), _key_parser(cls.table))
 
     def keys_of(self, event: Any, message: Message) -> Iterable[Any]:
         """The keys of the rows that the event will need, so that a batch's rows are read at once.
@@ -93,7 +93,7 @@ class ReadModel:
         By default the row of the message's key, where the primary key is one column of text,
         integers or UUIDs. A row that is not named here is read when a handler uses it.
         """
-        parse_key = self.__sagaline__.parse_key
+        parse_key = self._sagaline_declaration.parse_key
         if message.key is None or parse_key is None:
             return ()
         try:
@@ -102,26 +102,27 @@ class ReadModel:
             return ()
 
 
-def definition_of(model: type[ReadModel]) -> Definition:
-    """What is declared by a read model's class.
+def projections_of(model: type[ReadModel]) -> Projections:
+    """The handlers of a read model.
 
     Raises `DefinitionError` where the class was not checked when it was defined, because an
     `__init_subclass__` that it inherits does not call that of `ReadModel`.
     """
-    found: Definition | None = vars(model).get("__sagaline__")
+    found: Declaration | None = vars(model).get("_sagaline_declaration")
     if found is None:
         raise DefinitionError(
             where=model.__name__,
             problem="an __init_subclass__ that it inherits hides that of ReadModel",
             cure="Call super().__init_subclass__(**kwargs) there.",
         )
-    return found
+    return found.projections
 
 
 def is_by_key(model: type[ReadModel]) -> bool:
     """Whether each event changes the row of its message's key alone."""
-    by_default = model.keys_of is ReadModel.keys_of and definition_of(model).parse_key is not None
-    return by_default and model.cached_rows > 0
+    by_default = model.keys_of is ReadModel.keys_of
+    has_parser = model._sagaline_declaration.parse_key is not None
+    return by_default and has_parser and model.cached_rows > 0
 
 
 def create(model: type[ReadModel], rows: Rows, *, rebuilding: bool = False) -> ReadModel:
@@ -163,4 +164,4 @@ def _varies(column: Column[Any]) -> bool:
     )
 
 
-__all__ = ["Definition", "ReadModel", "create", "definition_of", "is_by_key"]
+__all__ = ["ReadModel", "create", "is_by_key", "projections_of"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from sagaline.messaging.topics import former_topic
-from sagaline.read_model.definition import ReadModel, definition_of
+from sagaline.read_model.definition import ReadModel, projections_of
 
 _CONSTANTS: Final = (str, bytes, int, float, bool, type(None), tuple, frozenset)
 
@@ -29,7 +29,7 @@ def fingerprint(model: type[ReadModel]) -> str:
     if model.declared_fingerprint is not None:
         return model.declared_fingerprint
     lines = [*_schema_lines(model.table)]
-    for event, projection in definition_of(model).projections.by_event.items():
+    for event, projection in projections_of(model).by_event.items():
         lines.append(f"{former_topic(event)} -> {projection.name}")
     seen: set[object] = set()
     for base in model.__mro__[: model.__mro__.index(ReadModel)]:
@@ -41,7 +41,7 @@ def fingerprint(model: type[ReadModel]) -> str:
 def _attributes(base: type) -> Mapping[str, Any]:
     if not issubclass(base, ReadModel):
         return vars(base)
-    own = {name: value for name, value in vars(base).items() if name != "__sagaline__"}
+    own = {name: value for name, value in vars(base).items() if name != "_sagaline_declaration"}
     return {**_FORMER_ATTRIBUTES, **own}
 
 

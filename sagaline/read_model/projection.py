@@ -76,7 +76,7 @@ def project(*events: type) -> Callable[[F], F]:
     return declare
 
 
-def projections_of(cls: type) -> Projections:
+def collect_projections(cls: type) -> Projections:
     """Collects the handlers of a class, inherited ones included. Raises `DefinitionError`."""
     declared = list(_declared(cls))
     if not declared:

@@ -8,7 +8,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sagaline.messaging.message import Message
 from sagaline.messaging.topics import stored_topics
-from sagaline.read_model.definition import ReadModel, create, definition_of
+from sagaline.read_model.definition import ReadModel, create, projections_of
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
@@ -39,7 +39,7 @@ class Projector:
         self.table = model.table if table is None else table
         self.rows = Rows(self.table, datastore.read, model.cached_rows)
         self.model = create(model, self.rows, rebuilding=rebuilding)
-        self._projections = definition_of(model).projections
+        self._projections = projections_of(model)
         self._datastore = datastore
         self._folds: dict[type, Fold] = {}
 
@@ -116,7 +116,7 @@ def topics_of_model(model: type[ReadModel]) -> frozenset[str] | None:
 
     They include those of subclasses that are loaded, because a log is queried by topic, not class.
     """
-    classes = [*definition_of(model).projections.events]
+    classes = [*projections_of(model).events]
     for each in classes:
         classes += each.__subclasses__()
     return frozenset().union(*map(stored_topics, classes)) or None

@@ -6,10 +6,11 @@ from typing import Final
 from eventsourcing.utils import get_topic
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
-from sagaline.read_model.definition import ReadModel, definition_of
+from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
 from sagaline.saga.instance import requested
 from sagaline.system.routing import events_of, is_of_sagas
@@ -180,15 +181,17 @@ def _handled(leader: type[Application], topics: Collection[str]) -> list[str]:
     if issubclass(leader, SagaProcess):
         commands = dict.fromkeys(leader.saga.commands().values())
         return [each.__name__ for each in commands if get_topic(requested(each)) in topics]
-    events: list[type] = list(events_of(*leader.aggregates))
-    events += [CommandFaulted] if leader.answers_faults else []
+    events: list[type] = list(events_of(*declaration_of(leader).aggregates))
+    events += [CommandFaulted] if declaration_of(leader).answers_faults else []
     return [each.__qualname__ for each in events if get_topic(each) in topics]
 
 
 def _projected(leader: type[Application], model: type[ReadModel]) -> list[str]:
-    events = definition_of(model).projections.events
+    events = projections_of(model).events
     if not events:
         return ["every event"]
     if issubclass(leader, SagaProcess):
         return _names(each for each in events if is_of_sagas(each))
-    return _names(each for each in events_of(*leader.aggregates) if issubclass(each, events))
+    return _names(
+        each for each in events_of(*declaration_of(leader).aggregates) if issubclass(each, events)
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from eventsourcing.domain import DomainEvent
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.errors import DefinitionError
 from sagaline.saga.instance import Journal
 
@@ -26,7 +27,7 @@ def recorders_of(applications: Iterable[type[Application]]) -> dict[type, type[A
     """Event class -> the application that records it. Raises `DefinitionError` for two."""
     found: dict[type, type[Application]] = {}
     for application in applications:
-        for aggregate in application.aggregates:
+        for aggregate in declaration_of(application).aggregates:
             for event in events_of(aggregate):
                 if found.setdefault(event, application) is not application:
                     raise DefinitionError(
@@ -41,7 +42,7 @@ def handlers_of(applications: Iterable[type[Application]]) -> dict[type, type[Ap
     """Command class -> the application that handles it. Raises `DefinitionError` for two."""
     found: dict[type, type[Application]] = {}
     for application in applications:
-        for command in application.handlers:
+        for command in declaration_of(application).handlers:
             if command in found:
                 raise DefinitionError(
                     where=application.__name__,

@@ -8,11 +8,12 @@ from eventsourcing import system as upstream
 from typing_extensions import override
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.topics import stored_topics
-from sagaline.read_model.definition import ReadModel, definition_of
+from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import Timing
 from sagaline.saga.instance import requested
@@ -103,15 +104,15 @@ class System(upstream.System):
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
             self._pipe(process, handler, requested(command))
-            if handler.answers_faults:
+            if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 
     def _connect_reactions(self, application: type[Application]) -> None:
         where = application.__name__
-        for event, reaction in application.reactions.items():
+        for event, reaction in declaration_of(application).reactions.items():
             leader = self._recorder(application, event)
             for command in reaction.commands(where):
-                if command not in application.handlers:
+                if command not in declaration_of(application).handlers:
                     raise DefinitionError(
                         where=f"{where}.{reaction.__name__}",
                         problem=f"it issues {command.__name__}, which {where} does not handle",
@@ -137,7 +138,7 @@ class System(upstream.System):
 
     def _sources(self, model: type[ReadModel]) -> list[str]:
         """The logs that a read model follows, in the order of the system's members."""
-        events = definition_of(model).projections.events
+        events = projections_of(model).events
         if not events:
             return [each.name for each in self.members]
         wanted: set[str] = set()

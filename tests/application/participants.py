@@ -12,7 +12,7 @@ from domain.money import Money
 from domain.order import ShipTo
 from domain.reservation import ReservedLine
 from sagaline import Application, Command
-from sagaline.application.processor import Participant
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.saga.instance import requested
@@ -61,7 +61,7 @@ class AtWork(Generic[A]):
         self._saga = saga
         self._window = LogWindow(saga.name, saga.recorder, saga.mapper)
         self._log = LogWindow(application.name, application.recorder, application.mapper)
-        participant = Participant(application, system.topics[application.name], self._log)
+        participant = ApplicationProcessor(application, system.topics[application.name], self._log)
         self._follower = Follower(participant, application.datastore, {saga.name: self._window})
         self._follower.register()
 

@@ -9,7 +9,7 @@ import pytest
 from application.commands import RefundPayment, TakePayment
 from application.payments import Payments
 from application.ports import PortFault
-from sagaline.application.application import PORT_PAUSE
+from sagaline.application.message_handling import PORT_RETRY_PAUSE
 from sagaline.messaging.faults import CommandFaulted
 from tests.application.participants import NOON, ORDER, OTHER, AtWork, at_work, names, usd
 
@@ -155,6 +155,6 @@ def test_a_gateway_that_fails_when_an_answer_is_due_is_asked_again(
     with monkeypatch.context() as patch:
         patch.setattr(payments.app.gateway, "capture", fail)
         assert payments.fired() == []
-    assert payments.due() == payments.clock() + PORT_PAUSE
-    payments.clock.pass_(PORT_PAUSE.total_seconds())
+    assert payments.due() == payments.clock() + PORT_RETRY_PAUSE
+    payments.clock.pass_(PORT_RETRY_PAUSE.total_seconds())
     assert names(payments.fired()) == ["Payment.Captured"]

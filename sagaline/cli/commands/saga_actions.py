@@ -11,6 +11,7 @@ import typer
 from sqlalchemy import Connection
 
 from sagaline.admin.saga_lookup import Instance, find_instance
+from sagaline.application.message_handling import handling_of
 from sagaline.application.saga_process import SagaProcess
 from sagaline.cli.inspection import InspectedStores
 from sagaline.cli.options import By, Reason, inspected, system_and_environment, who
@@ -73,9 +74,9 @@ def steer(
     """Acts on this instance, and does what else is to be done in one transaction with it."""
     _, env = system_and_environment(ctx)
     process: SagaProcess = found.process(environment(env))
-    process.now = StoreClock(process.datastore)
+    handling_of(process).clock = StoreClock(process.datastore)
     try:
-        return process.steer(found.key, act, also)
+        return process.intervene(found.key, act, also)
     finally:
         process.close()
 

@@ -56,7 +56,7 @@ def _standing(found: Instance, course: Interventions, obstacle: str | None) -> d
         "state": journal.state.value,
         "reason": _reason(found),
         "fingerprint": journal.fingerprint,
-        "incompatibility_of": "" if journal.state.ended else obstacle or "",
+        "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
         "remaining": course.remaining(),
         "next": [{"action": action.value, "step": step} for action, step in course.possible()],
@@ -86,8 +86,8 @@ def _show(found: Instance, course: Interventions, obstacle: str | None) -> None:
     title = {name: standing[name] for name in ("key", "state", "reason") if standing[name]}
     if found.journal.state in (State.RUNNING, State.COMPENSATING):
         title["now"] = f"it {course.waits()}"
-    if standing["incompatibility_of"]:
-        title["cannot go on"] = standing["incompatibility_of"]
+    if standing["in_the_way"]:
+        title["cannot go on"] = standing["in_the_way"]
     show(facts([("saga", f"{standing['name']} {standing['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")

@@ -11,8 +11,8 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, func
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.message import Message
-from sagaline.read_model.definition import ReadModel, definition_of
-from sagaline.read_model.projection import Projections, project
+from sagaline.read_model.definition import ReadModel, projections_of
+from sagaline.read_model.projection import project
 from sagaline.read_model.projector import topics_of_model
 from sagaline.storage.sql.columns import Uuid
 
@@ -37,10 +37,6 @@ def table_of(*columns: Any, name: str = "accounts") -> Table:
 
 def define(**names: Any) -> type[ReadModel]:
     return type("Accounts", (ReadModel,), {"table": table_of(), "opened": opened(), **names})
-
-
-def projections_of(model: type[ReadModel]) -> Projections:
-    return definition_of(model).projections
 
 
 def opened() -> Callable[..., None]:

@@ -10,7 +10,7 @@ from eventsourcing.domain import Aggregate
 from sqlalchemy import Column, Integer, MetaData, Table
 
 from sagaline.errors import DefinitionError
-from sagaline.read_model.definition import HOOKS, ReadModel, definition_of
+from sagaline.read_model.definition import HOOKS, ReadModel, projections_of
 from sagaline.read_model.projection import project
 from sagaline.storage.sql.columns import Uuid
 from sagaline.testing import given
@@ -133,7 +133,7 @@ def test_a_class_that_was_not_checked_when_it_was_defined_is_refused() -> None:
         def __init_subclass__(cls) -> None: ...
 
     with pytest.raises(DefinitionError, match=r"Call super\(\).__init_subclass__"):
-        definition_of(define(Silent))
+        projections_of(define(Silent))
 
 
 class Own(ReadModel):
