@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.domain import (
-    BaseAggregate,
     CanInitAggregate,
     CanSnapshotAggregate,
     DomainEvent,
@@ -27,9 +26,8 @@ from sagaline.codec.checks import Proof, no_proof
 from sagaline.codec.diff import difference
 from sagaline.codec.round_trip import prove_round_trip
 from sagaline.codec.schema import COLUMNS, schema_of
-from sagaline.codec.topics import check_aggregate, loaded_class
-from sagaline.errors import NotStorable, UnknownTopic
-from sagaline.messaging.commands import Command
+from sagaline.codec.topics import check_aggregate
+from sagaline.errors import NotStorable
 
 MAX_STATE: Final = 1024 * 1024
 """Bytes of JSON in one event, at most: about a thousand times the usual size.
@@ -144,29 +142,6 @@ class Codec:
         for each in range(version, self.version):
             getattr(self.event_class, f"upcast_v{each}_v{each + 1}")(values)
         return to_json({name: values[name] for name in values if name not in COLUMNS})
-
-
-_codecs: dict[type, Codec] = {}
-_codecs_by_topic: dict[str, Codec] = {}
-
-
-def codec_for(event_class: type) -> Codec:
-    """The codec of an event class. Raises `NotStorable`."""
-    try:
-        return _codecs[event_class]
-    except KeyError:
-        return _codecs.setdefault(event_class, Codec(event_class))
-
-
-def codec_by_topic(topic: str) -> Codec:
-    """The codec of the event class that has this topic. Raises `UnknownTopic`, `NotStorable`."""
-    try:
-        return _codecs_by_topic[topic]
-    except KeyError:
-        found = loaded_class(topic)
-        if issubclass(found, (BaseAggregate, Command)):
-            raise UnknownTopic(topic=topic) from None
-        return _codecs_by_topic.setdefault(topic, codec_for(found))
 
 
 def _aggregate_field(event_class: type) -> str | None:

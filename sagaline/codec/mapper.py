@@ -10,7 +10,8 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 from typing_extensions import override
 
-from sagaline.codec.event_codec import MAX_STATE, codec_by_topic, codec_for, reason_of
+from sagaline.codec.event_codec import MAX_STATE, reason_of
+from sagaline.codec.registry import codec_by_topic, codec_for
 from sagaline.errors import UnknownTopic, Unreadable
 
 

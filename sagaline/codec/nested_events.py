@@ -7,7 +7,8 @@ from pydantic import GetPydanticSchema
 from pydantic_core import core_schema, to_json
 
 from sagaline.codec.checks import PROOF
-from sagaline.codec.event_codec import codec_by_topic, codec_for, reason_of
+from sagaline.codec.event_codec import reason_of
+from sagaline.codec.registry import codec_by_topic, codec_for
 from sagaline.errors import UnknownTopic, Unreadable
 
 

@@ -4,12 +4,11 @@ A declaration is pure: its handlers change rows in memory and know no store and 
 a read model is tested by giving it events.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
-from uuid import UUID
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Table
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.message import Message
@@ -22,10 +21,7 @@ from sagaline.messaging.namespace import (
 )
 from sagaline.read_model.projection import Projections, collect_projections
 from sagaline.read_model.rows import MAX_KEPT_ROWS, Rows
-from sagaline.storage.sql.columns import kind_of, uuid_of_text
-
-KeyParser = Callable[[str], Any]
-"""Turns the key of a message into the key of a row. Raises ValueError where it cannot."""
+from sagaline.read_model.table import KeyParser, check_table, key_parser
 
 HOOKS: Final = {
     "table": Hook(
@@ -84,8 +80,8 @@ class ReadModel:
         super().__init_subclass__(**kwargs)
         refuse_reserved(cls, ReadModel, HOOKS)
         refuse_constructor(cls)
-        _check_table(cls)
-        cls._sagaline_declaration = Declaration(collect_projections(cls), _key_parser(cls.table))
+        check_table(cls.__name__, getattr(cls, "table", None))
+        cls._sagaline_declaration = Declaration(collect_projections(cls), key_parser(cls.table))
 
     def keys_of(self, event: Any, message: Message) -> Iterable[Any]:
         """The keys of the rows that the event will need, so that a batch's rows are read at once.
@@ -132,36 +128,6 @@ def create(model: type[ReadModel], rows: Rows, *, rebuilding: bool = False) -> R
     created.rows = rows
     created.rebuilding = rebuilding
     return created
-
-
-def _key_parser(table: Table) -> KeyParser | None:
-    kinds = [kind_of(each) for each in table.primary_key.columns]
-    known: dict[type, KeyParser] = {UUID: uuid_of_text, str: str, int: int}
-    return known.get(kinds[0]) if len(kinds) == 1 else None
-
-
-def _check_table(cls: type[ReadModel]) -> None:
-    table = getattr(cls, "table", None)
-    if table is None:
-        problem = "it has no table"
-        cure = "Give it one: table = Table('order_list', metadata, ...)."
-    elif not table.primary_key.columns:
-        problem = f"the table {table.name} has no primary key"
-        cure = "Mark the columns that name a row with primary_key=True."
-    elif varying := [each.name for each in table.columns if _varies(each)]:
-        problem = f"the database would give {', '.join(varying)} another value in a rebuild"
-        cure = "Set the value in the handler, or give the column a constant default."
-    else:
-        return
-    raise DefinitionError(where=cls.__name__, problem=problem, cure=cure)
-
-
-def _varies(column: Column[Any]) -> bool:
-    return bool(
-        (column.default is not None and not column.default.is_scalar)
-        or column.server_default is not None
-        or column.onupdate is not None
-    )
 
 
 __all__ = ["ReadModel", "create", "is_by_key", "projections_of"]

@@ -19,6 +19,7 @@ from sagaline.saga.engine import Timing
 from sagaline.saga.instance import requested
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
+from sagaline.system.validation import check_names, check_timings
 
 _NAME_AGGREGATE: Final = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
@@ -49,12 +50,12 @@ class System(upstream.System):
         self._module = sys._getframe(1).f_globals["__name__"]
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
-        _check_timings(name, self.sagas, timings or {})
+        check_timings(name, self.sagas, timings or {})
         self.processes = tuple(
             process_of(each, (timings or {}).get(each, {}), each not in unlocked) for each in sagas
         )
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
-        _check_names(name, [*self.applications, *self.processes], self.read_models)
+        check_names(name, [*self.applications, *self.processes], self.read_models)
         self._recorders = recorders_of(self.applications)
         self._handlers = handlers_of(self.applications)
         self._wanted: dict[str, set[type]] = {each.name: set() for each in self.members}
@@ -171,36 +172,6 @@ class System(upstream.System):
                 yield [classes[leader], classes[follower]]
         for each in self.members:
             yield [each]
-
-
-def _check_names(
-    system: str, members: Iterable[type[Application]], models: Iterable[type[ReadModel]]
-) -> None:
-    """Refuses two parts of one name, which would share a log or a follower."""
-    names: set[str] = set()
-    for name in [*(each.name for each in members), *(each.table.name for each in models)]:
-        if name.lower() in names:
-            raise DefinitionError(
-                where=system,
-                problem=f"it has two parts named {name}",
-                cure="Give each application, saga and read table a name of its own.",
-            )
-        names.add(name.lower())
-
-
-def _check_timings(
-    name: str,
-    sagas: Sequence[type[Saga]],
-    timings: Mapping[type[Saga], Mapping[str, Timing]],
-) -> None:
-    for saga, steps in timings.items():
-        unknown = [each for each in steps if saga not in sagas or each not in saga.steps]
-        if unknown:
-            raise DefinitionError(
-                where=f"the timings of {name}",
-                problem=f"{saga.__name__} has no step {', '.join(unknown)} here",
-                cure="Name a saga of the system, and its steps as they are declared.",
-            )
 
 
 def _topics(events: Iterable[type]) -> frozenset[str]:

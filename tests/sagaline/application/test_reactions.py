@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.domain import Aggregate, event
+from sagaline.system.system_diagram import system_diagram
 from sqlalchemy import Column, MetaData, Table, Text
 
 from sagaline import (
@@ -32,7 +33,6 @@ from sagaline.admin.timeline import timeline
 from sagaline.application.declaration import declaration_of
 from sagaline.messaging.ids import named_id
 from sagaline.storage.tables.dead_letters import all_letters
-from sagaline.system.diagram import system_diagram
 
 
 class Meal(Aggregate):

@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from sagaline.system.diagram import saga_diagram
+from sagaline.system.saga_diagram import saga_diagram
+
 from tests.sagas.party import GiveParty
 from tests.sagas.trip import BookTrip
 from tests.trips.plan_trip import PlanTrip
