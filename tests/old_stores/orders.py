@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from application.commands import BookShipment, PlaceOrder
-from application.gateway import SimulatedGateway
+from application.simulators.gateway import SimulatedGateway
 from application.payments import Payments
 from application.ports import Booking, BookingAnswer, PortFault
 from application.shipping import Shipping
