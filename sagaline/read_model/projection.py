@@ -3,11 +3,18 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sagaline.errors import DefinitionError
 
 F = TypeVar("F", bound=Callable[..., None])
+
+_LAZY: Final = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+"""Kinds of functions of which a call only creates an object."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,12 @@ def project(*events: type) -> Callable[[F], F]:
                 problem="it does not take an event",
                 cure="Write (self, event), or (self, event, message).",
             )
+        if any(kind(function) for kind in _LAZY):
+            raise DefinitionError(
+                where=function.__qualname__,
+                problem="it does not run when it is called",
+                cure="Write a plain def, without async and yield.",
+            )
         function._projection = Projection(function.__name__, events, parameters == 3)  # type: ignore[attr-defined]
         return function
 
@@ -96,6 +109,12 @@ def _declared(cls: type) -> Iterator[Projection]:
         found = getattr(method, "_projection", None)
         if isinstance(found, Projection):
             yield replace(found, name=name)
+        elif hasattr(getattr(method, "__func__", getattr(method, "fget", None)), "_projection"):
+            raise DefinitionError(
+                where=f"{cls.__name__}.{name}",
+                problem=f"@project marks a {type(method).__name__}",
+                cure="Mark a plain method.",
+            )
 
 
 def _by_event(cls: type, declared: list[Projection]) -> dict[type, Projection]:

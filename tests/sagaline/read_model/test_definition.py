@@ -1,6 +1,6 @@
 """Definitions of read models: which are refused, and which events they handle."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -150,6 +150,31 @@ def test_a_handler_takes_an_event_and_perhaps_the_message() -> None:
         project(Account.Opened)(lambda self: None)
     with pytest.raises(DefinitionError, match="does not take an event"):
         project(Account.Opened)(lambda self, event, message, more: None)
+
+
+async def awaited(self: Any, event: Any) -> None: ...
+
+
+def generated(self: Any, event: Any) -> Iterator[None]:
+    yield
+
+
+async def generated_later(self: Any, event: Any) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("function", [awaited, generated, generated_later])
+def test_a_handler_runs_when_it_is_called(function: Callable[..., Any]) -> None:
+    with pytest.raises(DefinitionError, match=r"it does not run when it is called\. Write a plain"):
+        project(Account.Opened)(function)
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod, property])
+def test_a_handler_is_a_plain_method(kind: Callable[..., Any]) -> None:
+    with pytest.raises(
+        DefinitionError, match=rf"^Accounts\.paid: @project marks a {kind.__name__}"
+    ):
+        define(paid=kind(handler(Account.Paid)))
 
 
 def test_project_without_parentheses_is_refused() -> None:
