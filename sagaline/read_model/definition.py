@@ -115,7 +115,7 @@ def projections_of(model: type[ReadModel]) -> Projections:
 
 
 def is_by_key(model: type[ReadModel]) -> bool:
-    """Whether each event changes the row of its message's key alone."""
+    """Whether a model declares that each event changes the row of its message's key alone."""
     by_default = model.keys_of is ReadModel.keys_of
     has_parser = model._sagaline_declaration.parse_key is not None
     return by_default and has_parser and model.cached_rows > 0

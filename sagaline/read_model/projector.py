@@ -80,7 +80,7 @@ class Projector:
         self.rows.roll_back()
 
     def create_table(self, connection: Connection, indexed: bool = True) -> bool:
-        """Creates the table and returns True where it is missing; processes may do so at once.
+        """Creates a missing table and returns whether it did; safe in concurrent processes.
 
         A large table is filled faster without its indexes; `finish_table` adds them later.
         """
