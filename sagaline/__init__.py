@@ -52,9 +52,9 @@ if TYPE_CHECKING:
         on_completed,
         step,
     )
-    from sagaline.saga.engine import Timing
     from sagaline.saga.instance import Journal
     from sagaline.saga.state import State
+    from sagaline.saga.step_timers import Timing
     from sagaline.storage.sql.columns import Amount, Moment, Uuid
     from sagaline.system.system import System
 
@@ -171,9 +171,9 @@ _PUBLIC = {
         "on_completed",
         "step",
     ),
-    "sagaline.saga.engine": ("Timing",),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.state": ("State",),
+    "sagaline.saga.step_timers": ("Timing",),
     "sagaline.storage.sql.columns": (
         "Amount",
         "Moment",

@@ -5,7 +5,7 @@ from typing import Any, Final, NoReturn, Protocol
 from sqlalchemy import Table
 from typing_extensions import override
 
-from sagaline.errors import RowWhole
+from sagaline.errors import RowColumnsFixed
 
 UNCHANGED: Final[Any] = frozenset()
 """In place of a row's set columns: none was set since the row was read or written."""
@@ -63,6 +63,6 @@ class Row(dict[str, Any]):
         return self
 
     def _refuse(self, *_: Any) -> NoReturn:
-        raise RowWhole(table=self._rows.table.name)
+        raise RowColumnsFixed(table=self._rows.table.name)
 
     __delitem__ = pop = popitem = clear = setdefault = _refuse

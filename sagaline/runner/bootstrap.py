@@ -14,7 +14,7 @@ from sagaline.codec import unknown_topics
 from sagaline.errors import (
     DefinitionError,
     LogTooShort,
-    SagasInTheWay,
+    SagasIncompatible,
     StoreUnusable,
     UnknownEvents,
 )
@@ -79,8 +79,8 @@ class OpenedSystem:
         """Holds the logs against the positions and against the code.
 
         Raises LogTooShort where a follower is ahead of a log, UnknownEvents where the code does not
-        know what no follower has passed yet, and SagasInTheWay where a changed definition could not
-        lead instances that are under way.
+        know what no follower has passed yet, and SagasIncompatible where a changed definition could
+        not lead instances that are under way.
         """
         passed: dict[str, int] = {}
         for each in self.lag():
@@ -122,7 +122,7 @@ class OpenedSystem:
         found = verdicts(process, app.recorder, app.mapper)
         stuck = [each for each in found if not each.can_go_on]
         if stuck:
-            raise SagasInTheWay(
+            raise SagasIncompatible(
                 url=app.datastore.address,
                 reason="",
                 saga=process.name,

@@ -15,8 +15,8 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
-from sagaline.saga.instance import requested
+from sagaline.saga.requests import request_class
+from sagaline.saga.step_timers import Timing
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
 from sagaline.system.validation import check_names, check_timings
@@ -104,7 +104,7 @@ class System(upstream.System):
                     problem=f"no application of the system {self.name} handles {command.__name__}",
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
-            self._pipe(process, handler, requested(command))
+            self._pipe(process, handler, request_class(command))
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 

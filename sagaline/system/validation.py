@@ -6,7 +6,7 @@ from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
+from sagaline.saga.step_timers import Timing
 
 
 def check_names(

@@ -15,7 +15,7 @@ from sagaline import Application, Command
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
-from sagaline.saga.instance import requested
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Role
 from sagaline.storage import EventRow
 from sagaline.storage.tables.creation import create_tables
@@ -96,7 +96,7 @@ class AtWork(Generic[A]):
         return [self.app.mapper.to_domain_event(row) for row in rows]
 
     def _row(self, command: Command, attempt: int) -> EventRow:
-        kind: Any = requested(type(command))
+        kind: Any = request_class(type(command))
         event = kind(
             originator_id=uuid4(),
             originator_version=1,

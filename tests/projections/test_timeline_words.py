@@ -15,7 +15,8 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.order_timeline import LONGEST, OrderTimeline, name_of, summary
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.instance import Journal
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
 from tests.projections.history import SHIP_TO, event, line, usd
@@ -42,7 +43,7 @@ def an(kind: type[Any], **fields: Any) -> Any:
 
 def asked(attempt: int) -> Any:
     return an(
-        requested(ReserveStock),
+        request_class(ReserveStock),
         step="reserve_stock",
         role=Role.DO,
         attempt=attempt,

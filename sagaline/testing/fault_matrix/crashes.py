@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
+from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.invariants import excuses, wrong_at_the_end
 from sagaline.testing.simulation.in_memory_system import Commits
 from sagaline.testing.simulation.saga_run import SagaRun

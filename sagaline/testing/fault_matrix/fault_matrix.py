@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.state import Role, State
+from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.crashes import crashed
 from sagaline.testing.fault_matrix.invariants import (
     Excuses,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sagaline.messaging.retry import Retry
 from sagaline.saga.definition import NO_EFFECT, Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role, State, StepStatus
+from sagaline.saga.step_timers import Timing
 from sagaline.saga.steps import Kind
 from sagaline.testing.simulation.faults import (
     NOW,
@@ -52,7 +52,7 @@ def wrong_while_parked(
     for name in stuck:
         if name not in excused.park:
             yield f"the saga is parked at {name}, though nothing is broken there for good"
-    if journal.turned:
+    if journal.compensating:
         for name in journal.steps:
             if name not in stuck and cast.effects.there(name) > 0:
                 yield f"the saga is parked, and has left {name} in place"

@@ -99,7 +99,7 @@ class GivenSaga:
             return self._started(told, heard)
         if type(heard) not in (*self._definition.answers, CommandFaulted):
             raise TypeError(f"{self._definition.__name__} does not listen for {told}")
-        return self._continued(told, lambda course: course.hear(heard))
+        return self._continued(told, lambda course: course.handle_answer(heard))
 
     def when_fault(self, step: str, reason: str = "the port failed") -> "GivenSaga":
         """Hears that the command last given for this step could not be carried out."""
@@ -108,15 +108,17 @@ class GivenSaga:
             raise self._failure([f"a command for {step}"], ["it was never asked for"])
         request = requests[-1]
         fault = CommandFaulted.of(request.command, request.attempt, reason)
-        return self._continued(f"{step} faults: {reason}", lambda course: course.hear(fault))
+        return self._continued(
+            f"{step} faults: {reason}", lambda course: course.handle_answer(fault)
+        )
 
     def when_time_runs_out(self, step: str) -> "GivenSaga":
         """Lets the time limit of a step (``within``) run out."""
-        return self._fired(StepTimedOut, step, lambda course: course.time_out(step))
+        return self._fired(StepTimedOut, step, lambda course: course.handle_timeout(step))
 
     def when_pause_ends(self, step: str) -> "GivenSaga":
         """Lets the pause before the next attempt of a step, or of its undo, come to its end."""
-        return self._fired(StepDue, step, lambda course: course.ask_again(step))
+        return self._fired(StepDue, step, lambda course: course.handle_pause_end(step))
 
     def when_person(self, act: Callable[[Interventions], None]) -> "GivenSaga":
         """Lets a person act: ``when_person(lambda saga: saga.retry(Person("Eve")))``."""
@@ -168,7 +170,7 @@ class GivenSaga:
     def _started(self, told: str, event: Any) -> "GivenSaga":
         saga = self._definition
         if self._chapters:
-            return self._continued(told, lambda course: course.start_again(event))
+            return self._continued(told, lambda course: course.ignore_start(event))
         key = str(saga.key_of(event))
         journal = Journal.start(saga.__name__, key, event, saga.fingerprint(), saga.steps)
         course = SagaEngine(saga, journal, {})
@@ -240,7 +242,7 @@ class GivenSaga:
         if not self._chapters or event_class not in self._definition.answers:
             return {}
         step = self._definition.answers[event_class][0].name
-        known = dict(vars(self.journal.heard[self._definition.starts_on]))
+        known = dict(vars(self.journal.received[self._definition.starts_on]))
         for request in self._requests(step) or self._requests()[-1:]:
             known.update((name, value) for name, value in request.command if name != "id")
         return known
@@ -249,7 +251,7 @@ class GivenSaga:
         """An event of the aggregate that started the saga is one of the same instance."""
         starts_on = self._definition.starts_on
         if self._chapters and owner_of(event_class) is owner_of(starts_on):
-            return self.journal.heard[starts_on].originator_id
+            return self.journal.received[starts_on].originator_id
         return SOMEONE
 
     def _requests(self, step: str | None = None) -> list[Journal.Requested]:

@@ -11,7 +11,7 @@ from eventsourcing.application import project_aggregate
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
-from sagaline.saga.history import fired, heard, recorded
+from sagaline.saga.history import describe_effects, describe_input, describe_timer
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions, Operator
 from sagaline.saga.timers import StepTimedOut
@@ -47,7 +47,7 @@ class EngineRun:
         self._journal = Journal.start(
             saga.__name__, str(saga.key_of(start)), start, saga.fingerprint(), saga.steps
         )
-        self.story.tell(NOW, heard(start))
+        self.story.tell(NOW, describe_input(start))
         self._take(SagaEngine.start)
 
     @property
@@ -84,25 +84,27 @@ class EngineRun:
         event = cue.say()
         if event is None:
             return
-        self.story.tell(self._now, heard(event))
+        self.story.tell(self._now, describe_input(event))
         if cue.crash:
             self.story.tell(self._now, "  the saga crashes before that is written down")
             self._try(
-                lambda: Interventions(self._saga, self._replayed(), self.cast.timings).hear(event)
+                lambda: Interventions(
+                    self._saga, self._replayed(), self.cast.timings
+                ).handle_answer(event)
             )
             self._journal = self._replayed()
-        self._take(lambda course: course.hear(event))
+        self._take(lambda course: course.handle_answer(event))
         if cue.crash:
             self._journal = self._replayed()
 
     def _fire(self, timer: SetTimer) -> None:
         del self.timers[timer.id]
         command: Any = timer.command
-        self.story.tell(self._now, fired(command))
+        self.story.tell(self._now, describe_timer(command))
         if isinstance(command, StepTimedOut):
-            self._take(lambda course: course.time_out(command.step))
+            self._take(lambda course: course.handle_timeout(command.step))
         else:
-            self._take(lambda course: course.ask_again(command.step))
+            self._take(lambda course: course.handle_pause_end(command.step))
 
     def _take(self, take: Take) -> None:
         """One input: what the saga records, which timers it sets, and which commands it gives."""
@@ -115,7 +117,7 @@ class EngineRun:
             if isinstance(change, SetTimer):
                 self.timers[change.id] = (self._now + change.after, change)
         for event in events:
-            for line in recorded(event):
+            for line in describe_effects(event):
                 self.story.tell(self._now, line)
             if isinstance(event, Journal.Requested):
                 self._give(self.cast.take(event))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from sagaline.messaging.retry import Retry
 from sagaline.saga.definition import RETRIABLE, Saga, Step
-from sagaline.saga.engine import Timing
 from sagaline.saga.state import Role
+from sagaline.saga.step_timers import Timing
 from sagaline.saga.steps import PIVOT, Kind
 
 NOW = timedelta(0)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.step_timers import Timing
 from sagaline.testing.simulation.faults import NOW, ScriptedAnswer
 from sagaline.testing.simulation.in_memory_system import Commits, InMemorySystem
 from sagaline.testing.simulation.log_reader import LogReader

@@ -6,9 +6,9 @@ from uuid import uuid5
 
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
+from sagaline.saga.step_timers import Timing
 from sagaline.testing.given.aggregates import Happened
 from sagaline.testing.given.example_values import facts_of
 from sagaline.testing.given.sagas import owner_of

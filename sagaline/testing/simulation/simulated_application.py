@@ -13,8 +13,8 @@ from sagaline.application.message_handling import MessageHandling
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal
+from sagaline.saga.step_timers import Timing
 from sagaline.system.system import System
 
 

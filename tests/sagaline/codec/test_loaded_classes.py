@@ -57,7 +57,7 @@ def test_a_topic_resolves_to_a_loaded_class(kind: type) -> None:
     ],
 )
 def test_a_topic_of_anything_else_is_unknown(topic: str) -> None:
-    with pytest.raises(UnknownTopic, match="not known to the code"):
+    with pytest.raises(UnknownTopic, match="is not loaded"):
         loaded_class(topic)
     with pytest.raises(UnknownTopic):
         mapper.to_domain_event(stored(topic))

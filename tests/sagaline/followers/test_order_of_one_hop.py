@@ -259,7 +259,7 @@ def test_an_answer_is_heeded_before_the_next_command_is_made_and_recorded_with_i
     journal = Journal.start("Evening", str(ANN), begun, Evening.fingerprint(), Evening.steps)
     course = SagaEngine(Evening, journal, {})
     course.start()
-    course.hear(hung)
+    course.handle_answer(hung)
     *_, request = journal.collect_events()
     assert isinstance(request, Journal.Requested)
     assert request.answer is not None

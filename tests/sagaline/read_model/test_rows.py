@@ -40,11 +40,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from sagaline.errors import (
     DefinitionError,
+    RowColumnsFixed,
     RowMissing,
     RowsLost,
     RowsNotListed,
     RowUnfit,
-    RowWhole,
     UnknownColumn,
 )
 from sagaline.read_model.rows import Rows
@@ -448,7 +448,7 @@ def test_the_key_of_a_row_cannot_be_changed(store: Datastore) -> None:
 def test_a_row_keeps_all_its_columns(store: Datastore, change: Callable[[Any], None]) -> None:
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann"}
-    with pytest.raises(RowWhole, match="accounts"):
+    with pytest.raises(RowColumnsFixed, match="accounts"):
         change(rows[ANN])
 
 
@@ -458,7 +458,7 @@ def test_a_row_keeps_all_its_columns(store: Datastore, change: Callable[[Any], N
     ids=["list", "len", "items", "clear"],
 )
 def test_rows_are_not_listed_or_counted(store: Datastore, ask: Callable[[Rows], Any]) -> None:
-    with pytest.raises(RowsNotListed, match="The rows of accounts are asked for by key"):
+    with pytest.raises(RowsNotListed, match="The rows of accounts are read by key"):
         ask(rows_of(store))
     assert rows_of(store)
 

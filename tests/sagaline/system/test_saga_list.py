@@ -129,9 +129,9 @@ def test_an_event_that_is_noted_only_changes_no_row() -> None:
 
 
 def test_a_saga_whose_answer_came_first_is_listed_from_its_start_on() -> None:
-    journal = Journal.awaiting("GiveParty", "Ada")
+    journal = Journal.await_start("GiveParty", "Ada")
     course = SagaEngine(GiveParty, journal, {})
-    course.hear(BAND.sealed(Party, SOMEONE, 1))
+    course.handle_answer(BAND.sealed(Party, SOMEONE, 1))
     journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
     course.start()
     events: Any = journal.collect_events()

@@ -10,15 +10,15 @@ from typing_extensions import override
 
 from application.settings import Settings
 from application.system import timings
-from sagaline.application.saga_process import SagaProcess
+from sagaline.application.saga_handling import SagaHandling
 from sagaline.errors import DefinitionError
 from sagaline.followers.follower import Follower
 from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.saga import engine as course
 from sagaline.saga.definition import PIVOT, Saga, step
-from sagaline.saga.engine import Timing
 from sagaline.saga.state import StepStatus
+from sagaline.saga.step_timers import Timing
 from sagaline.testing import SimulatedParticipant, fault_matrix
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.party import (
@@ -124,7 +124,7 @@ def test_the_times_of_a_system_are_those_that_are_played() -> None:
     with pytest.raises(AssertionError) as failure:
         fault_matrix(OrderFulfilment, participants=broken, timings=hasty)
     told = str(failure.value)
-    assert "0:00:10  the time for take_payment is over" in told
+    assert "0:00:10  the time limit of take_payment expires" in told
     assert "no answer within 10 s" in told
 
 
@@ -140,7 +140,7 @@ def test_times_of_a_step_that_there_is_not_are_a_mistake_of_the_test() -> None:
 
 
 def test_a_lock_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SagaProcess, "_release_at_end", lambda *_: None)
+    monkeypatch.setattr(SagaHandling, "_release_locks", lambda *_: None)
     wrong = wrong_in(story_of(OrderFulfilment, PLACED))
     assert "a lock is left over: customer:900" in wrong
 
@@ -181,18 +181,18 @@ BookTrip: 1 of 82 cases with one fault went wrong. The shortest of them:
   book_flight is pending, and done when its time is over
 
 What happens:
-      0:00:00  Trip.Wanted is heard
-                 the saga asks: check_visa (CheckVisa)
-               VisaFound is heard
-                 the saga asks: book_flight (BookFlight)
-      0:05:00  the time for book_flight is over
+      0:00:00  Trip.Wanted received
+                 the saga requests: check_visa (CheckVisa)
+               VisaFound received
+                 the saga requests: book_flight (BookFlight)
+      0:05:00  the time limit of book_flight expires
                  book_flight is of unknown outcome: it may or may not be done
-                 the saga asks: undo book_flight (CancelFlight)
-               FlightCancelled is heard
-                 the saga asks: at last tell_traveller (TellTraveller)
+                 the saga requests: undo book_flight (CancelFlight)
+               FlightCancelled received
+                 the saga requests: finally tell_traveller (TellTraveller)
                  the saga has ended, compensated: book_flight: no answer within 5 min
-  0:05:00.001  FlightBooked is heard
-                 that changes nothing (book_flight is done)
+  0:05:00.001  FlightBooked received
+                 no effect (book_flight is done)
 
 What is wrong:
   the effect of book_flight is left over: done once, never taken back"""
@@ -216,8 +216,8 @@ def happened_small() -> Any:
     ("broken", "value"),
     [
         ("_TO_UNDO", (StepStatus.DONE, StepStatus.UNDO_AGAIN)),
-        ("_WAITS", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
-        ("_BEHIND_US", (StepStatus.DONE,)),
+        ("_ANSWERABLE", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
+        ("_PASSED", (StepStatus.DONE,)),
     ],
     ids=["unknown is not undone", "late answers are not heeded", "what is skipped holds up"],
 )
@@ -225,7 +225,7 @@ def test_an_engine_that_is_broken_is_found(
     broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(course, broken, value)
-    saga: Mapping[str, tuple[type[Saga], Any]] = {"_BEHIND_US": (Gluttony, happened_small())}
+    saga: Mapping[str, tuple[type[Saga], Any]] = {"_PASSED": (Gluttony, happened_small())}
     story_of(*saga.get(broken, (BookTrip, None)))
 
 

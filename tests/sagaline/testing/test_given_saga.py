@@ -85,7 +85,7 @@ def test_one_beginning_serves_several_questions() -> None:
 
 
 def test_history_may_be_events_or_told_or_classes_alone() -> None:
-    wanted = given(BookTrip, WANTED).journal.heard[Trip.Wanted]
+    wanted = given(BookTrip, WANTED).journal.received[Trip.Wanted]
     story = given(BookTrip, wanted, happened(VisaFound, number="V1")).when(FLIGHT)
     story.when(HotelBooked).then(RentCar(traveller="Ada"))
 
@@ -105,7 +105,7 @@ def test_fields_are_filled_in_from_the_start_and_from_the_commands_of_the_step()
             return Look()
 
     story = given(Visit, WANTED).when(Seen, note="fine").then_ends(State.COMPLETED)
-    seen = story.journal.heard[Seen]
+    seen = story.journal.received[Seen]
     assert (seen.traveller, seen.purpose, seen.note) == ("Ada", "pleasure", "fine")
 
 
@@ -113,7 +113,7 @@ def test_an_event_of_the_aggregate_that_started_the_saga_is_one_of_the_same() ->
     placed = given(OrderFulfilment, PLACED, StockReserved)
     story = placed.when(PaymentCaptured, reference="R1").when(ShipmentBooked, tracking_number="T1")
     story = story.when(StockDispatched).when(Order.Completed, placed_at=LONG_AGO)
-    assert story.journal.heard[Order.Completed].originator_id == ORDER
+    assert story.journal.received[Order.Completed].originator_id == ORDER
 
 
 def test_an_event_that_cannot_be_filled_in_is_a_mistake_of_the_test() -> None:
