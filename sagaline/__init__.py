@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from sagaline.messaging.message import Message
     from sagaline.messaging.retry import Retry, hours, minutes, seconds
     from sagaline.messaging.timers import CancelTimer, SetTimer
-    from sagaline.read_model.definition import ReadModel, project
-    from sagaline.read_model.rows import Row
+    from sagaline.read_model.definition import ReadModel
+    from sagaline.read_model.projection import project
+    from sagaline.read_model.row import Row
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.shadow_table import Rebuilt
     from sagaline.rebuilding.worker import rebuild_worker
@@ -147,11 +148,9 @@ _PUBLIC = {
         "CancelTimer",
         "SetTimer",
     ),
-    "sagaline.read_model.definition": (
-        "ReadModel",
-        "project",
-    ),
-    "sagaline.read_model.rows": ("Row",),
+    "sagaline.read_model.definition": ("ReadModel",),
+    "sagaline.read_model.projection": ("project",),
+    "sagaline.read_model.row": ("Row",),
     "sagaline.rebuilding.rebuild": (
         "rebuild",
         "roll_back",

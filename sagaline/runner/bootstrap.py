@@ -28,8 +28,8 @@ from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.ownership import refuse_another
 from sagaline.storage.tables.read_tables import columns_of, start_over
-from sagaline.system.environment import Where, log_at, tables_at, views_at
-from sagaline.system.system import System, topics_of_application
+from sagaline.system.environment import StoreAddress, log_at, tables_at, views_at
+from sagaline.system.system import System
 
 VIEW_BATCH = 10_000
 """Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
@@ -132,7 +132,7 @@ class OpenedSystem:
             )
         record_definition(process, app.recorder)
 
-    def _open(self, where: Where) -> Datastore:
+    def _open(self, where: StoreAddress) -> Datastore:
         datastore = Datastore.open(*where)
         self._opened.append(datastore)
         return datastore
@@ -172,7 +172,7 @@ class OpenedSystem:
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self.system.members:
             application = self.apps[cls.name]
-            topics = topics_of_application(self.system, cls)
+            topics = self.system.topics[cls.name]
             if topics or declaration_of(cls).handlers:
                 # Without a saga that leads it, it has no log to follow; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])

@@ -22,7 +22,6 @@ from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.dead_letters import all_letters
 from sagaline.storage.tables.timers import first_dues
 from sagaline.system.environment import environment
-from sagaline.system.system import topics_of_application
 
 A = TypeVar("A", bound=Application)
 
@@ -62,9 +61,7 @@ class AtWork(Generic[A]):
         self._saga = saga
         self._window = LogWindow(saga.name, saga.recorder, saga.mapper)
         self._log = LogWindow(application.name, application.recorder, application.mapper)
-        participant = ApplicationProcessor(
-            application, topics_of_application(system, type(application)), self._log
-        )
+        participant = ApplicationProcessor(application, system.topics[application.name], self._log)
         self._follower = Follower(participant, application.datastore, {saga.name: self._window})
         self._follower.register()
 

@@ -10,7 +10,8 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 from sagaline.errors import RowMissing
 from sagaline.messaging.message import Message
-from sagaline.read_model.definition import ReadModel, project
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projection import project
 from sagaline.storage.sql.columns import Amount, Uuid
 from sagaline.testing import LONG_AGO, SOMEONE, given, happened, recorded
 
