@@ -14,6 +14,7 @@ from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
@@ -52,8 +53,8 @@ class SagaHandling(MessageHandling):
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
         saga = self.application.saga
-        if isinstance(message.event, saga.starts_on):
-            return str(saga.key_of(message.event))
+        if isinstance(message.event, saga_declaration(saga).starts_on):
+            return str(saga_declaration(saga).key_of(message.event))
         return message.key
 
     @override
@@ -76,7 +77,7 @@ class SagaHandling(MessageHandling):
         journal = self.journal_of(key)
         event = message.event
         was_open = journal is None or not journal.state.ended
-        if isinstance(event, self.application.saga.starts_on):
+        if isinstance(event, saga_declaration(self.application.saga).starts_on):
             journal, engine = self._started(journal, key, event)
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
@@ -107,7 +108,7 @@ class SagaHandling(MessageHandling):
     def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, SagaEngine]:
         """Starts an instance. The first start counts; answers that came before it were kept."""
         saga = self.application.saga
-        shape = saga.fingerprint(), saga.steps
+        shape = saga_declaration(saga).fingerprint, saga_declaration(saga).steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
         elif journal.started:
@@ -147,7 +148,7 @@ class SagaHandling(MessageHandling):
             return
         with self.application.datastore.read() as connection:
             other = blocking_request(connection, self.application.name, journal.key)
-        locks = self.application.saga.locks
+        locks = saga_declaration(self.application.saga).locks
         if other is None:
             engine.start()
         elif locks is not None and not locks.wait:
@@ -166,4 +167,4 @@ class SagaHandling(MessageHandling):
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
             return journal is not None and event.command_id in journal.requests
-        return journal is not None or type(event) in self.application.saga.answers
+        return journal is not None or type(event) in saga_declaration(self.application.saga).answers

@@ -14,6 +14,7 @@ from sagaline.application.saga_handling import SagaHandling
 from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, describe_error
 from sagaline.messaging.message import Trace, position
 from sagaline.saga.compatibility import incompatibility
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
@@ -104,7 +105,7 @@ def process_of(
 def _process_of(
     saga: type[Saga], timings: frozenset[tuple[str, Timing]], takes_locks: bool
 ) -> type[SagaProcess]:
-    for command in set(saga.commands().values()):
+    for command in set(saga_declaration(saga).commands.values()):
         request_class(command)
     # Upstream takes a topic for one class only, so those with other timings are numbered.
     number = sum(name.startswith("Process") for name in vars(saga))

@@ -15,9 +15,6 @@ from sagaline.errors import DefinitionError
 
 T = TypeVar("T")
 
-_OWN: Final = "_sagaline"
-"""How the names begin that the framework itself puts into a user's class."""
-
 _FRAMEWORK: Final = "sagaline."
 """The modules whose classes may define what they like: the framework knows its own names."""
 
@@ -70,8 +67,10 @@ def refuse_reserved(cls: type, base: type, hooks: Mapping[str, Hook] | None = No
     for owner in cls.__mro__:
         if owner in base.__mro__ or owner.__module__.startswith(_FRAMEWORK):
             continue
+        if owner is not cls and issubclass(owner, base):
+            continue  # It was checked when it was defined.
         for name in _names(owner):
-            if name not in reserved or name.startswith(_OWN):
+            if name not in reserved:
                 continue
             hook = (hooks or {}).get(name)
             if hook is None:

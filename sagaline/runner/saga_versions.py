@@ -15,6 +15,7 @@ from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import describe_error
 from sagaline.messaging.topics import stored_topics
 from sagaline.saga.compatibility import incompatibility
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
@@ -42,14 +43,18 @@ class Verdict(NamedTuple):
 def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> bool:
     """Whether another definition was last run on this store, or none."""
     known = _known(process, recorder)
-    return known is None or known.fingerprint != process.saga.fingerprint()
+    return known is None or known.fingerprint != saga_declaration(process.saga).fingerprint
 
 
 def record_definition(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
     """Describes the loaded definition in the store, once all live instances can go on with it."""
     saga = process.saga
     with recorder.datastore.write() as connection:
-        write_definition(connection, process.name, Definition(saga.fingerprint(), saga.shape()))
+        write_definition(
+            connection,
+            process.name,
+            Definition(saga_declaration(saga).fingerprint, saga_declaration(saga).shape),
+        )
 
 
 def verdicts(

@@ -5,6 +5,7 @@ Steps that the instance has requested must be declared as they were; all other s
 
 from collections.abc import Mapping
 
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 
@@ -16,7 +17,10 @@ def incompatibility(
 
     `described` is the shape of the definition that has led the instance so far.
     """
-    if journal.fingerprint == saga.fingerprint() and described in (None, saga.shape()):
+    if journal.fingerprint == saga_declaration(saga).fingerprint and described in (
+        None,
+        saga_declaration(saga).shape,
+    ):
         return None
     if described is None:
         return (
@@ -30,13 +34,13 @@ def incompatibility(
 def _changed_step(
     name: str, saga: type[Saga], journal: Journal, described: Mapping[str, str]
 ) -> str | None:
-    if name not in saga.steps:
+    if name not in saga_declaration(saga).steps:
         return f"it has requested {name}, which is no longer declared"
-    now = saga.shape()
+    now = saga_declaration(saga).shape
     for part in (name, f"undo of {name}"):
         if described.get(part) != now.get(part):
             return f"it has requested {name}, and {_change(part, described, now)}"
-    for other in saga.steps[name].after:
+    for other in saga_declaration(saga).steps[name].after:
         if other not in journal.steps:
             return f"it has requested {name}, which now waits for {other}"
     return None

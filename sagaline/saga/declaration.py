@@ -1,8 +1,12 @@
 """The declared parts of a saga class, sorted by kind."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
+
+from eventsourcing.utils import construct_topic
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
@@ -18,7 +22,10 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
+    topic: str
     starts_on: type
+    key_of: Callable[[Any], Any]
+    """From the event that starts an instance to the key of the business transaction."""
     steps: Mapping[str, Step]
     undos: Sequence[Undo]
     closings: Sequence[Closing]
@@ -26,16 +33,18 @@ class Declaration:
     locks: Locks | None
 
     @classmethod
-    def of(cls, saga: str, starts_on: type, body: Mapping[str, object]) -> Self:
-        """The declaration of the class named `saga`, from the attributes of its body."""
-        parts = list(body.values())
+    def of(cls, saga: type[Any], starts_on: type, key_of: Callable[[Any], Any]) -> Self:
+        """The declaration in the body of a class."""
+        parts = list(vars(saga).values())
         folds: dict[type, list[Fold]] = {}
         for fold in (each for each in parts if isinstance(each, Fold)):
             for event in fold.events:
                 folds.setdefault(event, []).append(fold)
         return cls(
-            saga=saga,
+            saga=saga.__name__,
+            topic=construct_topic(saga),
             starts_on=starts_on,
+            key_of=key_of,
             steps={each.name: each for each in parts if isinstance(each, Step)},
             undos=[each for each in parts if isinstance(each, Undo)],
             closings=[each for each in parts if isinstance(each, Closing)],
@@ -57,6 +66,7 @@ class Declaration:
         """The undo of each step that has one."""
         return [each.undoing for each in self.steps.values() if each.undoing is not None]
 
+    @cached_property
     def answers(self) -> Answers:
         """What each event class answers. Raises DefinitionError where one answers two things."""
         found: dict[type, tuple[Step, bool, bool]] = {}
@@ -70,14 +80,45 @@ class Declaration:
             found[event] = answer
         return found
 
+    @cached_property
     def commands(self) -> dict[str, type[Command]]:
         """The class of each command, by the name of the method that makes it."""
         return {name: self._command_of(method) for name, method in self._methods().items()}
 
+    @cached_property
     def conditional(self) -> frozenset[str]:
         """The methods that may return no command."""
         methods = self._methods().items()
         return frozenset(name for name, method in methods if may_make_none(method))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the shape. Timeouts and retries are not part of it."""
+        shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
+        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+    @cached_property
+    def shape(self) -> dict[str, str]:
+        """The declaration of each part, as text: the start, the steps, their undos, the closings.
+
+        Stores keep it, to compare it with a later declaration.
+        """
+        commands = {name: construct_topic(each) for name, each in self.commands.items()}
+        found = {"start": f"{self.topic} on {construct_topic(self.starts_on)}"}
+        for each in self.steps.values():
+            may = " or nothing" if each.name in self.conditional else ""
+            answers = _topics(each.done, each.refused)
+            found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
+            found[f"order of {each.name}"] = ", ".join(each.after)
+            if each.undoing is not None:
+                undo = each.undoing
+                answers = _topics(undo.done, undo.refused)
+                found[f"undo of {each.name}"] = f"{undo.name}: {commands[undo.name]}, {answers}"
+        for closing in (self.completing, self.closing):
+            if closing is not None:
+                end = "completed" if closing.completed else "compensated"
+                found[f"on {end}"] = f"{closing.name}: {commands[closing.name]}"
+        return found
 
     def error(self, part: str, problem: str, cure: str) -> DefinitionError:
         """An error in one part of the saga class, or in the class itself where none is named."""
@@ -122,6 +163,16 @@ class Declaration:
             f"Declare a method that returns it, or give {command.__name__} a key and no other "
             "required field.",
         )
+
+
+def saga_declaration(saga: type[Any]) -> Declaration:
+    """What a saga class declares."""
+    declared: Declaration = saga._sagaline_declaration
+    return declared
+
+
+def _topics(*classes: tuple[type, ...]) -> str:
+    return " | ".join(",".join(construct_topic(each) for each in group) for group in classes)
 
 
 def may_make_none(method: CommandMethod) -> bool:

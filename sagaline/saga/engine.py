@@ -10,6 +10,7 @@ from typing import Any
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
 from sagaline.messaging.timers import TimerChange
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.journal_writer import JournalWriter
@@ -35,13 +36,12 @@ _TO_UNDO = (StepStatus.DONE, StepStatus.UNKNOWN, StepStatus.UNDO_AGAIN)
 class SagaEngine:
     """Leads one saga instance through its steps: forward, or back by their undos."""
 
-    def __init__(
-        self, definition: type[Saga], journal: Journal, timings: Mapping[str, Timing]
-    ) -> None:
-        self._definition = definition
+    def __init__(self, saga: type[Saga], journal: Journal, timings: Mapping[str, Timing]) -> None:
+        self._saga = saga
+        self._declaration = saga_declaration(saga)
         self._journal = journal
         self._timers = StepTimers(journal.key, timings)
-        self._writer = JournalWriter(definition, journal)
+        self._writer = JournalWriter(saga, journal)
 
     @property
     def timers(self) -> list[TimerChange]:
@@ -57,10 +57,10 @@ class SagaEngine:
 
         Returns no names where the saga declares no locks.
         """
-        locks = self._definition.locks
+        locks = self._declaration.locks
         if locks is None:
             return ()
-        names = tuple(sorted(set(locks.names(self._definition(self._journal)))))
+        names = tuple(sorted(set(locks.names(self._saga(self._journal)))))
         if names:
             self._journal.trigger_event(Journal.Locking, names=names)
         return names
@@ -78,8 +78,8 @@ class SagaEngine:
         """Handles an event of a participant: an answer, or a fault."""
         if isinstance(event, CommandFaulted):
             self._handle_fault(event)
-        elif type(event) in self._definition.answers:
-            step, undo, done = self._definition.answers[type(event)]
+        elif type(event) in self._declaration.answers:
+            step, undo, done = self._declaration.answers[type(event)]
             outcome = Outcome.DONE if done else Outcome.REFUSED
             reason = "" if done else str(getattr(event, "reason", "") or type(event).__name__)
             self._handle(Answer(step.name, undo, outcome, reason, event))
@@ -92,7 +92,7 @@ class SagaEngine:
         progress = self._journal.steps.get(step_name)
         if self._journal.state.ended or progress is None or progress.status is not StepStatus.ASKED:
             return
-        step = self._definition.steps[step_name]
+        step = self._declaration.steps[step_name]
         within = None if progress.moved else self._timers.time_limit(step)
         in_time = "in time" if within is None else f"within {in_words(within)}"
         reason = f"{step_name}: no answer {in_time}"
@@ -114,7 +114,7 @@ class SagaEngine:
         if self._journal.state.ended or found is None or not found.pausing:
             return
         role = Role.UNDO if found.status is StepStatus.UNDOING else Role.DO
-        self._request(self._definition.steps[name], role, found.attempts + 1)
+        self._request(self._declaration.steps[name], role, found.attempts + 1)
 
     def _handle_fault(self, event: CommandFaulted) -> None:
         name, role = self._journal.requests[event.command_id]
@@ -128,7 +128,7 @@ class SagaEngine:
         if not self._is_expected(answer):
             self._writer.note(answer, heeded=False)
             return
-        step = self._definition.steps[answer.step]
+        step = self._declaration.steps[answer.step]
         if answer.failed:
             self._retry_later(step, answer)
         else:
@@ -182,7 +182,7 @@ class SagaEngine:
     def _apply(self, answer: Answer) -> None:
         self._stop_pause(answer.step)
         if not answer.undo:
-            self._timers.stop_time_limit(self._definition.steps[answer.step])
+            self._timers.stop_time_limit(self._declaration.steps[answer.step])
         self._writer.apply(answer)
 
     def _proceed(self) -> None:
@@ -194,7 +194,7 @@ class SagaEngine:
     def _go_forward(self) -> None:
         """Starts every step that can start, or applies the answer to it that came early."""
         steps, early = self._journal.steps, self._journal.early_answers
-        for name, step in self._definition.steps.items():
+        for name, step in self._declaration.steps.items():
             # One pass is enough: a step waits only for steps that are declared above it.
             if name in steps or not self._can_start(step):
                 continue
@@ -208,7 +208,7 @@ class SagaEngine:
         if any(each.status is StepStatus.ASKED for each in steps.values()):
             self._writer.note_applied()
         elif not self._park(StepStatus.STUCK):
-            self._end(self._definition.completing, State.COMPLETED)
+            self._end(self._declaration.completing, State.COMPLETED)
 
     def _can_start(self, step: Step) -> bool:
         steps = self._journal.steps
@@ -225,13 +225,13 @@ class SagaEngine:
             self._writer.note_applied()
             return
         for name in reversed(steps):
-            step, progress = self._definition.steps[name], steps[name]
+            step, progress = self._declaration.steps[name], steps[name]
             if step.undoing is not None and progress.status in _TO_UNDO:
                 again = progress.status is StepStatus.UNDO_AGAIN
                 self._request(step, Role.UNDO, progress.attempts + 1 if again else 1)
                 return
         if not self._park(StepStatus.UNDO_STUCK):
-            self._end(self._definition.closing, State.COMPENSATED)
+            self._end(self._declaration.closing, State.COMPENSATED)
 
     def _stop_retrying(self) -> None:
         """Marks steps as unknown that would be requested again after a pause."""
@@ -270,7 +270,7 @@ class SagaEngine:
 
     def _started_closing(self, name: str) -> Closing | None:
         """The closing command of this name, if it was issued."""
-        for each in (self._definition.completing, self._definition.closing):
+        for each in (self._declaration.completing, self._declaration.closing):
             if each is not None and each.name == name and name in self._journal.closings:
                 return each
         return None

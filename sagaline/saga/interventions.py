@@ -32,12 +32,12 @@ class Interventions(SagaEngine):
 
     def __init__(
         self,
-        definition: type[Saga],
+        saga: type[Saga],
         journal: Journal,
         timings: Mapping[str, Timing],
         obstacle: str | None = None,
     ) -> None:
-        super().__init__(definition, journal, timings)
+        super().__init__(saga, journal, timings)
         self._obstacle = obstacle
 
     def possible(self) -> Iterator[tuple[Action, str]]:
@@ -57,10 +57,10 @@ class Interventions(SagaEngine):
             passed = (StepStatus.DONE, StepStatus.SKIPPED)
             return [
                 name
-                for name in self._definition.steps
+                for name in self._declaration.steps
                 if name not in steps or steps[name].status not in passed
             ]
-        undoable = {name for name, each in self._definition.steps.items() if each.undoing}
+        undoable = {name for name, each in self._declaration.steps.items() if each.undoing}
         return [
             name
             for name in reversed(steps)
@@ -103,7 +103,7 @@ class Interventions(SagaEngine):
             self.handle_pause_end(name)
         for name, progress in list(self._journal.steps.items()):
             if progress.status is StepStatus.STUCK:
-                self._request_with_new_limit(self._definition.steps[name], progress)
+                self._request_with_new_limit(self._declaration.steps[name], progress)
         for name, progress in self._journal.closings.items():
             closing = self._started_closing(name)
             if closing is not None and progress.status is StepStatus.STUCK:
@@ -167,16 +167,16 @@ class Interventions(SagaEngine):
         if progress is not None:
             stuck = progress.status.stuck
             return None if stuck else f"{step} is {progress.status.value}, not stuck"
-        for each in self._definition.steps.values():
+        for each in self._declaration.steps.values():
             if each.undoing is not None and each.undoing.name == step:
                 return f"{step} is the undo of {each.name}: name that step"
-        known = step in self._definition.steps
+        known = step in self._declaration.steps
         return f"{step} was not requested yet" if known else f"it has no step {step}"
 
     def _objection_to_cancel(self) -> str | None:
         if self._journal.compensating:
             return "it is already compensating"
-        for name, each in self._definition.steps.items():
+        for name, each in self._declaration.steps.items():
             if each.kind is PIVOT and name in self._journal.steps:
                 return f"its pivot, {name}, was already requested"
         return "all its steps are done" if self._journal.closings else None

@@ -5,6 +5,7 @@ from typing import Any
 from sagaline.errors import NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
@@ -19,8 +20,8 @@ class JournalWriter:
     it and puts it into the next event.
     """
 
-    def __init__(self, definition: type[Saga], journal: Journal) -> None:
-        self._definition = definition
+    def __init__(self, saga: type[Saga], journal: Journal) -> None:
+        self._saga = saga
         self._journal = journal
         self._applied: Answer | None = None
 
@@ -58,10 +59,10 @@ class JournalWriter:
         A request has the same command id in every attempt: it is the idempotency key. Raises
         NoCommand where the method must make a command and makes none.
         """
-        made = make(self._definition(self._journal))
+        made = make(self._saga(self._journal))
         if made is None:
-            if attempt > 1 or make.__name__ not in self._definition.conditional:
-                raise NoCommand(where=f"{self._definition.__name__}.{make.__name__}")
+            if attempt > 1 or make.__name__ not in saga_declaration(self._saga).conditional:
+                raise NoCommand(where=f"{self._saga.__name__}.{make.__name__}")
             return False
         command_id = named_id(self._journal.id, f"{name}:{role.value}")
         command: Command = made.model_copy(update={"id": command_id})

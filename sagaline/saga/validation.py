@@ -19,14 +19,14 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
-    answers = declaration.answers()
+    answers = declaration.answers
     _check_names(declaration)
     if not declaration.steps:
         raise declaration.error("", "it has no steps", "Declare one with @step(done=...).")
     _check_closings(declaration)
     _set_order(declaration)
     _check_kinds(declaration)
-    declaration.commands()
+    declaration.commands  # noqa: B018  # reads every return annotation
     for each in declaration.steps.values():
         _check_step(declaration, each)
     _check_folds(declaration, answers)

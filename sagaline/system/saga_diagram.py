@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from sagaline.messaging.retry import in_words
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
 from sagaline.system.flowchart import arrow, flowchart, names, node
 
@@ -20,22 +21,25 @@ class _Drawing:
     """The nodes and arrows of one saga's chart."""
 
     def __init__(self, saga: type[Saga]) -> None:
-        self._saga = saga
-        self._steps = list(saga.steps.values())
-        self._commands = saga.commands()
+        self._declaration = saga_declaration(saga)
+        self._steps = list(saga_declaration(saga).steps.values())
+        self._commands = saga_declaration(saga).commands
 
     def lines(self) -> list[str]:
         """The nodes, then the arrows."""
         return [*self._nodes(), *self._forward(), *self._compensation()]
 
     def _nodes(self) -> Iterator[str]:
-        yield node("start_", "([{}])", self._saga.starts_on.__qualname__)
+        yield node("start_", "([{}])", self._declaration.starts_on.__qualname__)
         for each in self._steps:
             yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else "[{}]")
         for each in self._steps:
             if each.undoing is not None:
                 yield self._command(each.undoing.name, "[/{}/]")
-        for closing in (self._saga.completing, self._saga.closing):
+        for closing in (
+            self._declaration.completing,
+            self._declaration.closing,
+        ):
             if closing is not None:
                 yield self._command(closing.name, "[{}]")
         ends = ["completed", *(["compensated"] if self._can_compensate else [])]
@@ -47,7 +51,7 @@ class _Drawing:
         for each in self._steps:
             if not each.after:
                 yield arrow("start_", each.name, [])
-        completing = self._saga.completing
+        completing = self._declaration.completing
         end = completing.name if completing is not None else "completed_"
         for each in self._steps:
             waiting = [other.name for other in self._steps if each.name in other.after]
@@ -64,8 +68,9 @@ class _Drawing:
             yield self._unanswered(each, self._last_undo(self._started_with(each)))
             if each.undoing is not None:
                 yield from self._undo(each.undoing, self._last_undo(self._steps[:place]))
-        if self._saga.closing is not None and self._can_compensate:
-            yield arrow(self._saga.closing.name, "compensated_", [])
+        closing = self._declaration.closing
+        if closing is not None and self._can_compensate:
+            yield arrow(closing.name, "compensated_", [])
 
     def _undo(self, undo: Undo, after: str) -> Iterator[str]:
         yield arrow(undo.name, after, names(undo.done))
@@ -91,7 +96,8 @@ class _Drawing:
         undos = [each.undoing for each in steps if each.undoing is not None]
         if undos:
             return undos[-1].name
-        return self._saga.closing.name if self._saga.closing is not None else "compensated_"
+        closing = self._declaration.closing
+        return closing.name if closing is not None else "compensated_"
 
     @property
     def _can_compensate(self) -> bool:
@@ -102,5 +108,5 @@ class _Drawing:
         return any(each.undoing or each.kind in (PIVOT, RETRIABLE) for each in self._steps)
 
     def _command(self, name: str, shape: str) -> str:
-        may = ", or nothing" if name in self._saga.conditional else ""
+        may = ", or nothing" if name in self._declaration.conditional else ""
         return node(name, shape, f"{name}<br/>{self._commands[name].__name__}{may}")

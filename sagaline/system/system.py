@@ -14,6 +14,7 @@ from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, projections_of
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
@@ -94,9 +95,9 @@ class System(upstream.System):
 
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
-        for event in (saga.starts_on, *saga.answers):
+        for event in (saga_declaration(saga).starts_on, *saga_declaration(saga).answers):
             self._pipe(self._recorder(saga, event), process, event)
-        for command in saga.commands().values():
+        for command in saga_declaration(saga).commands.values():
             handler = self._handlers.get(command)
             if handler is None:
                 raise DefinitionError(

@@ -9,6 +9,7 @@ from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.read_model.definition import ReadModel, projections_of
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.requests import request_class
 from sagaline.system.flowchart import arrow, flowchart, names, node
 from sagaline.system.routing import events_of, is_of_sagas
@@ -38,7 +39,7 @@ def system_diagram(system: System) -> str:
 def _handled(leader: type[Application], topics: Collection[str]) -> list[str]:
     """The commands or events that a follower handles from this leader, by name."""
     if issubclass(leader, SagaProcess):
-        commands = dict.fromkeys(leader.saga.commands().values())
+        commands = dict.fromkeys(saga_declaration(leader.saga).commands.values())
         return [each.__name__ for each in commands if get_topic(request_class(each)) in topics]
     events: list[type] = list(events_of(*declaration_of(leader).aggregates))
     events += [CommandFaulted] if declaration_of(leader).answers_faults else []

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
 from sagaline.read_model.definition import ReadModel
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.step_timers import Timing
 
@@ -34,7 +35,9 @@ def check_timings(
 ) -> None:
     """Refuses a timing of a step that no saga of the system has. Raises `DefinitionError`."""
     for saga, steps in timings.items():
-        unknown = [each for each in steps if saga not in sagas or each not in saga.steps]
+        unknown = [
+            each for each in steps if saga not in sagas or each not in saga_declaration(saga).steps
+        ]
         if unknown:
             raise DefinitionError(
                 where=f"the timings of {name}",

@@ -7,6 +7,7 @@ from typing import Any
 from eventsourcing.application import project_aggregate
 
 from sagaline.messaging.timers import TimerChange
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
@@ -43,8 +44,14 @@ def drive(
     place and leaves it without pending events. Locks are ignored.
     """
     if journal is None:
-        key = str(saga.key_of(message))
-        journal = Journal.start(saga.__name__, key, message, saga.fingerprint(), saga.steps)
+        key = str(saga_declaration(saga).key_of(message))
+        journal = Journal.start(
+            saga.__name__,
+            key,
+            message,
+            saga_declaration(saga).fingerprint,
+            saga_declaration(saga).steps,
+        )
         engine = SagaEngine(saga, journal, timings or {})
         engine.start()
     else:
@@ -58,7 +65,7 @@ def _handle(saga: type[Saga], engine: Interventions, message: Any) -> None:
         engine.handle_timeout(message.step)
     elif isinstance(message, StepDue):
         engine.handle_pause_end(message.step)
-    elif isinstance(message, saga.starts_on):
+    elif isinstance(message, saga_declaration(saga).starts_on):
         engine.ignore_start(message)
     elif callable(message):
         message(engine)

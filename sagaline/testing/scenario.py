@@ -14,6 +14,7 @@ from sagaline.application.saga_process import SagaProcess
 from sagaline.messaging.commands import Command
 from sagaline.messaging.timers import command_class
 from sagaline.read_model.definition import ReadModel
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
@@ -97,7 +98,7 @@ class Scenario:
         self._happened += 1
         given = Happened(event, fields) if isinstance(event, type) else event
         made = example_event(given, self._happened)
-        if isinstance(made, self._sagas[0].starts_on):
+        if isinstance(made, saga_declaration(self._sagas[0]).starts_on):
             run.start(made)
         else:
             run.record(self._status().journal.key, made)
@@ -214,7 +215,7 @@ class Scenario:
 
     def _answering(self, point: FaultPoint) -> Answering:
         self._saga_run("the applications of a system answer for themselves")
-        names = self._sagas[0].commands()
+        names = saga_declaration(self._sagas[0]).commands
         if point.name not in names:
             raise TypeError(f"{self._sagas[0].__name__} has no {point.name}: {', '.join(names)}")
         return Answering(self._script, point)

@@ -32,6 +32,7 @@ from domain.reservation import (
 )
 from domain.shipment import ShipmentBooked, ShipmentRefused
 from sagaline.messaging.retry import minutes, seconds
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import PIVOT, RETRIABLE
 from sagaline.saga.state import State
 from sagaline.testing import given, happened
@@ -177,6 +178,6 @@ def test_a_fault_after_the_shipment_is_retried_and_refunds_nothing(step: str) ->
 
 
 def test_the_shipment_is_the_point_of_no_return() -> None:
-    kinds = {name: each.kind for name, each in OrderFulfilment.steps.items()}
+    kinds = {name: each.kind for name, each in saga_declaration(OrderFulfilment).steps.items()}
     assert kinds["book_shipment"] is PIVOT
     assert kinds["dispatch_stock"] is kinds["complete_order"] is RETRIABLE

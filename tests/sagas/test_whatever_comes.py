@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sagaline.codec import TypedMapper
 from sagaline.messaging.faults import CommandFaulted
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, PIVOT, Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions, Operator
@@ -59,7 +60,7 @@ class Chance:
 
 def any_answer(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
     """Mostly early or late, often for the second time."""
-    events = list(saga.answers)
+    events = list(saga_declaration(saga).answers)
     return hear(story, events[which % len(events)])
 
 
@@ -68,7 +69,7 @@ def wanted_answer(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
     steps = story.journal.steps
     wanted = [
         event
-        for event, (step, undo, _) in saga.answers.items()
+        for event, (step, undo, _) in saga_declaration(saga).answers.items()
         if step.name in steps and steps[step.name].status is WAITING[undo]
     ]
     return hear(story, wanted[which % len(wanted)]) if wanted else story
@@ -116,7 +117,7 @@ def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, StepStatus]]:
     steps = story.journal.steps
     return [
         (event, steps[step.name].status)
-        for event, (step, undo, done) in saga.answers.items()
+        for event, (step, undo, done) in saga_declaration(saga).answers.items()
         if done
         and step.name in steps
         and steps[step.name].status
@@ -129,7 +130,7 @@ def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, StepStatus]]:
 
 
 def second_start(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
-    return story.when(story.journal.received[saga.starts_on])
+    return story.when(story.journal.received[saga_declaration(saga).starts_on])
 
 
 _KINDS: list[Callable[[type[Saga], GivenSaga, int], GivenSaga]] = [
@@ -155,7 +156,7 @@ sagas = pytest.mark.parametrize(
 
 def told(saga: type[Saga], start: Any, done: int, inputs: list[Chance]) -> GivenSaga:
     story = GivenSaga(saga).when(start)
-    for step in list(saga.steps.values())[:done]:
+    for step in list(saga_declaration(saga).steps.values())[:done]:
         story = hear(story, step.done[0])
     must_be_sound(saga, story)
     for each in inputs:
@@ -182,10 +183,10 @@ def must_be_sound(saga: type[Saga], story: GivenSaga) -> None:
 def must_have_ended_well(saga: type[Saga], journal: Journal) -> None:
     statuses = {name: each.status for name, each in journal.steps.items()}
     if journal.state is State.COMPLETED:
-        assert statuses == dict.fromkeys(saga.steps, StepStatus.DONE)
+        assert statuses == dict.fromkeys(saga_declaration(saga).steps, StepStatus.DONE)
         return
     for name, status in statuses.items():
-        kind = saga.steps[name].kind
+        kind = saga_declaration(saga).steps[name].kind
         assert kind is not PIVOT or status is StepStatus.REFUSED
         assert kind is NO_EFFECT or status in (StepStatus.UNDONE, StepStatus.REFUSED)
     assert journal.reason
@@ -193,7 +194,7 @@ def must_have_ended_well(saga: type[Saga], journal: Journal) -> None:
 
 def finish(saga: type[Saga], story: GivenSaga) -> GivenSaga:
     """Everything is done that the saga, or the person that it waits for, could wish for."""
-    for _ in range(4 * len(saga.steps)):
+    for _ in range(4 * len(saga_declaration(saga).steps)):
         if story.journal.state.ended:
             break
         wished = wishes(saga, story)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.state import Role, State
 from sagaline.saga.step_timers import Timing
@@ -63,7 +64,8 @@ def fault_matrix(
     """
     starts = start if isinstance(start, list | tuple) else [start]
     events = [
-        example_event(Happened(saga.starts_on, {}) if each is None else each) for each in starts
+        example_event(Happened(saga_declaration(saga).starts_on, {}) if each is None else each)
+        for each in starts
     ]
     return _Cases(saga, events, participants or {}, timings or {}).run()
 
@@ -162,7 +164,7 @@ class _Cases:
 
     def _last_refusal(self) -> Case:
         """The fault that makes the saga compensate as late as possible."""
-        for name, step in reversed(list(self._saga.steps.items())):
+        for name, step in reversed(list(saga_declaration(self._saga).steps.items())):
             point = FaultPoint(name, Role.DO)
             if REFUSED in self._faults[point]:
                 return {point: (REFUSED,)}
@@ -172,7 +174,7 @@ class _Cases:
 
     def _last_timeout(self) -> Case:
         """The answer after its time limit that is as late in the saga as possible."""
-        for name in reversed(list(self._saga.steps)):
+        for name in reversed(list(saga_declaration(self._saga).steps)):
             point = FaultPoint(name, Role.DO)
             if LATE in self._faults[point]:
                 return {point: (LATE,)}

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from sagaline.messaging.retry import Retry
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role, State, StepStatus
@@ -72,7 +73,7 @@ def violations_at_the_end(
 
 
 def _not_performed(saga: type[Saga], journal: Journal) -> Iterator[str]:
-    for name in saga.steps:
+    for name in saga_declaration(saga).steps:
         progress = journal.steps.get(name)
         if progress is None or progress.status not in (StepStatus.DONE, StepStatus.SKIPPED):
             yield f"the saga completed, and {name} was never performed"
@@ -81,7 +82,7 @@ def _not_performed(saga: type[Saga], journal: Journal) -> Iterator[str]:
 def _effects(
     saga: type[Saga], participants: ScriptedParticipants, journal: Journal
 ) -> Iterator[str]:
-    for name, step in saga.steps.items():
+    for name, step in saga_declaration(saga).steps.items():
         if step.kind is NO_EFFECT and journal.state is State.COMPLETED:
             continue
         count = participants.effects.count(name)
@@ -116,11 +117,15 @@ def _declared(
     saga: type[Saga], timings: Mapping[str, Timing], point: FaultPoint
 ) -> tuple[Kind | None, Retry, timedelta | None]:
     """The kind, the `retry` and the time limit of a command."""
-    step = saga.steps.get(point.name)
+    step = saga_declaration(saga).steps.get(point.name)
     if step is not None:
         within, retry = timing_of(step, timings)
         return step.kind, retry, within if point.role is Role.DO else None
-    closings = [each for each in (saga.completing, saga.closing) if each is not None]
+    closings = [
+        each
+        for each in (saga_declaration(saga).completing, saga_declaration(saga).closing)
+        if each is not None
+    ]
     return None, next(each.retry for each in closings if each.name == point.name), None
 
 

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from sagaline.messaging.commands import Command
 from sagaline.messaging.timers import SetTimer
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import State
@@ -67,7 +68,7 @@ class SagaHistory:
         """The saga instance, rebuilt from its stream."""
         journal = replay(self.events)
         if journal is None:
-            start = self._definition.starts_on.__qualname__
+            start = saga_declaration(self._definition).starts_on.__qualname__
             raise TypeError(f"the history of {self._definition.__name__} must start with {start}")
         return journal
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import SetTimer
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.timers import StepDue, StepTimedOut
@@ -35,8 +36,11 @@ class GivenSaga(SagaHistory):
         command of the step that the event answers, has under the same name.
         """
         text, received = self._completed(event, values)
-        answers = (*self._definition.answers, CommandFaulted)
-        if not isinstance(received, self._definition.starts_on) and type(received) not in answers:
+        answers = (*saga_declaration(self._definition).answers, CommandFaulted)
+        if (
+            not isinstance(received, saga_declaration(self._definition).starts_on)
+            and type(received) not in answers
+        ):
             raise TypeError(f"{self._definition.__name__} does not handle {text}")
         return self._handle(text, received)
 
@@ -71,7 +75,9 @@ class GivenSaga(SagaHistory):
         raise self._failure([f"a pending timer: {step} ({TIMER_NAMES[kind]})"], pending)
 
     def _handle(self, text: str, message: Any) -> "GivenSaga":
-        starts = not self._inputs and isinstance(message, self._definition.starts_on)
+        starts = not self._inputs and isinstance(
+            message, saga_declaration(self._definition).starts_on
+        )
         driven = drive(self._definition, None if starts else self.journal, message)
         timers: dict[str, Any] = self.timers | {each.id: each for each in driven.timers}
         pending = {name: each for name, each in timers.items() if isinstance(each, SetTimer)}
@@ -110,17 +116,17 @@ class GivenSaga(SagaHistory):
 
         Before the first command of that step: of the last command.
         """
-        if not self._inputs or event_class not in self._definition.answers:
+        if not self._inputs or event_class not in saga_declaration(self._definition).answers:
             return {}
-        step = self._definition.answers[event_class][0].name
-        known = dict(vars(self.journal.received[self._definition.starts_on]))
+        step = saga_declaration(self._definition).answers[event_class][0].name
+        known = dict(vars(self.journal.received[saga_declaration(self._definition).starts_on]))
         for request in self._requests(step) or self._requests()[-1:]:
             known.update((name, value) for name, value in request.command if name != "id")
         return known
 
     def _id_for(self, event_class: type[Any]) -> Any:
         """The start event's id for an event of the same aggregate class."""
-        starts_on = self._definition.starts_on
+        starts_on = saga_declaration(self._definition).starts_on
         if self._inputs and owner_of(event_class) is owner_of(starts_on):
             return self.journal.received[starts_on].originator_id
         return SOMEONE

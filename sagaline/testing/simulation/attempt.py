@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import uuid5
 
 from sagaline.messaging.faults import CommandFaulted
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
@@ -80,7 +81,7 @@ class Attempt:
         request = self._request
         if request.role is Role.CLOSE:
             return None
-        step = self._saga.steps[request.step]
+        step = saga_declaration(self._saga).steps[request.step]
         answered = step.undoing if request.role is Role.UNDO else step
         assert answered is not None
         classes = answered.done if done else answered.refused

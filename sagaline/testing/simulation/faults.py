@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sagaline.messaging.retry import Retry
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import RETRIABLE, Saga, Step
 from sagaline.saga.state import Role
 from sagaline.saga.step_timers import Timing
@@ -134,7 +135,7 @@ def faults_of(
     saga: type[Saga], timings: Mapping[str, Timing]
 ) -> Iterator[tuple[FaultPoint, Sequence[Fault]]]:
     """Yields each command with the faults that the saga's definition allows for."""
-    for step in saga.steps.values():
+    for step in saga_declaration(saga).steps.values():
         limited = _LIMITED if timing_of(step, timings)[0] is not None else ()
         refused: Sequence[Fault] = (REFUSED,) if step.refused else ()
         late = (REFUSED_LATE,) if refused and limited else ()
@@ -142,7 +143,7 @@ def faults_of(
         if step.undoing is not None:
             refused = (REFUSED_ONCE, REFUSED_FOR_GOOD) if step.undoing.refused else ()
             yield FaultPoint(step.name, Role.UNDO), (*refused, *_ANY, *_ANSWERED)
-    for closing in (saga.completing, saga.closing):
+    for closing in (saga_declaration(saga).completing, saga_declaration(saga).closing):
         if closing is not None:
             yield FaultPoint(closing.name, Role.CLOSE), _ANY
 

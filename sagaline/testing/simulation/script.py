@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
@@ -38,8 +39,12 @@ class ScriptedParticipants:
         self.requested: set[tuple[FaultPoint, int]] = set()
         """Each command that was issued, with the number of the attempt."""
         self._saga = saga
-        kinds = {name: step.kind for name, step in saga.steps.items()}
-        closings = [each.name for each in (saga.completing, saga.closing) if each is not None]
+        kinds = {name: step.kind for name, step in saga_declaration(saga).steps.items()}
+        closings = [
+            each.name
+            for each in (saga_declaration(saga).completing, saga_declaration(saga).closing)
+            if each is not None
+        ]
         self._participants = {
             name: participants.get(name, SimulatedParticipant)(name, kinds.get(name), self.effects)
             for name in (*kinds, *closings)
@@ -49,7 +54,7 @@ class ScriptedParticipants:
         """Handles a command: the answers that its participant gives, now and later."""
         point = FaultPoint(request.step, request.role)
         self.requested.add((point, request.attempt))
-        step = self._saga.steps.get(request.step)
+        step = saga_declaration(self._saga).steps.get(request.step)
         limit = timing_of(step, self.timings)[0] if step and request.role is Role.DO else None
         participant = self._participants[request.step]
         attempt = Attempt(self._saga, self.start, participant, request, limit)

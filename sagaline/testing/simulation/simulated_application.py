@@ -12,6 +12,7 @@ from sagaline.application.handlers import Handler
 from sagaline.application.message_handling import MessageHandling
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.step_timers import Timing
@@ -74,10 +75,10 @@ def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> Syst
 
 @cache
 def _application_of(saga: type[Saga]) -> type[SimulatedApplication]:
-    events = (saga.starts_on, *saga.answers)
+    events = (saga_declaration(saga).starts_on, *saga_declaration(saga).answers)
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
     handlers: dict[type, Handler[Any]] = {RecordEvent: Handler(RecordEvent, _record, None)}
-    for command in saga.commands().values():
+    for command in saga_declaration(saga).commands.values():
         handlers[command] = Handler(command, _unused, None)
     application: type[SimulatedApplication] = type(
         f"ParticipantsOf{saga.__name__}",

@@ -18,6 +18,7 @@ from sagaline.followers.timers import timer_message
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message
 from sagaline.messaging.retry import Retry, minutes
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.interventions import Operator
@@ -187,7 +188,7 @@ def test_an_answer_before_the_start_is_kept_until_the_saga_begins(desk: Desk) ->
     assert started.key == "Ada"
     desk.hear(WANTED)
     assert desk.given() == ["BookHotel"]
-    assert desk.journal().fingerprint == BookTrip.fingerprint()
+    assert desk.journal().fingerprint == saga_declaration(BookTrip).fingerprint
 
 
 def test_an_answer_and_the_start_behind_it_may_be_one_batch(desk: Desk) -> None:

@@ -29,6 +29,7 @@ from sagaline import (
 )
 from sagaline.followers.follower import Follower
 from sagaline.messaging.timers import CancelTimer
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.engine import SagaEngine
 from sagaline.storage.tables.dead_letters import all_letters
 from sagaline.storage.tables.timers import due_timers
@@ -256,7 +257,13 @@ def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
 def test_an_answer_is_heeded_before_the_next_command_is_made_and_recorded_with_it() -> None:
     begun: Any = happened(Visit.Begun, guest=ANN).to_event(Visit, ANN, 1)
     hung: Any = happened(Coat.Hung, guest=ANN, hook=7).to_event(Coat, Coat.create_id(ANN), 1)
-    journal = Journal.start("Evening", str(ANN), begun, Evening.fingerprint(), Evening.steps)
+    journal = Journal.start(
+        "Evening",
+        str(ANN),
+        begun,
+        saga_declaration(Evening).fingerprint,
+        saga_declaration(Evening).steps,
+    )
     course = SagaEngine(Evening, journal, {})
     course.start()
     course.handle_answer(hung)

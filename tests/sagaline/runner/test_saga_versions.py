@@ -10,6 +10,7 @@ from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.messaging.retry import minutes
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
 from sagaline.saga.compatibility import incompatibility
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, PIVOT, Saga, on_compensated, step
 from sagaline.testing import given, happened
 from sagaline.testing.given.sagas import GivenSaga
@@ -81,7 +82,7 @@ def hall_booked() -> GivenSaga:
 
 
 def why_not(changed: type[Saga], story: GivenSaga) -> str | None:
-    return incompatibility(changed, story.journal, FIRST.shape())
+    return incompatibility(changed, story.journal, saga_declaration(FIRST).shape)
 
 
 def test_the_same_definition_goes_on() -> None:

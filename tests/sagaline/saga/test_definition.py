@@ -13,6 +13,7 @@ from eventsourcing.domain import Aggregate
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import (
     COMPENSATABLE,
     NO_EFFECT,
@@ -98,7 +99,7 @@ def saga(**members: Any) -> type[Saga]:
 
 
 def test_a_definition_lists_its_steps_commands_and_answers() -> None:
-    assert list(BookTrip.steps) == [
+    assert list(saga_declaration(BookTrip).steps) == [
         "check_visa",
         "book_flight",
         "book_hotel",
@@ -106,17 +107,19 @@ def test_a_definition_lists_its_steps_commands_and_answers() -> None:
         "pay_trip",
         "send_tickets",
     ]
-    assert [each.kind for each in BookTrip.steps.values()] == [
+    assert [each.kind for each in saga_declaration(BookTrip).steps.values()] == [
         NO_EFFECT,
         *[COMPENSATABLE] * 3,
         PIVOT,
         RETRIABLE,
     ]
-    names = {name: command.__name__ for name, command in BookTrip.commands().items()}
+    names = {
+        name: command.__name__ for name, command in saga_declaration(BookTrip).commands.items()
+    }
     assert names["book_hotel"] == "BookHotel"
     assert names["cancel_hotel"] == "CancelHotel"
     assert names["tell_traveller"] == "TellTraveller"
-    assert len(BookTrip.answers) == 15
+    assert len(saga_declaration(BookTrip).answers) == 15
 
 
 def test_a_compensatable_step_needs_an_undo() -> None:
@@ -349,8 +352,8 @@ def test_a_command_class_that_needs_only_the_key_replaces_the_method() -> None:
         unmake = make.undo(Unmake, done=Unmade)
         send = step(Send, done=Sent, refused=NotSent, kind=PIVOT)
 
-    assert list(Short.steps) == ["make", "send"]
-    assert Short.commands() == {"make": Make, "unmake": Unmake, "send": Send}
+    assert list(saga_declaration(Short).steps) == ["make", "send"]
+    assert saga_declaration(Short).commands == {"make": Make, "unmake": Unmake, "send": Send}
     story = given(Short, happened(Started, number=7)).then(Make(number=7))
     story = story.when(Made).then(Send(number=7))
     story.when(NotSent, reason="lost").then(Unmake(number=7))
@@ -360,8 +363,14 @@ def test_a_definition_with_command_classes_equals_one_with_methods() -> None:
     make = step(Make, done=Made, refused=NotMade)
     unmake = make.undo(Unmake, done=Unmade)
     short = saga(make=make, unmake=unmake, send=step(Send, done=Sent, kind=NO_EFFECT))
-    assert short.shape() == declared(issues=Send, undoes_by=Unmake).shape()
-    assert short.fingerprint() == declared(issues=Send, undoes_by=Unmake).fingerprint()
+    assert (
+        saga_declaration(short).shape
+        == saga_declaration(declared(issues=Send, undoes_by=Unmake)).shape
+    )
+    assert (
+        saga_declaration(short).fingerprint
+        == saga_declaration(declared(issues=Send, undoes_by=Unmake)).fingerprint
+    )
 
 
 @pytest.mark.parametrize("command", [MakeMuch, MakeKeyless])
@@ -405,7 +414,11 @@ def declared(
 
 
 def test_the_same_definition_has_the_same_fingerprint_in_every_process() -> None:
-    program = "from tests.sagas.trip import BookTrip; print(BookTrip.fingerprint())"
+    program = (
+        "from sagaline.saga.declaration import saga_declaration\n"
+        "from tests.sagas.trip import BookTrip\n"
+        "print(saga_declaration(BookTrip).fingerprint)"
+    )
     found = {
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", program],
@@ -416,12 +429,12 @@ def test_the_same_definition_has_the_same_fingerprint_in_every_process() -> None
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert found == {BookTrip.fingerprint()}
+    assert found == {saga_declaration(BookTrip).fingerprint}
 
 
 def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None:
     changed = declared(within=minutes(3), retry=Retry(9))
-    assert changed.fingerprint() == declared().fingerprint()
+    assert saga_declaration(changed).fingerprint == saga_declaration(declared()).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -457,7 +470,7 @@ def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None
     ],
 )
 def test_a_change_of_the_steps_changes_the_fingerprint(changed: Declare) -> None:
-    assert changed().fingerprint() != declared().fingerprint()
+    assert saga_declaration(changed()).fingerprint != saga_declaration(declared()).fingerprint
 
 
 # What a step reads.
@@ -466,7 +479,7 @@ def test_a_change_of_the_steps_changes_the_fingerprint(changed: Declare) -> None
 def test_a_step_reads_the_key_and_the_received_events() -> None:
     work = declared()
     event = happened(Started, number=7).to_event(Journal, SOMEONE, 1)
-    journal = Journal.start("Work", "7", event, work.fingerprint(), work.steps)
+    journal = Journal.start("Work", "7", event, saga_declaration(work).fingerprint, work.steps)
     instance = work(journal)
     assert instance.key == 7
     assert instance[Started] is event

@@ -9,6 +9,7 @@ from eventsourcing.persistence import JSONTranscoder
 from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.codec import TypedMapper, loaded_class
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.requests import request_class
 from sagaline.saga.state import Answer, Outcome, Role, State, StepStatus
@@ -76,8 +77,8 @@ def test_the_stream_begins_with_the_start_event_and_the_plan() -> None:
     started = given(BookTrip, WANTED).events[0]
     assert isinstance(started, Journal.Started)
     assert (started.saga, started.key) == ("BookTrip", "Ada")
-    assert started.fingerprint == BookTrip.fingerprint()
-    assert started.plan == tuple(BookTrip.steps)
+    assert started.fingerprint == saga_declaration(BookTrip).fingerprint
+    assert started.plan == tuple(saga_declaration(BookTrip).steps)
     assert isinstance(started.event, Trip.Wanted)
 
 

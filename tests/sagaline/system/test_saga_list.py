@@ -6,6 +6,7 @@ from domain.order import Order
 from domain.payment import PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundRefused
 from domain.reservation import StockDispatched, StockRefused, StockReleased, StockReserved
 from domain.shipment import ShipmentBooked, ShipmentRefused
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.interventions import Operator
@@ -132,7 +133,7 @@ def test_a_saga_whose_answer_came_first_is_listed_from_its_start_on() -> None:
     journal = Journal.await_start("GiveParty", "Ada")
     course = SagaEngine(GiveParty, journal, {})
     course.handle_answer(BAND.to_event(Party, SOMEONE, 1))
-    journal.start_late(SMALL.to_event(Party, SOMEONE, 1), "f", GiveParty.steps)
+    journal.start_late(SMALL.to_event(Party, SOMEONE, 1), "f", saga_declaration(GiveParty).steps)
     course.start()
     events: Any = journal.collect_events()
     (found,) = given(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
