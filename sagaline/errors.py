@@ -293,6 +293,15 @@ class SettingsUnreadable(SagalineError):
     reason: str
 
 
+class OptionRefused(SagalineError):
+    """{name} cannot be {value!r}: {reason}. Change {variable}, or `{name}` in [tool.sagaline]."""
+
+    name: str
+    variable: str
+    value: object
+    reason: str
+
+
 class SystemNotLoaded(SagalineError):
     """The system {app} cannot be loaded: {reason}."""
 
