@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.shadow_table import Rebuilt
     from sagaline.rebuilding.worker import rebuild_worker
+    from sagaline.runner.options import Options
     from sagaline.runner.runner import Runner
     from sagaline.saga.definition import (
         COMPENSATABLE,
@@ -75,6 +76,7 @@ __all__ = [
     "Message",
     "Moment",
     "NothingToRollBack",
+    "Options",
     "ReadModel",
     "RebuildBusy",
     "RebuildFailed",
@@ -158,6 +160,7 @@ _PUBLIC = {
     ),
     "sagaline.rebuilding.shadow_table": ("Rebuilt",),
     "sagaline.rebuilding.worker": ("rebuild_worker",),
+    "sagaline.runner.options": ("Options",),
     "sagaline.runner.runner": ("Runner",),
     "sagaline.saga.definition": (
         "COMPENSATABLE",

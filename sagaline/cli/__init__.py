@@ -8,6 +8,7 @@ from sagaline.cli.commands.diagram import diagram
 from sagaline.cli.commands.events import events
 from sagaline.cli.commands.rebuild import rebuild
 from sagaline.cli.commands.run import run
+from sagaline.cli.commands.settings import settings
 from sagaline.cli.commands.status import status
 from sagaline.cli.commands.timeline import timeline
 from sagaline.cli.entrypoint import Program, launch
@@ -21,7 +22,7 @@ program = typer.Typer(
     rich_markup_mode="markdown",
 )
 program.callback()(options)
-for _command in (run, status, rebuild, events, timeline, check, diagram):
+for _command in (run, status, rebuild, events, timeline, check, diagram, settings):
     program.command()(_command)
 program.add_typer(sagas.program, name="sagas")
 program.add_typer(timers.program, name="timers")
