@@ -16,7 +16,7 @@ from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
 from sagaline.storage.sql import sqlite
 from sagaline.storage.tables.ownership import read_ownership, refuse_another
-from sagaline.storage.tables.read_tables import has_table as is_there
+from sagaline.storage.tables.read_tables import table_exists
 from sagaline.system.environment import environment, views_at
 from sagaline.system.system import System
 
@@ -117,7 +117,7 @@ def refuse_missing(datastore: Datastore) -> None:
     url = datastore.engine.url
     if sqlite.is_in_memory(url):
         _refuse(datastore, "it is in memory, where no other process can see it")
-    if not sqlite.may(sqlite.path(url), os.F_OK):
+    if not sqlite.has_access(sqlite.path(url), os.F_OK):
         _refuse(datastore, "it does not exist")
 
 
@@ -135,4 +135,4 @@ def _refuse(datastore: Datastore, reason: str) -> NoReturn:
 def has_table(datastore: Datastore, table: Table) -> bool:
     """Whether a store has this table."""
     with datastore.read() as connection:
-        return is_there(connection, table.name)
+        return table_exists(connection, table.name)

@@ -21,7 +21,7 @@ from sagaline.errors import (
     StoreUnusable,
 )
 from sagaline.messaging.message import position
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, is_by_key
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.projector import Projector, copy_of
 from sagaline.rebuilding.replay import Replay
@@ -39,10 +39,10 @@ from sagaline.storage.tables.read_tables import (
     differing_keys,
     drop_table,
     forget_follower,
-    has_table,
     lock_follower,
     shadows,
     start_over,
+    table_exists,
 )
 
 SHARED = 20_000
@@ -144,7 +144,7 @@ class ShadowTable:
 
     def _is_there(self) -> bool:
         with self._datastore.read() as connection:
-            return has_table(connection, self._view)
+            return table_exists(connection, self._view)
 
     def _open(self) -> None:
         """Finds the shadow table of a rebuild that was killed, or makes a new one."""
@@ -221,7 +221,7 @@ class ShadowTable:
 
     def _is_shared(self, goal: dict[str, int]) -> bool:
         left = sum(goal.values()) - sum(self._positions.values())
-        return self._twin.is_alive and left >= SHARED and self._model.is_by_key()
+        return self._twin.is_alive and left >= SHARED and is_by_key(self._model)
 
     def _begin_beside(self, leader: str, upto: int) -> None:
         table, topics = self._projector.table.name, self._projector.topics

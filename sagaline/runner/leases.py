@@ -17,13 +17,13 @@ from pathlib import Path
 from sagaline.runner.balancing import NO_LEADERS, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
-    appear,
-    give_back_leases,
-    keep_leases,
-    living,
-    owners,
+    acquire_leases,
+    lease_owners,
+    live_runners,
+    register_runner,
     release_leases,
-    take_leases,
+    renew_leases,
+    unregister_runner,
 )
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -72,7 +72,7 @@ class Leases:
             return set()
         self._measure_loads(now - self._polled_at)
         with self.datastore.read() as connection:
-            alive, owner_of = living(connection), owners(connection)
+            alive, owner_of = live_runners(connection), lease_owners(connection)
         held = {name for name, owner in owner_of.items() if owner == self.owner}
         is_right = self.owner in alive and self._share(alive, owner_of) == held == self.held
         gained = set() if is_right else self._exchange()
@@ -82,7 +82,7 @@ class Leases:
     def renew(self) -> None:
         """Renews what is held; acquires nothing. May be called from any thread."""
         with self.datastore.write() as connection:
-            keep_leases(connection, self.owner, self._loads, self.duration)
+            renew_leases(connection, self.owner, self._loads, self.duration)
 
     def add_work(self, name: str, seconds: float) -> None:
         """Adds to the measured work of a follower."""
@@ -91,22 +91,24 @@ class Leases:
     def release(self) -> None:
         """Releases all of them."""
         with self.datastore.write() as connection:
-            release_leases(connection, self.owner)
+            unregister_runner(connection, self.owner)
         self.held = set()
 
     def _exchange(self) -> set[str]:
         """Releases what belongs to another, acquires its own where free; returns what is new."""
         with self.datastore.write() as connection:
-            held = keep_leases(connection, self.owner, self._loads, self.duration)
-            alive = living(connection)
+            held = renew_leases(connection, self.owner, self._loads, self.duration)
+            alive = live_runners(connection)
             if self.owner not in alive:
-                appear(connection, self.owner, self._loads, self.duration)
+                register_runner(connection, self.owner, self._loads, self.duration)
                 alive[self.owner] = self._loads
-            mine = self._share(alive, owners(connection))
+            mine = self._share(alive, lease_owners(connection))
             if held - mine:
-                give_back_leases(connection, held - mine, self.owner)
+                release_leases(connection, held - mine, self.owner)
             dead, free = self._dead(alive), mine - held
-            new = take_leases(connection, free, self.owner, self.duration, dead) if free else set()
+            new = (
+                acquire_leases(connection, free, self.owner, self.duration, dead) if free else set()
+            )
             self._loads.update({name: load_of(name, alive) for name in new})
         gained, self.held = (held & mine | new) - self.held, held & mine | new
         return gained

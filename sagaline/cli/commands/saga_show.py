@@ -102,7 +102,7 @@ def _show(found: Instance, course: Interventions, obstacle: str | None) -> None:
     events.show()
     show("")
     if standing["remaining"]:
-        left = "to undo" if found.journal.turned else "to do"
+        left = "to undo" if found.journal.compensating else "to do"
         show(facts([(left, ", ".join(standing["remaining"]))]))
         show("")
     _show_next(found, course)

@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from sagaline.cli.options import settings as read_settings
+from sagaline.cli.options import settings
 from sagaline.cli.output import AsJson, print_json
 from sagaline.cli.tables import Listing
 from sagaline.runner.options import settings_of
@@ -15,12 +15,12 @@ URLS = ("store", "views")
 """The settings that are URLs, which may hold passwords."""
 
 
-def settings(ctx: typer.Context, json: AsJson = False) -> None:
+def list_settings(ctx: typer.Context, json: AsJson = False) -> None:
     """List all settings: their values, defaults, and sources.
 
     A source is an option of the command, the environment, the file pyproject.toml, or the default.
     """
-    found = settings_of(read_settings(ctx), ctx.obj)
+    found = settings_of(settings(ctx), ctx.obj)
     if json:
         print_json(
             [

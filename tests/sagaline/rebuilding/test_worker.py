@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from sagaline import ReadModel, Runner, rebuild
+from sagaline.read_model.definition import is_by_key
 from sagaline.rebuilding.worker import PART, NoWorker, rebuild_worker
 from tests.sagaline.bank import (
     Balances,
@@ -138,7 +139,7 @@ def test_a_short_log_is_not_worth_a_second_process(store: str) -> None:
 
 @pytest.mark.parametrize("model", [Branches, Movements, Balances])
 def test_only_models_that_go_by_the_key_are_divided(model: type[ReadModel]) -> None:
-    assert model.is_by_key() is (model is Branches)
+    assert is_by_key(model) is (model is Branches)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from sagaline.runner.options import Options
 from sagaline.storage import Datastore, advance, follower_state, register
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.leases import appear, living, owners
+from sagaline.storage.tables.leases import lease_owners, live_runners, register_runner
 from sagaline.storage.tables.schema import followers
 from sagaline.storage.tables.schema import runners as runners_table
 from tests.sagaline.small_system import (
@@ -99,7 +99,7 @@ def test_two_runners_share_the_followers(store_url: str) -> None:
         assert len(first.held) == 1
         assert second.acquire() == second.held == set(NAMES) - first.held
         with datastore.read() as connection:
-            assert set(owners(connection)) == set(NAMES)
+            assert set(lease_owners(connection)) == set(NAMES)
 
 
 def test_a_dead_runner_has_no_share(store_url: str) -> None:
@@ -203,13 +203,13 @@ def test_the_load_of_a_follower_is_its_working_time(store_url: str) -> None:
             leases.acquire()
         leases.renew()
         with datastore.read() as connection:
-            (loads,) = living(connection).values()
+            (loads,) = live_runners(connection).values()
         assert loads["House"] > 1_000 * loads["Evening"] == 0
         leases.add_work("Evening", 1e-12)
         leases.acquire()
         leases.renew()
         with datastore.read() as connection:
-            assert living(connection) == {leases.owner: loads}, "little work changes nothing"
+            assert live_runners(connection) == {leases.owner: loads}, "little work changes nothing"
 
 
 def test_a_follower_that_has_moved_keeps_its_load() -> None:
@@ -274,7 +274,7 @@ def test_an_owner_whose_expired_leases_are_free_keeps_them(store_url: str) -> No
         before = fences(datastore)
         run_out(datastore)
         with datastore.read() as connection:
-            assert owners(connection) == {}
+            assert lease_owners(connection) == {}
         assert leases.acquire() == set()
         assert fences(datastore) == before
 
@@ -320,7 +320,7 @@ def test_the_leases_of_a_killed_process_are_acquired_at_once(store_url: str) -> 
         process.join()
         assert process.exitcode == -signal.SIGKILL
         with datastore.read() as connection:
-            assert set(owners(connection)) == set(NAMES)
+            assert set(lease_owners(connection)) == set(NAMES)
         assert leases_on(datastore).acquire() == set(NAMES)
 
 
@@ -341,7 +341,7 @@ def test_the_leases_of_another_machine_must_expire(
         prepared(datastore)
         far = f"{machine}:{NO_PROCESS}:abc"
         with datastore.write() as connection:
-            appear(connection, far, {}, 3600)
+            register_runner(connection, far, {}, 3600)
             connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
         leases = leases_on(datastore)
         assert leases.acquire() == set()
@@ -352,7 +352,7 @@ def test_the_leases_of_another_machine_must_expire(
 def test_a_takeover_ends_a_stopped_process_that_sends_rows(
     postgres_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK", 0.0)
+    monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK_COPY_TIMEOUT", 0.0)
     with opened(postgres_store) as datastore:
         prepared(datastore)
         leases = leases_on(datastore)
@@ -371,7 +371,7 @@ def test_a_takeover_ends_a_stopped_process_that_sends_rows(
 
 def led_by(runner: Runner) -> set[str]:
     with runner.views.read() as connection:
-        return set(owners(connection))
+        return set(lease_owners(connection))
 
 
 def test_a_second_runner_takes_over_when_the_first_one_stops(store_url: str) -> None:
