@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.shadow_table import Rebuilt
     from sagaline.rebuilding.worker import rebuild_worker
+    from sagaline.runner.options import Options
     from sagaline.runner.runner import Runner
     from sagaline.saga.definition import (
         COMPENSATABLE,
@@ -76,6 +77,7 @@ __all__ = [
     "Message",
     "Moment",
     "NothingToRollBack",
+    "Options",
     "ReadModel",
     "RebuildBusy",
     "RebuildFailed",
@@ -157,6 +159,7 @@ _PUBLIC = {
     ),
     "sagaline.rebuilding.shadow_table": ("Rebuilt",),
     "sagaline.rebuilding.worker": ("rebuild_worker",),
+    "sagaline.runner.options": ("Options",),
     "sagaline.runner.runner": ("Runner",),
     "sagaline.saga.definition": (
         "COMPENSATABLE",

@@ -248,6 +248,15 @@ class SettingsUnreadable(SagalineError):
     """The settings in {file} cannot be read: {reason}."""
 
 
+class OptionRefused(SagalineError):
+    """{name} cannot be {value!r}: {reason}. Change {variable}, or `{name}` in [tool.sagaline]."""
+
+    name: str
+    variable: str
+    value: object
+    reason: str
+
+
 class SystemNotLoaded(SagalineError):
     """The system {app} cannot be loaded: {reason}."""
 

@@ -42,7 +42,7 @@ def retry(runner: Runner, letter: Letter) -> Retried:
         if not waiting:
             return Retried(taken, 0, None)
         try:
-            follower.retake(waiting[0], _message(runner, follower, waiting[0]))
+            follower.retry_letter(waiting[0], _message(runner, follower, waiting[0]))
         except (FencedOut, VersionConflict):
             continue
         except Exception as error:

@@ -118,7 +118,10 @@ class Application(ProcessApplication[UUID]):
         is one effect however often it is given. Raises where the store does not answer, which is
         no command's fault; nothing is written then.
         """
-        return retry_on_conflict(lambda: Execution(self, self._sagaline, commands).receipts())
+        return retry_on_conflict(
+            lambda: Execution(self, self._sagaline, commands).receipts(),
+            self._sagaline.command_attempts,
+        )
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""
@@ -169,4 +172,5 @@ class Application(ProcessApplication[UUID]):
     def _new_unit(self) -> UnitOfWork:
         mapper = cast("TypedMapper", self.mapper)
         snapshots = cast("Snapshots | None", self.snapshots)
-        return UnitOfWork(self.name, self.recorder, mapper, self.now, snapshots)
+        limits = self._sagaline.cache_limits
+        return UnitOfWork(self.name, self.recorder, mapper, self.now, snapshots, limits)

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
+from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
 from sagaline.application.declaration import Declaration, declaration_of
 from sagaline.application.handlers import Handler
 from sagaline.application.port_calls import PortCalls, PortFault, split_answer
 from sagaline.application.reactions import RepeatCommand
+from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
@@ -40,7 +42,7 @@ class MessageHandling:
     """Handles messages for one application, each in the current unit of work.
 
     It is an object of its own, so that no method or attribute of a user's application can take the
-    place of the engine's. `clock` gives the present time; a runner and a test replace it.
+    place of the engine's. `clock` gives the present time. A runner sets the clock and the limits.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class MessageHandling:
         """Makes an empty unit of work on the application's log."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.port_calls = PortCalls(application.name)
+        self.cache_limits: CacheLimits = DEFAULT_LIMITS
+        self.command_attempts = MAX_COMMAND_ATTEMPTS
         self._unit: ContextVar[UnitOfWork | None] = ContextVar(
             f"unit of work of {application.name}", default=None
         )

@@ -1,4 +1,4 @@
-"""Asking the outside world: concurrently, bounded, with a time limit, outside any transaction."""
+"""Calls of ports: concurrent, bounded, with a timeout, and outside any transaction."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,80 +9,80 @@ from typing import Any
 
 from sagaline.errors import describe_error
 
-AT_ONCE = 16
-"""Calls of ports under way at the same time."""
+MAX_PORT_CALLS = 16
+"""Port calls under way at the same time, in each application."""
 
-LIMIT = 30.0
-"""Seconds that a batch waits for one call; what has not answered by then has faulted."""
+PORT_CALL_TIMEOUT = 30.0
+"""Seconds that a batch waits for one call; without an answer by then the call is a fault."""
 
-BEAT = 0.5
-"""Seconds between two looks how far the calls are."""
+PROGRESS_INTERVAL = 0.5
+"""Seconds between two checks of the calls under way."""
 
 
 @dataclass(frozen=True)
 class PortFault:
-    """A port did not answer: nobody knows whether the effect took place."""
+    """A port call without an answer: whether its effect took place is unknown."""
 
     reason: str
 
 
 class PortCalls:
-    """Calls ports for a batch of commands at once.
+    """Calls ports for all commands of a batch at the same time.
 
-    A failing port is no failure of the batch: its answer is a `PortFault`. `meanwhile` is called
-    about twice a second while the calls are under way.
+    A failing port does not fail the batch: its answer is a `PortFault`. `meanwhile` is called about
+    twice a second while calls are under way.
     """
 
     def __init__(
         self,
         name: str,
-        at_once: int = AT_ONCE,
-        limit: float = LIMIT,
+        max_calls: int = MAX_PORT_CALLS,
+        timeout: float = PORT_CALL_TIMEOUT,
         meanwhile: Callable[[], Any] = lambda: None,
     ) -> None:
         self.meanwhile = meanwhile
         self._name = name
-        self._at_once = at_once
-        self._limit = limit
+        self._max_calls = max_calls
+        self._timeout = timeout
 
     def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """The answers, in the order of the calls."""
         if not calls:
             return []
-        turn = _Turn(calls, PortFault(f"no answer within {self._limit:g} s"))
-        for number in range(min(self._at_once, len(calls))):
-            turn.help(f"{self._name}-port-{number}")
-        while not turn.done.wait(min(BEAT, self._limit / 4)):
-            if turn.longest() > self._limit:
+        pool = _Pool(calls, PortFault(f"no answer within {self._timeout:g} s"))
+        for number in range(min(self._max_calls, len(calls))):
+            pool.add_thread(f"{self._name}-port-{number}")
+        while not pool.done.wait(min(PROGRESS_INTERVAL, self._timeout / 4)):
+            if pool.longest() > self._timeout:
                 break
             self.meanwhile()
-        return turn.answers()
+        return pool.answers()
 
 
-class _Turn:
-    """The calls of one batch, and the threads that work on them.
+class _Pool:
+    """The calls of one batch, and the daemon threads that make them.
 
-    The threads are of this turn alone, and die with the process: a call that hangs takes them from
-    no later batch, and keeps no process from its end.
+    Each batch has threads of its own: a call that hangs takes none from a later batch, and does not
+    keep the process from ending.
     """
 
-    def __init__(self, calls: Sequence[Callable[[], Any]], silence: PortFault) -> None:
+    def __init__(self, calls: Sequence[Callable[[], Any]], default: PortFault) -> None:
         self.done = Event()
         self._todo = deque(enumerate(calls))
-        self._answers: list[Any] = [silence] * len(calls)
-        self._begun: dict[int, float] = {}
+        self._answers: list[Any] = [default] * len(calls)
+        self._started_at: dict[int, float] = {}
         self._answered: deque[int] = deque()
 
-    def help(self, name: str) -> None:
-        """One more thread that works on the calls."""
+    def add_thread(self, name: str) -> None:
+        """Starts one more thread for the calls."""
         Thread(target=self._work, name=name, daemon=True).start()
 
     def longest(self) -> float:
-        """How many seconds the oldest call takes that is under way."""
-        return monotonic() - min(self._begun.copy().values(), default=monotonic())
+        """The age, in seconds, of the oldest call under way."""
+        return monotonic() - min(self._started_at.copy().values(), default=monotonic())
 
     def answers(self) -> list[Any]:
-        """What has been answered so far; what comes later is not heard, and nothing more begins."""
+        """The answers so far. Later ones are dropped, and no further call starts."""
         self._todo.clear()
         return list(self._answers)
 
@@ -92,26 +92,26 @@ class _Turn:
                 index, call = self._todo.popleft()
             except IndexError:
                 return
-            self._begun[index] = monotonic()
+            self._started_at[index] = monotonic()
             self._answers[index] = call_port(call)
-            del self._begun[index]
+            del self._started_at[index]
             self._answered.append(index)
             if len(self._answered) == len(self._answers):
                 self.done.set()
 
 
 def call_port(call: Callable[[], Any]) -> Any:
-    """What a port says, or the `PortFault` that it is."""
+    """The answer of a port, or a `PortFault` for what it raises."""
     try:
         return call()
     except BaseException as error:
         return PortFault(describe_error(error))
 
 
-def split_answer(said: Any, count: int) -> Sequence[Any]:
-    """The answers to so many questions of one call: where it failed, they all have."""
-    if isinstance(said, PortFault):
-        return [said] * count
+def split_answer(answer: Any, count: int) -> Sequence[Any]:
+    """The `count` answers of one call for several commands; a fault of the call is one for each."""
+    if isinstance(answer, PortFault):
+        return [answer] * count
     return [
-        PortFault(describe_error(each)) if isinstance(each, Exception) else each for each in said
+        PortFault(describe_error(each)) if isinstance(each, Exception) else each for each in answer
     ]

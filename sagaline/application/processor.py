@@ -45,7 +45,7 @@ class ApplicationProcessor:
     def after_commit(self) -> None:
         """Hands the new messages to the followers of this application, in memory."""
         before, messages = self._unit.after_commit()
-        self._window.extend(before, messages)
+        self._window.append(before, messages)
         self._answers.clear()
 
     def roll_back(self) -> None:

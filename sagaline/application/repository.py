@@ -1,4 +1,4 @@
-"""The repository of an application: it looks into the unit of work at hand."""
+"""The repository of an application: it reads through the current unit of work."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ A = TypeVar("A")
 
 
 class UnitOfWorkRepository(Repository[UUID]):
-    """Upstream's repository, which looks into the current unit of work first."""
+    """Upstream's repository, which reads through the current unit of work where there is one."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class UnitOfWorkRepository(Repository[UUID]):
         return unit.get(aggregate_id)
 
     def find(self, aggregate: type[A], ids: Sequence[UUID]) -> list[A | None]:
-        """Several aggregates in one read, in the order of their ids; None where there is none."""
+        """Several aggregates in one query, in the order of their ids; None for an absent one."""
         unit = self._unit()
         if unit is None:
             return [self.get(each) if each in self else None for each in ids]

@@ -1,4 +1,4 @@
-"""Trying again what another writer has overtaken."""
+"""Retries a command after a version conflict with another writer."""
 
 import time
 from collections.abc import Callable
@@ -9,22 +9,22 @@ from eventsourcing.persistence import IntegrityError
 
 T = TypeVar("T")
 
-ATTEMPTS: Final = 20
-"""How often a person's command is tried when other writers are first."""
+MAX_COMMAND_ATTEMPTS: Final = 20
+"""How often a caller's command is tried when other writers are first."""
 
-LONGEST: Final = 0.05
-"""Seconds that it waits at most between two of them."""
+MAX_CONFLICT_PAUSE: Final = 0.05
+"""Most seconds between two attempts."""
 
 
-def retry_on_conflict(act: Callable[[], T]) -> T:
-    """What `act` returns, once no other writer comes in between.
+def retry_on_conflict(act: Callable[[], T], attempts: int = MAX_COMMAND_ATTEMPTS) -> T:
+    """Returns what `act` returns, once no other writer interferes.
 
-    The pauses grow, and are random, because of two that meet at once again the same one may win
-    each time. Raises the last IntegrityError, a VersionConflict mostly, when the attempts are over.
+    The pauses grow and are random: of two writers with equal pauses the same one may win each time.
+    Raises the last IntegrityError, mostly a VersionConflict, when the attempts are used up.
     """
-    for attempt in range(1, ATTEMPTS):
+    for attempt in range(1, attempts):
         try:
             return act()
         except IntegrityError:
-            time.sleep(random() * min(0.001 * 2**attempt, LONGEST))
+            time.sleep(random() * min(0.001 * 2**attempt, MAX_CONFLICT_PAUSE))
     return act()

@@ -100,7 +100,7 @@ class SagaHandling(MessageHandling):
             self.unit.change_timer(change)
         if was_open and journal.locks and journal.state.ended:
             trace, now = self.unit.trace, self.clock()
-            self.unit.also(lambda c: self._release_locks(c, journal.key, trace, now))
+            self.unit.add_write(lambda c: self._release_locks(c, journal.key, trace, now))
 
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
@@ -127,7 +127,7 @@ class SagaHandling(MessageHandling):
 
     def _request_locks(self, key: str, names: Iterable[str]) -> None:
         name, now = self.application.name, self.clock().timestamp()
-        self.unit.also(lambda c: request_locks(c, name, key, names, now))
+        self.unit.add_write(lambda c: request_locks(c, name, key, names, now))
         # The next hop reads the queues: by then the requests of other instances are on disk.
         first = SetTimer(f"{key}:locks", timedelta(0), LocksFreed(saga_key=key))
         self.unit.change_timer(first)

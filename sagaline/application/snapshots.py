@@ -1,9 +1,9 @@
-"""Snapshots: what an aggregate was at one version, so that the events before need not be read."""
+"""Snapshots: the state of an aggregate at one version, which saves reading the events before."""
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.domain import DomainEventProtocol
@@ -17,12 +17,25 @@ from sagaline.storage.log.snapshots import SnapshotRow, replace_snapshots, snaps
 log = logging.getLogger(__name__)
 
 
+class Snapshot(NamedTuple):
+    """An aggregate read from a snapshot, and the size of the snapshot in bytes, encoded."""
+
+    aggregate: Any
+    size: int
+
+    @property
+    def version(self) -> int:
+        """The version of the aggregate."""
+        version: int = self.aggregate.version
+        return version
+
+
 class Snapshots(EventStore[UUID]):
     """Upstream's store of snapshots, which units of work read and write too.
 
-    It is a cache, and nothing fails for it. What cannot be read is passed over, and so is what was
-    taken of another log than this, as where the log alone was restored from a back-up. Of each
-    aggregate the last snapshot is kept.
+    It is a cache: a fault of it fails nothing. A snapshot that cannot be read is ignored, and so is
+    one of another log, as after a restore of the log alone. The last snapshot of each aggregate is
+    kept.
     """
 
     def __init__(
@@ -42,7 +55,7 @@ class Snapshots(EventStore[UUID]):
     def put(
         self, domain_events: Sequence[DomainEventProtocol[UUID]], **kwargs: Any
     ) -> list[Recording[UUID]]:
-        """Writes snapshots in place of those that there are of the same aggregates."""
+        """Writes snapshots; each replaces the one of the same aggregate."""
         self._write([self.mapper.to_stored_event(each) for each in domain_events])
         return []
 
@@ -56,7 +69,7 @@ class Snapshots(EventStore[UUID]):
         desc: bool = False,
         limit: int | None = None,
     ) -> Iterator[DomainEventProtocol[UUID]]:
-        """The snapshots of one aggregate that may be used, as upstream asks for them."""
+        """The usable snapshots of one aggregate, in upstream's interface."""
         rows = self._rows([originator_id])[:: -1 if desc else 1]
         asked = (
             row
@@ -65,19 +78,23 @@ class Snapshots(EventStore[UUID]):
         )
         return islice(filter(None, map(self._usable, asked)), limit)
 
-    def newest(self, ids: Collection[UUID]) -> dict[UUID, Any]:
-        """Those of the aggregates that have a snapshot, as they were then."""
-        rows = {row.originator_id: row for row in self._rows(ids)}
-        found = {id_: self._usable(row) for id_, row in rows.items()}
-        return {id_: each.mutate(None) for id_, each in found.items() if each is not None}
+    def newest(self, ids: Collection[UUID]) -> dict[UUID, Snapshot]:
+        """The newest usable snapshot of each aggregate that has one."""
+        found: dict[UUID, Snapshot] = {}
+        for row in self._rows(ids):
+            snapshot = self._usable(row)
+            if snapshot is not None:
+                size = len(row.snapshot.state)
+                found[row.originator_id] = Snapshot(snapshot.mutate(None), size)
+        return found
 
-    def take(self, changed: Iterable[tuple[Any, int]]) -> None:
-        """Takes the snapshots that are due, of aggregates that a batch on disk has changed.
+    def write_due(self, changed: Iterable[tuple[Any, int]]) -> None:
+        """Writes the snapshots that are due after a commit that has changed these aggregates.
 
-        Each comes with the version that it had before. Raises nothing: the batch is done.
+        Each comes with its version before. Raises nothing, as the batch is committed.
         """
         due = [each for each, before in changed if self._is_due(each, before)]
-        # What an open transaction has written may yet be rolled back.
+        # An open transaction may still roll back what it has written.
         if not due or self._datastore.in_transaction:
             return
         stored = [row for each in due if (row := self._stored(each)) is not None]
@@ -92,7 +109,7 @@ class Snapshots(EventStore[UUID]):
         interval = self._intervals.get(type(aggregate))
         if interval is None or before // interval == aggregate.version // interval:
             return False
-        return not aggregate.pending_events  # those are not on disk
+        return not aggregate.pending_events  # those are not committed
 
     def _stored(self, aggregate: Any) -> StoredEvent | None:
         try:
@@ -110,7 +127,7 @@ class Snapshots(EventStore[UUID]):
             return snapshots_of(connection, self._log, self._events, ids)
 
     def _usable(self, row: SnapshotRow) -> Any:
-        """The snapshot in a row; None where it cannot be read, or was taken of another log."""
+        """The snapshot in a row; None where it cannot be read, or belongs to another log."""
         try:
             snapshot: Any = self.mapper.to_domain_event(row.snapshot)
             event: Any = self.mapper.to_domain_event(row.event)
@@ -120,7 +137,7 @@ class Snapshots(EventStore[UUID]):
         except Exception as error:
             reason = describe_error(error)
         log.warning(
-            "The snapshot of %s at version %s is passed over: %s",
+            "The snapshot of %s at version %s is ignored: %s",
             row.originator_id,
             row.version,
             reason,

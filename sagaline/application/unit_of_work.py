@@ -1,4 +1,4 @@
-"""A unit of work: what a batch of an application has read and changed, before it is on disk."""
+"""A unit of work: the aggregates and events of one batch, until they are committed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.domain import DomainEvent
 from sqlalchemy import Connection
 
+from sagaline.application.aggregate_cache import DEFAULT_LIMITS, AggregateCache, CacheLimits
 from sagaline.application.snapshots import Snapshots
 from sagaline.codec import TypedMapper
 from sagaline.followers.timers import timer_row
@@ -17,12 +18,9 @@ from sagaline.messaging.timers import SetTimer, TimerChange
 from sagaline.storage import ApplicationRecorder, EventRow
 from sagaline.storage.tables.timers import TimerRow, delete_timers, set_timers
 
-KEPT = 20_000
-"""Aggregates kept in memory between batches; about 2 KB each."""
-
 
 class Mark(NamedTuple):
-    """How much a unit held at some moment."""
+    """How many events, changed aggregates and timers a unit of work holds."""
 
     events: int
     changed: int
@@ -30,10 +28,10 @@ class Mark(NamedTuple):
 
 
 class UnitOfWork:
-    """An identity map over aggregates, and the events that wait for one transaction.
+    """An identity map over aggregates, and the events to write in one transaction.
 
-    Aggregates stay in the map after their batch is on disk, and are evicted when it is rolled back
-    or another writer was first; so the map never holds what the log does not.
+    Aggregates stay in the map after the commit. They are evicted on a rollback, and where another
+    writer has changed them, so that the map never holds what the log does not.
     """
 
     def __init__(
@@ -43,54 +41,54 @@ class UnitOfWork:
         mapper: TypedMapper,
         now: Callable[[], datetime],
         snapshots: Snapshots | None = None,
+        limits: CacheLimits = DEFAULT_LIMITS,
     ) -> None:
         self.trace = Trace(None, None, 0)
-        """What the events that are recorded next will carry."""
+        """The envelope of the events that are recorded next."""
         self.attempt = 1
-        """For which time the command in hand is tried."""
+        """The number of the attempt at the command that is handled now, from 1."""
         self._application = application
         self._recorder = recorder
         self._mapper = mapper
         self._now = now
         self._snapshots = snapshots
-        self._aggregates: dict[UUID, Any] = {}
+        self._aggregates = AggregateCache(limits)
         self._absent: list[UUID] = []
         self._touched: dict[int, Any] = {}
-        """By their place in memory: to hash a UUID takes a call."""
+        """The aggregates read since the last record, by `id()`: hashing a UUID takes a call."""
         self._changed: dict[UUID, int] = {}
-        """The versions from which the aggregates were changed."""
+        """The versions of the changed aggregates before this unit."""
         self._events: list[tuple[Any, Trace]] = []
         self._rows: list[EventRow] = []
         self._timers: list[tuple[TimerChange, Trace, datetime]] = []
-        self._also: list[Callable[[Connection], None]] = []
+        self._writes: list[Callable[[Connection], None]] = []
         self._messages: list[Message] = []
         self._before = 0
         self._seen = 0
 
     def refresh(self) -> None:
-        """Evicts what other writers of this log have changed since the last batch.
+        """Evicts the aggregates that other writers of this log have changed since the last batch.
 
-        Without it a refusal could be decided on stale state: it writes nothing to the aggregate
-        that it looked at, so no version conflict would tell.
+        Otherwise a command could be refused on stale state: a refusal writes nothing to the
+        aggregate, so no version conflict would reveal it.
         """
         changed, self._seen = self._recorder.changed_since(self._seen)
         if changed is None:
             self._aggregates.clear()
         else:
             for each in changed:
-                self._aggregates.pop(each, None)
+                self._aggregates.evict(each)
 
     def prefetch(self, ids: Collection[UUID]) -> None:
-        """Reads in one go the aggregates that will be wanted; those that are not there too."""
+        """Reads aggregates in one query; an id without an aggregate is remembered as absent."""
         missing = [each for each in ids if each not in self._aggregates]
         if not missing:
             return
-        stored = self._stored(missing)
-        self._aggregates |= stored
-        self._absent += [each for each, aggregate in stored.items() if aggregate is None]
+        self._read(missing)
+        self._absent += [each for each in missing if self._aggregates[each] is None]
 
     def get(self, aggregate_id: UUID) -> Any:
-        """The aggregate, the same object whoever asks in this batch.
+        """The aggregate, the same object for every handler of a batch.
 
         Raises AggregateNotFoundError where no event of it is recorded.
         """
@@ -113,14 +111,14 @@ class UnitOfWork:
         return found
 
     def record(self, results: Iterable[Any]) -> None:
-        """Takes the new events of the given aggregates, and of all that were read and changed.
+        """Collects the new events of the given aggregates, and of all that were read and changed.
 
-        Raises NotStorable, at once, where an event would not come back as it is.
+        Raises NotStorable where an event would not be read back as it is.
         """
         for each in results:
             if isinstance(each, DomainEvent):
-                self._take(each)
-                self._follow(each)
+                self._add_event(each)
+                self._apply(each)
             else:
                 self._touched[id(each)] = each
                 self._collect(each)
@@ -129,13 +127,13 @@ class UnitOfWork:
         self._touched.clear()
 
     def mark(self) -> Mark:
-        """What it holds now, for `roll_back_to`."""
+        """The present contents, for `roll_back_to`."""
         return Mark(len(self._events), len(self._changed), len(self._timers))
 
     def roll_back_to(self, mark: Mark) -> None:
-        """Undoes what has come since: a command was refused, and others stand before and behind it.
+        """Drops the events since a mark: a command was refused, and the others of its batch stay.
 
-        Whatever the command has touched it may have changed, so that is read again.
+        The command may have changed any aggregate that it read, so those are read again.
         """
         touched, self._touched = self._touched, {}
         del self._rows[mark.events :], self._events[mark.events :], self._timers[mark.timers :]
@@ -143,16 +141,16 @@ class UnitOfWork:
             self._changed.popitem()
         ids = [each.id for each in touched.values()]
         for each in ids:
-            self._aggregates.pop(each, None)
-        self._restore([each for each in ids if each in self._changed])
+            self._aggregates.evict(each)
+        self._restore({each for each in ids if each in self._changed})
 
     def change_timer(self, change: TimerChange) -> None:
-        """Sets or cancels a timer, in the transaction of this unit."""
+        """Sets or cancels a timer in the transaction of this unit."""
         self._timers.append((change, self.trace, self._now()))
 
-    def also(self, write: Callable[[Connection], None]) -> None:
-        """Has something else written, in the transaction of this unit."""
-        self._also.append(write)
+    def add_write(self, write: Callable[[Connection], None]) -> None:
+        """Adds a write to the transaction of this unit."""
+        self._writes.append(write)
 
     def write(self, connection: Connection) -> Sequence[int]:
         """Writes all events and timers; returns the ids of the events, in order."""
@@ -162,26 +160,23 @@ class UnitOfWork:
             ids, self._before = appended.ids, appended.before
             self._messages = self._numbered(ids)
         self._write_timers(connection)
-        for write in self._also:
+        for write in self._writes:
             write(connection)
         return ids
 
     def after_commit(self) -> tuple[int, list[Message]]:
-        """What was written is on disk: hands over the log's head before it, and the messages."""
+        """Ends the batch after its commit; returns the log's head before it, and its messages."""
         before, messages = self._before, self._messages
         if self._snapshots is not None:
-            self._snapshots.take((self._aggregates[k], v) for k, v in self._changed.items())
+            self._snapshots.write_due((self._aggregates[k], v) for k, v in self._changed.items())
         if messages and before == self._seen:
             self._seen = messages[-1].id
-        if len(self._aggregates) > KEPT // 2:
-            for each in self._changed:
-                self._aggregates[each] = self._aggregates.pop(each)
-            self._trim()
+        self._aggregates.trim(self._changed)
         self._forget_changes()
         return before, messages
 
     def roll_back(self) -> None:
-        """What was not written is void, and so may be all that was read."""
+        """Drops the events, and all aggregates: they may be stale."""
         self._aggregates.clear()
         self._forget_changes()
 
@@ -192,32 +187,36 @@ class UnitOfWork:
 
     @property
     def size(self) -> int:
-        """How many events wait to be written."""
+        """How many events are to be written."""
         return len(self._rows)
 
-    def _restore(self, ids: Sequence[UUID]) -> None:
-        """Reads aggregates as the log has them, with the events that wait to be written."""
-        # What another writer adds meanwhile is met as a conflict, when this is written.
-        stored = self._stored(ids, self._changed) if ids else {}
-        for each in ids:
-            new = [event for event, _ in self._events if event.originator_id == each]
-            self._aggregates[each] = _folded(stored[each], new)
+    def _restore(self, ids: Collection[UUID]) -> None:
+        """Reads aggregates from the log again, and applies their events that are to be written."""
+        if not ids:
+            return
+        # An event that another writer adds meanwhile raises a conflict when this unit is written.
+        self._read(ids, self._changed)
+        for (event, _), row in zip(self._events, self._rows, strict=True):
+            id_ = row.originator_id
+            if id_ in ids:
+                self._aggregates[id_] = event.mutate(self._aggregates[id_])
+                self._aggregates.grow(id_, len(row.state))
 
-    def _stored(
-        self, ids: Collection[UUID], upto: Mapping[UUID, int] | None = None
-    ) -> dict[UUID, Any]:
-        """Aggregates as the log has them, up to these versions; None for one that it has not."""
+    def _read(self, ids: Collection[UUID], upto: Mapping[UUID, int] | None = None) -> None:
+        """Reads aggregates from the log, up to these versions; None for one that it lacks."""
         start = {} if self._snapshots is None else self._snapshots.newest(ids)
         if upto is not None:
             start = {k: each for k, each in start.items() if each.version <= upto[k]}
         streams = self._recorder.streams(ids, {k: each.version for k, each in start.items()})
         to_event: Callable[[Any], Any] = self._mapper.to_domain_event
-        found: dict[UUID, Any] = {}
         for each, rows in streams.items():
             if upto is not None:
                 rows = [row for row in rows if row.originator_version <= upto[each]]
-            found[each] = _folded(start.get(each), map(to_event, rows))
-        return found
+            snapshot = start.get(each)
+            aggregate = None if snapshot is None else snapshot.aggregate
+            self._aggregates[each] = _folded(aggregate, map(to_event, rows))
+            size = 0 if snapshot is None else snapshot.size
+            self._aggregates.grow(each, size + sum(len(row.state) for row in rows))
 
     def _collect(self, aggregate: Any) -> None:
         events = aggregate.collect_events()
@@ -227,32 +226,33 @@ class UnitOfWork:
         self._aggregates[aggregate_id] = aggregate
         self._changed.setdefault(aggregate_id, events[0].originator_version - 1)
         for each in events:
-            self._take(each)
+            self._add_event(each)
 
-    def _follow(self, event: Any) -> None:
-        """Brings an aggregate in memory up to an event that its handler did not trigger on it."""
+    def _apply(self, event: Any) -> None:
+        """Applies an event to its cached aggregate, where the handler did not trigger it there."""
         known = self._aggregates.get(event.originator_id)
         if known is not None and known.version + 1 == event.originator_version:
             self._aggregates[known.id] = event.mutate(known)
             self._changed.setdefault(known.id, event.originator_version - 1)
 
-    def _take(self, event: Any) -> None:
+    def _add_event(self, event: Any) -> None:
         topic, state = self._mapper.topic_and_state(event)
         self._rows.append(
             EventRow(event.originator_id, event.originator_version, topic, state, *self.trace)
         )
         self._events.append((event, self.trace))
+        self._aggregates.grow(event.originator_id, len(state))
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
         return [
-            Message(self._application, id_, row.topic, *trace, event)
+            Message(self._application, id_, row.topic, *trace, event, size=len(row.state))
             for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
         ]
 
     def _write_timers(self, connection: Connection) -> None:
         cancelled: dict[str, None] = {}
         rows: dict[str, TimerRow] = {}
-        for change, trace, now in self._timers:  # the last change of a timer is the one that counts
+        for change, trace, now in self._timers:  # the last change of each timer is written
             if isinstance(change, SetTimer):
                 cancelled.pop(change.id, None)
                 rows[change.id] = timer_row(change, now, trace)
@@ -262,25 +262,19 @@ class UnitOfWork:
         delete_timers(connection, self._application, list(cancelled))
         set_timers(connection, self._application, list(rows.values()))
 
-    def _trim(self) -> None:
-        excess = len(self._aggregates) - KEPT
-        if excess > 0:
-            for each in list(self._aggregates)[:excess]:
-                del self._aggregates[each]
-
     def _forget_changes(self) -> None:
         for each in self._absent:
             if self._aggregates.get(each, self) is None:
-                del self._aggregates[each]
+                self._aggregates.evict(each)
         self._absent.clear()
         self._touched.clear()
         self._changed.clear()
-        self._also.clear()
+        self._writes.clear()
         self._events, self._rows, self._timers, self._messages = [], [], [], []
 
 
 def _folded(aggregate: Any, events: Iterable[Any]) -> Any:
-    # Upstream's own loop asks each event whether it can do this, which takes longer.
+    # Upstream's own loop checks each event for a `mutate` method, which takes longer.
     for each in events:
         aggregate = each.mutate(aggregate)
     return aggregate

@@ -8,6 +8,7 @@ from sagaline.cli.commands.diagram import diagram
 from sagaline.cli.commands.events import events
 from sagaline.cli.commands.rebuild import rebuild
 from sagaline.cli.commands.run import run
+from sagaline.cli.commands.settings import list_settings
 from sagaline.cli.commands.status import status
 from sagaline.cli.commands.timeline import timeline
 from sagaline.cli.entrypoint import Program, launch
@@ -23,6 +24,7 @@ program = typer.Typer(
 program.callback()(options)
 for _command in (run, status, rebuild, events, timeline, check, diagram):
     program.command()(_command)
+program.command("settings")(list_settings)
 program.add_typer(sagas.program, name="sagas")
 program.add_typer(timers.program, name="timers")
 program.add_typer(dead_letters.program, name="dead-letters")

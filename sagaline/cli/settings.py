@@ -2,49 +2,32 @@
 
 import importlib
 import sys
-import tomllib
 import traceback
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    PyprojectTomlConfigSettingsSource,
-    SettingsConfigDict,
-)
-from typing_extensions import override
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from sagaline.errors import SagalineError, SettingMissing, SettingsUnreadable, SystemNotLoaded
+from sagaline.runner.options import PYPROJECT, Options
 from sagaline.system.system import System
 
-PYPROJECT = Path("pyproject.toml")
 
-
-class Settings(BaseSettings):
+class Settings(Options):
     """What a command needs to know: an option comes before the environment, that before the file.
 
     The environment is SAGALINE_APP, SAGALINE_STORE and SAGALINE_VIEWS; the file is the table
     [tool.sagaline] of pyproject.toml in the current directory.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="SAGALINE_",
-        env_ignore_empty=True,
-        pyproject_toml_table_header=("tool", "sagaline"),
-        extra="forbid",
-        frozen=True,
+    model_config = SettingsConfigDict(extra="forbid")
+
+    app: str | None = Field(None, description="The system, as MODULE:SYSTEM.")
+    store: str | None = Field(None, description="The SQLAlchemy URL of the logs.")
+    views: str | None = Field(
+        None, description="The SQLAlchemy URL of the read tables; by default that of the logs."
     )
-
-    app: str | None = None
-    """The system to work on, as MODULE:SYSTEM."""
-
-    store: str | None = None
-    """The SQLAlchemy URL of the logs."""
-
-    views: str | None = None
-    """The SQLAlchemy URL of the read tables; with the logs, if nothing else is said."""
 
     @classmethod
     def read(cls, app: str | None = None, store: str | None = None) -> "Settings":
@@ -60,11 +43,6 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = ".".join(str(each) for each in first["loc"])
             reason = f"{name!r} in [tool.sagaline]: {first['msg']}"
-            raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise SettingsUnreadable(file=PYPROJECT, reason=str(error)) from error
-        except (AttributeError, TypeError, ValueError) as error:
-            reason = "[tool.sagaline] is not a table"
             raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
 
     def system(self) -> System:
@@ -84,19 +62,6 @@ class Settings(BaseSettings):
             )
         env = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": self.store}
         return env if self.views is None else {**env, "SAGALINE_VIEWS": self.views}
-
-    @classmethod
-    @override
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order of precedence."""
-        return init_settings, env_settings, PyprojectTomlConfigSettingsSource(settings_cls)
 
 
 def load(reference: str) -> System:

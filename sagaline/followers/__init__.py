@@ -1,1 +1,1 @@
-"""Followers: they take events of logs in batches, each batch in one fenced transaction."""
+"""Followers: they handle the events of logs in batches, each batch in one fenced transaction."""

@@ -1,79 +1,44 @@
-"""The follower: takes events of other logs in batches, each batch in one fenced transaction."""
+"""The follower: handles events of other logs in batches, each batch in one fenced transaction."""
 
 import logging
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
 
 from sqlalchemy import Connection
 
-from sagaline.errors import FencedOut, VersionConflict, describe_error, storable_text
+from sagaline.errors import FencedOut, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.timers import retries, timer_id, timer_message, timer_of
+from sagaline.followers.parking import dead_letter, retried_letter
+from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
+from sagaline.followers.progress import Progress, positions_of
+from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import STORAGE_FAULTS
-from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter, parked_keys
-from sagaline.storage.tables.followers import advance, follower_state, register
+from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter
+from sagaline.storage.tables.followers import register
 from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
 
-BATCH = 2_000
-"""Events taken at once. What a batch writes in one place of an index is written once: with 500, an
-order takes a tenth more time; with more than this, others wait too long for the store."""
+BATCH_SIZE = 2_000
+"""Events per batch. A batch writes each page of an index once: with 500 events, an order costs a
+tenth more time; with more than this, other followers wait too long for the store."""
 
-ATTEMPTS = 3
-"""How often an event that fails is tried alone before it is parked."""
+MAX_EVENT_ATTEMPTS = 3
+"""How often a failing event is tried alone before it is parked."""
 
-CONFLICTS = 10
-"""How often a batch is run again because another writer was first, before others get a turn."""
+MAX_CONFLICTS = 10
+"""How often a batch is tried again after a version conflict, before other followers run."""
 
 log = logging.getLogger(__name__)
 
 
-class Processor(Protocol):
-    """What a follower does with messages; the follower owns reading, transaction and positions."""
-
-    @property
-    def name(self) -> str:
-        """The follower's name."""
-
-    @property
-    def topics(self) -> frozenset[str] | None:
-        """The event types that it wants; None for all."""
-
-    def prepare(self, messages: Sequence[Message]) -> None:
-        """A batch is coming: read what it will need."""
-
-    def handle(self, message: Message) -> None:
-        """Takes one message, in memory. Raising means a bug in a handler."""
-
-    def write(self, connection: Connection) -> None:
-        """Writes what has changed, in the transaction of the follower."""
-
-    def after_commit(self) -> None:
-        """What was written is on disk."""
-
-    def roll_back(self) -> None:
-        """The batch was rolled back: forget it, and whatever may be stale."""
-
-
-class _Failed(Exception):
-    """A message could not be processed; None where it is not known which."""
-
-    def __init__(self, message: Message | None) -> None:
-        super().__init__(message)
-        self.message = message
-
-
 class Follower:
-    """Leads one processor along the logs that it follows, each event exactly once.
+    """Runs one processor over the logs of its leaders, with each event handled exactly once.
 
     Handlers run in memory; then one transaction writes what they changed together with the new
-    position. Its first statement moves the follower's fence: a runner that does not hold the
-    newest fence writes nothing, drops what it had in memory, and reads again. So two runners on
-    one follower may waste work, and never double an effect.
+    positions. Its first statement moves the follower's fence: a runner that does not hold the
+    newest fence writes nothing, drops what it had in memory, and reads again. Two runners on one
+    follower may therefore waste work, but never duplicate an effect.
     """
 
     def __init__(
@@ -81,303 +46,242 @@ class Follower:
         processor: Processor,
         datastore: Datastore,
         leaders: Mapping[str, LogWindow],
-        limit: int = BATCH,
+        batch_size: int = BATCH_SIZE,
+        max_attempts: int = MAX_EVENT_ATTEMPTS,
     ) -> None:
         self.name = processor.name
         self.leaders = leaders
         self.datastore = datastore
+        self.batch_size = batch_size
         self._processor = processor
-        self._limit = limit
-        self._fence: int | None = None
-        self._positions: dict[str, int] = {}
-        self._saved: dict[str, int] = {}
-        self._parked: set[str] = set()
+        self._max_attempts = max_attempts
+        self._progress = Progress(datastore, self.name, leaders)
 
     def register(self) -> Mapping[str, int]:
-        """Makes the follower known to its store; returns the positions that it goes on from."""
+        """Registers the follower in its store; returns the positions that it resumes from."""
         with self.datastore.write() as connection:
             register(connection, self.name, list(self.leaders))
-        self._stand()
-        return self._positions
+        self._load()
+        return self.positions
 
     def step(self) -> bool:
-        """Takes the next batch, of all its logs together; says whether it came any further.
+        """Handles the next batch, of all its logs together; returns whether a position moved.
 
         Raises one of `STORAGE_FAULTS` with nothing skipped: call it again later.
         """
-        try:
-            if self._fence is None:
-                self._stand()
-            return self._follow()
-        except (FencedOut, VersionConflict):
-            self.forget()
-            return True
-        except STORAGE_FAULTS:
-            self.forget()
-            raise
+        return self._fenced(self._handle_next)
 
     def fire(self, now: float, at_head: bool = True) -> bool:
-        """Fires the timers due by `now` (seconds since 1970); says whether there were any.
+        """Fires the timers due by `now` (seconds since 1970); returns whether there were any.
 
         `at_head` says that every log has been read to its head, so that an answer that is already
-        in a log comes before the timeout that it beats. Else only retries fire.
+        in a log is handled before the timeout that it prevents. Otherwise only retries fire.
         """
-        try:
-            if self._fence is None:
-                self._stand()
-            with self.datastore.read() as connection:
-                topics = None if at_head else retries()
-                timers = due_timers(connection, self.name, now, self._limit, topics)
-            messages = [timer_message(self.name, each) for each in timers]
-            if messages:
-                self._run(messages, {})
-            return bool(messages)
-        except (FencedOut, VersionConflict):
-            self.forget()
-            return True
-        except STORAGE_FAULTS:
-            self.forget()
-            raise
+        return self._fenced(partial(self._fire, now, None if at_head else retry_topics()))
 
-    def retake(self, letter: Letter, message: Message) -> None:
-        """Takes a parked event after all, and its letter away; in which order, the caller knows.
+    def retry_letter(self, letter: Letter, message: Message) -> None:
+        """Handles a parked event again and deletes its letter; the caller keeps their order.
 
-        Raises FencedOut and VersionConflict where another writer was first, and what its handler
-        raises, which the letter tells from then on.
+        Raises FencedOut and VersionConflict where another writer was first, and whatever the
+        handler raises, which the letter then records.
         """
-        self._stand()
+        self._load()
         try:
-            self._process([message])
-            self._commit({}, partial(self._write_retaken, letter))
-        except _Failed as failed:
+            run_handlers(self._processor, [message])
+            self._progress.commit({}, partial(self._write_retried, letter))
+        except HandlerFailed as failed:
             self._processor.roll_back()
             error = failed.__cause__ or failed
-            again = self._letter(message, error, letter.attempts + 1)
-            kept = letter._replace(
-                error=again.error, traceback=again.traceback, attempts=again.attempts
-            )
-            self._commit({}, lambda connection: add_letters(connection, [kept]))
+            kept = retried_letter(letter, message, error)
+            self._progress.commit({}, lambda connection: add_letters(connection, [kept]))
             raise error from None
         except BaseException:
-            self.forget()
+            self.reset()
             raise
         self._processor.after_commit()
-        self._fence = None  # which keys are still parked must be read again
-
-    def _write_retaken(self, letter: Letter, connection: Connection) -> None:
-        if not delete_letter(connection, letter):
-            raise FencedOut(follower=self.name)  # somebody else has taken it
-        if letter.position == 0:
-            # Before what the handler sets, which may be a timer of the same id.
-            delete_timers(connection, self.name, [timer_id(letter.leader)])
-        self._processor.write(connection)
+        self._progress.reset()  # the parked keys must be read again
 
     def save(self) -> None:
-        """Records how far it has come through events that it does not want."""
-        if self._fence is None or self._positions == self._saved:
-            return
-        try:
-            self._commit(self._positions, lambda _: None)
-        except FencedOut:
-            self.forget()
+        """Records the positions reached by skipping events of other topics."""
+        if self._progress.is_loaded and self._progress.unsaved:
+            try:
+                self._progress.commit({}, lambda _: None)
+            except FencedOut:
+                self.reset()
 
-    def forget(self) -> None:
-        """Drops all that is in memory: the store may have moved on without this runner."""
+    def reset(self) -> None:
+        """Drops everything in memory: another runner may have written to the store."""
         self._processor.roll_back()
-        self._fence = None
+        self._progress.reset()
 
     @property
     def topics(self) -> frozenset[str] | None:
-        """The event types that it wants; None for all."""
+        """The event types that it handles; None for all."""
         return self._processor.topics
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """How far it has come along each of its logs."""
-        return self._positions
+        """The position reached in the log of each leader."""
+        return self._progress.positions
 
     @property
     def caught_up(self) -> bool:
-        """Whether it has come to the end of what is known of each log."""
-        return self._fence is not None and all(
-            self._positions[leader] >= window.head for leader, window in self.leaders.items()
+        """Whether it has reached the known head of each log."""
+        return self._progress.is_loaded and all(
+            self.positions[leader] >= window.head for leader, window in self.leaders.items()
         )
 
     @property
-    def behind(self) -> int:
-        """By how many events it is behind what is known of its logs."""
-        return sum(window.head - self._positions.get(k, 0) for k, window in self.leaders.items())
+    def lag(self) -> int:
+        """How many ids it is behind the known heads of its logs."""
+        return sum(window.head - self.positions.get(k, 0) for k, window in self.leaders.items())
 
     @property
     def unsaved(self) -> int:
-        """By how many events it is further than its store says."""
-        return sum(self._positions[each] - self._saved[each] for each in self._positions)
+        """How many ids its positions are ahead of those in the store."""
+        return self._progress.unsaved
 
-    def _stand(self) -> None:
-        # What was read under an older fence may be stale, and the new one would let it be written.
+    def _load(self) -> None:
+        # What was read under an older fence may be stale; the new fence would allow writing it.
         self._processor.roll_back()
-        with self.datastore.read() as connection:
-            found = follower_state(connection, self.name)
-            self._parked = parked_keys(connection, self.name)
-        self._fence = found.fence
-        self._positions = {each: found.positions.get(each, 0) for each in self.leaders}
-        self._saved = dict(self._positions)
+        self._progress.load()
 
-    def _follow(self) -> bool:
+    def _fenced(self, action: Callable[[], bool]) -> bool:
+        """Runs an action under the newest fence; drops what is in memory where it fails."""
+        try:
+            if not self._progress.is_loaded:
+                self._load()
+            return action()
+        except (FencedOut, VersionConflict):
+            self.reset()
+            return True
+        except STORAGE_FAULTS:
+            self.reset()
+            raise
+
+    def _handle_next(self) -> bool:
         messages: list[Message] = []
         reached: dict[str, int] = {}
         for leader, window in self.leaders.items():
-            after = self._positions[leader]
-            batch = window.read(after, self._limit, self.topics)
+            after = self.positions[leader]
+            batch = window.read(after, self.batch_size, self.topics)
             messages += batch.messages
             if batch.upto != after:
                 reached[leader] = batch.upto
         if messages:
-            self._run(messages, reached)
+            self._handle(messages, reached)
         else:
-            self._positions.update(reached)
+            self._progress.positions.update(reached)
         return bool(reached)
 
-    def _run(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
-        """Takes a batch; if it fails, the part before the failure, then the failing event alone."""
+    def _fire(self, now: float, topics: list[str] | None) -> bool:
+        with self.datastore.read() as connection:
+            timers = due_timers(connection, self.name, now, self.batch_size, topics)
+        messages = [timer_message(self.name, each) for each in timers]
+        if messages:
+            self._handle(messages, {})
+        return bool(messages)
+
+    def _handle(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
+        """Handles a batch; if it fails, the part before the failing event, then that one alone."""
         try:
             self._attempt(messages, reached)
-        except _Failed as failed:
+        except HandlerFailed as failed:
             if len(messages) == 1:
-                self._take_alone(messages[0])
+                self._handle_alone(messages[0])
             elif failed.message is None:
                 for message in messages:
-                    self._run([message], _places([message]))
+                    self._handle([message], positions_of([message]))
             else:
                 before = messages[: messages.index(failed.message)]
                 if before:
-                    self._run(before, _places(before))
-                self._take_alone(failed.message)
+                    self._handle(before, positions_of(before))
+                self._handle_alone(failed.message)
 
-    def _take_alone(self, message: Message) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
+    def _handle_alone(self, message: Message) -> None:
+        error: BaseException | None = None
+        for attempt in range(1, self._max_attempts + 1):
             try:
-                self._attempt([message], _places([message]))
+                self._attempt([message], positions_of([message]))
                 return
-            except _Failed as failed:
+            except HandlerFailed as failed:
                 error = failed.__cause__
-                said = describe_error(error) if error else ""
-                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, said)
+                reason = describe_error(error) if error else ""
+                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, reason)
         self._park(message, error)
 
     def _park(self, message: Message, error: BaseException | None) -> None:
-        letter = self._letter(message, error, ATTEMPTS)
+        letter = dead_letter(self.name, message, error, self._max_attempts)
 
         def write(connection: Connection) -> None:
+            hold_timers(connection, self.name, timer_ids([message]))
             add_letters(connection, [letter])
-            hold_timers(connection, self.name, _timers([message]))
 
-        self._commit(_places([message]), write)
+        self._progress.commit(positions_of([message]), write)
         if message.key is not None:
-            self._parked.add(message.key)
+            self._progress.parked.add(message.key)
         log.error("%s: parked %s: %s", self.name, message, letter.error)
 
     def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
-        """Runs a batch until no other writer interferes.
+        """Handles a batch, and again after a version conflict.
 
-        Raises _Failed where a handler fails, and VersionConflict where one event alone is
-        overtaken all the time: that is neither its fault nor the store's, so it comes again.
+        Raises HandlerFailed where a handler fails, and VersionConflict where a single event meets
+        another writer each time: neither the event nor the store is at fault, so it is read again.
         """
-        free, behind = self._sort(messages)
+        free, queued = self._split_parked(messages)
         conflict: VersionConflict | None = None
-        for _ in range(CONFLICTS):
+        for _ in range(MAX_CONFLICTS):
             try:
-                self._process(free)
-                self._commit(reached, self._writing(free, behind))
+                run_handlers(self._processor, free)
+                self._progress.commit(reached, self._writing(free, queued))
             except VersionConflict as another:
                 self._processor.roll_back()
                 if str(another) == str(conflict):
-                    # Nobody has moved the aggregate: the handler wants to write what is there.
-                    raise _Failed(None) from another
+                    # The aggregate has not moved: the handler writes a version that is there.
+                    raise HandlerFailed(None) from another
                 conflict = another
-            except (_Failed, FencedOut, *STORAGE_FAULTS):
+            except (HandlerFailed, FencedOut, *STORAGE_FAULTS):
                 self._processor.roll_back()
                 raise
             except Exception as bug:
                 self._processor.roll_back()
-                raise _Failed(None) from bug
+                raise HandlerFailed(None) from bug
             else:
                 self._processor.after_commit()
                 return
         assert conflict is not None
         if len(messages) == 1:
             raise conflict
-        raise _Failed(None) from conflict
+        raise HandlerFailed(None) from conflict
 
-    def _process(self, messages: Sequence[Message]) -> None:
-        message: Message | None = None
-        try:
-            for message in messages:
-                _ = message.event
-            message = None
-            if messages:
-                self._processor.prepare(messages)
-            for message in messages:
-                self._processor.handle(message)
-        except STORAGE_FAULTS:
-            raise
-        except Exception as bug:
-            raise _Failed(message) from bug
-
-    def _sort(self, messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
-        """What waits behind a parked event of its key is parked too, in order."""
-        if not self._parked:
+    def _split_parked(
+        self, messages: Sequence[Message]
+    ) -> tuple[Sequence[Message], Sequence[Message]]:
+        """The messages to handle, and those whose key is parked, to be queued in order."""
+        parked = self._progress.parked
+        if not parked:
             return messages, ()
-        free = [each for each in messages if each.key not in self._parked]
-        return free, [each for each in messages if each.key in self._parked]
+        free = [each for each in messages if each.key not in parked]
+        return free, [each for each in messages if each.key in parked]
 
     def _writing(
-        self, messages: Sequence[Message], behind: Sequence[Message]
+        self, messages: Sequence[Message], queued: Sequence[Message]
     ) -> Callable[[Connection], None]:
-        letters = [self._letter(each, None, 0) for each in behind]
+        letters = [dead_letter(self.name, each, None, 0) for each in queued]
 
         def write(connection: Connection) -> None:
-            # First, since a handler may set a timer of the same id again.
-            delete_timers(connection, self.name, _timers(messages))
-            hold_timers(connection, self.name, _timers(behind))
+            # Timers come first: a handler may set one of the same id again.
+            delete_timers(connection, self.name, timer_ids(messages))
+            hold_timers(connection, self.name, timer_ids(queued))
             self._processor.write(connection)
             add_letters(connection, letters)
 
         return write
 
-    def _commit(self, positions: Mapping[str, int], write: Callable[[Connection], None]) -> None:
-        fence = self._fence
-        assert fence is not None
-        ahead = {k: v for k, v in self._positions.items() if v != self._saved[k]}
-        moved = {**ahead, **positions}
-        with self.datastore.write() as connection:
-            advance(connection, self.name, fence, moved)
-            write(connection)
-        self._fence = fence + 1
-        self._positions.update(moved)
-        self._saved.update(moved)
-
-    def _letter(self, message: Message, error: BaseException | None, attempts: int) -> Letter:
-        said = describe_error(error) if error else "waits behind an earlier event"
-        trace = "".join(traceback.format_exception(error)) if error else ""
-        return Letter(
-            self.name,
-            message.application if message.id else message.cause or "",
-            message.id,
-            message.key,
-            message.topic,
-            said,
-            storable_text(trace),
-            attempts,
-            datetime.now(UTC),
-        )
-
-
-def _places(messages: Iterable[Message]) -> dict[str, int]:
-    """How far along each log these messages reach; a timer that fired is in no log."""
-    return {each.application: each.id for each in messages if each.id}
-
-
-def _timers(messages: Iterable[Message]) -> list[str]:
-    """The timers among the messages, by their ids."""
-    return [timer_of(each) for each in messages if not each.id]
+    def _write_retried(self, letter: Letter, connection: Connection) -> None:
+        if not delete_letter(connection, letter):
+            raise FencedOut(follower=self.name)  # another runner has retried it
+        if letter.position == 0:
+            # The deletion comes first: the handler may set a timer of the same id.
+            delete_timers(connection, self.name, [timer_id(letter.leader)])
+        self._processor.write(connection)

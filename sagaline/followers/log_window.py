@@ -1,4 +1,4 @@
-"""The end of one log in memory, shared by all followers of it in this process."""
+"""The newest part of one log in memory, shared by all followers of it in this process."""
 
 from bisect import bisect_right
 from collections.abc import Collection
@@ -10,50 +10,69 @@ from sagaline.messaging.message import Message
 from sagaline.storage import ApplicationRecorder, Datastore, LogRow
 from sagaline.storage.log.event_log import Log
 
-PAGE = 1_000
-"""Rows read at once."""
+FIRST_PAGE_SIZE = 100
+"""Rows of the first read, before the size of a log's events is known."""
 
-FAR = 5_000
-"""Rows read at once for a follower that is behind the window: what it has not in memory yet."""
+READ_PAGE_SIZE = 1_000
+"""Most rows per read at the head of a log."""
 
-WINDOW = 20_000
-"""Messages kept at most; about 1 KB each."""
+CATCH_UP_PAGE_SIZE = 5_000
+"""Most rows per read for a follower that is not yet within the window."""
 
-MANY = 200
-"""Messages that are worth to be dropped: those behind them are moved."""
+WINDOW_EVENTS = 20_000
+"""Most events kept in memory, of each log; about 1 KB each."""
+
+WINDOW_BYTES = 128 * 1024 * 1024
+"""Most bytes of events kept in memory, of each log, by their size in the store. A read and a batch
+have a quarter of it."""
+
+MIN_DISCARDED = 200
+"""Fewest messages that are discarded at once: each time, those after them are moved."""
 
 _id = attrgetter("id")
 
 
 class Batch(NamedTuple):
-    """Messages that a follower wants, and the position that it has reached with them."""
+    """The messages for a follower, and the position that it reaches with them."""
 
     messages: list[Message]
     upto: int
 
 
 class LogWindow:
-    """A window over the newest part of a log, without gaps but for what nobody here wants.
+    """Keeps the newest messages of a log, without gaps for the topics that are followed here.
 
-    What this process writes is added after its commit, if it joins: ids have gaps of their own, so
-    each addition says which id was the last before it. What others write is read from the store.
-    The log is the only source; a follower that is not within the window reads the store itself.
+    A commit of this process appends its messages, if they join the window: ids have gaps of their
+    own, so each append names the id before it. What other processes write is read from the store.
+    The log is the only source: a follower whose position is before the window reads the store.
     """
 
-    def __init__(self, application: str, recorder: ApplicationRecorder, mapper: Any) -> None:
+    def __init__(
+        self,
+        application: str,
+        recorder: ApplicationRecorder,
+        mapper: Any,
+        max_events: int = WINDOW_EVENTS,
+        max_bytes: int = WINDOW_BYTES,
+    ) -> None:
         self.application = application
         self._recorder = recorder
         self._mapper = mapper
         self._messages: list[Message] = []
         self._topics: frozenset[str] | None = None
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self._start = 0
+        self.bytes = 0
+        """The size of the messages in memory, as they are encoded in the store."""
+        self._mean_size = max_bytes / 4 / FIRST_PAGE_SIZE
         self.head = 0
         self.complete = False
-        """Whether the last look at the store reached the end of the log."""
+        """Whether the last read of the store reached the end of the log."""
 
     @property
     def datastore(self) -> Datastore:
-        """Where the log is."""
+        """The store of the log."""
         return self._recorder.datastore
 
     @property
@@ -62,78 +81,112 @@ class LogWindow:
         return self._recorder.log
 
     def start_at(self, position: int) -> None:
-        """Begins the window at a position, that of the follower that is furthest ahead."""
+        """Starts the window, empty, at the position of the follower that is furthest ahead."""
         self._messages.clear()
+        self.bytes = 0
         self._start = self.head = position
 
-    def want(self, topics: frozenset[str] | None) -> None:
-        """Says which topics anybody here wants, None for all: what others write is read of these.
+    def set_topics(self, topics: frozenset[str] | None) -> None:
+        """Sets the topics to read of what other processes write; None for all.
 
-        Where more are wanted than before, the window begins anew: it does not have them.
+        Where a topic is new, the window starts again at its head, as it lacks earlier events.
         """
         if self._topics is not None and (topics is None or topics - self._topics):
             self.start_at(self.head)
         self._topics = topics
 
-    def extend(self, before: int, messages: list[Message]) -> None:
-        """Adds what this process has just written; ignored where others wrote in between."""
+    def append(self, before: int, messages: list[Message]) -> None:
+        """Appends what this process has committed after the id `before`.
+
+        Ignored where another process wrote in between: the next `refresh` reads both.
+        """
         if messages and before <= self.head < messages[0].id:
             self._add(messages, messages[-1].id)
 
     def refresh(self, newest: int | None = None) -> bool:
-        """Reads what others have written; says whether there was something.
+        """Reads what other processes have written; returns whether there was anything.
 
-        `newest` is the id of the newest event, where it is known: then there may be nothing to do.
+        `newest` is the id of the newest event, where it is known: it may save the read.
         """
         self.complete = newest is not None and newest <= self.head
         if self.complete:
             return False
-        page = self._recorder.page(self.head, PAGE, self._topics)
-        self.complete = len(page.rows) < PAGE
+        size = self._page_size(READ_PAGE_SIZE)
+        page = self._recorder.page(self.head, size, self._topics)
+        self.complete = len(page.rows) < size
         if page.head <= self.head:
             return False
         self._add(self._messages_of(page.rows), page.head)
         return True
 
     def read(self, after: int, limit: int, topics: Collection[str] | None) -> Batch:
-        """Up to `limit` messages behind `after`, of these topics, and how far that reaches."""
+        """Up to `limit` messages after an id, of these topics, and the position reached."""
         if after < self._start:
-            page = self._recorder.page(after, min(limit, FAR), topics, upto=self._start)
+            size = self._page_size(min(limit, CATCH_UP_PAGE_SIZE))
+            page = self._recorder.page(after, size, topics, upto=self._start)
             return Batch(self._messages_of(page.rows), page.head)
         first = bisect_right(self._messages, after, key=_id)
-        taken = self._messages[first : first + limit]
-        upto = self.head if first + limit >= len(self._messages) else taken[-1].id
+        found = self._messages[first : first + limit]
+        if self.bytes > self._max_bytes // 4:
+            found = _first_bytes(found, self._max_bytes // 4)
+        upto = self.head if first + len(found) >= len(self._messages) else found[-1].id
         if topics is not None:
-            taken = [each for each in taken if each.topic in topics]
-        return Batch(taken, max(upto, after))
+            found = [each for each in found if each.topic in topics]
+        return Batch(found, max(upto, after))
 
-    def let_go(self, position: int) -> None:
-        """Drops what is not behind `position`, many messages at a time: nobody here reads it again.
+    def discard_through(self, position: int) -> None:
+        """Discards messages up to a position that all followers here have passed.
 
-        Who comes later reads the store.
+        A follower that comes to this process later reads them from the store.
         """
         count = bisect_right(self._messages, position, key=_id)
-        if count >= MANY:
-            self._drop(count)
+        if count >= MIN_DISCARDED:
+            self._discard(count)
+
+    def _page_size(self, limit: int) -> int:
+        """Rows of the next read: as many as a quarter of the bytes holds, by the last read."""
+        return max(1, min(limit, int(self._max_bytes / 4 / self._mean_size)))
 
     def _messages_of(self, rows: list[LogRow]) -> list[Message]:
+        if rows:
+            self._mean_size = max(1.0, sum(len(row.state) for row in rows) / len(rows))
         return [message_of(self.application, row, self._mapper) for row in rows]
 
     def _add(self, messages: list[Message], head: int) -> None:
         self._messages.extend(messages)
+        self.bytes += sum(each.size for each in messages)
         self.head = head
-        if len(self._messages) > WINDOW:
-            kept = max(WINDOW // 2, len(messages))  # what is new has been read by nobody
-            self._drop(len(self._messages) - kept)
+        if len(self._messages) > self._max_events:
+            kept = max(self._max_events // 2, len(messages))  # no follower has read the new ones
+            self._discard(len(self._messages) - kept)
+        if self.bytes > self._max_bytes:
+            self._discard_bytes(self.bytes - self._max_bytes // 2)
 
-    def _drop(self, count: int) -> None:
+    def _discard_bytes(self, excess: int) -> None:
+        for count, message in enumerate(self._messages, 1):
+            excess -= message.size
+            if excess <= 0:
+                self._discard(count)
+                return
+
+    def _discard(self, count: int) -> None:
         if count > 0:
             self._start = self._messages[count - 1].id
+            self.bytes -= sum(each.size for each in self._messages[:count])
             del self._messages[:count]
 
 
+def _first_bytes(messages: list[Message], limit: int) -> list[Message]:
+    """The first messages of at most so many bytes together, and at least one."""
+    for count, message in enumerate(messages):
+        limit -= message.size
+        if limit < 0:
+            return messages[: max(count, 1)]
+    return messages
+
+
 def message_of(application: str, row: LogRow, mapper: Any) -> Message:
-    """A row of an application's log as a message, whose event is decoded when it is asked for."""
+    """The message in a row of an application's log; its event is decoded on first use."""
     return Message(
         application,
         row.id,
@@ -142,4 +195,5 @@ def message_of(application: str, row: LogRow, mapper: Any) -> Message:
         cause=row.cause,
         hop=row.hop or 0,
         decode=partial(mapper.to_domain_event, row),
+        size=len(row.state),
     )

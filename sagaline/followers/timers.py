@@ -1,5 +1,6 @@
 """Timers as rows of their table, and as the messages that their followers handle."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from eventsourcing.utils import construct_topic
@@ -9,7 +10,7 @@ from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
 from sagaline.messaging.topics import stored_topics
 from sagaline.storage.tables.timers import TimerRow
 
-_FROM = "timer:"
+_PREFIX = "timer:"
 
 
 def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
@@ -25,13 +26,13 @@ def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
 
 
 def timer_message(application: str, row: TimerRow) -> Message:
-    """A timer as the message that its owner handles when it is due."""
+    """The message that the follower of a timer handles when it is due."""
     return Message(
         application,
         0,
         row.topic,
         key=row.key,
-        cause=f"{_FROM}{row.id}",
+        cause=f"{_PREFIX}{row.id}",
         hop=row.hop or 0,
         decode=lambda: command_class(row.topic).model_validate_json(row.state),
     )
@@ -42,11 +43,16 @@ def timer_of(message: Message) -> str:
     return timer_id(message.cause or "")
 
 
+def timer_ids(messages: Iterable[Message]) -> list[str]:
+    """The ids of the timers among the messages."""
+    return [timer_of(each) for each in messages if not each.id]
+
+
 def timer_id(cause: str) -> str:
     """The id of the timer that a cause names: ``timer:settle:1``."""
-    return cause.removeprefix(_FROM)
+    return cause.removeprefix(_PREFIX)
 
 
-def retries() -> list[str]:
-    """The topics of the timers that need not wait until their follower is at the head."""
+def retry_topics() -> list[str]:
+    """The topics of retry timers, which fire before their follower is at the head of its logs."""
     return sorted(frozenset().union(*map(stored_topics, RetryTimer.__subclasses__())))

@@ -25,7 +25,7 @@ class Message:
     decode it, and the followers of one process share the decoded event.
     """
 
-    __slots__ = ("_decode", "_event", "application", "cause", "hop", "id", "key", "topic")
+    __slots__ = ("_decode", "_event", "application", "cause", "hop", "id", "key", "size", "topic")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Message:
         hop: int = 0,
         event: Any = None,
         decode: Callable[[], Any] | None = None,
+        size: int = 0,
     ) -> None:
         self.application = application
         self.id = id
@@ -46,6 +47,8 @@ class Message:
         self.hop = hop
         self._event = event
         self._decode = decode
+        self.size = size
+        """The size of the encoded event in bytes; 0 where it is not known."""
 
     @property
     def event(self) -> Any:

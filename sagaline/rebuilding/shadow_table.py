@@ -174,7 +174,7 @@ class ShadowTable:
     def _claim(self, shadows: Collection[str]) -> None:
         """Takes what others have left, in the transaction; nobody may be at work on any of it."""
         self._leases = Leases(self._datastore, shadows)
-        self._leases.take()
+        self._leases.acquire()
         if not self._leases.held.issuperset(shadows):
             raise RebuildUnderWay(view=self._view)
 
@@ -210,7 +210,7 @@ class ShadowTable:
             while self._positions[leader] < goal[leader]:
                 page = self._read(leader, goal[leader])
                 self._take(leader, page.rows, page.head)
-                self._keeper.alive()
+                self._keeper.report_progress()
                 passed = sum(self._positions.values())
                 self._progress(self._view, passed, sum(goal.values()))
         self._stand_beside(NO_WORKER)

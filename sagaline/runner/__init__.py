@@ -1,1 +1,1 @@
-"""Runners: the loop that leads followers, their leases, and the start of a system."""
+"""Runners: the loop that runs followers, their leases, and the start-up of a system."""

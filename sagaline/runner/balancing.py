@@ -1,4 +1,4 @@
-"""Who should lead which follower, so that each runner has as much work as any other."""
+"""Assigns followers to runners, so that each runner has about the same work."""
 
 from collections.abc import Collection, Iterator, Mapping, Set
 from itertools import permutations
@@ -6,42 +6,43 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 Loads = Mapping[str, Mapping[str, float]]
-"""By runner: the followers that it would lead, and the load of those that it leads or has led: how
-many seconds of each second they took."""
+"""By runner: the followers that it can run, each with its load: seconds of work per second."""
 
 Leaders = Mapping[str, Collection[str]]
-"""Whose logs each follower reads."""
+"""By follower: the applications and sagas whose logs it reads."""
 
-NOBODY: Leaders = MappingProxyType({})
+NO_LEADERS: Leaders = MappingProxyType({})
 
-LEAST = 0.01
-"""The load of a follower that has had no work: so the idle are shared out by their number."""
+MIN_LOAD = 0.01
+"""The load of a follower without work, so that idle followers are shared out by number."""
 
-READING = 0.3
-"""What it takes to read a log, as a part of what it takes to write it. Who leads the writer has the
-events in memory; else they are read and decoded, once for all followers that a runner leads."""
+READ_COST = 0.3
+"""The cost of reading a log, as a part of the cost of writing it. The runner of the writer has the
+events in memory; another one reads and decodes them, once for all its followers."""
 
-UNEVEN = 0.25
-"""The part of its work that a runner must have more than another one, before it gives to it: a
-follower that moves reads anew."""
+MAX_IMBALANCE = 0.25
+"""The part of its work by which a runner may exceed another one before a follower moves: after a
+move, its aggregates are read again."""
 
 
 class _Move(NamedTuple):
-    """What a runner is relieved of, if it gives a follower to another one."""
+    """The move of a follower to another runner, and the work that it saves the first one."""
 
     relief: float
     follower: str
-    by: str
-    to: str
+    source: str
+    target: str
 
 
-def balance(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -> dict[str, str]:
-    """The runner that should lead each follower; `held` says who does so now.
+def balance(
+    wanted: Loads, held: Mapping[str, str], leaders: Leaders = NO_LEADERS
+) -> dict[str, str]:
+    """The runner that should run each follower; `held` names the present ones.
 
-    The answer follows from these alone, so that all runners find the same. Who leads a follower
-    keeps it, unless the move makes a difference. Those whose logs others read are shared out first,
-    as their steps wait for each other's; then the read models, so that each runner has some of
-    them to do while it waits.
+    The result depends on the arguments alone, so all runners compute the same. A runner keeps its
+    followers, unless a move makes a difference. Followers whose logs others read come first, as
+    their batches wait for each other's; then the read models, so that each runner has some of them
+    to run while it waits.
     """
     loads = {name: _load(name, wanted, held) for name in sorted(set().union(*wanted.values()))}
     read = set().union(*leaders.values())
@@ -55,7 +56,7 @@ def balance(wanted: Loads, held: Mapping[str, str], leaders: Leaders = NOBODY) -
 
 
 class _Plan:
-    """Which follower each runner has, and how much work that is."""
+    """The followers of each runner, and the work that they are."""
 
     def __init__(self, loads: Mapping[str, float], leaders: Leaders, wanted: Loads) -> None:
         self._loads = loads
@@ -64,18 +65,18 @@ class _Plan:
         self._parts: dict[str, frozenset[str]] = dict.fromkeys(sorted(wanted), frozenset())
 
     def place(self, name: str, owner: str) -> None:
-        """Gives a follower to its owner, or to whom it leaves with the least work."""
+        """Assigns a follower to its owner, or to the runner that then has the least work."""
         able = [each for each in self._parts if name in self._wanted[each]]
         if owner not in able:
             owner = min(able, key=lambda each: self._work(self._parts[each] | {name}))
         self._parts[owner] |= {name}
 
     def even_out(self, names: Set[str]) -> None:
-        """Moves some of these, each time the one that relieves most, while it is too uneven."""
+        """Moves followers, the one that saves most work first, until the work is even enough."""
         while moves := list(self._moves(names)):
             best = max(moves)
-            self._parts[best.by] -= {best.follower}
-            self._parts[best.to] |= {best.follower}
+            self._parts[best.source] -= {best.follower}
+            self._parts[best.target] |= {best.follower}
 
     def shares(self) -> dict[str, str]:
         """The runner of each follower."""
@@ -83,28 +84,28 @@ class _Plan:
 
     def _moves(self, names: Set[str]) -> Iterator[_Move]:
         work = {owner: self._work(part) for owner, part in self._parts.items()}
-        for by, to in permutations(self._parts, 2):
-            if work[by] - work[to] > UNEVEN * work[by]:
-                for name in self._parts[by] & self._wanted[to].keys() & names:
-                    left, right = self._parts[by] - {name}, self._parts[to] | {name}
-                    relief = work[by] - max(self._work(left), self._work(right))
-                    if relief > LEAST / 2:
-                        yield _Move(relief, name, by, to)
+        for source, target in permutations(self._parts, 2):
+            if work[source] - work[target] > MAX_IMBALANCE * work[source]:
+                for name in self._parts[source] & self._wanted[target].keys() & names:
+                    left, right = self._parts[source] - {name}, self._parts[target] | {name}
+                    relief = work[source] - max(self._work(left), self._work(right))
+                    if relief > MIN_LOAD / 2:
+                        yield _Move(relief, name, source, target)
 
     def _work(self, part: frozenset[str]) -> float:
-        """Of these followers, and of reading what others write."""
+        """The load of these followers, and of reading the logs that other runners write."""
         read = set().union(*(self._leaders.get(each, ()) for each in part)) - part
-        return sum(self._loads[each] for each in sorted(part)) + READING * sum(
+        return sum(self._loads[each] for each in sorted(part)) + READ_COST * sum(
             self._loads.get(each, 0.0) for each in sorted(read)
         )
 
 
 def _load(name: str, wanted: Loads, held: Mapping[str, str]) -> float:
-    # Who has just taken it may not have told yet.
-    told = wanted.get(held.get(name, ""), {}).get(name, 0.0)
-    return max(LEAST, told or load_of(name, wanted))
+    # A runner that has just acquired it may not have measured it yet.
+    measured = wanted.get(held.get(name, ""), {}).get(name, 0.0)
+    return max(MIN_LOAD, measured or load_of(name, wanted))
 
 
 def load_of(name: str, wanted: Loads) -> float:
-    """The load of a follower by whoever had the most work with it."""
+    """The highest load of a follower that any runner has measured."""
     return max(each.get(name, 0.0) for each in wanted.values())

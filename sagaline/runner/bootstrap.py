@@ -1,13 +1,15 @@
-"""A system on its stores: its applications, their logs, and its followers, ready to be led."""
+"""The start of a system: opens its stores, applications and logs, and builds its followers."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sagaline.application.aggregate_cache import CacheLimits
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.message_handling import handling_of
+from sagaline.application.port_calls import PortCalls
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import unknown_topics
@@ -20,9 +22,11 @@ from sagaline.errors import (
 )
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
+from sagaline.followers.processor import Processor
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
 from sagaline.runner.lag import FollowerLag, measure_lag
+from sagaline.runner.options import DEFAULT_OPTIONS, Options
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
 from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.creation import create_tables
@@ -31,12 +35,9 @@ from sagaline.storage.tables.read_tables import columns_of, start_over
 from sagaline.system.environment import StoreAddress, log_at, tables_at, views_at
 from sagaline.system.system import System
 
-VIEW_BATCH = 10_000
-"""Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
-
 
 class OpenedSystem:
-    """Opens the stores of a system, and puts its parts together on them.
+    """Opens the stores of a system, and builds its parts on them.
 
     Raises a `StoreUnusable` where a store cannot be opened, was made for another system or by a
     newer version; nothing is changed then.
@@ -48,12 +49,14 @@ class OpenedSystem:
         env: Mapping[str, str],
         only: Collection[str],
         now: Callable[[], datetime] | None = None,
+        options: Options = DEFAULT_OPTIONS,
     ) -> None:
         self.system = system
         self.apps: dict[str, Application] = {}
         self.windows: dict[str, LogWindow] = {}
         self.followers: list[Follower] = []
         self._env = env
+        self._options = options
         self._only = _checked(system, only)
         self._opened: list[Datastore] = []
         try:
@@ -71,16 +74,16 @@ class OpenedSystem:
         return list(dict.fromkeys(found))
 
     def lag(self) -> list[FollowerLag]:
-        """Where each follower of the system is, judged from the stores."""
+        """The position and lag of each follower of the system, judged from the stores."""
         logs = {name: each.recorder for name, each in self.apps.items()}
         return measure_lag(self.datastores, logs, self.system.leaders_of)
 
     def check(self) -> None:
-        """Holds the logs against the positions and against the code.
+        """Checks the logs against the positions and against the code.
 
         Raises LogTooShort where a follower is ahead of a log, UnknownEvents where the code does not
-        know what no follower has passed yet, and SagasIncompatible where a changed definition could
-        not lead instances that are under way.
+        define events that no follower has passed yet, and SagasIncompatible where a changed saga
+        definition does not fit live instances.
         """
         passed: dict[str, int] = {}
         for each in self.lag():
@@ -101,7 +104,7 @@ class OpenedSystem:
                 self._check_saga(process)
 
     def close(self) -> None:
-        """Lets the stores go: once, because a datastore counts who has it open."""
+        """Closes the stores. Call it once: a datastore counts its references."""
         for app in self.apps.values():
             app.close()
         for datastore in self._opened:
@@ -135,22 +138,23 @@ class OpenedSystem:
     def _open(self, where: StoreAddress) -> Datastore:
         datastore = Datastore.open(*where)
         self._opened.append(datastore)
+        datastore.lock_timeout = self._options.lock_timeout
         return datastore
 
     def _claim(self) -> None:
-        """All stores, before anything is created in one of them."""
+        """Claims all stores, before anything is created in one of them."""
         members = self.system.members
         logs = [log_at(self._env, each) for each in members]
-        measure_lag = list(dict.fromkeys([*logs, views_at(self._env)]))
-        found = [self._open(where) for where in measure_lag]
-        for datastore, where in zip(found, measure_lag, strict=True):
+        places = list(dict.fromkeys([*logs, views_at(self._env)]))
+        found = [self._open(where) for where in places]
+        for datastore, where in zip(found, places, strict=True):
             tables = tables_at(where, self.system, self._env)
             refuse_another(datastore, self.system.name, tables)
         for datastore in found:
             own_store(datastore, self.system.name, [each.name for each in members])
 
     def _clock(self) -> StoreClock:
-        """The server's, where there is one: runners on several machines agree on what is due."""
+        """The server's clock, where there is one, so that runners on several machines agree."""
         served = [each for each in self._opened if each.dialect == "postgresql"]
         return StoreClock((served or self._opened)[0])
 
@@ -159,8 +163,9 @@ class OpenedSystem:
         create_tables(self.views)
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
-            handling_of(app).clock = self.now
-            self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper)
+            self._configure(app)
+            sizes = self._options.window_events, self._options.window_bytes
+            self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper, *sizes)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
         starts: dict[str, int] = dict.fromkeys(self.windows, 0)
         for follower in self.followers:
@@ -169,22 +174,33 @@ class OpenedSystem:
         for name, position in starts.items():
             self.windows[name].start_at(position)
 
+    def _configure(self, app: Application) -> None:
+        handling, options = handling_of(app), self._options
+        handling.clock = self.now
+        handling.port_calls = PortCalls(app.name, options.port_calls, options.port_call_timeout)
+        handling.cache_limits = CacheLimits(options.cached_aggregates, options.cache_bytes)
+        handling.command_attempts = options.command_attempts
+
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self.system.members:
             application = self.apps[cls.name]
             topics = self.system.topics[cls.name]
             if topics or declaration_of(cls).handlers:
-                # Without a saga that leads it, it has no log to follow; it may still have timers.
+                # Without a saga or a reaction it follows no log; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])
-                yield Follower(participant, application.datastore, self._leaders(cls.name))
+                yield self._follower(participant, application.datastore, self._options.batch_size)
         for model in self.system.read_models:
             projector = Projector(model, self.views)
             with self.views.write() as connection:
                 if projector.create_table(connection):
-                    # It may have been dropped: empty, it must not stand where the old one stood.
+                    # A table that was dropped must not keep the position of the old one.
                     start_over(connection, projector.name)
                 self._check_columns(connection, projector)
-            yield Follower(projector, self.views, self._leaders(projector.name), VIEW_BATCH)
+            yield self._follower(projector, self.views, self._options.read_model_batch_size)
+
+    def _follower(self, processor: Processor, datastore: Datastore, batch_size: int) -> Follower:
+        leaders, attempts = self._leaders(processor.name), self._options.event_attempts
+        return Follower(processor, datastore, leaders, batch_size, attempts)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
         wanted = {each.name for each in projector.table.columns}

@@ -1,4 +1,4 @@
-"""The clock that timers go by, where nobody brings another one."""
+"""The default clock of timers: the server's where there is one."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,35 +7,36 @@ from sqlalchemy import func, select
 
 from sagaline.storage import Datastore
 
-EVERY = 10.0
-"""Seconds between two looks at the server's clock."""
+CLOCK_INTERVAL = 10.0
+"""Seconds between two reads of the server's clock."""
 
 
 class StoreClock:
-    """The time of a PostgreSQL server, on which all who use it agree; else this machine's.
+    """The time of a PostgreSQL server, the same for all its clients; else this machine's time.
 
-    The server is asked once in a while, by `look`; in between the time since then is added, so that
-    telling the time needs no connection.
+    `synchronise` reads the server's clock once in a while; between two reads the monotonic time
+    since the last one is added, so that telling the time needs no connection.
     """
 
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
         self._is_served = datastore.dialect == "postgresql"
-        self._seen: tuple[datetime, float] | None = None
-        self.look()
+        self._read: tuple[datetime, float] | None = None
+        self.synchronise()
 
     def __call__(self) -> datetime:
         """The time now, in UTC."""
-        if self._seen is None:
+        if self._read is None:
             return datetime.now(UTC)
-        told, at = self._seen
-        return told + timedelta(seconds=time.monotonic() - at)
+        server_time, read_at = self._read
+        return server_time + timedelta(seconds=time.monotonic() - read_at)
 
-    def look(self) -> None:
-        """Asks the server for its time, if that was long ago."""
+    def synchronise(self) -> None:
+        """Reads the server's clock, unless the last read is recent."""
         before = time.monotonic()
-        if not self._is_served or (self._seen is not None and before - self._seen[1] < EVERY):
+        is_recent = self._read is not None and before - self._read[1] < CLOCK_INTERVAL
+        if not self._is_served or is_recent:
             return
         with self._datastore.read() as connection:
-            told = connection.execute(select(func.clock_timestamp())).scalar_one()
-        self._seen = told.astimezone(UTC), (before + time.monotonic()) / 2
+            server_time = connection.execute(select(func.clock_timestamp())).scalar_one()
+        self._read = server_time.astimezone(UTC), (before + time.monotonic()) / 2

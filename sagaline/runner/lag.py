@@ -1,4 +1,4 @@
-"""How far each follower is, judged from the stores alone, whoever runs them."""
+"""How far each follower lags behind its leaders, judged from the stores alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from sagaline.storage.tables.timers import HELD_DUE_AT, first_dues, pending_time
 
 
 class FollowerLag(NamedTuple):
-    """Where one follower is in the log of one leader. `lag` counts ids, gaps included."""
+    """The position of one follower in the log of one leader. `lag` counts ids, gaps included."""
 
     follower: str
     leader: str
@@ -25,9 +25,9 @@ class FollowerLag(NamedTuple):
 def measure_lag(
     datastores: Iterable[Datastore],
     logs: Mapping[str, ApplicationRecorder],
-    followed: Mapping[str, Sequence[str]],
+    leaders: Mapping[str, Sequence[str]],
 ) -> list[FollowerLag]:
-    """Where every follower of a system is; `followed` names the leaders of each."""
+    """The position of every follower of a system; `leaders` names the leaders of each."""
     stored: dict[tuple[str, str], int] = {}
     for datastore in datastores:
         with datastore.read() as connection:
@@ -35,13 +35,13 @@ def measure_lag(
     heads = {name: recorder.head() for name, recorder in logs.items()}
     return [
         FollowerLag(follower, leader, stored.get((follower, leader), 0), heads[leader])
-        for follower, leaders in followed.items()
-        for leader in leaders
+        for follower, names in leaders.items()
+        for leader in names
     ]
 
 
 def fences(datastores: Iterable[Datastore]) -> list[dict[str, int]]:
-    """The fences of all followers, store by store: equal if nobody has written in between."""
+    """The fences of all followers, store by store: equal where no follower has written since."""
     found: list[dict[str, int]] = []
     for datastore in datastores:
         with datastore.read() as connection:
@@ -59,7 +59,7 @@ def count_timers(datastores: Iterable[Datastore]) -> int:
 
 
 def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:
-    """Whether a timer is pending, up to a moment where one is given; the next one tells."""
+    """Whether a timer is pending; with `until` (seconds since 1970), one that is due by then."""
     last = HELD_DUE_AT if until is None else until
     for datastore in datastores:
         with datastore.read() as connection:

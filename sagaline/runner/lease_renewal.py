@@ -1,49 +1,62 @@
-"""Keeps the leases of a runner while it is at work, however long that takes."""
+"""Renews the leases of a runner while it is at work, however long a batch takes."""
 
 import logging
 import time
 from collections.abc import Collection
 from threading import Event, Thread
 
-from sagaline.runner.leases import HUNG, RENEWAL, Leases
+from sagaline.runner.leases import Leases
 from sagaline.storage.sql.errors import STORAGE_FAULTS
+
+RENEWAL_INTERVAL = 1.5
+"""Seconds between two renewals: one of them may fail, and the lease still holds."""
+
+HUNG_TIMEOUT = 300.0
+"""Seconds without progress after which a runner counts as hung, and its leases run out."""
 
 log = logging.getLogger(__name__)
 
 
 class LeaseRenewal:
-    """Renews leases once in a while, in a thread of its own.
+    """Renews leases at regular intervals, in a thread of its own.
 
     A batch may take longer than a lease: a cold start reads long streams, and a port may be slow.
-    Were its leases to run out meanwhile, two runners would take one batch from each other for ever,
-    neither of them ever done. So whoever works gives a sign of life now and then; only without one
-    for `HUNG` seconds the leases are let go.
+    If the leases ran out meanwhile, two runners would take one batch from each other for ever, and
+    neither would finish it. The runner therefore reports its progress; only without any for
+    `HUNG_TIMEOUT` seconds are the leases no longer renewed.
     """
 
-    def __init__(self, leases: Collection[Leases]) -> None:
+    def __init__(
+        self,
+        leases: Collection[Leases],
+        interval: float = RENEWAL_INTERVAL,
+        hung_timeout: float = HUNG_TIMEOUT,
+    ) -> None:
         self._leases = leases
-        self._alive_at = time.monotonic()
+        self._interval = interval
+        self.hung_timeout = hung_timeout
+        self._progress_at = time.monotonic()
         self._stopping = Event()
-        self._thread = Thread(target=self._run, name="sagaline-keeper", daemon=True)
+        self._thread = Thread(target=self._run, name="sagaline-lease-renewal", daemon=True)
         self._thread.start()
 
-    def alive(self) -> None:
-        """Says that the work goes on."""
-        self._alive_at = time.monotonic()
+    def report_progress(self) -> None:
+        """Notes that the runner is at work."""
+        self._progress_at = time.monotonic()
 
     def close(self) -> None:
-        """Ends it, after the renewal under way."""
+        """Stops the thread, after a renewal under way."""
         self._stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(RENEWAL):
-            if time.monotonic() - self._alive_at < HUNG:
+        while not self._stopping.wait(self._interval):
+            if time.monotonic() - self._progress_at < self.hung_timeout:
                 for leases in self._leases:
                     self._renew(leases)
 
     def _renew(self, leases: Leases) -> None:
         try:
-            leases.keep()
+            leases.renew()
         except STORAGE_FAULTS as fault:
             log.info("The leases in %s are not renewed: %s", leases.datastore.address, fault)

@@ -1,7 +1,7 @@
-"""Leases: several runners share the followers of a store, and each follower has one of them.
+"""Leases: several runners share the followers of a store, one runner at a time for each.
 
-A lease saves work; it is not what keeps effects single. That is the fence: a runner that was paused
-past its lease and goes on writes nothing.
+A lease saves work. What makes effects happen once is the fence: a runner that was paused past its
+lease and goes on writes nothing.
 """
 
 import os
@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from sagaline.runner.balancing import NOBODY, Leaders, Loads, balance, load_of
+from sagaline.runner.balancing import NO_LEADERS, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
     acquire_leases,
@@ -26,112 +26,116 @@ from sagaline.storage.tables.leases import (
     unregister_runner,
 )
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
-"""What Linux has drawn by chance when this machine was started."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""A number that Linux draws at random when a machine starts."""
 
-SECONDS = 4.0
-"""How long a lease lasts: a dead owner is followed within that time, and a look."""
+LEASE_DURATION = 4.0
+"""Seconds that a lease lasts: the followers of a dead runner move within this time and a poll."""
 
-RENEWAL = 1.5
-"""Seconds between two renewals: one of them may fail, and the lease holds."""
+LEASE_POLL_INTERVAL = 0.75
+"""Seconds between two reads of all leases: a released follower moves within a second."""
 
-LOOK = 0.75
-"""Seconds between two looks at who leads what: what is given back is led again within a second."""
-
-HUNG = 300.0
-"""Seconds without a sign of life, after which a runner counts as hung: its leases run out."""
-
-BUSY = 0.2
-"""The part of its time that a runner must have worked for its loads to mean something."""
+MIN_MEASURED_WORK = 0.2
+"""The part of its time that a runner must have worked for its loads to be measured."""
 
 
 class Leases:
-    """The leases that this runner holds on the followers of one store.
+    """The leases of this runner on the followers of one store.
 
-    Runners agree on nothing: each sees in the store who is alive and who would lead what, reckons
-    its own share from that, takes it where it is free, and gives back what is another's.
+    Runners exchange no messages: each reads which runners are alive and what each could run,
+    computes its own share from that, acquires the free part of it, and releases what belongs to
+    another. The methods are called by the runner's thread, `renew` by any.
     """
 
     def __init__(
-        self, datastore: Datastore, names: Collection[str], leaders: Leaders = NOBODY
+        self,
+        datastore: Datastore,
+        names: Collection[str],
+        leaders: Leaders = NO_LEADERS,
+        duration: float = LEASE_DURATION,
+        poll_interval: float = LEASE_POLL_INTERVAL,
     ) -> None:
         self.datastore = datastore
+        self.duration = duration
+        self.poll_interval = poll_interval
+        self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.held: set[str] = set()
         self._leaders = leaders
         self._loads = dict.fromkeys(names, 0.0)
         self._worked: defaultdict[str, float] = defaultdict(float)
-        self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._looked = float("-inf")
-        self.held: set[str] = set()
+        self._polled_at = float("-inf")
 
-    def take(self) -> set[str]:
-        """Takes its share, once in a while; returns the followers that are new to it."""
+    def acquire(self) -> set[str]:
+        """Acquires its share, unless the last poll is recent; returns the followers new to it."""
         now = time.monotonic()
-        if now - self._looked < LOOK:
+        if now - self._polled_at < self.poll_interval:
             return set()
-        self._weigh(now - self._looked)
+        self._measure_loads(now - self._polled_at)
         with self.datastore.read() as connection:
-            alive, held_by = live_runners(connection), lease_owners(connection)
-        held = {name for name, owner in held_by.items() if owner == self.owner}
-        as_it_should_be = self.owner in alive and self._share(alive, held_by) == held == self.held
-        gained = set() if as_it_should_be else self._settle()
-        self._looked = now
+            alive, owner_of = live_runners(connection), lease_owners(connection)
+        held = {name for name, owner in owner_of.items() if owner == self.owner}
+        is_right = self.owner in alive and self._share(alive, owner_of) == held == self.held
+        gained = set() if is_right else self._exchange()
+        self._polled_at = now
         return gained
 
-    def keep(self) -> None:
-        """Renews what is held; takes nothing new. From any thread."""
+    def renew(self) -> None:
+        """Renews what is held; acquires nothing. May be called from any thread."""
         with self.datastore.write() as connection:
-            renew_leases(connection, self.owner, self._loads, SECONDS)
+            renew_leases(connection, self.owner, self._loads, self.duration)
 
-    def worked(self, name: str, seconds: float) -> None:
-        """Notes how long a follower was at work."""
+    def add_work(self, name: str, seconds: float) -> None:
+        """Adds to the measured work of a follower."""
         self._worked[name] += seconds
 
     def release(self) -> None:
-        """Gives all of them back."""
+        """Releases all of them."""
         with self.datastore.write() as connection:
             unregister_runner(connection, self.owner)
         self.held = set()
 
-    def _settle(self) -> set[str]:
-        """Gives back what is another's, and takes what is its own and free; returns what is new."""
+    def _exchange(self) -> set[str]:
+        """Releases what belongs to another, acquires its own where free; returns what is new."""
         with self.datastore.write() as connection:
-            held = renew_leases(connection, self.owner, self._loads, SECONDS)
+            held = renew_leases(connection, self.owner, self._loads, self.duration)
             alive = live_runners(connection)
             if self.owner not in alive:
-                register_runner(connection, self.owner, self._loads, SECONDS)
+                register_runner(connection, self.owner, self._loads, self.duration)
                 alive[self.owner] = self._loads
             mine = self._share(alive, lease_owners(connection))
             if held - mine:
                 release_leases(connection, held - mine, self.owner)
             dead, free = self._dead(alive), mine - held
-            new = acquire_leases(connection, free, self.owner, SECONDS, dead) if free else set()
+            new = (
+                acquire_leases(connection, free, self.owner, self.duration, dead) if free else set()
+            )
             self._loads.update({name: load_of(name, alive) for name in new})
         gained, self.held = (held & mine | new) - self.held, held & mine | new
         return gained
 
-    def _share(self, alive: Loads, held_by: Mapping[str, str]) -> set[str]:
-        """The followers that it should lead, among those that live."""
+    def _share(self, alive: Loads, owner_of: Mapping[str, str]) -> set[str]:
+        """The followers that belong to this runner, given the runners that are alive."""
         dead = self._dead(alive)
-        wanted = {owner: loads for owner, loads in alive.items() if owner not in dead}
-        shares = balance(wanted, held_by, self._leaders)
+        candidates = {owner: loads for owner, loads in alive.items() if owner not in dead}
+        shares = balance(candidates, owner_of, self._leaders)
         return {name for name, owner in shares.items() if owner == self.owner}
 
     def _dead(self, owners: Collection[str]) -> set[str]:
         return {each for each in owners if self._is_dead(each)}
 
-    def _weigh(self, seconds: float) -> None:
-        """Reckons the work of the last while, and half of what was before it, as loads.
+    def _measure_loads(self, seconds: float) -> None:
+        """Averages the work of the last `seconds` with the loads before them.
 
-        A while with little work tells nothing about the next one with much: it changes nothing.
+        A time with little work does not predict one with much: it changes nothing.
         """
-        seconds = max(seconds, LOOK)
-        if sum(self._worked.values()) > BUSY * seconds:
+        seconds = max(seconds, self.poll_interval)
+        if sum(self._worked.values()) > MIN_MEASURED_WORK * seconds:
             for name in self.held:
                 self._loads[name] = round((self._loads[name] + self._worked[name] / seconds) / 2, 3)
         self._worked.clear()
 
     def _is_dead(self, owner: str) -> bool:
-        """Whether it was a process of this machine that is no more: its lease need not run out."""
+        """Whether it was a process of this machine that has ended: its lease is free at once."""
         machine, pid, _ = owner.rsplit(":", 2)
         if machine != _machine() or owner == self.owner:
             return False
@@ -146,12 +150,12 @@ class Leases:
 
 @cache
 def _machine() -> str:
-    """What numbers its processes by itself.
+    """The name of the process numbering that this process belongs to.
 
-    Machines, and containers on one, may share a host's name. What counts the processes of a
-    container has a number, but on each machine the first one has the same.
+    Machines, and containers on one, may share a host name. A container's process namespace has a
+    number, but the first one has the same number on each machine; so the boot id is added.
     """
     with suppress(OSError):
-        boot = BOOT.read_text()[:8]
+        boot = BOOT_ID.read_text()[:8]
         return f"{socket.gethostname()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino:x}"
     return socket.gethostname()

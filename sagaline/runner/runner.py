@@ -1,4 +1,4 @@
-"""The runner: one thread that leads all followers of a system along their logs."""
+"""The runner: one thread that runs all followers of a system over their logs."""
 
 import threading
 import time
@@ -14,6 +14,7 @@ from eventsourcing.utils import EnvType
 from sagaline.errors import RunnerDied, describe_error
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
+from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
 from sagaline.system.environment import environment
@@ -23,15 +24,15 @@ from sagaline.system.system import System
 class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     """Runs a system here: `with Runner(system) as runner: runner.get(Orders).place(...)`.
 
-    It catches up at start, without a prompt, from the recorded positions; it sees what other
-    processes write; it goes on after faults of the store. Several runners on one store harm
-    nothing. `env` is upstream's environment (SQLALCHEMY_URL, SQLALCHEMY_SCHEMA,
-    ORDERS_SQLALCHEMY_URL, ...); the read tables are in SAGALINE_VIEWS, or with the logs. `only`
-    names the followers to lead; `now` is the clock that timers go by: the PostgreSQL server's, or
-    else this machine's.
+    At start it catches up from the recorded positions. It reads what other processes write, and
+    continues after faults of the store. Several runners on one store share the followers. `env` is
+    upstream's environment (SQLALCHEMY_URL, SQLALCHEMY_SCHEMA, ORDERS_SQLALCHEMY_URL, ...); the read
+    tables are in SAGALINE_VIEWS, or with the logs. `only` names the followers to run; `now` is the
+    clock of timers, by default the PostgreSQL server's, or else this machine's. `options` are read
+    from the environment and pyproject.toml where they are not given: see `Options`.
 
     Raises a `StoreUnusable` where the store cannot be opened, was made for another system or by a
-    newer version, or holds events that the loaded code does not know; nothing is changed then.
+    newer version, or holds events that the loaded code does not define; nothing is changed then.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         *,
         only: Collection[str] = (),
         now: Callable[[], datetime] | None = None,
+        options: Options | None = None,
     ) -> None:
         super().__init__(system, environment(env))
-        self._opened = OpenedSystem(system, self.env or {}, only, now)
+        self.options = Options.from_environment(self.env or {}) if options is None else options
+        self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
         self._now = self._opened.now
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
@@ -64,10 +67,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         return self._opened.datastores
 
     def start(self) -> None:
-        """Starts to lead the followers, in a thread of its own.
+        """Starts to run the followers, in a thread of its own.
 
         Raises LogTooShort, UnknownEvents and SagasIncompatible, and upstream's
-        RunnerAlreadyStartedError: a runner starts once.
+        RunnerAlreadyStartedError: a runner starts once only.
         """
         if self.is_started:
             raise upstream.RunnerAlreadyStartedError
@@ -82,7 +85,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops after the transaction under way, and lets all connections go."""
+        """Stops after the transaction under way, and closes all connections."""
         self._stopping.set()
         self._wake.set()
         if self._thread is not None:
@@ -94,11 +97,11 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         return cast("TApplication", self.apps[cls.name])
 
     def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
-        """Something was recorded in this process: there is work."""
+        """Wakes the loop: this process has recorded an event."""
         self._wake.set()
 
     def lag(self) -> list[FollowerLag]:
-        """Where each follower of the system is, judged from the stores."""
+        """The position and lag of each follower of the system, judged from the stores."""
         return self._opened.lag()
 
     def settled(self, horizon: float | None = None) -> bool:
@@ -107,13 +110,13 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         before = fences(self.datastores)
         if any(each.lag for each in self.lag()) or is_timer_pending(self.datastores, until):
             return False
-        # A timer that fires between the two looks is seen by neither, nor is what it leads to.
+        # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before
 
     def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
         """Waits until the system is settled. Raises TimeoutError when it takes longer.
 
-        Raises RunnerDied where nobody leads it any more, with what its thread has died of.
+        Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -141,16 +144,16 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             self._opened.close()
 
     def _work(self) -> None:
-        turns = RunLoop(self._opened, self._now, self._wake, self._stopping)
+        loop = RunLoop(self._opened, self.options, self._now, self._wake, self._stopping)
         try:
             while not self._stopping.is_set():
-                if not turns.take():
-                    turns.save()
+                if not loop.run_once():
+                    loop.save()
                     self._idle.set()
-                    turns.rest()
-            turns.save()
+                    loop.wait()
+            loop.save()
         except BaseException as error:
             self._failure = error
             raise
         finally:
-            turns.close()
+            loop.close()

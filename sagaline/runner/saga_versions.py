@@ -1,6 +1,6 @@
-"""Live saga instances, held against the definition that is loaded: which of them can go on.
+"""Checks live saga instances against the loaded definition: which of them can continue.
 
-A store describes the definition of each saga that was last run on it.
+A store records the definition of each saga that was last run on it.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from sagaline.saga.instance import Journal
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
 
-CHUNK = 500
-"""Instances read at once."""
+INSTANCES_PER_READ = 500
+"""Saga instances per read."""
 
 
 class Verdict(NamedTuple):
-    """What becomes of one live instance; `reason` is why it cannot go on, empty where it can."""
+    """Whether one live instance can continue; `reason` is why not, and empty where it can."""
 
     saga: str
     saga_id: UUID
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
 
     @property
     def can_go_on(self) -> bool:
-        """Whether the loaded definition can lead it to its end."""
+        """Whether the loaded definition can run it to its end."""
         return not self.reason
 
 
@@ -47,7 +47,7 @@ def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> boo
 
 
 def record_definition(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
-    """Describes the loaded definition in the store, once all live instances can go on with it."""
+    """Records the loaded definition in the store, once all live instances can continue with it."""
     saga = process.saga
     with recorder.datastore.write() as connection:
         write_definition(
@@ -60,13 +60,13 @@ def record_definition(process: type[SagaProcess], recorder: ApplicationRecorder)
 def verdicts(
     process: type[SagaProcess], recorder: ApplicationRecorder, mapper: Mapper[UUID]
 ) -> Iterator[Verdict]:
-    """A verdict on each instance that has not ended."""
+    """A verdict on each instance that has started and not ended."""
     known = _known(process, recorder)
     described = None if known is None else known.shape
-    decode: Any = mapper.to_domain_event  # a row has what it needs of a stored event
+    decode: Any = mapper.to_domain_event  # a row has the fields it reads
     live = _live(recorder)
-    for start in range(0, len(live), CHUNK):
-        for stream, rows in recorder.streams(live[start : start + CHUNK]).items():
+    for start in range(0, len(live), INSTANCES_PER_READ):
+        for stream, rows in recorder.streams(live[start : start + INSTANCES_PER_READ]).items():
             try:
                 journal: Any = project_aggregate(None, map(decode, rows))
             except Exception as error:
@@ -82,7 +82,7 @@ def verdicts(
 def incompatibility_of(
     process: type[SagaProcess], recorder: ApplicationRecorder, journal: Journal
 ) -> str | None:
-    """Why one instance cannot go on with the definition that is loaded; None where it can."""
+    """Why one instance cannot continue with the loaded definition; None where it can."""
     known = _known(process, recorder)
     return incompatibility(process.saga, journal, None if known is None else known.shape)
 
@@ -93,7 +93,7 @@ def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definit
 
 
 def _live(recorder: ApplicationRecorder) -> list[UUID]:
-    """The streams that have begun and not ended."""
+    """The streams of the instances that have started and not ended."""
     begun = stored_topics(Journal.Started) | stored_topics(Journal.Begun)
     table = recorder.log.table
     end = table.alias("an_end")

@@ -72,7 +72,7 @@ def run(
         runner = Runner(system, env, only=[*(only or ()), *(more or ())])
         _announce(system, runner)
         leave_in_peace()
-        with _failing(stop), runner, _progress() as progress:
+        with _failing(stop), runner, _progress(runner.options.log_level) as progress:
             settled = _lead(runner, stop, progress, until_settled, horizon)
         if until_settled:
             _sum_up(system, env, settled, time.monotonic() - started, json)
@@ -165,9 +165,9 @@ class _Lag:
 
 
 @contextmanager
-def _progress() -> Iterator[_Lag]:
+def _progress(log_level: str) -> Iterator[_Lag]:
     console = side()
-    with _logging(console):
+    with _logging(console, log_level):
         if not console.is_terminal:
             yield _Lag(None)
             return
@@ -177,15 +177,18 @@ def _progress() -> Iterator[_Lag]:
 
 
 @contextmanager
-def _logging(console: Console) -> Iterator[None]:
-    """What the runner warns of, on lines of their own above the progress."""
+def _logging(console: Console, level: str) -> Iterator[None]:
+    """Shows log messages of this level and above, on lines of their own above the progress."""
     handler: logging.Handler = logging.StreamHandler()
     if console.is_terminal:
         handler = RichHandler(console=console, show_path=False, log_time_format="%X")
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("sagaline")
     logger.addHandler(handler)
+    before = logger.level
+    logger.setLevel(level)
     try:
         yield
     finally:
+        logger.setLevel(before)
         logger.removeHandler(handler)

@@ -83,7 +83,7 @@ class InMemorySystem:
         """Drops all state in memory, as when the process dies and another takes over."""
         starts = dict.fromkeys(self._opened.windows, 0)
         for follower in self._opened.followers:
-            follower.forget()
+            follower.reset()
             with follower.datastore.read() as connection:
                 positions = follower_state(connection, follower.name).positions
             for leader, position in positions.items():

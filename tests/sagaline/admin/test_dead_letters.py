@@ -7,6 +7,7 @@ import pytest
 
 from sagaline.admin.dead_letters import Retried, discard, retry
 from sagaline.errors import LetterBusy, LetterUnknown
+from sagaline.messaging.message import Message
 from sagaline.storage.tables.dead_letters import Letter
 from tests.sagaline.small_system import (
     AskForReminder,
@@ -162,15 +163,16 @@ def test_a_retry_that_another_runner_overtakes_tries_again(store_url: str) -> No
     with hands(store_url) as led, hands(store_url, led.clock) as other:
         ada = parked_guest(led)
         follower = led.followers["guest_list"]
-        process, overtaken = follower._process, iter([True, True])
+        processor, overtaken = follower._processor, iter([True, True])
+        handle = processor.handle
 
-        def slow(messages: object) -> None:
-            process(messages)  # type: ignore[arg-type]
+        def slow(message: Message) -> None:
+            handle(message)
             if next(overtaken, False):
                 other.want(wish("Cy"))
                 other.settle("guest_list")
 
-        follower._process = slow  # type: ignore[method-assign]
+        processor.handle = slow  # type: ignore[method-assign]
         assert retry(led.runner, first_letter(led)) == Retried(2, 0, None)
         assert rows_of(led.runner, guest_list)[ada] == ("Ada", "confirmed", 2)
 
@@ -194,14 +196,15 @@ def test_one_that_is_overtaken_all_the_time_says_so(sqlite_store: str) -> None:
     with hands(sqlite_store) as led, hands(sqlite_store, led.clock) as other:
         parked_guest(led)
         follower = led.followers["guest_list"]
-        process = follower._process
+        processor = follower._processor
+        handle = processor.handle
 
-        def slow(messages: object) -> None:
-            process(messages)  # type: ignore[arg-type]
+        def slow(message: Message) -> None:
+            handle(message)
             other.want(wish("Cy"))
             other.settle("guest_list")
 
-        follower._process = slow  # type: ignore[method-assign]
+        processor.handle = slow  # type: ignore[method-assign]
         with pytest.raises(LetterBusy, match="desk:1"):
             retry(led.runner, first_letter(led))
         assert len(letters(led.runner)) == 2

@@ -526,7 +526,7 @@ def test_ports_are_asked_at_the_same_time(sqlite_store: str) -> None:
         assert all_here.wait(10)
         return "met"
 
-    assert PortCalls("Till", at_once=8).call([call] * 8) == ["met"] * 8
+    assert PortCalls("Till", max_calls=8).call([call] * 8) == ["met"] * 8
 
 
 def test_answers_stand_in_the_order_of_the_calls() -> None:
@@ -547,7 +547,7 @@ def test_no_more_calls_are_under_way_than_allowed() -> None:
         most.append(len(under_way))
         under_way.pop()
 
-    PortCalls("Till", at_once=3).call([call] * 50)
+    PortCalls("Till", max_calls=3).call([call] * 50)
     assert max(most) <= 3
 
 
@@ -567,7 +567,7 @@ def test_a_port_that_fails_is_a_fault_and_the_others_answer() -> None:
 def test_a_port_that_hangs_is_a_fault_and_takes_nothing_from_the_next_batch() -> None:
     release = Event()
     beats: list[int] = []
-    asking = PortCalls("Till", at_once=2, limit=0.2, meanwhile=lambda: beats.append(1))
+    asking = PortCalls("Till", max_calls=2, timeout=0.2, meanwhile=lambda: beats.append(1))
     try:
         silence = PortFault("no answer within 0.2 s")
         assert asking.call([release.wait, lambda: 1, lambda: 2]) == [silence, 1, 2]

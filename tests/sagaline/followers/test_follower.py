@@ -181,7 +181,7 @@ def test_batches_smaller_than_the_work_take_it_in_order(sqlite_store: str) -> No
         app = led.runner.get(Desk)
         led.look()
         projector = led.followers["show_list"]._processor
-        small = Follower(projector, app.datastore, {"Desk": led.runner.windows["Desk"]}, limit=3)
+        small = Follower(projector, app.datastore, {"Desk": led.runner.windows["Desk"]}, 3)
         positions = []
         while small.step():
             positions.append(reached(led.runner, "show_list", "Desk"))

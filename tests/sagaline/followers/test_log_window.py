@@ -1,8 +1,15 @@
-"""The end of a log in memory: without gaps, or not at all."""
+"""The window over the newest part of a log: it has no gaps."""
 
 import pytest
 
-from sagaline.followers.log_window import MANY, PAGE, LogWindow
+from sagaline.followers.log_window import (
+    FIRST_PAGE_SIZE,
+    MIN_DISCARDED,
+    READ_PAGE_SIZE,
+    WINDOW_BYTES,
+    WINDOW_EVENTS,
+    LogWindow,
+)
 from sagaline.messaging.message import Message
 from tests.sagaline.small_system import AddSeats, Desk, Hands, House, hands, wish
 from tests.sagaline.storage.stores import outside
@@ -11,9 +18,11 @@ OPENED = frozenset({"tests.sagaline.small_system:Show.Opened"})
 ADDED = frozenset({"tests.sagaline.small_system:Show.Added"})
 
 
-def tail_of(led: Hands) -> LogWindow:
+def window_of(
+    led: Hands, max_events: int = WINDOW_EVENTS, max_bytes: int = WINDOW_BYTES
+) -> LogWindow:
     house = led.runner.get(House)
-    return LogWindow("House", house.recorder, house.mapper)
+    return LogWindow("House", house.recorder, house.mapper, max_events, max_bytes)
 
 
 def added(led: Hands, count: int) -> None:
@@ -24,13 +33,20 @@ def ids(window: LogWindow, after: int, limit: int = 100) -> list[int]:
     return [each.id for each in window.read(after, limit, None).messages]
 
 
+MEBIBYTE = 1024 * 1024
+
+
+def large(id_: int) -> Message:
+    return Message("House", id_, "tests.sagaline.small_system:Show.Added", size=MEBIBYTE)
+
+
 def message(id_: int) -> Message:
     return Message("House", id_, "tests.sagaline.small_system:Show.Added")
 
 
-def test_it_reads_what_others_have_written(store_url: str) -> None:
+def test_a_refresh_reads_what_other_processes_have_written(store_url: str) -> None:
     with hands(store_url) as led:
-        window = tail_of(led)
+        window = window_of(led)
         assert not window.refresh()
         led.open()
         added(led, 3)
@@ -40,47 +56,47 @@ def test_it_reads_what_others_have_written(store_url: str) -> None:
         assert window.complete
 
 
-def test_it_takes_what_joins_on(store_url: str) -> None:
+def test_a_commit_that_joins_the_window_is_appended(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
-        window = tail_of(led)
+        window = window_of(led)
         window.refresh()
-        window.extend(1, [message(2), message(3)])
+        window.append(1, [message(2), message(3)])
         assert ids(window, 0) == [1, 2, 3]
         # Ids have gaps of their own: what counts is what was there before.
-        window.extend(3, [message(7)])
+        window.append(3, [message(7)])
         assert ids(window, 1) == [2, 3, 7]
         assert window.head == 7
 
 
-def test_it_does_not_take_what_leaves_something_out(store_url: str) -> None:
+def test_a_commit_after_a_gap_is_not_appended(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
-        window = tail_of(led)
+        window = window_of(led)
         window.refresh()
         added(led, 3)
-        window.extend(3, [message(4)])
+        window.append(3, [message(4)])
         assert window.head == 1
         window.refresh()
         assert ids(window, 0) == [1, 2, 3, 4]
 
 
-def test_it_does_not_take_the_same_twice(store_url: str) -> None:
+def test_no_message_is_appended_twice(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         added(led, 1)
-        window = tail_of(led)
+        window = window_of(led)
         window.refresh()
-        window.extend(1, [message(2)])
-        window.extend(2, [])
+        window.append(1, [message(2)])
+        window.append(2, [])
         assert ids(window, 0) == [1, 2]
 
 
-def test_who_is_behind_its_beginning_reads_the_store(store_url: str) -> None:
+def test_a_follower_before_the_window_reads_the_store(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         added(led, 5)
-        window = tail_of(led)
+        window = window_of(led)
         window.start_at(4)
         window.refresh()
         assert ids(window, 4) == [5, 6]
@@ -90,19 +106,19 @@ def test_who_is_behind_its_beginning_reads_the_store(store_url: str) -> None:
         assert ([x.id for x in second.messages], second.upto) == ([4], 4)
 
 
-def test_who_is_further_than_it_knows_stays_there(store_url: str) -> None:
+def test_a_follower_after_the_known_head_keeps_its_position(store_url: str) -> None:
     with hands(store_url) as led:
-        window = tail_of(led)
+        window = window_of(led)
         assert window.read(9, 10, None) == ([], 9)
 
 
-def test_a_filtered_batch_says_how_far_it_reaches(store_url: str) -> None:
+def test_a_filtered_batch_names_the_position_that_it_reaches(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         added(led, 5)
         led.open("Lear")
         for start in (0, 7):
-            window = tail_of(led)
+            window = window_of(led)
             window.start_at(start)
             window.refresh()
             batch = window.read(0, 100, OPENED)
@@ -110,11 +126,11 @@ def test_a_filtered_batch_says_how_far_it_reaches(store_url: str) -> None:
         assert window.read(7, 100, OPENED) == ([], 7)
 
 
-def test_what_nobody_here_wants_is_not_read(store_url: str) -> None:
+def test_topics_that_are_not_followed_here_are_not_read(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
-        window = tail_of(led)
-        window.want(OPENED)
+        window = window_of(led)
+        window.set_topics(OPENED)
         window.refresh()
         added(led, 5)
         assert window.refresh()
@@ -124,85 +140,85 @@ def test_what_nobody_here_wants_is_not_read(store_url: str) -> None:
         assert ids(window, 0) == [1, 7]
 
 
-def test_who_wants_more_than_was_read_reads_the_store(store_url: str) -> None:
+def test_a_new_topic_is_read_from_the_store(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         added(led, 2)
-        window = tail_of(led)
-        window.want(OPENED)
+        window = window_of(led)
+        window.set_topics(OPENED)
         window.refresh()
         for more in (OPENED | ADDED, None):
-            window.want(OPENED)
-            window.want(more)
+            window.set_topics(OPENED)
+            window.set_topics(more)
             assert ids(window, 0) == [1, 2, 3]
         added(led, 1)
         window.refresh()
-        assert ids(window, 0) == [1, 2, 3]  # up to where the window begins
+        assert ids(window, 0) == [1, 2, 3]  # up to the start of the window
         assert ids(window, 3) == [4]
 
 
-def test_who_wants_less_keeps_what_was_read(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fewer_topics_keep_what_was_read(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with hands(store_url) as led:
         led.open()
-        window = tail_of(led)
+        window = window_of(led)
         window.refresh()
         monkeypatch.setattr(led.runner.get(House).recorder, "page", None)
-        window.want(OPENED)
+        window.set_topics(OPENED)
         assert ids(window, 0) == [1]
 
 
-def test_a_long_log_is_read_page_by_page_and_kept_in_part(
-    sqlite_store: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagaline.followers.log_window.WINDOW", 1_200)
+def test_a_long_log_is_read_page_by_page_and_kept_in_part(sqlite_store: str) -> None:
     with hands(sqlite_store) as led:
         led.open()
         added(led, 2_499)
-        window = tail_of(led)
-        pages = []
+        window = window_of(led, 1_200)
+        pages, first = [], FIRST_PAGE_SIZE
         while window.refresh():
             pages.append((window.head, window.complete))
-        assert pages == [(PAGE, False), (2 * PAGE, False), (2_500, True)]
+        assert pages == [
+            (first, False),
+            (first + READ_PAGE_SIZE, False),
+            (first + 2 * READ_PAGE_SIZE, False),
+            (2_500, True),
+        ]
         # Whether a part is in memory or not, what is read is the same.
         assert ids(window, 0, 10_000) + ids(window, 1_900, 10_000) == list(range(1, 2_501))
 
 
-def test_what_is_new_is_kept_for_those_who_have_yet_to_read_it(
+def test_new_messages_are_kept_until_followers_have_read_them(
     sqlite_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.followers.log_window.WINDOW", 10)
     with hands(sqlite_store) as led:
         led.open()
         added(led, 99)
-        window = tail_of(led)
+        window = window_of(led, 10)
         window.refresh()
-        monkeypatch.setattr(led.runner.get(House).recorder, "page", None)  # nobody reads again
+        monkeypatch.setattr(led.runner.get(House).recorder, "page", None)  # any read would fail
         assert ids(window, 0, 1_000) == list(range(1, 101))
 
 
-def test_what_everybody_has_read_is_let_go_and_who_comes_later_reads_the_store(
+def test_messages_that_all_have_passed_are_discarded_and_read_from_the_store_later(
     sqlite_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hands(sqlite_store) as led:
         led.open()
-        added(led, MANY + 9)
-        window = tail_of(led)
-        window.refresh()
-        window.let_go(MANY - 1)  # too few to be worth it
-        window.let_go(MANY)
-        assert ids(window, 0, 1_000) == list(range(1, MANY + 1))
+        added(led, MIN_DISCARDED + 9)
+        window = window_of(led)
+        while window.refresh():
+            pass
+        window.discard_through(MIN_DISCARDED - 1)  # fewer than are discarded at once
+        window.discard_through(MIN_DISCARDED)
+        assert ids(window, 0, 1_000) == list(range(1, MIN_DISCARDED + 1))
         monkeypatch.setattr(led.runner.get(House).recorder, "page", None)
-        assert ids(window, MANY) == list(range(MANY + 1, MANY + 11))
+        assert ids(window, MIN_DISCARDED) == list(range(MIN_DISCARDED + 1, MIN_DISCARDED + 11))
         with pytest.raises(TypeError):
-            ids(window, MANY - 1)
+            ids(window, MIN_DISCARDED - 1)
 
 
-def test_a_runner_keeps_nothing_in_memory_that_its_followers_have_read(
+def test_a_runner_discards_messages_that_its_followers_have_passed(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.followers.log_window.MANY", 1)
+    monkeypatch.setattr("sagaline.followers.log_window.MIN_DISCARDED", 1)
     with hands(store_url) as led:
         led.open()
         led.want(*(wish() for _ in range(5)))
@@ -217,7 +233,7 @@ def test_a_runner_keeps_nothing_in_memory_that_its_followers_have_read(
             assert window.read(window.head, 1, None) == ([], window.head)
 
 
-def test_an_event_is_decoded_when_it_is_looked_at(store_url: str) -> None:
+def test_an_event_is_decoded_on_first_use(store_url: str) -> None:
     with hands(store_url) as led:
         wanted = wish()
         led.want(wanted)
@@ -231,12 +247,54 @@ def test_an_event_is_decoded_when_it_is_looked_at(store_url: str) -> None:
         assert repr(found).startswith("Message(desk:1, ")
 
 
-def test_what_cannot_be_read_now_is_not_taken_for_the_end(postgres_store: str) -> None:
+def test_a_failed_read_does_not_count_as_the_end_of_the_log(postgres_store: str) -> None:
     with hands(postgres_store) as led:
-        window = tail_of(led)
+        window = window_of(led)
         window.refresh()
         with outside(postgres_store) as connection:
             connection.exec_driver_sql("ALTER TABLE house_events RENAME TO lost")
         with pytest.raises(Exception, match="house_events"):
             window.refresh()
         assert not window.complete
+
+
+def test_large_messages_are_bounded_by_their_bytes(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        led.open()
+        window = window_of(led, max_bytes=8 * MEBIBYTE)
+        window.refresh()
+        window.append(1, [large(id_) for id_ in range(2, 42)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(led.runner.get(House).recorder, "page", None)
+            assert ids(window, 37) == [38, 39]  # a quarter of the bytes
+            assert window.read(37, 100, None).upto == 39
+            assert ids(window, 39) == [40, 41]
+            with pytest.raises(TypeError):
+                ids(window, 36)  # it was discarded
+
+
+def test_a_message_larger_than_a_batch_is_a_batch_of_its_own(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        led.open()
+        window = window_of(led, max_bytes=3 * MEBIBYTE)
+        window.refresh()
+        window.append(1, [large(2), large(3)])
+        assert [ids(window, 1), ids(window, 2), ids(window, 3)] == [[2], [3], []]
+
+
+def test_large_events_are_read_in_small_pages(store_url: str) -> None:
+    with hands(store_url) as led:
+        names = [f"{each}" + "x" * (MEBIBYTE - 1_000) for each in range(12)]
+        for name in names[:6]:
+            led.open(name)
+        window = window_of(led, max_bytes=8 * MEBIBYTE)
+        window.refresh()
+        for name in names[6:]:
+            led.open(name)
+        pages = []
+        while window.refresh():
+            pages.append(window.head)
+        assert pages == [8, 10, 12]
+        assert ids(window, 0) == [1, 2]
+        assert ids(window, 10) == [11, 12]
+        assert window.read(10, 100, None).messages[0].size > MEBIBYTE - 1_000

@@ -192,13 +192,13 @@ def work(led: Hands, statements: Iterable[Statement]) -> int:
 def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -> None:
     many = 100_000
     with hands(store_url) as led:
-        turns = RunLoop(led.runner._opened, led.clock, Event(), Event())
+        loop = RunLoop(led.runner._opened, led.runner.options, led.clock, Event(), Event())
 
         def turn() -> None:
-            assert not turns.take()
+            assert not loop.run_once()
             assert led.runner.settled(horizon=3_600)
 
-        while turns.take():
+        while loop.run_once():
             pass
         before = of_timers(asked(led, turn))
         costs = work(led, before)
@@ -217,7 +217,7 @@ def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -
         assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
         # Of the one follower that has timers, the next one is looked at, and no other.
         assert work(led, looks) <= costs + 50
-        turns.close()
+        loop.close()
         assert not led.runner.settled()
         with led.runner.views.read() as connection:
             assert first_dues(connection) == {"Porter": 2e9}
@@ -277,7 +277,7 @@ def test_of_two_that_fire_the_same_timer_one_does(store_url: str) -> None:
     with hands(store_url) as first, hands(store_url, first.clock) as second:
         ask(first)
         for led in (first, second):
-            led.followers["Porter"].forget()
+            led.followers["Porter"].reset()
             led.turn("Porter")
         first.clock.turn(MINUTE)
         porter = handling_of(second.runner.get(Porter))
@@ -297,7 +297,7 @@ def test_of_two_that_fire_the_same_timer_one_does(store_url: str) -> None:
 def test_a_timer_that_somebody_sets_again_while_it_fires_is_not_lost(store_url: str) -> None:
     with hands(store_url) as led, hands(store_url, led.clock) as other:
         ask(led, words="soon")
-        led.followers["Porter"].forget()
+        led.followers["Porter"].reset()
         led.clock.turn(MINUTE)
         porter = handling_of(led.runner.get(Porter))
         aggregates_for = porter.aggregates_for

@@ -10,7 +10,7 @@ from eventsourcing.utils import construct_topic, register_topic, resolve_topic
 
 from sagaline.application import reactions
 from sagaline.codec import codec_for, loaded_class
-from sagaline.followers.timers import retries
+from sagaline.followers.timers import retry_topics
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import RetryTimer, command_class
@@ -71,8 +71,8 @@ def test_the_topics_of_version_0_1_are_read(topic: str, cls: type) -> None:
 
 def test_a_timer_of_version_0_1_is_a_command_of_today() -> None:
     assert command_class("sagaline.timers:StepDue") is StepDue
-    assert {"sagaline.timers:StepDue", "sagaline.reactions:Repeat"} <= set(retries())
-    assert {construct_topic(each) for each in RetryTimer.__subclasses__()} <= set(retries())
+    assert {"sagaline.timers:StepDue", "sagaline.reactions:Repeat"} <= set(retry_topics())
+    assert {construct_topic(each) for each in RetryTimer.__subclasses__()} <= set(retry_topics())
 
 
 def test_new_rows_have_the_fixed_topic() -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from sagaline.runner import leases as lease
 from sagaline.runner.balancing import balance
 from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.runner.leases import Leases
+from sagaline.runner.options import Options
 from sagaline.storage import Datastore, advance, follower_state, register
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.creation import create_tables
@@ -49,9 +50,18 @@ from tests.sagaline.storage.stores import opened, outside
 NAMES = ["Evening", "House"]
 
 
-@pytest.fixture(autouse=True)
-def _renewed_whenever_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagaline.runner.leases.LOOK", 1e-9)
+EAGER = Options(lease_poll_interval=1e-9)
+"""Runners that read the leases in each turn."""
+
+
+def leases_on(
+    datastore: Datastore,
+    names: Collection[str] = NAMES,
+    duration: float = 4.0,
+    poll_interval: float = 1e-9,
+) -> Leases:
+    """Leases that are read whenever they are acquired."""
+    return Leases(datastore, names, duration=duration, poll_interval=poll_interval)
 
 
 def prepared(datastore: Datastore) -> None:
@@ -73,32 +83,32 @@ def lease_until(datastore: Datastore, name: str) -> float:
 
 
 def run_out(datastore: Datastore) -> None:
-    """As if the time of all leases had passed."""
+    """Expires all leases."""
     with datastore.write() as connection:
         connection.execute(update(followers).values(lease_until=1.0))
         connection.execute(update(runners_table).values(alive_until=1.0))
 
 
-def test_two_share_them(store_url: str) -> None:
+def test_two_runners_share_the_followers(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        assert first.take() == first.held == set(NAMES)
-        assert second.take() == second.held == set()
-        assert first.take() == set()
+        first, second = leases_on(datastore), leases_on(datastore)
+        assert first.acquire() == first.held == set(NAMES)
+        assert second.acquire() == second.held == set()
+        assert first.acquire() == set()
         assert len(first.held) == 1
-        assert second.take() == second.held == set(NAMES) - first.held
+        assert second.acquire() == second.held == set(NAMES) - first.held
         with datastore.read() as connection:
             assert set(lease_owners(connection)) == set(NAMES)
 
 
-def test_who_has_died_has_no_share(store_url: str) -> None:
+def test_a_dead_runner_has_no_share(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        second.take()
+        first, second = leases_on(datastore), leases_on(datastore)
+        second.acquire()
         run_out(datastore)
-        assert first.take() == set(NAMES)
+        assert first.acquire() == set(NAMES)
 
 
 def idle(names: Iterable[str]) -> dict[str, float]:
@@ -106,7 +116,7 @@ def idle(names: Iterable[str]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("runners", range(1, 6))
-def test_each_gets_as_many_as_another(runners: int) -> None:
+def test_idle_followers_are_shared_out_by_number(runners: int) -> None:
     names = idle(f"follower {each}" for each in range(12))
     wanted = dict.fromkeys([f"runner {each}" for each in range(runners)], names)
     shares = balance(wanted, {})
@@ -116,7 +126,7 @@ def test_each_gets_as_many_as_another(runners: int) -> None:
     assert balance(wanted, shares) == shares
 
 
-def test_when_one_comes_the_others_give_to_it_alone() -> None:
+def test_followers_move_only_to_a_new_runner() -> None:
     names = idle(f"follower {each}" for each in range(12))
     before = balance(dict.fromkeys(["a", "b"], names), {})
     after = balance(dict.fromkeys(["a", "b", "c"], names), before)
@@ -125,19 +135,19 @@ def test_when_one_comes_the_others_give_to_it_alone() -> None:
     assert moved == {"c"}
 
 
-def test_nobody_is_given_what_it_would_not_lead() -> None:
+def test_a_runner_gets_only_followers_that_it_can_run() -> None:
     wanted = {"all": idle("xyz"), "one": idle("y"), "none": idle("")}
     assert balance(wanted, {"y": "all"}) == {"x": "all", "y": "one", "z": "all"}
 
 
-def test_work_is_shared_out_and_not_only_followers() -> None:
+def test_work_is_shared_out_rather_than_followers() -> None:
     loads = {"saga": 0.5, "stock": 0.2, "list": 0.1, "detail": 0.1, "sales": 0.1}
     wanted = {"busy": loads, "new": idle(loads)}
     held = dict.fromkeys(loads, "busy")
     assert balance(wanted, held) == {**held, "saga": "new"}
 
 
-def test_who_leads_a_follower_keeps_it_while_that_is_fair_enough() -> None:
+def test_a_follower_stays_while_the_work_is_even_enough() -> None:
     wanted = {
         "a": {"saga": 0.5, "stock": 0.0, "list": 0.05},
         "b": {"saga": 0.0, "stock": 0.45, "list": 0.0},
@@ -148,12 +158,12 @@ def test_who_leads_a_follower_keeps_it_while_that_is_fair_enough() -> None:
     assert balance(wanted, held) == {**held, "list": "b"}
 
 
-def test_the_heaviest_of_what_nobody_leads_is_given_first() -> None:
+def test_the_free_follower_with_most_work_is_assigned_first() -> None:
     wanted = {"a": {"x": 0.3}, "b": idle("xyz")}
     assert balance(wanted, {"x": "a", "y": "dead", "z": "dead"}) == {"x": "a", "y": "b", "z": "b"}
 
 
-def test_who_reads_a_log_anyway_leads_its_other_readers_too() -> None:
+def test_a_runner_that_reads_a_log_gets_its_other_readers() -> None:
     loads = {"desk": 0.5, "till": 0.4, "list": 0.1, "detail": 0.1, "sales": 0.05}
     held = {"desk": "a", "till": "b"}
     leaders = {"list": ["till"], "detail": ["till"], "sales": ["desk"]}
@@ -161,7 +171,7 @@ def test_who_reads_a_log_anyway_leads_its_other_readers_too() -> None:
     assert balance({"a": loads, "b": loads}, held, leaders) == {**held, **readers}
 
 
-def test_each_runner_has_a_read_model_to_do_while_it_waits_for_the_other() -> None:
+def test_each_runner_gets_a_read_model_to_run_while_it_waits() -> None:
     loads = {"saga": 0.35, "stock": 0.2, "cards": 0.15, "list": 0.1, "detail": 0.1, "sales": 0.1}
     wanted = {"busy": loads, "new": idle(loads)}
     contexts = ("stock", "cards")
@@ -183,169 +193,169 @@ def test_to_read_a_log_that_another_runner_writes_is_work() -> None:
     assert balance(wanted, held, {"list": ["till"], "desk": ["till"]}) == {**held, "list": "b"}
 
 
-def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None:
+def test_the_load_of_a_follower_is_its_working_time(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
-        leases.take()
+        leases = leases_on(datastore)
+        leases.acquire()
         for _ in range(20):
-            leases.worked("House", 1_000.0)
-            leases.take()
-        leases.keep()
+            leases.add_work("House", 1_000.0)
+            leases.acquire()
+        leases.renew()
         with datastore.read() as connection:
             (loads,) = live_runners(connection).values()
         assert loads["House"] > 1_000 * loads["Evening"] == 0
-        leases.worked("Evening", 1e-12)
-        leases.take()
-        leases.keep()
+        leases.add_work("Evening", 1e-12)
+        leases.acquire()
+        leases.renew()
         with datastore.read() as connection:
-            assert live_runners(connection) == {leases.owner: loads}, "a rest changes nothing"
+            assert live_runners(connection) == {leases.owner: loads}, "little work changes nothing"
 
 
-def test_what_has_just_moved_is_as_much_work_as_it_was() -> None:
+def test_a_follower_that_has_moved_keeps_its_load() -> None:
     wanted = {"a": {"saga": 0.5, "stock": 0.4}, "b": idle(["saga", "stock"])}
     held = {"saga": "b", "stock": "a"}
     assert balance(wanted, held) == held
 
 
-def test_a_renewal_keeps_them_and_moves_no_fence(store_url: str) -> None:
+def test_a_renewal_moves_no_fence(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
-        leases.take()
+        leases = leases_on(datastore)
+        leases.acquire()
         before, until_then = fences(datastore), lease_until(datastore, "House")
-        leases.take()
-        leases.keep()
+        leases.acquire()
+        leases.renew()
         assert fences(datastore) == before
         assert lease_until(datastore, "House") > until_then
 
 
-def test_what_is_kept_in_the_middle_of_a_batch_takes_nothing_new(store_url: str) -> None:
+def test_a_renewal_acquires_nothing_new(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
-        first.take()
-        second.take()
+        first, second = leases_on(datastore, ["House"]), leases_on(datastore)
+        first.acquire()
+        second.acquire()
         first.release()
-        second.keep()
+        second.renew()
         assert second.held == {"Evening"}
-        assert second.take() == {"House"}
+        assert second.acquire() == {"House"}
 
 
-def test_what_is_released_is_free_at_once(store_url: str) -> None:
+def test_a_released_follower_is_free_at_once(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        first.take()
+        first, second = leases_on(datastore), leases_on(datastore)
+        first.acquire()
         first.release()
         assert first.held == set()
-        assert second.take() == set(NAMES)
+        assert second.acquire() == set(NAMES)
 
 
-def test_who_takes_over_moves_the_fence(store_url: str) -> None:
+def test_a_takeover_moves_the_fence(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
-        first.take()
+        first, second = leases_on(datastore), leases_on(datastore)
+        first.acquire()
         before = fences(datastore)
         run_out(datastore)
-        assert second.take() == set(NAMES)
+        assert second.acquire() == set(NAMES)
         assert fences(datastore) == [each + 1 for each in before]
         with pytest.raises(FencedOut), datastore.write() as connection:
             advance(connection, "House", before[1], {"Desk": 1})
-        assert first.take() == first.held == set()
+        assert first.acquire() == first.held == set()
 
 
-def test_an_owner_that_nobody_has_followed_goes_on(store_url: str) -> None:
+def test_an_owner_whose_expired_leases_are_free_keeps_them(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
-        leases.take()
+        leases = leases_on(datastore)
+        leases.acquire()
         before = fences(datastore)
         run_out(datastore)
         with datastore.read() as connection:
             assert lease_owners(connection) == {}
-        assert leases.take() == set()
+        assert leases.acquire() == set()
         assert fences(datastore) == before
 
 
-def test_it_asks_no_more_often_than_it_must(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagaline.runner.leases.LOOK", 60.0)
+def test_the_leases_are_read_once_in_a_poll_interval(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, ["House"]), Leases(datastore, NAMES)
-        first.take()
-        second.take()
+        first, second = (
+            leases_on(datastore, ["House"]),
+            leases_on(datastore, NAMES, poll_interval=60.0),
+        )
+        first.acquire()
+        second.acquire()
         first.release()
-        assert second.take() == set()
-        monkeypatch.setattr("sagaline.runner.leases.LOOK", 0.0)
-        assert second.take() == {"House"}
+        assert second.acquire() == set()
+        second.poll_interval = 0.0
+        assert second.acquire() == {"House"}
 
 
-def test_who_has_its_share_only_looks(store_url: str) -> None:
+def test_a_runner_with_its_share_writes_nothing(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        first, second = Leases(datastore, NAMES), Leases(datastore, NAMES)
+        first, second = leases_on(datastore), leases_on(datastore)
         for _ in range(2):
-            first.take()
-            second.take()
+            first.acquire()
+            second.acquire()
         before = [lease_until(datastore, each) for each in NAMES]
-        assert first.take() == second.take() == set()
+        assert first.acquire() == second.acquire() == set()
         assert [lease_until(datastore, each) for each in NAMES] == before
 
 
-def taking_and_dying(url: str) -> None:
+def acquire_and_die(url: str) -> None:
     with opened(url) as datastore:
-        Leases(datastore, NAMES).take()
+        leases_on(datastore).acquire()
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: str) -> None:
+def test_the_leases_of_a_killed_process_are_acquired_at_once(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        process = PROCESSES.Process(target=taking_and_dying, args=(store_url,))
+        process = PROCESSES.Process(target=acquire_and_die, args=(store_url,))
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL
         with datastore.read() as connection:
             assert set(lease_owners(connection)) == set(NAMES)
-        assert Leases(datastore, NAMES).take() == set(NAMES)
+        assert leases_on(datastore).acquire() == set(NAMES)
 
 
-NOBODYS = 2**22 + 1
-"""A process that there cannot be: Linux numbers them up to 2**22."""
+NO_PROCESS = 2**22 + 1
+"""A process id that Linux never gives: the highest is 2**22."""
 
 
 @pytest.mark.parametrize("machine", ["elsewhere", "of one name"])
-def test_an_owner_on_another_machine_is_waited_for(
+def test_the_leases_of_another_machine_must_expire(
     store_url: str, machine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if machine == "of one name":
         (tmp_path / "boot_id").write_text("0f1e2d3c-0000-4000-8000-000000000000\n")
         with monkeypatch.context() as there:
-            there.setattr(lease, "BOOT", tmp_path / "boot_id")
+            there.setattr(lease, "BOOT_ID", tmp_path / "boot_id")
             machine = lease._machine.__wrapped__()
     with opened(store_url) as datastore:
         prepared(datastore)
-        far = f"{machine}:{NOBODYS}:abc"
+        far = f"{machine}:{NO_PROCESS}:abc"
         with datastore.write() as connection:
             register_runner(connection, far, {}, 3600)
             connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
-        leases = Leases(datastore, NAMES)
-        assert leases.take() == set()
+        leases = leases_on(datastore)
+        assert leases.acquire() == set()
         run_out(datastore)
-        assert leases.take() == set(NAMES)
+        assert leases.acquire() == set(NAMES)
 
 
-def test_who_is_stopped_while_it_sends_rows_is_ended_by_who_takes_over(
+def test_a_takeover_ends_a_stopped_process_that_sends_rows(
     postgres_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK_COPY_TIMEOUT", 0.0)
     with opened(postgres_store) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
+        leases = leases_on(datastore)
         address = postgres_store.replace("+psycopg", "")
         with closing(psycopg.connect(address, application_name="sagaline")) as stopped:
             stopped.execute("UPDATE followers SET fence = fence + 1")
@@ -353,7 +363,7 @@ def test_who_is_stopped_while_it_sends_rows_is_ended_by_who_takes_over(
                 pytest.raises(psycopg.errors.AdminShutdown),
                 stopped.cursor().copy("COPY runners FROM STDIN"),
             ):
-                assert leases.take() == set(NAMES)
+                assert leases.acquire() == set(NAMES)
 
 
 # Runners
@@ -365,9 +375,9 @@ def led_by(runner: Runner) -> set[str]:
 
 
 def test_a_second_runner_takes_over_when_the_first_one_stops(store_url: str) -> None:
-    with Runner(system, env(store_url)) as second:
+    with Runner(system, env(store_url), options=EAGER) as second:
         until(lambda: len(led_by(second)) == len(second.followers))
-        with Runner(system, env(store_url)) as idle:
+        with Runner(system, env(store_url), options=EAGER) as idle:
             idle.get(House).open(OpenShow(show="Hamlet", seats=10))
             idle.get(Desk).want(wish())
             idle.settle()
@@ -390,7 +400,7 @@ def test_a_second_runner_takes_over_when_the_first_one_is_killed(store_url: str)
     process = PROCESSES.Process(target=running_until_killed, args=(store_url, ready))
     process.start()
     assert ready.wait(30)
-    with Runner(system, env(store_url)) as runner:
+    with Runner(system, env(store_url), options=EAGER) as runner:
         house, desk = runner.get(House), runner.get(Desk)
         house.open(OpenShow(show="Hamlet", seats=50))
         desk.execute([wish(f"guest {each}") for each in range(60)])
@@ -406,7 +416,7 @@ def test_a_second_runner_takes_over_when_the_first_one_is_killed(store_url: str)
 
 
 class SlowBank(GoodBank):
-    """Answers when its owner's lease would have run out long ago, had nobody renewed it."""
+    """Answers when its owner's lease would have run out long ago, were it not renewed."""
 
     def __init__(self, datastore: Datastore, seconds: float) -> None:
         super().__init__()
@@ -420,12 +430,12 @@ class SlowBank(GoodBank):
         return Paid("slowly")
 
 
-def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagaline.runner.leases.SECONDS", 0.5)
-    monkeypatch.setattr("sagaline.runner.lease_renewal.RENEWAL", 0.1)
-    with Runner(system, env(store_url)) as first, Runner(system, env(store_url)) as second:
+def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(store_url: str) -> None:
+    short = Options(lease_duration=0.5, lease_renewal_interval=0.1, lease_poll_interval=1e-9)
+    with (
+        Runner(system, env(store_url), options=short) as first,
+        Runner(system, env(store_url), options=short) as second,
+    ):
         banks = []
         for runner in (first, second):
             bank = SlowBank(runner.get(Till).datastore, 0.5)
@@ -434,45 +444,38 @@ def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(
         first.get(House).open(OpenShow(show="Hamlet", seats=10))
         first.get(Desk).want(wish())
         first.settle()
-        # One of them was asked, once: nobody took the batch from him.
+        # One bank was called, once: the other runner did not take the batch over.
         assert sum(bank.asked.total() for bank in banks) == 1
         assert statuses(first) == {"confirmed": 1}
         assert wrong(first) == []
 
 
-def test_a_runner_that_hangs_is_followed_and_one_that_works_is_not(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagaline.runner.leases.SECONDS", 0.3)
-    monkeypatch.setattr("sagaline.runner.lease_renewal.RENEWAL", 0.05)
+def test_a_runner_that_hangs_is_followed_and_one_that_works_is_not(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
-        leases.take()
-        with closing(LeaseRenewal([leases])) as keeper:
+        leases = leases_on(datastore, duration=0.3)
+        leases.acquire()
+        with closing(LeaseRenewal([leases], 0.05)) as renewal:
             first = lease_until(datastore, "House")
             until(lambda: lease_until(datastore, "House") > first + 3 * 0.3)
-            monkeypatch.setattr("sagaline.runner.lease_renewal.HUNG", 0.0)
-            second = Leases(datastore, NAMES)
+            renewal.hung_timeout = 0.0
+            second = leases_on(datastore, duration=0.3)
             until(lambda: leads_all(second))
-            keeper.alive()
-            assert leases.take() == leases.held == set()
+            renewal.report_progress()
+            assert leases.acquire() == leases.held == set()
 
 
 def leads_all(leases: Leases) -> bool:
-    leases.take()
+    leases.acquire()
     return leases.held == set(NAMES)
 
 
-def test_a_renewal_that_fails_is_not_the_last(
-    postgres_store: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagaline.runner.lease_renewal.RENEWAL", 0.05)
+def test_a_renewal_that_fails_is_not_the_last(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         prepared(datastore)
-        leases = Leases(datastore, NAMES)
-        leases.take()
-        with closing(LeaseRenewal([leases])), outside(postgres_store) as administrator:
+        leases = leases_on(datastore)
+        leases.acquire()
+        with closing(LeaseRenewal([leases], 0.05)), outside(postgres_store) as administrator:
             for _ in range(3):
                 before = lease_until(datastore, "House")
                 administrator.exec_driver_sql(
@@ -491,7 +494,7 @@ def is_later(datastore: Datastore, before: float) -> bool:
 def test_a_lease_is_by_the_clock_of_the_database(store_url: str) -> None:
     with opened(store_url) as datastore:
         prepared(datastore)
-        Leases(datastore, NAMES).take()
+        leases_on(datastore).acquire()
         with datastore.read() as connection:
             kind = datastore.dialect
             sql = {

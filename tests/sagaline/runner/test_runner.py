@@ -653,7 +653,7 @@ def test_a_port_that_hangs_becomes_a_fault_and_is_asked_again_later(store_url: s
     clock = Clock()
     with Runner(system, env(store_url), now=clock) as runner:
         till = runner.get(Till)
-        handling_of(till).port_calls = PortCalls("Till", limit=0.1)
+        handling_of(till).port_calls = PortCalls("Till", timeout=0.1)
         bank = till.bank = HangingBank()
         opened(runner)
         want(runner, 1)

@@ -12,7 +12,7 @@ from application.settings import Settings
 from application.system import timings
 from sagaline.application.saga_handling import SagaHandling
 from sagaline.errors import DefinitionError
-from sagaline.followers.follower import Follower
+from sagaline.followers.progress import Progress
 from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.saga import engine
@@ -235,18 +235,18 @@ def test_a_defect_of_the_engine_is_found(
 
 def commit_in_two(self: Any, positions: Mapping[str, int], write: Callable[[Any], None]) -> None:
     """Commits the result of a batch before the position."""
-    with self.datastore.write() as connection:
+    with self._datastore.write() as connection:
         write(connection)
     whole_commit(self, positions, lambda _: None)
 
 
-whole_commit = Follower._commit
+whole_commit = Progress.commit
 
 
 def test_a_follower_that_commits_in_two_parts_is_found_by_a_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Follower, "_commit", commit_in_two)
+    monkeypatch.setattr(Progress, "commit", commit_in_two)
     report = report_of(Gluttony, start=LARGE)
     assert "everything crashes after commit" in report
     assert "without the crash the saga would have recorded other events" in violations_in(report)

@@ -1,0 +1,68 @@
+"""What a follower calls: the processor, which handles messages and writes what follows."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from sagaline.messaging.message import Message
+from sagaline.storage.sql.errors import STORAGE_FAULTS
+
+
+class Processor(Protocol):
+    """Handles messages for a follower, which owns the reading, the transaction and the positions.
+
+    The follower calls `prepare`, `handle` for each message, `write` inside the transaction, and
+    then `after_commit`, or `roll_back` where any of these failed.
+    """
+
+    @property
+    def name(self) -> str:
+        """The follower's name."""
+
+    @property
+    def topics(self) -> frozenset[str] | None:
+        """The event types to read; None for all."""
+
+    def prepare(self, messages: Sequence[Message]) -> None:
+        """Reads what the handlers of a batch will need."""
+
+    def handle(self, message: Message) -> None:
+        """Handles one message in memory. An exception means a bug in a handler."""
+
+    def write(self, connection: Connection) -> None:
+        """Writes what has changed, in the follower's transaction."""
+
+    def after_commit(self) -> None:
+        """Called once the transaction is committed."""
+
+    def roll_back(self) -> None:
+        """Drops the batch, and everything in memory that may be stale."""
+
+
+class HandlerFailed(Exception):
+    """A message could not be handled; `message` is None where it is not known which."""
+
+    def __init__(self, message: Message | None) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
+    """Decodes and handles messages in memory.
+
+    Raises HandlerFailed with the message at fault, and `STORAGE_FAULTS` as they are.
+    """
+    message: Message | None = None
+    try:
+        for message in messages:
+            _ = message.event
+        message = None
+        if messages:
+            processor.prepare(messages)
+        for message in messages:
+            processor.handle(message)
+    except STORAGE_FAULTS:
+        raise
+    except Exception as bug:
+        raise HandlerFailed(message) from bug

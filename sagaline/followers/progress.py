@@ -1,0 +1,72 @@
+"""How far a follower has come: its positions, its fence and its parked keys, as the store says."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from sqlalchemy import Connection
+
+from sagaline.messaging.message import Message
+from sagaline.storage import Datastore
+from sagaline.storage.tables.dead_letters import parked_keys
+from sagaline.storage.tables.followers import advance, follower_state
+
+
+class Progress:
+    """The positions of a follower, which move together with its fence in one transaction.
+
+    Until `load` has read them, and after `reset`, nothing may be committed.
+    """
+
+    def __init__(self, datastore: Datastore, follower: str, leaders: Iterable[str]) -> None:
+        self._datastore = datastore
+        self._follower = follower
+        self._leaders = list(leaders)
+        self._fence: int | None = None
+        self._saved: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
+        """The id of the last event handled or skipped, by leader."""
+        self.parked: set[str] = set()
+        """The keys whose events are parked, so that later ones are queued after them."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the fence is known."""
+        return self._fence is not None
+
+    @property
+    def unsaved(self) -> int:
+        """How many ids the positions in memory are ahead of those in the store."""
+        return sum(self.positions[each] - self._saved[each] for each in self.positions)
+
+    def load(self) -> None:
+        """Reads the fence, the positions and the parked keys from the store."""
+        with self._datastore.read() as connection:
+            found = follower_state(connection, self._follower)
+            self.parked = parked_keys(connection, self._follower)
+        self._fence = found.fence
+        self.positions = {each: found.positions.get(each, 0) for each in self._leaders}
+        self._saved = dict(self.positions)
+
+    def reset(self) -> None:
+        """Forgets the fence: another runner may have moved it."""
+        self._fence = None
+
+    def commit(self, reached: Mapping[str, int], write: Callable[[Connection], None]) -> None:
+        """Moves the fence and the positions, and calls `write`, all in one transaction.
+
+        Raises FencedOut where another runner has moved the fence; nothing is written then.
+        """
+        assert self._fence is not None
+        fence = self._fence
+        ahead = {k: v for k, v in self.positions.items() if v != self._saved[k]}
+        moved = {**ahead, **reached}
+        with self._datastore.write() as connection:
+            advance(connection, self._follower, fence, moved)
+            write(connection)
+        self._fence = fence + 1
+        self.positions.update(moved)
+        self._saved.update(moved)
+
+
+def positions_of(messages: Iterable[Message]) -> dict[str, int]:
+    """The position of the last message of each log; a timer that fired is in no log."""
+    return {each.application: each.id for each in messages if each.id}

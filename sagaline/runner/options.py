@@ -1,0 +1,266 @@
+"""The options of a runner: batch sizes, limits and intervals, as arguments and as settings."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import override
+
+from sagaline.application.aggregate_cache import CACHE_BYTES, CACHED_AGGREGATES
+from sagaline.application.port_calls import MAX_PORT_CALLS, PORT_CALL_TIMEOUT
+from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
+from sagaline.errors import OptionRefused, SettingsUnreadable
+from sagaline.followers.follower import BATCH_SIZE, MAX_EVENT_ATTEMPTS
+from sagaline.followers.log_window import WINDOW_BYTES, WINDOW_EVENTS
+from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
+from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
+from sagaline.storage.sql.postgres import LOCK_TIMEOUT
+
+PYPROJECT = Path("pyproject.toml")
+"""The file whose table [tool.sagaline] holds settings, in the current directory."""
+
+DAY = 86_400.0
+"""The longest time of an option, in seconds."""
+
+MEBIBYTE = 1024 * 1024
+"""The smallest memory limit, in bytes: that of one large event."""
+
+
+class Options(BaseSettings):
+    """What an operator may set: `Runner(system, options=Options(batch_size=500))`.
+
+    An argument comes before the environment (SAGALINE_BATCH_SIZE), that before the table
+    [tool.sagaline] of pyproject.toml in the current directory. Raises OptionRefused for a value out
+    of its limits, and SettingsUnreadable where the file is at fault.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SAGALINE_",
+        env_ignore_empty=True,
+        pyproject_toml_table_header=("tool", "sagaline"),
+        extra="ignore",
+        frozen=True,
+    )
+
+    batch_size: int = Field(
+        BATCH_SIZE,
+        ge=1,
+        le=1_000_000,
+        description="Events that an application or a saga handles in one transaction.",
+    )
+    read_model_batch_size: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Events that a read model handles in one transaction:"
+        " the more, the fewer times it writes one row.",
+    )
+    event_attempts: int = Field(
+        MAX_EVENT_ATTEMPTS,
+        ge=1,
+        le=100,
+        description="Attempts at an event that fails, before it is parked.",
+    )
+    command_attempts: int = Field(
+        MAX_COMMAND_ATTEMPTS,
+        ge=1,
+        le=1_000,
+        description="Attempts of `execute` at a transaction that meets another writer.",
+    )
+    window_events: int = Field(
+        WINDOW_EVENTS,
+        ge=1,
+        description="Most events of each log that are kept in memory for its followers.",
+    )
+    window_bytes: int = Field(
+        WINDOW_BYTES,
+        ge=MEBIBYTE,
+        description="Most bytes of these events, by their size in the store."
+        " One read and one batch have a quarter of it.",
+    )
+    cached_aggregates: int = Field(
+        CACHED_AGGREGATES,
+        ge=1,
+        description="Most aggregates of each application that are kept in memory between batches.",
+    )
+    cache_bytes: int = Field(
+        CACHE_BYTES,
+        ge=MEBIBYTE,
+        description="Most bytes of these aggregates, by their events' size in the store.",
+    )
+    port_calls: int = Field(
+        MAX_PORT_CALLS,
+        ge=1,
+        le=1_000,
+        description="Port calls of each application that are under way at the same time.",
+    )
+    port_call_timeout: float = Field(
+        PORT_CALL_TIMEOUT,
+        gt=0,
+        le=DAY,
+        description="Seconds until a port call without an answer counts as failed.",
+    )
+    lease_duration: float = Field(
+        LEASE_DURATION,
+        gt=0,
+        le=DAY,
+        description="Seconds after which the followers of a runner that died move to another.",
+    )
+    lease_renewal_interval: float = Field(
+        RENEWAL_INTERVAL,
+        gt=0,
+        le=DAY,
+        description="Seconds between two renewals of a lease; at most two fifths of its duration.",
+    )
+    lease_poll_interval: float = Field(
+        LEASE_POLL_INTERVAL,
+        gt=0,
+        le=DAY,
+        description="Seconds between two reads of which runner holds which follower.",
+    )
+    hung_timeout: float = Field(
+        HUNG_TIMEOUT,
+        gt=0,
+        le=DAY,
+        description="Seconds without progress after which a runner no longer renews its leases.",
+    )
+    lock_timeout: float = Field(
+        LOCK_TIMEOUT,
+        gt=0,
+        le=DAY,
+        description="Seconds that a transaction on PostgreSQL waits for a lock."
+        " For SQLite: `?timeout=` in the URL.",
+    )
+    idle_poll_interval: float = Field(
+        0.75,
+        gt=0,
+        le=DAY,
+        description="Most seconds that an idle runner waits before it reads the logs.",
+    )
+    timer_poll_interval: float = Field(
+        0.25,
+        gt=0,
+        le=DAY,
+        description="Seconds between two reads of the due timers, while there is other work.",
+    )
+    store_retry_interval: float = Field(
+        5.0,
+        gt=0,
+        le=DAY,
+        description="Most seconds between two attempts on a store that does not answer.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "WARNING", description="The least severe messages that `sagaline run` prints."
+    )
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> Self:
+        """The options in an environment, which comes before that of the process and the file."""
+        found = {each: env.get(variable(each)) for each in cls.model_fields}
+        known: dict[str, Any] = {name: value for name, value in found.items() if value}
+        return cls(**known)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Checks the options together, and makes one line of what pydantic finds."""
+        try:
+            options = handler(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            if name not in Options.model_fields:
+                raise
+            reason = first["msg"].replace("Input should", "it should")
+            raise _refusal(name, first["input"], reason) from error
+        longest = options.lease_duration * 0.4
+        if options.lease_renewal_interval > longest:
+            reason = (
+                f"it should be at most {longest:g} where lease_duration is"
+                f" {options.lease_duration:g}, so that one renewal may fail"
+            )
+            name = "lease_renewal_interval"
+            raise _refusal(name, options.lease_renewal_interval, reason)
+        return options
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources, in the order of precedence."""
+        return init_settings, env_settings, _file(settings_cls)
+
+
+DEFAULT_OPTIONS = Options.model_construct()
+"""The defaults, whatever the environment and the file say."""
+
+
+class Setting(NamedTuple):
+    """One setting: its value and where that comes from: option, environment, file or default."""
+
+    name: str
+    value: Any
+    default: Any
+    source: str
+    description: str
+
+
+def variable(name: str) -> str:
+    """The environment variable of an option: ``SAGALINE_BATCH_SIZE``."""
+    return f"SAGALINE_{name.upper()}"
+
+
+def settings_of(options: Options, given: Mapping[str, Any]) -> list[Setting]:
+    """All settings with their sources, where `given` were arguments or options of a command."""
+    cls = type(options)
+    file = _file(cls)()
+    found: list[Setting] = []
+    for name, field in cls.model_fields.items():
+        if given.get(name) is not None:
+            source = "option"
+        elif os.environ.get(variable(name)):
+            source = "environment"
+        else:
+            source = "file" if name in file else "default"
+        value, description = getattr(options, name), field.description or ""
+        found.append(Setting(name, value, field.default, source, description))
+    return found
+
+
+def settings_table() -> str:
+    """The table of docs/settings.md, in Markdown."""
+    lines = ["| setting | variable | default | what it sets |", "| --- | --- | --- | --- |"]
+    for name, field in Options.model_fields.items():
+        default = f"{field.default:,}" if isinstance(field.default, int) else f"{field.default}"
+        lines.append(f"| `{name}` | `{variable(name)}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _refusal(name: str, value: Any, reason: str) -> OptionRefused:
+    return OptionRefused(name=name, variable=variable(name), value=value, reason=reason)
+
+
+def _file(settings_cls: type[BaseSettings]) -> PyprojectTomlConfigSettingsSource:
+    """The table in the file. Raises SettingsUnreadable where it cannot be read."""
+    try:
+        return PyprojectTomlConfigSettingsSource(settings_cls)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsUnreadable(file=PYPROJECT, reason=str(error)) from error
+    except (AttributeError, TypeError, ValueError) as error:
+        reason = "[tool.sagaline] is not a table"
+        raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
