@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables and other text for people."""
 
 from uuid import uuid4
 
