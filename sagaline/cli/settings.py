@@ -1,4 +1,4 @@
-"""Where a command finds its system and its stores: options, the environment, pyproject.toml."""
+"""The settings of a command, from its options, the environment and pyproject.toml."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -23,7 +24,7 @@ PYPROJECT = Path("pyproject.toml")
 
 
 class Settings(BaseSettings):
-    """What a command needs to know: an option comes before the environment, that before the file.
+    """The system and the stores: an option overrides the environment, which overrides the file.
 
     The environment is SAGALINE_APP, SAGALINE_STORE and SAGALINE_VIEWS; the file is the table
     [tool.sagaline] of pyproject.toml in the current directory.
@@ -44,13 +45,13 @@ class Settings(BaseSettings):
     """The SQLAlchemy URL of the logs."""
 
     views: str | None = None
-    """The SQLAlchemy URL of the read tables; with the logs, if nothing else is said."""
+    """The SQLAlchemy URL of the read tables; by default they are in the store of the logs."""
 
     @classmethod
     def read(cls, app: str | None = None, store: str | None = None) -> "Settings":
-        """The settings as they are now, with what was given as options.
+        """Read the settings; the arguments are those given as options.
 
-        Raises SettingsUnreadable where the file is at fault.
+        Raises SettingsUnreadable where the file is invalid.
         """
         options = {"app": app, "store": store}
         given: dict[str, Any] = {name: each for name, each in options.items() if each is not None}
@@ -68,15 +69,15 @@ class Settings(BaseSettings):
             raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
 
     def system(self) -> System:
-        """The system, loaded. Raises SettingMissing, or SystemNotLoaded with the reason."""
+        """Import the system. Raises SettingMissing, or SystemNotLoaded with the reason."""
         if self.app is None:
             raise SettingMissing(what="system", option="--app", name="app", variable="SAGALINE_APP")
         return load(self.app)
 
     def environment(self) -> dict[str, str]:
-        """What is said here, as a `Runner` takes it. Raises SettingMissing.
+        """Return the settings as variables for a `Runner`. Raises SettingMissing.
 
-        The variables of single applications (ORDERS_SQLALCHEMY_URL) stay with the environment.
+        The variables of single applications (ORDERS_SQLALCHEMY_URL) stay in the environment.
         """
         if self.store is None:
             raise SettingMissing(
@@ -95,12 +96,18 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The order of precedence."""
+        """Return the sources in their order of precedence."""
         return init_settings, env_settings, PyprojectTomlConfigSettingsSource(settings_cls)
 
 
+def settings_of(ctx: typer.Context) -> Settings:
+    """Return the settings of a command, whose options are in its context."""
+    given: dict[str, Any] = ctx.obj
+    return Settings.read(**given)
+
+
 def load(reference: str) -> System:
-    """The system that MODULE:SYSTEM names, looked for in the current directory first.
+    """Import the system that MODULE:SYSTEM names, from the current directory first.
 
     Raises SystemNotLoaded, with the reason in one line.
     """

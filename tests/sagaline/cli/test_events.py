@@ -132,8 +132,8 @@ def test_a_type_that_no_event_has_is_said_beside_the_output(settled: CommandLine
     said = settled.sagaline("events", "--type", "Nope")
     assert (said.status, said.output) == (0, "")
     assert said.errors == "sagaline: There is no event of type Nope.\n"
-    behind = settled.sagaline("events", "--type", "Order.Placed", "--after", "99")
-    assert behind.errors == "sagaline: There is no event of type Order.Placed behind 99.\n"
+    later = settled.sagaline("events", "--type", "Order.Placed", "--after", "99")
+    assert later.errors == "sagaline: There is no event of type Order.Placed after 99.\n"
     assert settled.sagaline("events", "--type", "Order.Placed").errors == ""
 
 

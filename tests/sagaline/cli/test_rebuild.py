@@ -113,7 +113,7 @@ def test_a_rebuild_makes_no_store(sqlite_shop: CommandLine) -> None:
 
 @pytest.mark.parametrize(
     ("options", "what_it_means"),
-    [([], "it goes on where it was"), (["--verify"], "nothing is known")],
+    [([], "the next one continues it"), (["--verify"], "nothing is known")],
 )
 def test_one_that_a_signal_stops_says_so(
     run_shop: CommandLine,
