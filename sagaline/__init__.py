@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from sagaline.messaging.timers import CancelTimer, SetTimer
     from sagaline.read_model.definition import ReadModel, project
     from sagaline.read_model.rows import Row
+    from sagaline.rebuilding.progress import Rebuilt
     from sagaline.rebuilding.rebuild import rebuild, roll_back
-    from sagaline.rebuilding.shadow_table import Rebuilt
     from sagaline.rebuilding.worker import rebuild_worker
     from sagaline.runner.runner import Runner
     from sagaline.saga.definition import (
@@ -152,11 +152,11 @@ _PUBLIC = {
         "project",
     ),
     "sagaline.read_model.rows": ("Row",),
+    "sagaline.rebuilding.progress": ("Rebuilt",),
     "sagaline.rebuilding.rebuild": (
         "rebuild",
         "roll_back",
     ),
-    "sagaline.rebuilding.shadow_table": ("Rebuilt",),
     "sagaline.rebuilding.worker": ("rebuild_worker",),
     "sagaline.runner.runner": ("Runner",),
     "sagaline.saga.definition": (

@@ -20,9 +20,9 @@ from sagaline.cli.output import (
 )
 from sagaline.cli.tables import Listing
 from sagaline.errors import RebuildBusy, RebuildFailed
+from sagaline.rebuilding.progress import Progress, Rebuilt
 from sagaline.rebuilding.rebuild import rebuild as rebuild_tables
 from sagaline.rebuilding.rebuild import roll_back
-from sagaline.rebuilding.shadow_table import Progress, Rebuilt
 from sagaline.rebuilding.worker import rebuild_worker
 from sagaline.system.system import System
 
@@ -59,7 +59,7 @@ def rebuild(
         with closing(rebuild_worker(system)) as worker, _progress() as progress:
             chosen = views or ()
             done, failed = _done(
-                rebuild_tables(system, env, chosen, verify=verify, progress=progress, beside=worker)
+                rebuild_tables(system, env, chosen, verify=verify, progress=progress, worker=worker)
             )
     _print_results(done, verify, json)
     if failed is not None:
