@@ -1,7 +1,7 @@
-"""What the shop can be asked to do: the commands of its four applications.
+"""The commands of the shop's four applications.
 
-`terms`, `ship_to` and `because` are for the events that follow from a command, which pass them on
-to those who react; a saga leaves them empty, since it knows the whole order.
+`terms`, `ship_to` and `because` go into the events of a command, for contexts that react to them. A
+saga knows the whole order, so it leaves them empty.
 """
 
 from datetime import datetime
@@ -18,14 +18,14 @@ from domain.reservation import ReservedLine
 from sagaline import Command
 
 PLACING: Final = "place"
-"""From which ids of `PlaceOrder` follow; changing it would let every order be placed again."""
+"""The name in the ids of `PlaceOrder`; with another name every order could be placed again."""
 
 
 class PlaceOrder(Command, key="order_id"):
     """Places an order.
 
-    The command's id follows from the order id unless it is given, so that an order id sent twice
-    is one order.
+    Unless the command's id is given, it is derived from the order id, so that an order id sent
+    twice is one order.
     """
 
     order_id: UUID
@@ -36,33 +36,33 @@ class PlaceOrder(Command, key="order_id"):
 
     @override
     def model_post_init(self, context: Any) -> None:
-        """Derives the command's id where none was given."""
+        """Derives the command's id where none is given."""
         if "id" not in self.model_fields_set:
             self.__dict__["id"] = id_beside(self.order_id, PLACING)
 
 
 class CompleteOrder(Command, key="order_id"):
-    """Ends an order well: it is paid and on its way."""
+    """Completes an order that is paid and shipped."""
 
     order_id: UUID
 
 
 class CancelOrder(Command, key="order_id"):
-    """Ends an order whose steps have been undone."""
+    """Cancels an order whose steps have been undone."""
 
     order_id: UUID
     reason: str
 
 
 class ReceiveStock(Command):
-    """Takes pieces of one article into stock."""
+    """Adds a quantity of one SKU to the stock."""
 
     sku: Sku
     quantity: Quantity
 
 
 class ReserveStock(Command, key="order_id"):
-    """Sets pieces aside for an order: all of them, or none."""
+    """Reserves all lines of an order, or none."""
 
     order_id: UUID
     lines: tuple[ReservedLine, ...]
@@ -70,33 +70,33 @@ class ReserveStock(Command, key="order_id"):
 
 
 class ReleaseStock(Command, key="order_id"):
-    """Gives back what is set aside for an order."""
+    """Releases the reservation of an order."""
 
     order_id: UUID
     because: str | None = None
 
 
 class DispatchStock(Command, key="order_id"):
-    """Sends off what is set aside for an order."""
+    """Dispatches the reserved stock of an order."""
 
     order_id: UUID
 
 
 class TakePayment(Command, key="order_id"):
-    """Takes the money for an order; the command's id is the gateway's idempotency key."""
+    """Captures the payment of an order."""
 
     order_id: UUID
     amount: Money
     payment_method: str
     ship_to: ShipTo | None = None
     until: datetime | None = None
-    """When Payments stops to wait for the outcome, where nobody else does."""
+    """When Payments undoes a payment without an outcome, where no saga does."""
 
 
 class RefundPayment(Command, key="order_id"):
-    """Gives back the money of an order, if any was taken.
+    """Refunds the payment of an order, if it was captured.
 
-    `amount` is what was asked for, in case that Payments has heard nothing of it yet.
+    `amount` is that of `TakePayment`, in case that its outcome is not recorded yet.
     """
 
     order_id: UUID
@@ -105,7 +105,7 @@ class RefundPayment(Command, key="order_id"):
 
 
 class SettlePayment(Command, key="order_id"):
-    """Asks the gateway again for an answer that it still owes: Payments tells itself."""
+    """Requests a pending outcome from the gateway again; a timer of Payments issues it."""
 
     order_id: UUID
     amount: Money
@@ -115,7 +115,7 @@ class SettlePayment(Command, key="order_id"):
 
 
 class BookShipment(Command, key="order_id"):
-    """Hands an order to the carrier."""
+    """Books the shipment of an order."""
 
     order_id: UUID
     payment_id: UUID

@@ -1,4 +1,4 @@
-"""Inventory: what is on the shelves, and what is set aside for whom."""
+"""Inventory: the stock of each SKU, and the reservations of orders."""
 
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -11,45 +11,45 @@ from domain.stock import Stock
 from sagaline import Application, handles
 
 
-def _wanted(command: ReserveStock) -> Iterable[UUID]:
+def _aggregates_of(command: ReserveStock) -> Iterable[UUID]:
     yield Reservation.id_of(command.order_id)
     for line in command.lines:
         yield Stock.id_of(line.sku)
 
 
 class Inventory(Application, aggregates=[Stock, Reservation]):
-    """Reserves all lines of an order or none, in one transaction."""
+    """Receives, reserves, releases and dispatches stock: all lines of an order, or none."""
 
-    # So a cold start folds a hundred events of an article on average, however often it is sold.
+    # A cold start applies a hundred events of a SKU on average, however often it is sold.
     snapshotting_intervals: ClassVar = {Stock: 200}
 
     @handles(ReceiveStock, loads=lambda command: [Stock.id_of(command.sku)])
     def receive(self, command: ReceiveStock) -> Stock:
-        """Takes pieces into stock; an article that was not known is known from now on."""
+        """Adds a quantity to the stock; an unknown SKU is known from now on."""
         (known,) = self.repository.find(Stock, [Stock.id_of(command.sku)])
         stock = known or Stock(sku=command.sku)
         stock.receive(command.quantity)
         return stock
 
-    @handles(ReserveStock, loads=_wanted)
+    @handles(ReserveStock, loads=_aggregates_of)
     def reserve(self, command: ReserveStock) -> Sequence[Stock | Reservation]:
-        """Sets aside what an order needs, or refuses with the first reason not to."""
+        """Reserves all lines of an order, or refuses it with the first reason."""
         if self._reservation(command.order_id) is not None:
             return ()
         ids = [Stock.id_of(line.sku) for line in command.lines]
-        shelves = list(zip(self.repository.find(Stock, ids), command.lines, strict=True))
-        for stock, line in shelves:
+        wanted = list(zip(self.repository.find(Stock, ids), command.lines, strict=True))
+        for stock, line in wanted:
             reason = _shortage(stock, line)
             if reason is not None:
                 return (Reservation.refuse(command.order_id, reason),)
-        stocks = [stock for stock, _ in shelves if stock is not None]
+        stocks = [stock for stock, _ in wanted if stock is not None]
         for stock, line in zip(stocks, command.lines, strict=True):
             stock.reserve(command.order_id, line.quantity)
         return (*stocks, Reservation.make(command.order_id, command.lines, command.terms))
 
     @handles(ReleaseStock, loads=lambda command: [Reservation.id_of(command.order_id)])
     def release(self, command: ReleaseStock) -> Sequence[Stock | Reservation]:
-        """Gives back what is set aside; what was never set aside is given back too, as nothing."""
+        """Releases a reservation; where there is none, refuses it first and releases nothing."""
         reservation = self._reservation(command.order_id)
         if reservation is None:
             reservation = Reservation.refuse(command.order_id, "given back before it was made")
@@ -63,7 +63,7 @@ class Inventory(Application, aggregates=[Stock, Reservation]):
 
     @handles(DispatchStock, loads=lambda command: [Reservation.id_of(command.order_id)])
     def dispatch(self, command: DispatchStock) -> Sequence[Stock | Reservation]:
-        """Sends off what is set aside."""
+        """Dispatches the reserved stock."""
         reservation: Reservation = self.repository.get(Reservation.id_of(command.order_id))
         if reservation.status is ReservationStatus.DISPATCHED:
             return ()

@@ -1,4 +1,4 @@
-"""Orders: places them, and ends them."""
+"""Orders: placed, then completed or cancelled."""
 
 from application.commands import CancelOrder, CompleteOrder, PlaceOrder
 from domain.errors import DomainError
@@ -11,7 +11,7 @@ class OrderAlreadyPlaced(DomainError):
 
 
 class Orders(Application, aggregates=[Order]):
-    """Takes orders, and records how each of them ended."""
+    """Places orders, and records the end of each."""
 
     @handles(PlaceOrder, loads=lambda command: [command.order_id])
     def place(self, command: PlaceOrder) -> Order:
@@ -29,7 +29,7 @@ class Orders(Application, aggregates=[Order]):
 
     @handles(CompleteOrder, loads=lambda command: [command.order_id])
     def complete(self, command: CompleteOrder) -> Order | None:
-        """Ends an order that is paid and on its way."""
+        """Completes an order that is paid and shipped."""
         order: Order = self.repository.get(command.order_id)
         if order.status is Status.COMPLETED:
             return None
@@ -38,7 +38,7 @@ class Orders(Application, aggregates=[Order]):
 
     @handles(CancelOrder, loads=lambda command: [command.order_id])
     def cancel(self, command: CancelOrder) -> Order | None:
-        """Ends an order of which nothing is left."""
+        """Cancels an order whose steps have been undone."""
         order: Order = self.repository.get(command.order_id)
         if order.status is Status.CANCELLED:
             return None

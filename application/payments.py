@@ -1,4 +1,4 @@
-"""Payments: takes money and gives it back, through a gateway."""
+"""Payments: captures and refunds money through a gateway."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,8 +6,8 @@ from uuid import UUID
 
 from eventsourcing.utils import EnvType
 
+from application import adapters
 from application.commands import RefundPayment, SettlePayment, TakePayment
-from application.gateway import SimulatedGateway
 from application.ports import (
     Capture,
     CaptureAnswer,
@@ -24,15 +24,20 @@ from application.ports import (
     Refunded,
     SettleAnswer,
 )
-from application.settings import Settings
-from domain.errors import PaymentNotCaptured
+from domain.errors import DomainError, PaymentNotCaptured
 from domain.payment import Payment, Status
 from sagaline import Application, SetTimer, handles
 
-Taken = Captured | Declined | Pending
-Returned = tuple[
+CaptureOutcome = Captured | Declined | Pending
+RefundOutcome = tuple[
     Captured | Declined | NeverTaken | Pending, Refunded | RefundDeclined | NothingTaken
 ]
+
+
+class RefundNotGivenUp(DomainError):
+    """No refund of {order_id} was given up."""
+
+    order_id: UUID
 
 
 def _payment(command: TakePayment | SettlePayment | RefundPayment) -> list[UUID]:
@@ -40,30 +45,26 @@ def _payment(command: TakePayment | SettlePayment | RefundPayment) -> list[UUID]
 
 
 class Payments(Application, aggregates=[Payment]):
-    """Takes the money for an order at most once, and gives it back at most once.
+    """Captures the payment of an order at most once, and refunds it at most once.
 
-    The payment's id is the gateway's idempotency key: one order is one payment, however often,
-    and in whatever order, it is asked for.
+    The payment's id is the gateway's idempotency key, so that one order is one payment, however
+    often and in whatever order its commands come.
     """
 
     def __init__(self, env: EnvType | None = None, gateway: PaymentGateway | None = None) -> None:
         super().__init__(env)
-        self._simulated = SimulatedGateway(
-            self.datastore.url,
-            Settings().payment_timeout,
-            lambda: self.now(),
-            self.datastore.schema,
+        self.gateway: PaymentGateway = gateway or adapters.payment_gateway(
+            self.datastore, lambda: self.now()
         )
-        self.gateway: PaymentGateway = gateway or self._simulated
 
     def close(self) -> None:
-        """Lets the gateway's store go too."""
-        self._simulated.close()
+        """Closes the gateway too."""
+        self.gateway.close()
         super().close()
 
     @handles(TakePayment, loads=_payment)
-    def take(self, command: TakePayment, answer: Taken) -> Payment | None:
-        """Records what the gateway said; where it says nothing yet, asks again later."""
+    def take(self, command: TakePayment, answer: CaptureOutcome) -> Payment | None:
+        """Records the gateway's answer; while it is pending, sets a timer to request it again."""
         (payment,) = self.repository.find(Payment, _payment(command))
         if isinstance(answer, Pending):
             return self._wait(command, payment, answer)
@@ -73,27 +74,27 @@ class Payments(Application, aggregates=[Payment]):
 
     @take.asks_all
     def ask_gateway(self, commands: Sequence[TakePayment]) -> Sequence[CaptureAnswer]:
-        """Asks the gateway for the money of many orders at once."""
+        """Sends the gateway the captures of a batch."""
         return self.gateway.capture_all([_capture(each) for each in commands])
 
     @handles(SettlePayment, loads=_payment)
-    def settle(self, command: SettlePayment, answer: Taken) -> Payment | None:
-        """Records the answer that the gateway owed."""
+    def settle(self, command: SettlePayment, answer: CaptureOutcome) -> Payment | None:
+        """Records the outcome of a pending payment."""
         payment: Payment = self.repository.get(Payment.id_of(command.order_id))
         if isinstance(answer, Pending):
             return self._wait(command, payment, answer)
         return _settled(command, payment, answer)
 
-    @settle.asks
-    def ask_gateway_again(self, command: SettlePayment) -> Taken:
-        """Asks the gateway what it was asked before."""
-        return self.gateway.capture(*_capture(command))
+    @settle.asks_all
+    def ask_gateway_again(self, commands: Sequence[SettlePayment]) -> Sequence[CaptureAnswer]:
+        """Sends the gateway the same captures again."""
+        return self.gateway.capture_all([_capture(each) for each in commands])
 
     @handles(RefundPayment, loads=_payment)
-    def refund(self, command: RefundPayment, answer: Returned) -> Payment | None:
-        """Records that the money is back, or that none was ever taken, or that it is stuck.
+    def refund(self, command: RefundPayment, answer: RefundOutcome) -> Payment | None:
+        """Records the refund, or that nothing was captured, or that the refund was declined.
 
-        What became of the payment may not be known yet: then it is recorded with the refund.
+        Records the outcome of the payment first, where it is not known yet.
         """
         self.cancel_timer(timer_of(command.order_id))
         (payment,) = self.repository.find(Payment, _payment(command))
@@ -110,23 +111,23 @@ class Payments(Application, aggregates=[Payment]):
         return payment
 
     @refund.asks_all
-    def ask_for_the_money_back(
+    def ask_for_refunds(
         self, commands: Sequence[RefundPayment]
-    ) -> Sequence[Returned | PortFault]:
-        """Settles what became of the payments, and refunds them where money was taken."""
+    ) -> Sequence[RefundOutcome | PortFault]:
+        """Settles the payments of a batch, and refunds those that were captured."""
         keys = [str(Payment.id_of(each.order_id)) for each in commands]
         outcomes = self.gateway.settle_all(keys)
         asked = [Refund(str(each.id), key) for each, key in zip(commands, keys, strict=True)]
-        # Whether or not it was settled: to refund settles what it must.
+        # Also where settling faulted, because a refund settles its capture itself.
         answers = self.gateway.refund_all(asked)
         return [_returned(*each) for each in zip(outcomes, answers, strict=True)]
 
     def refuse(self, command: RefundPayment, payment: Payment, reason: str) -> None:
-        """Records that the money is stuck; whoever asked for it tries again."""
+        """Records a declined refund, which the sender of the command retries."""
         payment.refuse_refund(reason)
 
     def wait(self, command: TakePayment | SettlePayment, until: datetime) -> None:
-        """Asks the gateway again when its answer is due."""
+        """Sets a timer to request the outcome again when it is due."""
         again = SettlePayment(
             order_id=command.order_id,
             amount=command.amount,
@@ -145,8 +146,24 @@ class Payments(Application, aggregates=[Payment]):
         return payment or Payment.await_answer(command.order_id, command.amount)
 
 
+def refund_again(payments: Application, order_id: UUID) -> str | None:
+    """Requests a refund that was given up; returns why it was refused again, or None.
+
+    Raises RefundNotGivenUp.
+    """
+    (payment,) = payments.repository.find(Payment, [Payment.id_of(order_id)])
+    if payment is None or payment.given_up is None or payment.status is not Status.CAPTURED:
+        raise RefundNotGivenUp(order_id=order_id)
+    try:
+        payments.execute_one(RefundPayment(order_id=order_id))
+    except PortFault as fault:
+        return fault.reason
+    payment = payments.repository.get(Payment.id_of(order_id))
+    return None if payment.status is Status.REFUNDED else "the refund was refused again"
+
+
 def timer_of(order_id: UUID) -> str:
-    """The one timer of an order's payment: whatever Payments does next about it by itself."""
+    """The id of the one timer of an order's payment."""
     return f"settle:{order_id}"
 
 
@@ -164,7 +181,7 @@ def _opened(command: TakePayment, answer: Captured | Declined) -> Payment:
 def _settled(
     command: TakePayment | SettlePayment, payment: Payment, answer: Captured | Declined
 ) -> Payment | None:
-    """What was pending is known now; what was known already stays as it is."""
+    """Settles a pending payment; returns None for one whose outcome is known already."""
     if payment.status is not Status.PENDING:
         return None
     if isinstance(answer, Captured):
@@ -174,7 +191,7 @@ def _settled(
     return payment
 
 
-def _returned(outcome: SettleAnswer, answer: RefundAnswer) -> Returned | PortFault:
+def _returned(outcome: SettleAnswer, answer: RefundAnswer) -> RefundOutcome | PortFault:
     if isinstance(outcome, PortFault):
         return outcome
     return answer if isinstance(answer, PortFault) else (outcome, answer)

@@ -1,10 +1,11 @@
-"""The outside world as the shop sees it: a payment gateway and a carrier.
+"""The ports of the shop: a payment gateway and a carrier.
 
-Both are asked with an idempotency key: asking twice with one key is one effect and one answer,
-also after a restart of the shop, and also when two processes ask at once. A port that cannot
-answer raises: `PortFault`, or whatever the adapter meets. Then nobody knows whether the effect took
-place, and asking again with the same key finds out. `tests/application/test_ports_contract.py`
-holds every adapter to this.
+Each request has an idempotency key: two requests with one key have one effect and one answer, also
+after a restart of the shop, and also when two processes send them at once. A port answers many
+requests in one call. Where it cannot answer one of them, it returns a `PortFault` in its place;
+where it cannot answer at all, it raises. Then nobody knows whether the effect took place, and the
+same request with the same key finds out. `tests/application/test_ports_contract.py` holds every
+adapter to this.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from domain.order import ShipTo
 
 
 class PortFault(Exception):
-    """The outside world gave no answer; the effect may or may not have taken place."""
+    """The port gave no answer; the effect may or may not have taken place."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -27,59 +28,59 @@ class PortFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """The money was taken."""
+    """The money was captured."""
 
     reference: str
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """No money was taken, nor will be with this key."""
+    """No money was captured, and none will be with this key."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The answer is still owed; `until` is when to ask again."""
+    """The outcome is not known yet; `until` is when to send the request again."""
 
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class NeverTaken:
-    """No money was taken, nor will be with this key, because it was settled first."""
+    """No money was captured, and none will be with this key, because it was settled first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """The money of a capture was given back, all of it and once."""
+    """The whole amount of a capture was refunded, once."""
 
     amount: Money
 
 
 @dataclass(frozen=True, slots=True)
 class RefundDeclined:
-    """The money of a capture was not given back."""
+    """The money of a capture was not refunded."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class NothingTaken:
-    """There is no money to give back, nor will a later capture with that key take any."""
+    """There is nothing to refund, and a later capture with that key will capture nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """The carrier takes the shipment."""
+    """The carrier accepted the shipment."""
 
     tracking_number: str
 
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """The carrier does not go there; nothing was booked."""
+    """The carrier does not deliver to the address; nothing was booked."""
 
     reason: str
 
@@ -91,7 +92,7 @@ BookingAnswer = Booked | Undeliverable | PortFault
 
 
 class Capture(NamedTuple):
-    """What a gateway is asked for when money is to be taken."""
+    """A request to capture money; the order id is how people find it on the gateway's side."""
 
     key: str
     order_id: UUID
@@ -100,14 +101,14 @@ class Capture(NamedTuple):
 
 
 class Refund(NamedTuple):
-    """What a gateway is asked for when the money of a capture is to be given back."""
+    """A request to refund the whole amount of a capture."""
 
     key: str
     capture_key: str
 
 
 class Booking(NamedTuple):
-    """What a carrier is asked for when a shipment is to be booked."""
+    """A request to book a shipment."""
 
     key: str
     order_id: UUID
@@ -115,73 +116,50 @@ class Booking(NamedTuple):
 
 
 class PaymentGateway(Protocol):
-    """Takes money and gives it back."""
-
-    def capture(
-        self, key: str, order_id: UUID, amount: Money, method: str
-    ) -> Captured | Declined | Pending:
-        """Takes money, once for each key.
-
-        `Captured` and `Declined` are final. After `Pending` the same question finds the answer
-        from `until` on. A key that was used for another payment raises `PortFault`. The order id is
-        for people: it is how a payment is found on the gateway's side.
-        """
-        ...
+    """Captures money and refunds it; the answers are in the order of the requests."""
 
     def capture_all(self, captures: Sequence[Capture]) -> Sequence[CaptureAnswer]:
-        """Takes money many times in one call: for each, in order, what `capture` would say.
+        """Captures money, once for each key.
 
-        Where it would raise, the `PortFault` stands among the answers and touches no other.
-        """
-        ...
-
-    def settle(self, key: str) -> Captured | Declined | NeverTaken | Pending:
-        """Says what became of the capture with this key, and makes that its end.
-
-        For the undo of a payment whose outcome is unknown. Money that was taken, or is on its way,
-        is `Captured`, and can be refunded from then on. After `NeverTaken` no capture with this key
-        takes money: it is `Declined`, also one that was sent before and arrives later. `Pending`
-        is only for a gateway that does not know yet itself.
+        `Captured` and `Declined` are final. After `Pending` the same request finds the outcome
+        from `until` on. A key that was used for another payment is a `PortFault`.
         """
         ...
 
     def settle_all(self, keys: Sequence[str]) -> Sequence[SettleAnswer]:
-        """Settles many captures in one call: for each, in order, what `settle` would say.
+        """Returns the outcome of the captures with these keys, and makes it final.
 
-        Where it would raise, the `PortFault` stands among the answers and touches no other.
-        """
-        ...
-
-    def refund(self, key: str, capture_key: str) -> Refunded | RefundDeclined | NothingTaken:
-        """Gives back all that a capture took, once, whatever the number of keys it is asked with.
-
-        `Refunded` is final. `RefundDeclined` is no effect, so the same question may be answered
-        otherwise later. Where nothing was taken the capture is settled first, so `NothingTaken`
-        stays true.
+        The undo of a payment whose outcome is unknown needs this. Money that was captured, or will
+        be, is `Captured`, and can be refunded from then on. After `NeverTaken` every capture with
+        the key is `Declined`, also one that was sent before and arrives later. `Pending` is only
+        for a gateway that does not know the outcome itself.
         """
         ...
 
     def refund_all(self, refunds: Sequence[Refund]) -> Sequence[RefundAnswer]:
-        """Gives back the money of many captures in one call: for each what `refund` would say.
+        """Refunds captures, each of them once, also where it is requested with several keys.
 
-        Where it would raise, the `PortFault` stands among the answers and touches no other.
+        `Refunded` is final. `RefundDeclined` has no effect, so the same request may have another
+        answer later. Where nothing was captured the capture is settled first, so `NothingTaken`
+        is final.
         """
+        ...
+
+    def close(self) -> None:
+        """Closes what the adapter has open."""
         ...
 
 
 class Carrier(Protocol):
-    """Brings shipments to customers."""
+    """Delivers shipments to customers; the answers are in the order of the requests."""
 
-    def book(self, key: str, order_id: UUID, to: ShipTo) -> Booked | Undeliverable:
-        """Books a shipment, once for each key; both answers are final.
+    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
+        """Books shipments, once for each key; `Booked` and `Undeliverable` are final.
 
-        A key that was used for another shipment raises `PortFault`.
+        A key that was used for another shipment is a `PortFault`.
         """
         ...
 
-    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
-        """Books many shipments in one call: for each, in order, what `book` would say.
-
-        Where it would raise, the `PortFault` stands among the answers and touches no other.
-        """
+    def close(self) -> None:
+        """Closes what the adapter has open."""
         ...

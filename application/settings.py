@@ -11,7 +11,7 @@ PREFIX: Final = "SHOP_"
 YEAR: Final = 366 * 24 * 60 * 60
 
 Seconds = Annotated[float, Field(gt=0, le=YEAR, allow_inf_nan=False)]
-"""A length of time: positive, and short enough to be added to any date."""
+"""A positive length of time, short enough to be added to any date."""
 
 
 class SettingRefused(SagalineError, ValueError):
@@ -30,24 +30,24 @@ class SwitchRefused(SagalineError, ValueError):
 
 
 class Settings(BaseSettings):
-    """What a shop may want otherwise.
+    """The settings with their defaults.
 
-    Raises `SettingRefused`, or `SwitchRefused`, which names the variable.
+    Raises `SettingRefused` or `SwitchRefused`, which name the variable.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     payment_timeout: Seconds = 900
-    """How long the payment step waits before its outcome counts as unknown."""
+    """Seconds until the outcome of the payment step counts as unknown."""
 
     stock_timeout: Seconds = 300
-    """How long the reservation of stock may take."""
+    """Seconds until the outcome of the reservation counts as unknown."""
 
     retry_base: Seconds = 1
-    """How long to wait before the first retry."""
+    """Seconds before the first retry."""
 
     one_order_per_customer: bool = False
-    """Whether a customer's next order waits until the one before it has ended."""
+    """Whether a customer's next order waits until the order before it has ended."""
 
     def __init__(self, **given: Any) -> None:
         try:

@@ -1,10 +1,10 @@
-"""Shipping: hands orders to a carrier."""
+"""Shipping: books shipments with a carrier."""
 
 from collections.abc import Sequence
 
 from eventsourcing.utils import EnvType
 
-from application.carrier import SimulatedCarrier
+from application import adapters
 from application.commands import BookShipment
 from application.ports import Booked, Booking, BookingAnswer, Carrier, Undeliverable
 from domain.shipment import Shipment
@@ -12,21 +12,20 @@ from sagaline import Application, handles
 
 
 class Shipping(Application, aggregates=[Shipment]):
-    """Books one shipment for an order, at most."""
+    """Books at most one shipment for each order."""
 
     def __init__(self, env: EnvType | None = None, carrier: Carrier | None = None) -> None:
         super().__init__(env)
-        self._simulated = SimulatedCarrier(self.datastore.url, self.datastore.schema)
-        self.carrier: Carrier = carrier or self._simulated
+        self.carrier: Carrier = carrier or adapters.carrier(self.datastore)
 
     def close(self) -> None:
-        """Lets the carrier's store go too."""
-        self._simulated.close()
+        """Closes the carrier too."""
+        self.carrier.close()
         super().close()
 
     @handles(BookShipment, loads=lambda command: [Shipment.id_of(command.order_id)])
     def book(self, command: BookShipment, answer: Booked | Undeliverable) -> Shipment | None:
-        """Records what the carrier said."""
+        """Records the carrier's answer."""
         (known,) = self.repository.find(Shipment, [Shipment.id_of(command.order_id)])
         if known is not None:
             return None
@@ -36,7 +35,7 @@ class Shipping(Application, aggregates=[Shipment]):
 
     @book.asks_all
     def ask_carrier(self, commands: Sequence[BookShipment]) -> Sequence[BookingAnswer]:
-        """Asks the carrier to take the orders; the same order is the same shipment."""
+        """Books shipments with the carrier; the same order is the same shipment."""
         return self.carrier.book_all(
             [
                 Booking(str(Shipment.id_of(each.order_id)), each.order_id, each.ship_to)

@@ -1,4 +1,4 @@
-"""The shop by orchestration: its applications, its saga, and what can be asked of it."""
+"""The shop by orchestration: its applications, its saga and its read models."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ APPLICATIONS = (Orders, Inventory, Payments, Shipping)
 
 
 def timings(settings: Settings) -> dict[str, Timing]:
-    """How long the steps wait, as the environment says (SHOP_...)."""
+    """The timeouts and retries of the steps, from the settings."""
     retry = Retry(first=timedelta(seconds=settings.retry_base))
     steps = {name: Timing(retry=retry) for name in OrderFulfilment.steps}
     return steps | {

@@ -21,8 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import func, select
 
+from application.cli.json_lines import Accepted, read_orders
 from application.commands import ReceiveStock
-from application.intake import Accepted, read_orders
 from application.inventory import Inventory
 from application.orders import Orders
 from application.system import system

@@ -28,7 +28,7 @@ from application.system import system as orchestrated
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from sagaline import Command, Runner, System, timeline
-from sagaline.application.processor import Participant
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.read_model.projector import Projector
 from sagas.choreography import system as choreographed
 
@@ -122,7 +122,7 @@ def order(number: int, random: Random, method: str = "", country: str = "") -> P
 def alone(system: System, country: str) -> Alone:
     """One order that has a shop for itself; to the country ZZ nothing can be sent."""
     placed = order(1, Random(1), "pm_card_visa", country)
-    with open_shop(system) as shop, counting(Participant, shop.count):
+    with open_shop(system) as shop, counting(ApplicationProcessor, shop.count):
         before = shop.events()
         shop.finish([placed])
         told = timeline(shop.runner.apps, str(placed.order_id))
@@ -160,7 +160,7 @@ def many(system: System, count: int) -> Many:
     folds: list[None] = []
     with (
         open_shop(system) as shop,
-        counting(Participant, shop.count),
+        counting(ApplicationProcessor, shop.count),
         counting(Projector, lambda: folds.append(None)),
     ):
         before = shop.events()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from application.intake import MAX_QUANTITY
+from application.cli.fields import MAX_QUANTITY
 from benchmarks.basket import SEED, Basket, Line, OrderIds, country, payment_method
 
 LINES = 3

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from application.cli.json_lines import Accepted, read_orders
 from application.commands import PlaceOrder
-from application.intake import Accepted, read_orders
 from benchmarks.basket import Basket, json_lines, stock_for
 from benchmarks.made_orders import made_orders
 from benchmarks.process import WentWrong

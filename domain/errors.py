@@ -1,4 +1,4 @@
-"""What the domain refuses: the docstring is the message, the fields carry the facts."""
+"""Errors of the domain: the docstring is the message, and the fields carry the facts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class DomainError(Exception):
-    """The domain refuses this."""
+    """A rule of the domain is broken."""
 
     def __init__(self, **facts: Any) -> None:
         self.__dict__.update(facts)

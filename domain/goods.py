@@ -1,4 +1,4 @@
-"""What is sold, and how many of it."""
+"""SKUs and quantities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from domain.errors import QuantityOutOfBounds
 
 MAX_QUANTITY: Final = 1_000_000_000
-"""More than any shelf holds; it keeps every sum within what a database's integer can hold."""
+"""The largest quantity: every sum of quantities fits a database's integer."""
 
 Sku = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """The name of an article: a stock-keeping unit."""
@@ -19,6 +19,6 @@ Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
 
 def check_quantity(sku: str, quantity: int) -> None:
-    """Refuses what is not a number of pieces."""
+    """Raises QuantityOutOfBounds where the quantity is invalid."""
     if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
         raise QuantityOutOfBounds(sku=sku, quantity=quantity, limit=MAX_QUANTITY)

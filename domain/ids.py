@@ -1,4 +1,4 @@
-"""Ids that follow from another one's."""
+"""Ids that are derived from other ids."""
 
 from functools import lru_cache
 from typing import Final
@@ -8,12 +8,12 @@ _SAME: Final = ((1 << 48) - 1) << 80
 _VERSION: Final = 0xF << 76
 
 
-@lru_cache(16_384)  # the same few ids of an order are asked for at each of its steps
+@lru_cache(16_384)  # each step of an order needs the same few ids
 def id_beside(id_: UUID, what: str) -> UUID:
-    """The id of what there is one of for each `id_`: the same whenever it is asked for.
+    """Derives an id from `id_` and a name; the same arguments give the same id.
 
-    It begins as `id_` does, with the same 48 bits: where those are the time, as in version 7, rows
-    that belong together lie together in every index. The rest is a hash (version 8 of RFC 9562).
+    The first 48 bits are those of `id_`. In version 7 they are the time, so rows of one order are
+    near each other in every index. The other bits are a hash (version 8 of RFC 9562).
     """
     rest = uuid5(id_, what).int & ~_SAME & ~_VERSION
     return UUID(int=id_.int & _SAME | 8 << 76 | rest)

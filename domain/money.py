@@ -28,17 +28,17 @@ PLACES: Final = (
 """Decimal places of each currency (ISO 4217)."""
 
 DIGITS: Final = 12
-"""Digits before the point: as many as any database column and any person can handle."""
+"""Digits before the point; every database column has room for them."""
 
 _LIMIT: Final = Decimal(10) ** DIGITS
 _COIN: Final = {currency: Decimal(1).scaleb(-places) for currency, places in PLACES.items()}
 
-# An own context, because the caller's may round: here an inexact result is an error.
+# A context of its own, because the caller's may round: here an inexact result is an error.
 _EXACT: Final = Context(prec=DIGITS * 4, traps=[Inexact, InvalidOperation])
 
 
 def _amount(_source: object, _handler: object) -> core_schema.CoreSchema:
-    # Checked by pydantic's core, without a call back here: an order has a price on every line.
+    # Pydantic's core checks it without calling Python, because every order line has a price.
     decimal = core_schema.decimal_schema(ge=Decimal(0), lt=_LIMIT)
     text = core_schema.chain_schema([core_schema.str_schema(strict=True), decimal])
     whole = core_schema.chain_schema([core_schema.int_schema(strict=True), decimal])
@@ -55,11 +55,10 @@ def _amount(_source: object, _handler: object) -> core_schema.CoreSchema:
 
 
 class Money(BaseModel):
-    """An exact amount in one currency: never a float, never finer than the smallest coin.
+    """An exact amount in one currency: never a float, never negative, never below one coin.
 
-    Never below zero either: what is given back is an event of its own.
-
-    The amount is kept with all places of its currency, so that equal amounts are written alike.
+    A refund is an event of its own, not a negative amount. The amount has all decimal places of its
+    currency, so equal amounts have one form.
 
     >>> str(Money(amount=Decimal("9.99"), currency="USD") * 2)
     '19.98 USD'
@@ -81,7 +80,7 @@ class Money(BaseModel):
 
     @classmethod
     def zero(cls, currency: str) -> Self:
-        """No money, in this currency."""
+        """The amount zero."""
         return cls(amount=Decimal(0), currency=currency)
 
     def __add__(self, other: Money) -> Money:
@@ -115,7 +114,7 @@ class Money(BaseModel):
             raise CurrencyMismatch(left=self, right=other)
 
     def _with(self, amount: Decimal) -> Money:
-        # Not validated anew, because sums and multiples of whole coins are whole coins.
+        # Not validated again, because sums and multiples of whole coins are whole coins.
         if not 0 <= amount < _LIMIT:
             raise self._out_of_bounds(amount)
         money = self.__new__(type(self))

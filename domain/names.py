@@ -1,6 +1,6 @@
-"""How aggregates are named: by ids that follow from what they are about."""
+"""The cache of derived aggregate ids."""
 
 from typing import Final
 
 REMEMBERED_IDS: Final = 65_536
-"""Ids of each kind that are kept, not hashed again: an order's are asked for a dozen times."""
+"""Derived ids of each kind in the cache: an order needs each of them a dozen times."""

@@ -19,11 +19,11 @@ from domain.goods import Quantity, Sku, check_quantity
 from domain.money import Money
 
 MAX_LINES: Final = 1_000
-"""Lines of one order: an event carries them all, and is read as a whole."""
+"""Lines of one order; one event carries all of them."""
 
 
 class OrderLine(BaseModel):
-    """So many pieces of one article at one price."""
+    """A quantity of one SKU at one price."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,12 +33,12 @@ class OrderLine(BaseModel):
 
     @property
     def total(self) -> Money:
-        """What the line costs."""
+        """The price of the line."""
         return self.unit_price * self.quantity
 
 
 class ShipTo(BaseModel):
-    """Where an order goes."""
+    """The address of an order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class ShipTo(BaseModel):
 
 
 class Terms(BaseModel):
-    """How an order is paid and where it goes: all that is to be done once its goods are there."""
+    """The payment and the address of an order, for those who act after its stock is reserved."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,7 +57,7 @@ class Terms(BaseModel):
 
 
 class Status(StrEnum):
-    """Where an order stands."""
+    """The status of an order."""
 
     PLACED = "placed"
     COMPLETED = "completed"
@@ -67,14 +67,14 @@ class Status(StrEnum):
 class Order(Aggregate):
     """A customer's order: placed once, then completed or cancelled once.
 
-    What ends an order says when it was placed and what it was worth, so that a report of sales
-    can be made from the end alone.
+    The events that end an order repeat its time of placing and its total, so that a report of sales
+    needs no other event.
     """
 
     total: Money
 
     class Placed(Aggregate.Created):
-        """A customer has ordered."""
+        """A customer placed an order."""
 
         customer_id: str
         lines: tuple[OrderLine, ...]
@@ -87,13 +87,13 @@ class Order(Aggregate):
             order.total = self.total
 
     class Completed(Aggregate.Event):
-        """The order was paid and is on its way."""
+        """The order is paid and shipped."""
 
         placed_at: datetime
         total: Money
 
     class Cancelled(Aggregate.Event):
-        """The order ended as if it had never been placed."""
+        """The order ended without effect: its steps have been undone."""
 
         reason: str
         placed_at: datetime
@@ -124,17 +124,17 @@ class Order(Aggregate):
         id: UUID | None = None,
         **facts: Any,
     ) -> Self:
-        # An order is guarded before its first event: later there would be one to take back.
+        # Checked before the first event, which could not be taken back.
         lines = merge(facts.pop("lines"))
         return super()._create(event_class, id=id, lines=lines, total=total_of(lines), **facts)
 
     def complete(self) -> None:
-        """The order is paid and on its way."""
+        """Records that the order is paid and shipped. Raises `OrderClosed`."""
         self._must_be_placed()
         self._complete(placed_at=self.created_on, total=self.total)
 
     def cancel(self, reason: str) -> None:
-        """The order ends; what was taken for it has been given back."""
+        """Records that the order's steps have been undone. Raises `OrderClosed`."""
         self._must_be_placed()
         self._cancel(reason=reason, placed_at=self.created_on, total=self.total)
 
@@ -153,7 +153,7 @@ class Order(Aggregate):
 
 
 def merge(lines: Iterable[OrderLine]) -> tuple[OrderLine, ...]:
-    """Makes one line of all lines of one SKU, in the order in which the SKUs are first named.
+    """Merges the lines of each SKU into one, in the order in which the SKUs first appear.
 
     Raises `EmptyOrder`, `TooManyLines`, `SkuAtTwoPrices` and `QuantityOutOfBounds`.
     """
@@ -177,5 +177,5 @@ def _sum_of(first: OrderLine, second: OrderLine) -> OrderLine:
 
 
 def total_of(lines: Iterable[OrderLine]) -> Money:
-    """What all lines cost together. Raises `CurrencyMismatch`, and `AmountOutOfBounds`."""
+    """The sum of all lines. Raises `CurrencyMismatch`, and `AmountOutOfBounds`."""
     return reduce(add, (line.total for line in lines))

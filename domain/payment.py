@@ -1,4 +1,4 @@
-"""The money of one order."""
+"""The payment of one order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Mutated = TypeVar("Mutated", bound=BaseAggregate[Any])
 
 
 class Status(StrEnum):
-    """Where a payment stands."""
+    """The status of a payment."""
 
     PENDING = "pending"
     CAPTURED = "captured"
@@ -31,35 +31,36 @@ class Status(StrEnum):
 
 
 class Outcome(Aggregate.Created):
-    """What became of a payment: said at once, or after it was pending for a while.
+    """The outcome of a payment, at once or after it was pending.
 
-    One event class for both, because those who follow the payment do not care how long it took.
+    It creates the payment, or settles the pending one. One event class does both, because followers
+    of the payment need not know how long the outcome took.
     """
 
     order_id: UUID
 
     @override
     def mutate(self, aggregate: Mutated | None) -> Mutated | None:
-        """Opens the payment, or settles the one that is open."""
+        """Creates the payment, or settles the pending one."""
         if aggregate is None:
             return super().mutate(None)
         return CanMutateAggregate.mutate(self, aggregate)
 
 
 class Payment(Aggregate):
-    """The money of one order: taken at most once, and given back at most once.
+    """The payment of one order: captured at most once, and refunded at most once.
 
-    One for each order, found by `Payment.id_of(order_id)`. `ship_to`, `because` and `closes` are
-    what its events pass on to those who react to them: where the order goes now, why it is undone,
-    and why it ends where nothing else is left to undo. Where a saga leads, it knows, and they are
-    empty; money that goes back at once has nowhere to go on to either.
+    Each order has one, with the id `Payment.id_of(order_id)`. Its events carry data for contexts
+    that react to them: `ship_to` is the address of the next step, `because` is why the order is
+    undone, and `closes` is why it ends where nothing else is left to undo. A saga knows all three,
+    so its commands leave them empty. A capture that is refunded at once has no `ship_to`.
     """
 
     order_id: UUID
     amount: Money | None = field(init=False, default=None)
     reference: str = field(init=False, default="")
     given_up: str | None = field(init=False, default=None)
-    """Why the order is undone, where everybody else has been told to go on without the refund."""
+    """Why the order is undone, after the refund was given up and the other undos ran without it."""
     status: Status = field(init=False)
 
     class Pending(Aggregate.Created):
@@ -74,7 +75,7 @@ class Payment(Aggregate):
             payment.status = Status.PENDING
 
     class Captured(Outcome):
-        """The money was taken."""
+        """The money was captured."""
 
         amount: Money
         reference: str
@@ -87,7 +88,7 @@ class Payment(Aggregate):
             payment.status = Status.CAPTURED
 
     class Declined(Outcome):
-        """The money was not taken: the payer's side refused."""
+        """The gateway declined the payment; no money was captured."""
 
         reason: str
 
@@ -96,7 +97,7 @@ class Payment(Aggregate):
             payment.status = Status.DECLINED
 
     class Voided(Outcome):
-        """The payment was undone, and nothing had ever been taken."""
+        """The payment was undone, and no money had been captured."""
 
         reason: str
         because: str | None = None
@@ -106,7 +107,7 @@ class Payment(Aggregate):
             payment.status = Status.VOIDED
 
     class Refunded(Aggregate.Event):
-        """The money was given back."""
+        """The whole amount was refunded."""
 
         order_id: UUID
         amount: Money
@@ -114,9 +115,10 @@ class Payment(Aggregate):
         closes: str | None = None
 
     class RefundRefused(Aggregate.Event):
-        """The money could not be given back: it is still here.
+        """The gateway declined the refund; the payment stays captured.
 
-        With `because` it is left to a person, and the rest of the order is undone without it.
+        With `because` the refund is given up: it waits for a person, and the rest of the order is
+        undone without it.
         """
 
         order_id: UUID
@@ -127,21 +129,21 @@ class Payment(Aggregate):
     @override
     @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
-        """The id of the payment for this order."""
+        """The id of the payment of this order."""
         return id_beside(order_id, "payment")
 
     id_of = create_id
 
     @classmethod
     def await_answer(cls, order_id: UUID, amount: Money) -> Self:
-        """The outcome is not known yet."""
+        """Creates a payment whose outcome is not known yet."""
         return cls._create(cls.Pending, order_id=order_id, amount=amount)
 
     @classmethod
     def capture(
         cls, order_id: UUID, amount: Money, reference: str, ship_to: ShipTo | None = None
     ) -> Self:
-        """The money was taken; `reference` is what the gateway calls it."""
+        """Creates a captured payment; `reference` is the gateway's name for it."""
         return cls._create(
             cls.Captured,
             order_id=order_id,
@@ -152,49 +154,49 @@ class Payment(Aggregate):
 
     @classmethod
     def decline(cls, order_id: UUID, reason: str) -> Self:
-        """The money was not taken."""
+        """Creates a declined payment."""
         return cls._create(cls.Declined, order_id=order_id, reason=reason)
 
     @classmethod
     def void(cls, order_id: UUID, reason: str, because: str | None = None) -> Self:
-        """Nothing was ever taken, and nothing will be."""
+        """Creates a void payment: nothing was captured, and nothing will be."""
         return cls._create(cls.Voided, order_id=order_id, reason=reason, because=because)
 
     @property
     def payment_id(self) -> UUID:
-        """How others name this payment."""
+        """The id, under the name that a command uses."""
         return self.id
 
     def settle_captured(self, reference: str, ship_to: ShipTo | None = None) -> None:
-        """The answer came: the money was taken. Raises `PaymentNotPending`."""
+        """Settles the payment as captured. Raises `PaymentNotPending`."""
         self._settle(Payment.Captured, amount=self.amount, reference=reference, ship_to=ship_to)
 
     def settle_declined(self, reason: str) -> None:
-        """The answer came: the money was not taken. Raises `PaymentNotPending`."""
+        """Settles the payment as declined. Raises `PaymentNotPending`."""
         self._settle(Payment.Declined, reason=reason)
 
     def settle_void(self, reason: str, because: str | None = None) -> None:
-        """Nothing was taken, and nothing will be. Raises `PaymentNotPending`.
+        """Settles a pending or declined payment as void. Raises `PaymentNotPending`.
 
-        Also after a refusal, because a saga that had stopped waiting for it undoes the step, and
-        an undo always has an answer.
+        Declined too, because a saga undoes a step whose outcome it does not know, and an undo
+        always has an answer.
         """
         open_in = (Status.PENDING, Status.DECLINED)
         self._settle(Payment.Voided, *open_in, reason=reason, because=because)
 
     def refund(self, because: str | None = None) -> None:
-        """Gives all of it back. Raises `PaymentNotCaptured`.
+        """Records the refund of the whole amount. Raises `PaymentNotCaptured`.
 
-        Where it was given up before, the rest is undone already, and this ends the order.
+        After a refund that was given up the rest is undone already, so this ends the order.
         """
         facts = {"because": because, "closes": self.given_up}
         self._refund(order_id=self.order_id, amount=self._captured(), **facts)
 
     def refuse_refund(self, reason: str, because: str | None = None) -> None:
-        """The money cannot be given back now. Raises `PaymentNotCaptured`.
+        """Records that the refund was declined. Raises `PaymentNotCaptured`.
 
-        The payment stays captured, so that a refund can be tried again. With `because` nobody will
-        but a person.
+        The payment stays captured, so that the refund can be tried again; with `because` only by a
+        person.
         """
         self._captured()
         self._refuse_refund(order_id=self.order_id, reason=reason, because=because)

@@ -1,4 +1,4 @@
-"""What is set aside for one order, over all its lines."""
+"""The reservation of one order's stock, over all its lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from domain.order import Terms
 
 
 class ReservedLine(BaseModel):
-    """So many pieces of one article."""
+    """A quantity of one SKU."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class ReservedLine(BaseModel):
 
 
 class Status(StrEnum):
-    """Where a reservation stands."""
+    """The status of a reservation."""
 
     MADE = "made"
     REFUSED = "refused"
@@ -39,11 +39,12 @@ class Status(StrEnum):
 
 
 class Reservation(Aggregate):
-    """All that one order needs, or nothing: the answer that the stock gives to an order.
+    """The stock of one order: all its lines, or none.
 
-    One for each order, found by `Reservation.id_of(order_id)`. Its events are what others hear of;
-    the pieces themselves move in `Stock`. `terms` and `because` are what is passed on to those who
-    react to them; where a saga leads, it knows both, and they are empty.
+    Each order has one, with the id `Reservation.id_of(order_id)`. Other contexts follow its events;
+    the quantities change in `Stock`. Its events carry data for contexts that react to them: `terms`
+    is how the order is paid and where it goes, `because` is why it is undone. A saga knows both, so
+    its commands leave them empty.
     """
 
     order_id: UUID
@@ -51,7 +52,7 @@ class Reservation(Aggregate):
     status: Status = field(init=False)
 
     class Made(Aggregate.Created):
-        """All lines of the order are set aside."""
+        """All lines of the order are reserved."""
 
         order_id: UUID
         lines: tuple[ReservedLine, ...]
@@ -63,7 +64,7 @@ class Reservation(Aggregate):
             reservation.status = Status.MADE
 
     class Refused(Aggregate.Created):
-        """Nothing is set aside for the order."""
+        """Nothing is reserved for the order."""
 
         order_id: UUID
         reason: str
@@ -73,14 +74,14 @@ class Reservation(Aggregate):
             reservation.status = Status.REFUSED
 
     class Released(Aggregate.Event):
-        """What was set aside, if anything, is for sale again."""
+        """The reserved stock, if any, is available again."""
 
         order_id: UUID
         lines: tuple[ReservedLine, ...]
         because: str | None = None
 
     class Dispatched(Aggregate.Event):
-        """What was set aside has left."""
+        """The reserved stock left the warehouse."""
 
         order_id: UUID
         lines: tuple[ReservedLine, ...]
@@ -89,7 +90,7 @@ class Reservation(Aggregate):
     @override
     @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
-        """The id of the reservation for this order."""
+        """The id of the reservation of this order."""
         return id_beside(order_id, "reservation")
 
     id_of = create_id
@@ -98,7 +99,7 @@ class Reservation(Aggregate):
     def make(
         cls, order_id: UUID, lines: Iterable[ReservedLine], terms: Terms | None = None
     ) -> Self:
-        """All lines are set aside. Raises `EmptyReservation`."""
+        """Creates a reservation of all lines. Raises `EmptyReservation`."""
         lines = tuple(lines)
         if not lines:
             raise EmptyReservation(order_id=order_id)
@@ -106,22 +107,21 @@ class Reservation(Aggregate):
 
     @classmethod
     def refuse(cls, order_id: UUID, reason: str) -> Self:
-        """Nothing is set aside."""
+        """Creates a refused reservation."""
         return cls._create(cls.Refused, order_id=order_id, reason=reason)
 
     def release(self, because: str | None = None) -> None:
-        """Gives back what is set aside, which after a refusal is nothing.
+        """Releases the reserved stock, which after a refusal is none.
 
-        `because` is why the order ends with it, for those who react. A saga that does not know the
-        outcome of a step undoes it, so an undo always has an answer.
-        Raises `ReservationClosed`.
+        `because` is why the order ends with it. A saga undoes a step whose outcome it does not
+        know, so an undo always has an answer. Raises `ReservationClosed`.
         """
         if self.status not in (Status.MADE, Status.REFUSED):
             raise self._closed("released")
         self._release(order_id=self.order_id, lines=self.lines, because=because)
 
     def dispatch(self) -> None:
-        """Sends off what is set aside. Raises `ReservationClosed`."""
+        """Dispatches the reserved stock. Raises `ReservationClosed`."""
         if self.status is not Status.MADE:
             raise self._closed("dispatched")
         self._dispatch(order_id=self.order_id, lines=self.lines)

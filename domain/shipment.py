@@ -1,4 +1,4 @@
-"""The parcel of one order."""
+"""The shipment of one order."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from domain.names import REMEMBERED_IDS
 
 
 class Status(StrEnum):
-    """Where a shipment stands."""
+    """The status of a shipment."""
 
     BOOKED = "booked"
     REFUSED = "refused"
 
 
 class Shipment(Aggregate):
-    """What the carrier said to one order: it is on its way, or it cannot be delivered.
+    """The carrier's answer to one order: booked, or refused.
 
-    One for each order, found by `Shipment.id_of(order_id)`.
+    Each order has one, with the id `Shipment.id_of(order_id)`.
     """
 
     order_id: UUID
@@ -34,7 +34,7 @@ class Shipment(Aggregate):
     status: Status = field(init=False)
 
     class Booked(Aggregate.Created):
-        """The carrier takes the parcel."""
+        """The carrier accepted the shipment."""
 
         order_id: UUID
         tracking_number: str
@@ -45,7 +45,7 @@ class Shipment(Aggregate):
             shipment.status = Status.BOOKED
 
     class Refused(Aggregate.Created):
-        """The carrier does not take the parcel."""
+        """The carrier refused the shipment."""
 
         order_id: UUID
         reason: str
@@ -59,19 +59,19 @@ class Shipment(Aggregate):
     @override
     @lru_cache(REMEMBERED_IDS)
     def create_id(order_id: UUID) -> UUID:
-        """The id of the shipment for this order."""
+        """The id of the shipment of this order."""
         return id_beside(order_id, "shipment")
 
     id_of = create_id
 
     @classmethod
     def book(cls, order_id: UUID, tracking_number: str) -> Self:
-        """The carrier takes the parcel."""
+        """Creates a booked shipment."""
         return cls._create(cls.Booked, order_id=order_id, tracking_number=tracking_number)
 
     @classmethod
     def refuse(cls, order_id: UUID, reason: str) -> Self:
-        """The carrier does not take the parcel."""
+        """Creates a refused shipment."""
         return cls._create(cls.Refused, order_id=order_id, reason=reason)
 
 

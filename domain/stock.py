@@ -1,4 +1,4 @@
-"""What is on the shelf of one article."""
+"""The stock of one SKU."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from domain.names import REMEMBERED_IDS
 
 
 class Stock(Aggregate):
-    """The pieces of one SKU: received, then reserved for an order, then dispatched or released.
+    """The stock of one SKU: received, then reserved for an order, then dispatched or released.
 
-    One aggregate for each SKU, found by `Stock.id_of(sku)`. Each operation costs the same however
-    many orders have passed, because only open reservations are kept.
+    Each SKU has one, with the id `Stock.id_of(sku)`. It keeps open reservations only, so the cost
+    of an operation does not grow with the number of orders.
     """
 
     class Listed(Aggregate.Created):
-        """The article is sold here from now on."""
+        """The SKU is for sale from now on."""
 
         sku: str
 
     class Received(Aggregate.Event):
-        """Pieces came in."""
+        """A quantity was received."""
 
         sku: str
         quantity: int
 
     class Reserved(Aggregate.Event):
-        """Pieces are set aside for an order."""
+        """A quantity was reserved for an order."""
 
         sku: str
         order_id: UUID
         quantity: int
 
     class Released(Aggregate.Event):
-        """Pieces that were set aside are for sale again."""
+        """A reserved quantity is available again."""
 
         sku: str
         order_id: UUID
         quantity: int
 
     class Dispatched(Aggregate.Event):
-        """Pieces that were set aside have left."""
+        """A reserved quantity left the warehouse."""
 
         sku: str
         order_id: UUID
@@ -68,18 +68,18 @@ class Stock(Aggregate):
     @override
     @lru_cache(REMEMBERED_IDS)
     def create_id(sku: str) -> UUID:
-        """The id of the aggregate that keeps this SKU."""
+        """The id of the stock of this SKU."""
         return uuid5(NAMESPACE_URL, f"/stock/{sku}")
 
     id_of = create_id
 
     @property
     def available(self) -> int:
-        """Pieces on hand that no order has reserved."""
+        """The quantity on hand that no order has reserved."""
         return self.on_hand - self.reserved
 
     def receive(self, quantity: int) -> None:
-        """Pieces came in. Raises `QuantityOutOfBounds`."""
+        """Adds a quantity. Raises `QuantityOutOfBounds`."""
         check_quantity(self.sku, quantity)
         if self.on_hand + quantity > MAX_QUANTITY:
             raise QuantityOutOfBounds(
@@ -88,7 +88,7 @@ class Stock(Aggregate):
         self._receive(sku=self.sku, quantity=quantity)
 
     def reserve(self, order_id: UUID, quantity: int) -> None:
-        """Sets pieces aside for an order.
+        """Reserves a quantity for an order.
 
         Raises `QuantityOutOfBounds`, `AlreadyReserved` and `NotEnoughStock`.
         """
@@ -100,12 +100,12 @@ class Stock(Aggregate):
         self._reserve(sku=self.sku, order_id=order_id, quantity=quantity)
 
     def release(self, order_id: UUID) -> None:
-        """Offers again what was set aside for an order. Raises `NoReservation`."""
+        """Releases the reservation of an order. Raises `NoReservation`."""
         quantity = self._reserved_for(order_id)
         self._release(sku=self.sku, order_id=order_id, quantity=quantity)
 
     def dispatch(self, order_id: UUID) -> None:
-        """Sends off what was set aside for an order. Raises `NoReservation`."""
+        """Dispatches the reservation of an order. Raises `NoReservation`."""
         quantity = self._reserved_for(order_id)
         self._dispatch(sku=self.sku, order_id=order_id, quantity=quantity)
 

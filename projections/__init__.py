@@ -1,4 +1,4 @@
-"""The read models of the shop: one module per question that a reader asks, and its queries."""
+"""Part of the reference shop, not of the framework: its read models and their queries."""
 
 from projections.order_detail import OrderDetail
 from projections.order_list import OrderList
@@ -8,4 +8,4 @@ from projections.sales_by_day import SalesByDay
 from projections.stock_level import StockLevel
 
 READ_MODELS = (OrderList, OrderDetail, OrderTimeline, PaymentLedger, StockLevel, SalesByDay)
-"""All of them, in the order of their importance to a customer."""
+"""All read models, in the order of their importance to a customer."""

@@ -1,4 +1,4 @@
-"""What is in an order, and what has become of it?"""
+"""What is in an order, and what is its state?"""
 
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,7 @@ def lines(connection: Connection, order_id: UUID) -> list[dict[str, Any]]:
 
 
 def order(connection: Connection, order_id: UUID) -> dict[str, Any] | None:
-    """One order with its lines, its history and its payments; None where there is none."""
+    """One order with its lines, its timeline and its payments; None if there is none."""
     found = rows_of(connection, select(order_list).where(order_list.c.order_id == order_id))
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Which orders are there, and how does each stand?"""
+"""Which orders are there, and what is the status of each?"""
 
 from datetime import datetime
 from typing import Any
@@ -21,11 +21,11 @@ ATTENTION = "attention"
 
 
 class OrderList(ReadModel):
-    """One row per order, newest first: the order page.
+    """One row per order, newest first.
 
-    It follows the orders, and what may need a person: their sagas, and refunds that were given up.
-    It may hear these logs in any order. So the end of an order, of which only its own log tells,
-    wins over what waits for a person.
+    It follows the orders, and what may need a person: sagas, and refunds that were given up. Events
+    of different logs come in any order. So the end of an order, which is in one log only, overrides
+    the status `attention`.
     """
 
     table = order_list

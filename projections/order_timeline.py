@@ -1,4 +1,4 @@
-"""What has happened to an order, and why?"""
+"""Which events does an order have, and what caused them?"""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,7 +20,7 @@ from projections.tables import order_timeline
 from sagaline import CommandFaulted, Journal, Message, ReadModel, project
 
 LONGEST: Final = 120
-"""Characters of a summary: it is one line on a screen."""
+"""Characters of a summary, which is one line on a screen."""
 
 _ENVELOPE: Final = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "id", "order_id"}
@@ -28,9 +28,9 @@ _ENVELOPE: Final = frozenset(
 
 
 class OrderTimeline(ReadModel):
-    """One row per event of an order, over all logs, the saga's commands among them.
+    """One row per event of an order, over all logs, the saga's commands included.
 
-    Arrival means nothing here: the query puts the events in causal order.
+    The query sorts them into causal order, so the order of arrival has no effect.
     """
 
     table = order_timeline
@@ -50,7 +50,7 @@ class OrderTimeline(ReadModel):
 
 
 def timeline(connection: Connection, order_id: UUID) -> list[dict[str, Any]]:
-    """The events of an order, causes before what they led to."""
+    """The events of an order, causes before effects."""
     table = order_timeline.c
     query = select(order_timeline).where(table.order_id == order_id)
     return rows_of(
@@ -66,7 +66,7 @@ def _order_of(key: str | None) -> UUID | None:
         return None
 
 
-# A plain dictionary is several times faster than the dispatch, once for each of all events.
+# For each event: a dictionary is several times faster than the dispatch of singledispatch.
 @cache
 def _summary_of(kind: type) -> Callable[[Any], str]:
     return summary.dispatch(kind)
@@ -77,7 +77,7 @@ def _one_line(text: str) -> str:
 
 
 def name_of(event: Any) -> str:
-    """What a person calls the event: ``Order.Placed``, or the command that it gives."""
+    """The name of an event: ``Order.Placed``, or the command that a saga issues."""
     kind: Any = type(event.command if isinstance(event, Journal.Requested) else event)
     return _name_of_class(kind)
 
@@ -89,7 +89,7 @@ def _name_of_class(kind: type) -> str:
 
 @singledispatch
 def summary(event: Any) -> str:
-    """What is worth saying about an event in one line; by default its plain fields."""
+    """An event in one line; by default its plain fields."""
     said = [(name, _plain(value)) for name, value in vars(event).items() if name not in _ENVELOPE]
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in said if value)
 

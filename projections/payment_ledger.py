@@ -1,4 +1,4 @@
-"""Which money has moved, and which way?"""
+"""Which money was captured, and which was refunded?"""
 
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,10 @@ REFUNDED = "refunded"
 
 
 class PaymentLedger(ReadModel):
-    """One row per movement of money, whichever order it is for.
+    """One row per movement of money.
 
-    A row is named after its event's place in the log, not after the order and the kind: if money
-    ever moved twice for one order, a ledger is where that must be seen.
+    The key of a row has the event's position in the log, not the kind of movement: if money ever
+    moved twice for one order, the ledger has to show it.
     """
 
     table = payment_ledger
@@ -42,7 +42,7 @@ class PaymentLedger(ReadModel):
 
 
 def payments(connection: Connection, order_id: UUID) -> list[dict[str, Any]]:
-    """The movements of an order's money, in the order in which they came."""
+    """The movements of an order's money, in the order of the log."""
     table = payment_ledger.c
     query = select(payment_ledger).where(table.order_id == order_id).order_by(table.id)
     return rows_of(connection, query)

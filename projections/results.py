@@ -1,4 +1,4 @@
-"""What a query gives back."""
+"""Rows of a query."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from sqlalchemy import Connection, Select
 
 
 def rows_of(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    """The rows, each by column name."""
+    """The rows, each as a dictionary by column name."""
     return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,4 +1,4 @@
-"""How much was sold, on which day?"""
+"""How much was sold on each day?"""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -15,9 +15,9 @@ Ended = Order.Completed | Order.Cancelled
 
 
 class SalesByDay(ReadModel):
-    """One row per day and currency: what became of the orders that were placed on that day (UTC).
+    """One row per day (UTC) and currency: the orders placed on that day, by their state now.
 
-    Revenue is that of completed orders: a placed order may still be cancelled.
+    Revenue is that of completed orders, because a placed order may still be cancelled.
     """
 
     table = sales_by_day

@@ -1,4 +1,4 @@
-"""How many pieces of each article are there?"""
+"""How much of each SKU is in stock?"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -51,6 +51,6 @@ class StockLevel(ReadModel):
 def stock_levels(
     connection: Connection, *, sku: str | None = None, limit: int | None = None, offset: int = 0
 ) -> list[dict[str, Any]]:
-    """The level of one article, or of all, by SKU."""
+    """The level of one SKU, or of all, sorted by SKU."""
     query = select(stock_level).order_by(stock_level.c.sku).limit(limit).offset(offset)
     return rows_of(connection, query if sku is None else query.where(stock_level.c.sku == sku))

@@ -13,7 +13,7 @@ order_list = Table(
     "order_list",
     metadata,
     Column("order_id", Uuid, primary_key=True),
-    # Empty for as long as only the order's saga has been heard of.
+    # Empty until the order's own log is read: its saga's log may be read first.
     Column("customer_id", Text),
     Column("status", Text, nullable=False),
     Column("reason", Text),
@@ -24,7 +24,7 @@ order_list = Table(
     Column("updated_at", Moment, nullable=False),
     Index("order_list_placed_at", "placed_at"),
     Index("order_list_status", "status", "placed_at"),
-    # Without the time: one customer's orders are few, and a short index is cheap to keep.
+    # Without the time, because one customer has few orders and a short index costs less.
     Index("order_list_customer", "customer_id"),
 )
 
@@ -42,7 +42,7 @@ order_detail = Table(
 order_timeline = Table(
     "order_timeline",
     metadata,
-    # The order comes first, so that the key is also the index that the query needs.
+    # The order comes first, so that the key serves as the index of the query.
     Column("order_id", Uuid, primary_key=True),
     Column("application", Text, primary_key=True),
     Column("id", BigInteger, primary_key=True),
@@ -56,7 +56,7 @@ payment_ledger = Table(
     "payment_ledger",
     metadata,
     Column("order_id", Uuid, primary_key=True),
-    # The movement's place in the log of payments: a second capture would be a second row, seen.
+    # The position in the log of payments: a second capture would be a second row.
     Column("id", BigInteger, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("amount", Amount, nullable=False),

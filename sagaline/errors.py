@@ -182,6 +182,12 @@ class CommandConflict(SagalineError):
     command_id: str
 
 
+class NoUnitOfWork(SagalineError, LookupError):
+    """{application}: timers and attempts are those of a command, so use them inside a handler."""
+
+    application: str
+
+
 class PortGivenUp(SagalineError):
     """{application} has tried {command} {attempts} times without an answer: {reason}"""
 

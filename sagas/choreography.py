@@ -1,7 +1,7 @@
-"""The order flow by choreography: the same business as `sagas.order_fulfilment`, led by nobody.
+"""The order flow by choreography: the business of `sagas.order_fulfilment` without a saga.
 
-Each context hears what its neighbours say and does its own part, undoing included. What a context
-needs from further away is carried to it by the events between. No class here knows the whole flow.
+Each context reacts to the events of its neighbours with its own commands, undos included. The
+events carry what a context further along needs. No class here knows the whole flow.
 """
 
 from collections.abc import Iterable
@@ -50,79 +50,78 @@ from sagaline.messaging.retry import in_words
 from sagaline.system.saga_list import SagaList
 
 STEP = "take_payment"
-"""How reasons name the step, so that an order page reads the same by either kind of saga."""
+"""The step in reasons, so that the read tables say the same for both kinds of saga."""
 
-Asked = TakePayment | SettlePayment
+CaptureCommand = TakePayment | SettlePayment
 
 
 class Orders(orders.Orders):
-    """Ends an order when the last of the others has done, or undone, its part."""
+    """Ends an order after the last of the other contexts has done, or undone, its part."""
 
     @reacts_to(StockDispatched)
     def complete_order(self, event: StockDispatched) -> CompleteOrder:
-        """What has left the shelves is paid and booked."""
+        """Dispatched stock is paid and its shipment is booked."""
         return CompleteOrder(order_id=event.order_id)
 
     @reacts_to(StockRefused)
     def cancel_at_once(self, event: StockRefused) -> CancelOrder:
-        """Nothing had been done yet."""
+        """Nothing has to be undone."""
         return CancelOrder(order_id=event.order_id, reason=event.reason)
 
     @reacts_to(StockReleased)
     def cancel_order(self, event: StockReleased) -> CancelOrder | None:
-        """The stock is given back last, unless the money is stuck."""
+        """Releasing the stock is the last undo, unless the refund was given up."""
         if event.because is None:
             return None
         return CancelOrder(order_id=event.order_id, reason=event.because)
 
     @reacts_to(PaymentRefunded)
     def cancel_at_last(self, event: PaymentRefunded) -> CancelOrder | None:
-        """The money had been stuck, and the stock was given back without it."""
+        """A refund that was given up is the last undo: the stock was released before."""
         if event.closes is None:
             return None
         return CancelOrder(order_id=event.order_id, reason=event.closes)
 
 
 class Inventory(inventory.Inventory):
-    """Reserves for an order that was placed; sends off what is booked, and takes back the rest."""
+    """Reserves stock for placed orders, dispatches it for booked ones, releases it for the rest."""
 
     @reacts_to(Order.Placed)
     def reserve_stock(self, event: Order.Placed) -> ReserveStock:
-        """The terms are not for Inventory: it passes them on to whoever comes next."""
+        """The terms are for Payments and Shipping: Inventory passes them on in its event."""
         lines = [ReservedLine(sku=line.sku, quantity=line.quantity) for line in event.lines]
         terms = Terms(total=event.total, payment_method=event.payment_method, ship_to=event.ship_to)
         return ReserveStock(order_id=event.originator_id, lines=tuple(lines), terms=terms)
 
     @reacts_to(PaymentDeclined)
     def release_unpaid(self, event: PaymentDeclined) -> ReleaseStock:
-        """Nobody pays."""
+        """The payment was declined."""
         return ReleaseStock(order_id=event.order_id, because=event.reason)
 
     @reacts_to(PaymentVoided, PaymentRefunded)
     def release_stock(self, event: PaymentVoided | PaymentRefunded) -> ReleaseStock | None:
-        """There is no money any more."""
+        """The payment is undone."""
         if event.because is None:
             return None
         return ReleaseStock(order_id=event.order_id, because=event.because)
 
     @reacts_to(RefundRefused)
     def release_without_refund(self, event: RefundRefused) -> ReleaseStock | None:
-        """The money is stuck: the goods need not wait for it, but the order does not end yet."""
+        """The refund was given up: release the stock without it; the order does not end yet."""
         return None if event.because is None else ReleaseStock(order_id=event.order_id)
 
     @reacts_to(ShipmentBooked)
     def dispatch_stock(self, event: ShipmentBooked) -> DispatchStock:
-        """The parcel leaves."""
+        """The shipment is booked."""
         return DispatchStock(order_id=event.order_id)
 
 
 class Payments(payments.Payments):
-    """Takes the money for what is reserved, and gives it back for what cannot be shipped.
+    """Captures payments for reserved stock, and refunds them for refused shipments.
 
-    Nobody waits for it with a clock in hand, so it sees to its own timeouts and retries. It has one
-    timer for each payment, which holds what is to be done next. When the time for the outcome is
-    up, or the gateway has failed too often, that is the undo; and as no other timer is left,
-    nothing can take the payment forward any more.
+    No saga sets timeouts and retries for it, so it does so itself. Each payment has one timer, with
+    the next command. After the timeout of the outcome, or too many faults of the gateway, that
+    command is the undo, and no other timer is left that could capture the payment.
     """
 
     def __init__(self, env: EnvType | None = None, gateway: PaymentGateway | None = None) -> None:
@@ -133,7 +132,7 @@ class Payments(payments.Payments):
 
     @reacts_to(StockReserved)
     def take_payment(self, event: StockReserved) -> TakePayment | None:
-        """The goods are there: the customer pays."""
+        """The stock is reserved: capture the payment."""
         if event.terms is None:
             return None
         return TakePayment(
@@ -145,12 +144,12 @@ class Payments(payments.Payments):
 
     @reacts_to(ShipmentRefused)
     def refund_payment(self, event: ShipmentRefused) -> RefundPayment:
-        """The goods cannot be sent: the customer has the money back."""
+        """The shipment was refused: refund the payment."""
         return RefundPayment(order_id=event.order_id, because=event.reason)
 
     @override
-    def wait(self, command: Asked, until: datetime) -> None:
-        """Waits for the gateway's answer, but no longer than the step may take."""
+    def wait(self, command: CaptureCommand, until: datetime) -> None:
+        """Sets the timer for the next request, or for the undo where the step times out before."""
         limited = self._limited(command)
         if limited.until is not None and until >= limited.until:
             self._time_out(limited)
@@ -159,11 +158,11 @@ class Payments(payments.Payments):
 
     @override
     def faulted(self, command: Command, reason: str) -> Iterable[Any]:
-        """Tries again; when that is over, settles by key what became of the payment."""
+        """Retries after a pause; after the last attempt undoes the payment."""
         pause = self.retry.pause(self.attempt)
         if isinstance(command, RefundPayment):
             return self._refund_faulted(command, pause, reason)
-        assert isinstance(command, Asked)
+        assert isinstance(command, CaptureCommand)
         limited = self._limited(command)
         if pause is None:
             self._undo(limited, reason, timedelta(0))
@@ -175,7 +174,7 @@ class Payments(payments.Payments):
 
     @override
     def refuse(self, command: RefundPayment, payment: Payment, reason: str) -> None:
-        """Asks for the money a few times more; then it is for a person to see to."""
+        """Retries a declined refund; after the last attempt gives it up to a person."""
         pause = self.retry.pause(self.attempt)
         if pause is None or payment.given_up is not None:
             payment.refuse_refund(reason, because=payment.given_up or command.because)
@@ -191,24 +190,24 @@ class Payments(payments.Payments):
             return ()
         (payment,) = self.repository.find(Payment, [Payment.id_of(command.order_id)])
         if payment is None or payment.status is not PaymentStatus.CAPTURED:
-            # Nobody can say whether there is money to give back: a person has to ask.
+            # The outcome of the payment is unknown, so a person has to retry the refund.
             return super().faulted(command, reason)
         payment.refuse_refund(reason, because=payment.given_up or command.because)
         return (payment,)
 
-    def _limited(self, command: Asked) -> Asked:
-        """The command with the end of its time, which begins with the first delay."""
+    def _limited(self, command: CaptureCommand) -> CaptureCommand:
+        """The command with its time limit, which starts at the first delay."""
         if command.until is not None:
             return command
         return command.model_copy(update={"until": self.now() + self.within})
 
-    def _time_out(self, command: Asked) -> None:
+    def _time_out(self, command: CaptureCommand) -> None:
         assert command.until is not None
         reason = f"{STEP}: no answer within {in_words(self.within)}"
         self._undo(command, reason, command.until - self.now())
 
-    def _undo(self, command: Asked, because: str, after: timedelta) -> None:
-        """Takes the payment back when its time is up: then its outcome is settled by key."""
+    def _undo(self, command: CaptureCommand, because: str, after: timedelta) -> None:
+        """Sets the timer to undo the payment: the refund settles its outcome by key."""
         undo = RefundPayment(
             id=id_beside(Payment.id_of(command.order_id), f"{STEP}:undo"),
             order_id=command.order_id,
@@ -217,12 +216,12 @@ class Payments(payments.Payments):
         )
         self.set_timer(SetTimer(payments.timer_of(command.order_id), after, undo))
 
-    def _again(self, command: Asked | RefundPayment, pause: timedelta) -> None:
+    def _again(self, command: CaptureCommand | RefundPayment, pause: timedelta) -> None:
         self.try_again(command, pause, payments.timer_of(command.order_id))
 
 
 class Shipping(shipping.Shipping):
-    """Books a parcel for what is paid."""
+    """Books shipments for captured payments."""
 
     def __init__(self, env: EnvType | None = None, carrier: Carrier | None = None) -> None:
         super().__init__(env, carrier)
@@ -230,7 +229,7 @@ class Shipping(shipping.Shipping):
 
     @reacts_to(PaymentCaptured)
     def book_shipment(self, event: PaymentCaptured) -> BookShipment | None:
-        """Money that goes back at once comes without an address."""
+        """A capture that is refunded at once has no address."""
         if event.ship_to is None:
             return None
         return BookShipment(

@@ -1,4 +1,4 @@
-"""The order flow, orchestrated: reserve, pay, ship; or back to where it started."""
+"""The order flow by orchestration: reserve, pay and ship, or undo what was done."""
 
 from uuid import UUID
 
@@ -33,21 +33,21 @@ from sagaline import PIVOT, RETRIABLE, Retry, Saga, locks, minutes, on_compensat
 
 
 def order_id(event: Order.Placed) -> UUID:
-    """The key of the business transaction: the order that was placed."""
+    """The key of the business transaction: the order id."""
     return event.originator_id
 
 
 class OrderFulfilment(Saga, starts_on=Order.Placed, key=order_id):
-    """One order, from placed to shipped, or back to where it started."""
+    """Leads one order from placed to shipped, or undoes what was done."""
 
     @locks
     def one_at_a_time(self) -> tuple[str]:
-        """A customer's next order waits until this one has ended, where a shop wants that."""
+        """A customer's next order waits until this one has ended, if the shop is set so."""
         return (f"customer:{self[Order.Placed].customer_id}",)
 
     @step(done=StockReserved, refused=StockRefused, within=minutes(5))
     def reserve_stock(self) -> ReserveStock:
-        """All lines of the order are set aside, or none."""
+        """Reserve all lines of the order, or none."""
         lines = tuple(
             ReservedLine(sku=line.sku, quantity=line.quantity) for line in self[Order.Placed].lines
         )
@@ -55,12 +55,12 @@ class OrderFulfilment(Saga, starts_on=Order.Placed, key=order_id):
 
     @reserve_stock.undo(done=StockReleased)
     def release_stock(self) -> ReleaseStock:
-        """What was set aside is for sale again."""
+        """Release the reserved stock."""
         return ReleaseStock(order_id=self.key)
 
     @step(done=PaymentCaptured, refused=PaymentDeclined, within=minutes(15), retry=Retry(3))
     def take_payment(self) -> TakePayment:
-        """The customer pays."""
+        """Capture the payment."""
         placed = self[Order.Placed]
         return TakePayment(
             order_id=self.key, amount=placed.total, payment_method=placed.payment_method
@@ -68,12 +68,12 @@ class OrderFulfilment(Saga, starts_on=Order.Placed, key=order_id):
 
     @take_payment.undo(done=(PaymentRefunded, PaymentVoided), refused=RefundRefused)
     def refund_payment(self) -> RefundPayment:
-        """The customer has the money back, if any was taken."""
+        """Refund the payment, if it was captured."""
         return RefundPayment(order_id=self.key, amount=self[Order.Placed].total)
 
     @step(done=ShipmentBooked, refused=ShipmentRefused, kind=PIVOT)
     def book_shipment(self) -> BookShipment:
-        """The carrier takes the parcel: from here on there is no way back."""
+        """Book the shipment: nothing is undone after this step."""
         return BookShipment(
             order_id=self.key,
             payment_id=Payment.id_of(self.key),
@@ -82,15 +82,15 @@ class OrderFulfilment(Saga, starts_on=Order.Placed, key=order_id):
 
     @step(done=StockDispatched, kind=RETRIABLE)
     def dispatch_stock(self) -> DispatchStock:
-        """The pieces leave the shelves."""
+        """Dispatch the reserved stock."""
         return DispatchStock(order_id=self.key)
 
     @step(done=Order.Completed, kind=RETRIABLE)
     def complete_order(self) -> CompleteOrder:
-        """The order is done."""
+        """Complete the order."""
         return CompleteOrder(order_id=self.key)
 
     @on_compensated
     def cancel_order(self) -> CancelOrder:
-        """Nothing is left of the order but its history."""
+        """Cancel the order after its steps have been undone."""
         return CancelOrder(order_id=self.key, reason=self.reason)

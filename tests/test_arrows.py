@@ -15,10 +15,10 @@ import pytest
 HOUSE = Path(__file__).parents[1]
 ROOMS = ("sagaline", "domain", "application", "sagas", "projections")
 
-COMMAND_LINES = ("sagaline.cli", "sagaline.__main__", "application.cli*", "application.__main__")
-ON_TOP = ("application.system", "application.cli*", "application.__main__")
+COMMAND_LINES = ("sagaline.cli", "sagaline.__main__", "application.cli", "application.__main__")
+ON_TOP = ("application.system", "application.cli", "application.__main__")
 CHOREOGRAPHY = ("sagas.choreography",)
-SIMULATED = ("application.outside*", "application.gateway", "application.carrier")
+SIMULATED = ("application.simulators",)
 DATABASES = ("sqlalchemy", "eventsourcing_sqlalchemy", "psycopg", "sqlite3")
 OUTSIDE_WORLD = (
     "asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
@@ -76,6 +76,12 @@ RULES: dict[str, Rule] = {
         who=SIMULATED,
         may=(*SIMULATED, "application.ports", "domain", "sqlalchemy", "typing_extensions"),
         why="the outside world keeps books of its own, with no code of the shop's store",
+    ),
+    "simulators-are-chosen-in-one-place": Never(
+        who=("application", "sagas", "projections"),
+        but=("application.adapters", "application.cli.gateway", *SIMULATED),
+        never=SIMULATED,
+        why="a shop with a real gateway and carrier changes the adapters, and nothing else",
     ),
     "application-knows-no-followers": Never(
         who=("application",),
@@ -212,7 +218,7 @@ RULES: dict[str, Rule] = {
     "command-lines-stand-on-top": Never(
         who=ROOMS,
         but=COMMAND_LINES,
-        never=("sagaline.cli", "application.cli*", "typer"),
+        never=("sagaline.cli", "application.cli", "typer"),
         why="a command line is one way in among others",
     ),
 }
@@ -412,7 +418,7 @@ def test_the_modules_on_top_are_let_through(tmp_path: Path) -> None:
         tmp_path,
         {
             "application/system.py": "import sagas\n",
-            "application/cli_stock.py": "import sagas\n",
+            "application/cli/stock.py": "import sagas\n",
             "application/orders.py": "import sagas\n",
             "sagas/__init__.py": "",
         },

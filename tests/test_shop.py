@@ -195,7 +195,7 @@ def test_money_that_comes_late_is_waited_for_where_the_system_says_so(store_url:
         assert "Payment.Pending" in shop.timeline(order_id("late"))
 
 
-def test_settings_shorten_the_waiting(sqlite_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_shorten_the_timeouts(sqlite_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PAYMENT_TIMEOUT", "30")
     monkeypatch.setenv("SHOP_RETRY_BASE", "0.5")
     with open_shop(sqlite_store) as shop:
@@ -231,7 +231,7 @@ def test_a_refund_that_is_refused_parks_the_saga_and_holds_up_nobody(shop: Shop)
     assert (told.count("RefundPayment"), told.count("Reservation.Released")) == (3, 1)
 
 
-def test_an_order_that_is_placed_again_while_it_is_on_its_way_is_one_order(shop: Shop) -> None:
+def test_an_order_placed_again_while_it_is_open_is_one_order(shop: Shop) -> None:
     shop.receives(A1=10)
     for _ in range(3):
         shop.takes(order("good"), order("declined", "pm_card_chargeDeclined"))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from application.carrier import NOWHERE
-from application.gateway import DECLINED
+from application.simulators.capture_record import DECLINED
+from application.simulators.carrier import NOWHERE
 
 
 @dataclass

@@ -5,7 +5,7 @@ from hashlib import sha256
 from eventsourcing.dispatch import singledispatchmethod
 from typing_extensions import override
 
-from application.gateway import DECLINED
+from application.simulators.capture_record import DECLINED
 from benchmarks.upstream.fulfilment import Fulfilment
 from benchmarks.upstream.participant import Happened, Participant, Processing
 from domain.payment import Payment

@@ -5,7 +5,7 @@ from hashlib import sha256
 from eventsourcing.dispatch import singledispatchmethod
 from typing_extensions import override
 
-from application.carrier import NOWHERE
+from application.simulators.carrier import NOWHERE
 from benchmarks.upstream.fulfilment import Fulfilment
 from benchmarks.upstream.participant import Happened, Participant, Processing
 from domain.shipment import Shipment

@@ -34,10 +34,10 @@ class Handler(Generic[C]):
         self.command = command
         self.function = function
         self.loads = loads
-        self.asking: Callable[[Any, Sequence[C]], Sequence[Any]] | None = None
-        """What asks the port: from commands to as many answers."""
-        self.asks_at_once = False
-        """Whether all commands of a batch are asked for in one call."""
+        self.port_call: Callable[[Any, Sequence[C]], Sequence[Any]] | None = None
+        """Calls the port: from commands to as many answers; None where there is no port."""
+        self.calls_once = False
+        """Whether one call of the port serves all commands of a batch."""
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
@@ -47,7 +47,7 @@ class Handler(Generic[C]):
         It runs outside any transaction, concurrently with the others of its batch, so it may only
         read its command. It may be called twice for one command: give the port the command's id.
         """
-        self.asking = lambda application, commands: [function(application, *commands)]
+        self.port_call = lambda application, commands: [function(application, *commands)]
         return function
 
     def asks_all(
@@ -59,14 +59,14 @@ class Handler(Generic[C]):
         costs alone, are saved. It returns one answer for each command, in their order. A fault of
         one is returned in its place, as an exception; what is raised is the fault of them all.
         """
-        self.asking = function
-        self.asks_at_once = True
+        self.port_call = function
+        self.calls_once = True
         return function
 
     def answers(self, application: Any, commands: Sequence[C]) -> Sequence[Any]:
         """What the port says to these commands: to one, where it is not asked for all at once."""
-        assert self.asking is not None
-        answers = self.asking(application, commands)
+        assert self.port_call is not None
+        answers = self.port_call(application, commands)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
         return answers

@@ -20,17 +20,17 @@ BEAT = 0.5
 
 
 @dataclass(frozen=True)
-class Fault:
+class PortFault:
     """A port did not answer: nobody knows whether the effect took place."""
 
     reason: str
 
 
-class Asking:
+class PortCalls:
     """Calls ports for a batch of commands at once.
 
-    A failing port is no failure of the batch: its answer is a `Fault`. `meanwhile` is what to do
-    every now and then while the calls are under way.
+    A failing port is no failure of the batch: its answer is a `PortFault`. `meanwhile` is called
+    about twice a second while the calls are under way.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Asking:
         self._at_once = at_once
         self._limit = limit
 
-    def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """The answers, in the order of the calls."""
         if not calls:
             return []
-        turn = _Turn(calls, Fault(f"no answer within {self._limit:g} s"))
+        turn = _Turn(calls, PortFault(f"no answer within {self._limit:g} s"))
         for number in range(min(self._at_once, len(calls))):
             turn.help(f"{self._name}-port-{number}")
         while not turn.done.wait(min(BEAT, self._limit / 4)):
@@ -66,7 +66,7 @@ class _Turn:
     no later batch, and keeps no process from its end.
     """
 
-    def __init__(self, calls: Sequence[Callable[[], Any]], silence: Fault) -> None:
+    def __init__(self, calls: Sequence[Callable[[], Any]], silence: PortFault) -> None:
         self.done = Event()
         self._todo = deque(enumerate(calls))
         self._answers: list[Any] = [silence] * len(calls)
@@ -93,23 +93,25 @@ class _Turn:
             except IndexError:
                 return
             self._begun[index] = monotonic()
-            self._answers[index] = answer_of(call)
+            self._answers[index] = call_port(call)
             del self._begun[index]
             self._answered.append(index)
             if len(self._answered) == len(self._answers):
                 self.done.set()
 
 
-def answer_of(call: Callable[[], Any]) -> Any:
-    """What a port says, or the `Fault` that it is."""
+def call_port(call: Callable[[], Any]) -> Any:
+    """What a port says, or the `PortFault` that it is."""
     try:
         return call()
     except BaseException as error:
-        return Fault(describe_error(error))
+        return PortFault(describe_error(error))
 
 
-def answers_of(said: Any, count: int) -> Sequence[Any]:
+def split_answer(said: Any, count: int) -> Sequence[Any]:
     """The answers to so many questions of one call: where it failed, they all have."""
-    if isinstance(said, Fault):
+    if isinstance(said, PortFault):
         return [said] * count
-    return [Fault(describe_error(each)) if isinstance(each, Exception) else each for each in said]
+    return [
+        PortFault(describe_error(each)) if isinstance(each, Exception) else each for each in said
+    ]

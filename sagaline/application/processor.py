@@ -6,35 +6,37 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
+from sagaline.application.message_handling import handling_of
 from sagaline.followers.log_window import LogWindow
 from sagaline.messaging.message import Message, Trace
 
 
-class Participant:
-    """Processes batches for an application, a saga's process application among them."""
+class ApplicationProcessor:
+    """Handles batches for an application, or for the process application of a saga."""
 
-    def __init__(self, application: Application, topics: frozenset[str], log: LogWindow) -> None:
+    def __init__(self, application: Application, topics: frozenset[str], window: LogWindow) -> None:
         self.name = application.name
         self.topics: frozenset[str] | None = topics
-        self._application = application
-        self._log = log
-        self._unit = application.unit()
+        self._datastore = application.datastore
+        self._handling = handling_of(application)
+        self._window = window
+        self._unit = self._handling.new_unit()
         self._answers: dict[int, Any] = {}
 
     def prepare(self, messages: Sequence[Message]) -> None:
-        """Reads the aggregates that will be wanted, and asks the ports."""
-        wanted = self._application.prefetch(messages)
-        with self._application.datastore.read():
+        """Reads the aggregates that the handlers need, and calls the ports."""
+        ids = self._handling.aggregates_for(messages)
+        with self._datastore.read():
             self._unit.refresh()
-            self._unit.prefetch(wanted)
-        self._answers = self._application.ask(messages)
+            self._unit.prefetch(ids)
+        self._answers = self._handling.call_ports(messages)
 
     def handle(self, message: Message) -> None:
         """Handles one message in memory."""
         unit = self._unit
-        unit.trace = Trace(self._application.key_of(message), message.origin, message.hop + 1)
-        with self._application.working(unit):
-            unit.record(self._application.handle(message, self._answers))
+        unit.trace = Trace(self._handling.key_of(message), message.origin, message.hop + 1)
+        with self._handling.working(unit):
+            unit.record(self._handling.handle(message, self._answers))
 
     def write(self, connection: Connection) -> None:
         """Writes the new events and the timers."""
@@ -43,10 +45,10 @@ class Participant:
     def after_commit(self) -> None:
         """Hands the new messages to the followers of this application, in memory."""
         before, messages = self._unit.after_commit()
-        self._log.extend(before, messages)
+        self._window.extend(before, messages)
         self._answers.clear()
 
     def roll_back(self) -> None:
-        """Forgets the batch and all aggregates."""
+        """Drops the batch and all aggregates."""
         self._unit.roll_back()
         self._answers.clear()

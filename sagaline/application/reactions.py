@@ -82,7 +82,7 @@ def reacts_to(*events: type) -> Callable[[Making], Reaction]:
     return declare
 
 
-class Repeat(RetryTimer):
+class RepeatCommand(RetryTimer):
     """A command of this application that is tried again, and for which time: a timer holds it."""
 
     topic: str
@@ -90,7 +90,7 @@ class Repeat(RetryTimer):
     attempt: int
 
     @classmethod
-    def of(cls, command: Command, attempt: int) -> "Repeat":
+    def of(cls, command: Command, attempt: int) -> "RepeatCommand":
         """The same command, with the same id, to be tried for the `attempt`th time."""
         topic = construct_topic(type(command))
         return cls(topic=topic, state=command.model_dump_json(), attempt=attempt)
@@ -100,7 +100,7 @@ class Repeat(RetryTimer):
         return command_class(self.topic).model_validate_json(self.state)
 
 
-fix_topic(Repeat, "sagaline:Repeat", former="sagaline.reactions:Repeat")
+fix_topic(RepeatCommand, "sagaline:Repeat", former="sagaline.reactions:Repeat")
 
 
 def reactions_of(cls: type) -> dict[type, Reaction]:

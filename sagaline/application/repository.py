@@ -8,19 +8,19 @@ from eventsourcing.application import Repository
 from eventsourcing.persistence import EventStore
 
 from sagaline.application.snapshots import Snapshots
-from sagaline.application.unit_of_work import Unit
+from sagaline.application.unit_of_work import UnitOfWork
 
 A = TypeVar("A")
 
 
-class UnitRepository(Repository[UUID]):
+class UnitOfWorkRepository(Repository[UUID]):
     """Upstream's repository, which looks into the current unit of work first."""
 
     def __init__(
         self,
         event_store: EventStore[UUID],
         snapshots: Snapshots | None,
-        unit: Callable[[], Unit | None],
+        unit: Callable[[], UnitOfWork | None],
     ) -> None:
         super().__init__(event_store, snapshot_store=snapshots)
         self._unit = unit

@@ -16,7 +16,7 @@ LONGEST: Final = 0.05
 """Seconds that it waits at most between two of them."""
 
 
-def until_first(act: Callable[[], T]) -> T:
+def retry_on_conflict(act: Callable[[], T]) -> T:
     """What `act` returns, once no other writer comes in between.
 
     The pauses grow, and are random, because of two that meet at once again the same one may win

@@ -29,7 +29,7 @@ class Mark(NamedTuple):
     timers: int
 
 
-class Unit:
+class UnitOfWork:
     """An identity map over aggregates, and the events that wait for one transaction.
 
     Aggregates stay in the map after their batch is on disk, and are evicted when it is rolled back
@@ -129,10 +129,10 @@ class Unit:
         self._touched.clear()
 
     def mark(self) -> Mark:
-        """What it holds now, for `take_back`."""
+        """What it holds now, for `roll_back_to`."""
         return Mark(len(self._events), len(self._changed), len(self._timers))
 
-    def take_back(self, mark: Mark) -> None:
+    def roll_back_to(self, mark: Mark) -> None:
         """Undoes what has come since: a command was refused, and others stand before and behind it.
 
         Whatever the command has touched it may have changed, so that is read again.

@@ -16,8 +16,13 @@ def fix_topic(cls: type, topic: str, former: str) -> None:
     cls.TOPIC = topic  # type: ignore[attr-defined]  # upstream's protocol for a fixed topic
     register_topic(topic, cls)
     register_topic(former, cls)
-    _former[cls] = former
+    keep_former_topic(cls, former)
     _current[former] = topic
+
+
+def keep_former_topic(cls: type, former: str) -> None:
+    """Notes the topic of a class that no row names, but that a fingerprint was derived from."""
+    _former[cls] = former
 
 
 def former_topic(cls: type) -> str:

@@ -6,7 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
-from sagaline.application.processor import Participant
+from sagaline.application.declaration import declaration_of
+from sagaline.application.message_handling import handling_of
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import unknown_topics
 from sagaline.errors import (
@@ -157,7 +159,7 @@ class OpenedSystem:
         create_tables(self.views)
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
-            app.now = self.now
+            handling_of(app).clock = self.now
             self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
         starts: dict[str, int] = dict.fromkeys(self.windows, 0)
@@ -171,9 +173,9 @@ class OpenedSystem:
         for cls in self.system.members:
             application = self.apps[cls.name]
             topics = topics_of_application(self.system, cls)
-            if topics or cls.handlers:
+            if topics or declaration_of(cls).handlers:
                 # Without a saga that leads it, it has no log to follow; it may still have timers.
-                participant = Participant(application, topics, self.windows[cls.name])
+                participant = ApplicationProcessor(application, topics, self.windows[cls.name])
                 yield Follower(participant, application.datastore, self._leaders(cls.name))
         for model in self.system.read_models:
             projector = Projector(model, self.views)

@@ -9,6 +9,7 @@ from math import inf
 from threading import Event
 from typing import Any
 
+from sagaline.application.message_handling import handling_of
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.runner.bootstrap import VIEW_BATCH, OpenedSystem
@@ -71,7 +72,7 @@ class RunLoop:
         self._watches = [FileVersion(each, self._listeners.get(each)) for each in files]
         self._keeper = LeaseRenewal(self._leases.values())
         for app in opened.apps.values():
-            app.asking.meanwhile = self._keeper.alive
+            handling_of(app).port_calls.meanwhile = self._keeper.alive
 
     def take(self) -> bool:
         """One turn over all logs and followers; says whether there may be more to do."""

@@ -17,7 +17,7 @@ from typing_extensions import override
 from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
-from sagaline.messaging.topics import fix_topic
+from sagaline.messaging.topics import fix_topic, keep_former_topic
 from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
 
 _AFTER = {
@@ -328,6 +328,7 @@ _TOPICS = {
     "Begun": "SagaStartedLate",
     "Locking": "SagaLocking",
     "Refused": "SagaRefused",
+    "Requested": "CommandRequested",
     "Skipped": "StepSkipped",
     "Noted": "AnswerNoted",
     "Ignored": "EventIgnored",
@@ -341,6 +342,8 @@ fix_topic(Journal, "sagaline:Saga", former="sagaline.journal:Journal")
 for _name, _topic in _TOPICS.items():
     _former = f"sagaline.journal:Journal.{_name}"
     fix_topic(getattr(Journal, _name), f"sagaline:{_topic}", former=_former)
+for _name in ("Created", "Event"):
+    keep_former_topic(getattr(Journal, _name), f"sagaline.journal:Journal.{_name}")
 
 
 @cache

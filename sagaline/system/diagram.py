@@ -6,6 +6,7 @@ from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import get_topic
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import in_words
@@ -166,7 +167,7 @@ def _carried(leader: type[Application], topics: Collection[str]) -> list[str]:
         commands = dict.fromkeys(leader.saga.commands().values())
         return [each.__name__ for each in commands if get_topic(requested(each)) in topics]
     events = list(_recorded(leader))
-    events += [CommandFaulted] if leader.answers_faults else []
+    events += [CommandFaulted] if declaration_of(leader).answers_faults else []
     return [each.__qualname__ for each in events if get_topic(each) in topics]
 
 
@@ -180,7 +181,7 @@ def _projected(leader: type[Application], model: type[ReadModel]) -> list[str]:
 
 
 def _recorded(application: type[Application]) -> Iterator[type[DomainEvent]]:
-    for aggregate in application.aggregates:
+    for aggregate in declaration_of(application).aggregates:
         for event in vars(aggregate).values():
             if isinstance(event, type) and issubclass(event, DomainEvent):
                 yield event

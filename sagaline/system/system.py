@@ -9,6 +9,7 @@ from eventsourcing.domain import DomainEvent
 from typing_extensions import override
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
@@ -103,15 +104,15 @@ class System(upstream.System):
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
             self._pipe(process, handler, requested(command))
-            if handler.answers_faults:
+            if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 
     def _connect_reactions(self, application: type[Application]) -> None:
         where = application.__name__
-        for event, reaction in application.reactions.items():
+        for event, reaction in declaration_of(application).reactions.items():
             leader = self._owner(application, event)
             for command in reaction.commands(where):
-                if command not in application.handlers:
+                if command not in declaration_of(application).handlers:
                     raise DefinitionError(
                         where=f"{where}.{reaction.__name__}",
                         problem=f"it makes {command.__name__}, which {where} does not handle",
@@ -218,7 +219,7 @@ def _topics(events: Iterable[type]) -> frozenset[str]:
 def _owners(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
     found: dict[type, type[Application]] = {}
     for application in applications:
-        for aggregate in application.aggregates:
+        for aggregate in declaration_of(application).aggregates:
             for event in vars(aggregate).values():
                 if not (isinstance(event, type) and issubclass(event, DomainEvent)):
                     continue
@@ -234,7 +235,7 @@ def _owners(applications: Iterable[type[Application]]) -> dict[type, type[Applic
 def _handlers(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
     found: dict[type, type[Application]] = {}
     for application in applications:
-        for command in application.handlers:
+        for command in declaration_of(application).handlers:
             if command in found:
                 raise DefinitionError(
                     where=application.__name__,

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import select
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.application.receipt import Receipt
 from sagaline.application.saga_process import SagaProcess
 from sagaline.messaging.commands import Command
@@ -79,7 +80,7 @@ class Scenario:
     def gives(self, command: Command) -> Receipt:
         """Gives a command to the application that handles it. Raises what the handler raises."""
         for app in self._stage.apps.values():
-            if type(command) in app.handlers:
+            if type(command) in declaration_of(type(app)).handlers:
                 receipt = app.execute_one(command)
                 self._settle()
                 return receipt
@@ -150,7 +151,7 @@ class Scenario:
         journal = self._journal(key, saga)
         process = self._stage.apps[journal.saga]
         assert isinstance(process, SagaProcess)
-        process.steer(journal.key, act)
+        process.intervene(journal.key, act)
         self._settle()
         return self
 

@@ -1,4 +1,4 @@
-"""One application of the shop at work: it takes commands from its saga's log, as in production."""
+"""Runs one application of the shop: it handles commands from its saga's log, as in production."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from domain.money import Money
 from domain.order import ShipTo
 from domain.reservation import ReservedLine
 from sagaline import Application, Command
-from sagaline.application.processor import Participant
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.saga.instance import requested
@@ -54,7 +54,7 @@ class Clock:
 
 
 class AtWork(Generic[A]):
-    """An application that is told what to do by the log of the saga, and followed along its own."""
+    """An application that follows the log of a saga."""
 
     def __init__(self, application: A, saga: Application, clock: Clock) -> None:
         self.app = application
@@ -62,14 +62,14 @@ class AtWork(Generic[A]):
         self._saga = saga
         self._window = LogWindow(saga.name, saga.recorder, saga.mapper)
         self._log = LogWindow(application.name, application.recorder, application.mapper)
-        participant = Participant(
+        participant = ApplicationProcessor(
             application, topics_of_application(system, type(application)), self._log
         )
         self._follower = Follower(participant, application.datastore, {saga.name: self._window})
         self._follower.register()
 
     def told(self, *commands: Command, attempt: int = 1) -> list[Any]:
-        """Gives commands, in one batch; returns the events that they lead to."""
+        """Issues commands in one batch; returns the events of the application."""
         before = self.app.recorder.head()
         rows = [self._row(each, attempt) for each in commands]
         with self._saga.datastore.write() as connection:
@@ -80,19 +80,19 @@ class AtWork(Generic[A]):
         return self.events(before)
 
     def fired(self) -> list[Any]:
-        """Lets the timers that are due go off; returns the events that they lead to."""
+        """Fires the timers that are due; returns the events of the application."""
         before = self.app.recorder.head()
         self._follower.fire(self.clock().timestamp())
         return self.events(before)
 
     def due(self) -> datetime | None:
-        """When the next timer goes off."""
+        """When the next timer is due."""
         with self.app.datastore.read() as connection:
             due = first_dues(connection).get(self.app.name)
         return None if due is None else datetime.fromtimestamp(due, UTC)
 
     def events(self, after: int = 0) -> list[Any]:
-        """What is in the log, behind a position. Nothing may have been parked."""
+        """The events of the log after a position. Fails where an event was parked."""
         with self.app.datastore.read() as connection:
             assert [each.error for each in all_letters(connection)] == []
         rows: list[Any] = self.app.recorder.page(after, 1_000).rows

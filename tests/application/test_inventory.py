@@ -1,4 +1,4 @@
-"""Stock is received, set aside for orders, given back and sent off."""
+"""Stock is received, reserved, released and dispatched."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from tests.application.participants import ORDER, OTHER, AtWork, at_work, names,
 
 @pytest.fixture
 def inventory(store_url: str) -> Iterator[AtWork[Inventory]]:
-    """Ten pieces of A1, three of B2."""
+    """An inventory with ten of A1 and three of B2."""
     with at_work(Inventory, store_url) as working:
         receive(working, "A1", 10)
         receive(working, "B2", 3)
@@ -36,7 +36,7 @@ RELEASE = ReleaseStock(order_id=ORDER)
 DISPATCH = DispatchStock(order_id=ORDER)
 
 
-def test_stock_that_comes_in_is_added_to_what_is_there(inventory: AtWork[Inventory]) -> None:
+def test_received_stock_is_added_to_the_stock_on_hand(inventory: AtWork[Inventory]) -> None:
     receive(inventory, "A1", 5)
     receive(inventory, "C3", 1)
     assert (level(inventory, "A1"), level(inventory, "C3")) == ((15, 0, 15), (1, 0, 1))
@@ -46,7 +46,7 @@ def test_stock_that_comes_in_is_added_to_what_is_there(inventory: AtWork[Invento
     assert level(inventory, "A1") == (20, 0, 20)
 
 
-def test_more_than_can_be_counted_is_refused(inventory: AtWork[Inventory]) -> None:
+def test_a_quantity_above_the_limit_is_refused(inventory: AtWork[Inventory]) -> None:
     with pytest.raises(QuantityOutOfBounds):
         receive(inventory, "A1", MAX_QUANTITY)
     with pytest.raises(ValidationError):
@@ -54,7 +54,7 @@ def test_more_than_can_be_counted_is_refused(inventory: AtWork[Inventory]) -> No
     assert level(inventory, "A1") == (10, 0, 10)
 
 
-def test_all_lines_are_set_aside_in_one_transaction(inventory: AtWork[Inventory]) -> None:
+def test_all_lines_are_reserved_in_one_transaction(inventory: AtWork[Inventory]) -> None:
     assert names(inventory.told(RESERVE)) == [
         "Stock.Reserved",
         "Stock.Reserved",
@@ -71,7 +71,7 @@ def test_all_lines_are_set_aside_in_one_transaction(inventory: AtWork[Inventory]
         (wanted(Z9=1, B2=4), "unknown SKU Z9"),
     ],
 )
-def test_if_one_line_cannot_be_had_nothing_is_set_aside(
+def test_if_one_line_is_short_nothing_is_reserved(
     inventory: AtWork[Inventory], lines: tuple, reason: str
 ) -> None:
     (refused,) = inventory.told(ReserveStock(order_id=ORDER, lines=lines))
@@ -90,7 +90,7 @@ def test_of_two_orders_for_the_last_pieces_the_first_gets_them(
     assert level(inventory, "B2") == (3, 3, 0)
 
 
-def test_what_is_given_back_in_a_batch_is_there_for_the_next_order(
+def test_stock_released_in_a_batch_is_available_to_the_next_order(
     inventory: AtWork[Inventory],
 ) -> None:
     inventory.told(RESERVE)
@@ -100,7 +100,9 @@ def test_what_is_given_back_in_a_batch_is_there_for_the_next_order(
     assert (level(inventory, "A1"), level(inventory, "B2")) == ((10, 0, 10), (3, 3, 0))
 
 
-def test_what_comes_in_from_elsewhere_is_seen(inventory: AtWork[Inventory], store_url: str) -> None:
+def test_stock_received_by_another_process_is_available(
+    inventory: AtWork[Inventory], store_url: str
+) -> None:
     inventory.told(RESERVE)
     with at_work(Inventory, store_url) as other:
         receive(other, "B2", 2)
@@ -109,7 +111,7 @@ def test_what_comes_in_from_elsewhere_is_seen(inventory: AtWork[Inventory], stor
     assert level(inventory, "B2") == (5, 5, 0)
 
 
-def test_a_release_gives_all_pieces_back(inventory: AtWork[Inventory]) -> None:
+def test_a_release_makes_all_lines_available(inventory: AtWork[Inventory]) -> None:
     inventory.told(RESERVE)
     events = inventory.told(RELEASE)
     assert names(events) == ["Stock.Released", "Stock.Released", "Reservation.Released"]
@@ -117,20 +119,20 @@ def test_a_release_gives_all_pieces_back(inventory: AtWork[Inventory]) -> None:
     assert (level(inventory, "A1"), level(inventory, "B2")) == ((10, 0, 10), (3, 0, 3))
 
 
-def test_a_dispatch_takes_the_pieces_off_the_shelves(inventory: AtWork[Inventory]) -> None:
+def test_a_dispatch_reduces_the_stock_on_hand(inventory: AtWork[Inventory]) -> None:
     inventory.told(RESERVE)
     events = inventory.told(DISPATCH)
     assert names(events) == ["Stock.Dispatched", "Stock.Dispatched", "Reservation.Dispatched"]
     assert (level(inventory, "A1"), level(inventory, "B2")) == ((6, 0, 6), (0, 0, 0))
 
 
-def test_what_was_refused_can_be_given_back_as_nothing(inventory: AtWork[Inventory]) -> None:
+def test_a_refused_reservation_is_released_as_nothing(inventory: AtWork[Inventory]) -> None:
     inventory.told(ReserveStock(order_id=ORDER, lines=wanted(Z9=1)))
     (released,) = inventory.told(RELEASE)
     assert (names([released]), released.lines) == (["Reservation.Released"], ())
 
 
-def test_an_order_that_was_given_back_first_is_never_set_aside(
+def test_an_order_released_first_is_never_reserved(
     inventory: AtWork[Inventory],
 ) -> None:
     events = inventory.told(RELEASE)
@@ -139,7 +141,7 @@ def test_an_order_that_was_given_back_first_is_never_set_aside(
     assert (level(inventory, "A1"), level(inventory, "B2")) == ((10, 0, 10), (3, 0, 3))
 
 
-def test_what_is_told_again_has_no_second_effect(inventory: AtWork[Inventory]) -> None:
+def test_a_repeated_command_has_no_second_effect(inventory: AtWork[Inventory]) -> None:
     inventory.told(RESERVE)
     assert inventory.told(RESERVE, RESERVE, attempt=2) == []
     inventory.told(DISPATCH)

@@ -30,7 +30,7 @@ def order(**changed: object) -> PlaceOrder:
     return PlaceOrder.model_validate(given)
 
 
-def test_an_order_is_placed_once_however_often_it_is_sent(orders: AtWork[Orders]) -> None:
+def test_an_order_sent_twice_is_placed_once(orders: AtWork[Orders]) -> None:
     first = orders.app.place(order())
     assert (first.position, first.duplicate) == ("orders:1", False)
     orders.app.place(order(order_id=OTHER))
@@ -76,7 +76,7 @@ def test_in_one_batch_each_order_has_its_own_answer(orders: AtWork[Orders]) -> N
     assert names(orders.events()) == ["Order.Placed"]
 
 
-def test_a_completed_order_says_when_it_was_placed_and_what_it_was_worth(
+def test_a_completed_order_has_its_placing_time_and_total(
     orders: AtWork[Orders],
 ) -> None:
     orders.app.place(order())
@@ -86,7 +86,7 @@ def test_a_completed_order_says_when_it_was_placed_and_what_it_was_worth(
     assert completed.total == usd("19.98")
 
 
-def test_a_cancelled_order_says_why(orders: AtWork[Orders]) -> None:
+def test_a_cancelled_order_has_a_reason(orders: AtWork[Orders]) -> None:
     orders.app.place(order())
     (cancelled,) = orders.told(CancelOrder(order_id=ORDER, reason="card declined"))
     assert cancelled.reason == "card declined"
@@ -95,7 +95,7 @@ def test_a_cancelled_order_says_why(orders: AtWork[Orders]) -> None:
 @pytest.mark.parametrize(
     "command", [CompleteOrder(order_id=ORDER), CancelOrder(order_id=ORDER, reason="no stock")]
 )
-def test_an_end_that_is_told_again_is_one_end(
+def test_a_repeated_end_of_an_order_has_no_effect(
     orders: AtWork[Orders], command: CompleteOrder | CancelOrder
 ) -> None:
     orders.app.place(order())

@@ -1,4 +1,4 @@
-"""Money is taken at most once, and given back at most once, whatever the gateway says and when."""
+"""A payment is captured and refunded at most once, whatever the gateway answers and when."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +9,7 @@ import pytest
 from application.commands import RefundPayment, TakePayment
 from application.payments import Payments
 from application.ports import PortFault
-from sagaline.application.application import PORT_PAUSE
+from sagaline.application.message_handling import PORT_RETRY_PAUSE
 from sagaline.messaging.faults import CommandFaulted
 from tests.application.participants import NOON, ORDER, OTHER, AtWork, at_work, names, usd
 
@@ -36,7 +36,7 @@ def test_money_is_captured_or_declined(payments: AtWork[Payments]) -> None:
     assert payments.due() is None
 
 
-def test_a_fault_is_told_and_tried_again_by_the_saga_alone(payments: AtWork[Payments]) -> None:
+def test_a_fault_is_recorded_and_only_the_saga_retries(payments: AtWork[Payments]) -> None:
     command = take("pm_flaky_2")
     for attempt in (1, 2):
         (fault,) = payments.told(command, attempt=attempt)
@@ -47,7 +47,7 @@ def test_a_fault_is_told_and_tried_again_by_the_saga_alone(payments: AtWork[Paym
     assert names(payments.told(command, attempt=3)) == ["Payment.Captured"]
 
 
-def test_an_answer_that_is_owed_is_asked_for_when_it_is_due(payments: AtWork[Payments]) -> None:
+def test_a_pending_outcome_is_requested_when_it_is_due(payments: AtWork[Payments]) -> None:
     assert names(payments.told(take("pm_timeout"))) == ["Payment.Pending"]
     assert payments.due() == NOON + timedelta(seconds=2 * TIMEOUT)
     payments.clock.pass_(2 * TIMEOUT - 1)
@@ -59,7 +59,7 @@ def test_an_answer_that_is_owed_is_asked_for_when_it_is_due(payments: AtWork[Pay
     assert payments.fired() == []
 
 
-def test_a_question_that_is_repeated_finds_the_answer_that_is_known_by_then(
+def test_a_repeated_command_finds_the_outcome_that_is_due(
     payments: AtWork[Payments],
 ) -> None:
     command = take("pm_timeout")
@@ -71,7 +71,7 @@ def test_a_question_that_is_repeated_finds_the_answer_that_is_known_by_then(
     assert payments.fired() == []
 
 
-def test_captured_money_is_given_back_once(payments: AtWork[Payments]) -> None:
+def test_a_captured_payment_is_refunded_once(payments: AtWork[Payments]) -> None:
     payments.told(take())
     (refunded,) = payments.told(REFUND)
     assert (names([refunded]), refunded.amount) == (["Payment.Refunded"], usd("19.98"))
@@ -79,7 +79,7 @@ def test_captured_money_is_given_back_once(payments: AtWork[Payments]) -> None:
     assert payments.told(take(), attempt=2) == []
 
 
-def test_money_on_its_way_is_settled_and_given_back_in_one_transaction(
+def test_a_pending_payment_is_captured_and_refunded_in_one_transaction(
     payments: AtWork[Payments],
 ) -> None:
     payments.told(take("pm_timeout"))
@@ -90,7 +90,7 @@ def test_money_on_its_way_is_settled_and_given_back_in_one_transaction(
     assert payments.told(take("pm_timeout"), attempt=2) == []
 
 
-def test_money_that_was_taken_without_our_knowing_is_captured_and_given_back(
+def test_an_unrecorded_capture_is_recorded_and_refunded(
     payments: AtWork[Payments],
 ) -> None:
     payments.app.ask_gateway([take()])
@@ -101,7 +101,7 @@ def test_money_that_was_taken_without_our_knowing_is_captured_and_given_back(
     assert payments.told(REFUND, attempt=2) == []
 
 
-def test_what_was_never_taken_is_void_and_never_will_be(payments: AtWork[Payments]) -> None:
+def test_a_payment_undone_before_its_capture_is_void_for_good(payments: AtWork[Payments]) -> None:
     assert names(payments.told(REFUND)) == ["Payment.Voided"]
     assert payments.told(REFUND, REFUND, attempt=2) == []
     assert payments.told(take()) == [], "it comes too late"
@@ -134,17 +134,17 @@ def test_a_refund_that_was_refused_is_granted_later(payments: AtWork[Payments]) 
 
 
 @pytest.mark.parametrize("method", ["pm_card_visa", "pm_card_chargeDeclined", "pm_timeout"])
-def test_what_is_told_again_has_no_second_effect(payments: AtWork[Payments], method: str) -> None:
+def test_a_repeated_command_has_no_second_effect(payments: AtWork[Payments], method: str) -> None:
     assert len(payments.told(take(method), take(method))) == 1
     assert payments.told(take(method), attempt=2) == []
 
 
-def test_taken_and_undone_in_one_batch(payments: AtWork[Payments]) -> None:
+def test_a_payment_is_captured_and_refunded_in_one_batch(payments: AtWork[Payments]) -> None:
     events = payments.told(take(), REFUND)
     assert names(events) == ["Payment.Captured", "Payment.Refunded"]
 
 
-def test_a_gateway_that_fails_when_an_answer_is_due_is_asked_again(
+def test_a_request_that_faults_when_an_outcome_is_due_is_repeated(
     payments: AtWork[Payments], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -153,8 +153,8 @@ def test_a_gateway_that_fails_when_an_answer_is_due_is_asked_again(
     payments.told(take("pm_timeout"))
     payments.clock.pass_(2 * TIMEOUT)
     with monkeypatch.context() as patch:
-        patch.setattr(payments.app.gateway, "capture", fail)
+        patch.setattr(payments.app.gateway, "capture_all", fail)
         assert payments.fired() == []
-    assert payments.due() == payments.clock() + PORT_PAUSE
-    payments.clock.pass_(PORT_PAUSE.total_seconds())
+    assert payments.due() == payments.clock() + PORT_RETRY_PAUSE
+    payments.clock.pass_(PORT_RETRY_PAUSE.total_seconds())
     assert names(payments.fired()) == ["Payment.Captured"]

@@ -1,7 +1,7 @@
-"""What the shop relies on, whoever takes the money and whoever carries the parcels.
+"""The contract of the ports, which every adapter has to keep.
 
-Each adapter is tried in a `World`, which says how to open it and has what the sandbox of a real
-gateway has too: a card for each behaviour. An adapter joins by a line in `WORLDS`.
+Each adapter has a `World`, which opens it and names a payment method for each behaviour, as the
+sandbox of a real gateway does. To hold another adapter to the contract, add its world to `WORLDS`.
 """
 
 import subprocess
@@ -17,18 +17,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from application.carrier import SimulatedCarrier
-from application.gateway import SimulatedGateway
 from application.ports import (
     Booked,
     Booking,
     Capture,
     Captured,
-    Carrier,
     Declined,
     NeverTaken,
     NothingTaken,
-    PaymentGateway,
     Pending,
     PortFault,
     Refund,
@@ -38,6 +34,12 @@ from application.ports import (
 )
 from domain.money import Money
 from domain.order import ShipTo
+from tests.application.one_by_one import (
+    CarrierOneByOne,
+    GatewayOneByOne,
+    SingleCarrier,
+    SingleGateway,
+)
 
 ROOT = Path(__file__).parents[2]
 ORDER = uuid4()
@@ -47,7 +49,7 @@ NOWHERE = ShipTo(country="ZZ", postcode="")
 
 
 class World(Protocol):
-    """One outside world, and how to steer it."""
+    """A gateway and a carrier, and how to steer them."""
 
     captures: str
     declines: str
@@ -55,24 +57,24 @@ class World(Protocol):
     answers_late: str
     keeps_the_money: str
 
-    def gateway(self) -> PaymentGateway:
-        """The gateway, opened anew: what was opened before is closed."""
+    def gateway(self) -> GatewayOneByOne:
+        """Opens the gateway again, and closes what was open."""
         ...
 
-    def carrier(self) -> Carrier:
-        """The carrier, opened anew."""
+    def carrier(self) -> CarrierOneByOne:
+        """Opens the carrier again, and closes what was open."""
         ...
 
     def at_once(self, *questions: str) -> list[list[str]]:
-        """The answers to lists of questions, each asked in a process of its own, all at once."""
+        """The answers to lists of requests, each list sent by its own process, at the same time."""
         ...
 
     def wait_for_late_answers(self) -> None:
-        """Lets so much time pass that no answer is owed any more."""
+        """Moves the clock until no outcome is pending."""
         ...
 
     def allow_refunds(self, order_id: UUID) -> None:
-        """Makes the gateway give back what it kept."""
+        """Makes the gateway grant a refund that it declined."""
         ...
 
 
@@ -96,15 +98,15 @@ class SimulatedWorld:
     def __exit__(self, *error: object) -> None:
         self.opened.close()
 
-    def gateway(self) -> SimulatedGateway:
+    def gateway(self) -> SingleGateway:
         self.opened.close()
-        gateway = SimulatedGateway(self.url, payment_timeout=900, clock=lambda: self.now)
+        gateway = SingleGateway(self.url, payment_timeout=900, clock=lambda: self.now)
         self.opened.callback(gateway.close)
         return gateway
 
-    def carrier(self) -> SimulatedCarrier:
+    def carrier(self) -> SingleCarrier:
         self.opened.close()
-        carrier = SimulatedCarrier(self.url)
+        carrier = SingleCarrier(self.url)
         self.opened.callback(carrier.close)
         return carrier
 
@@ -132,13 +134,13 @@ SCRIPT = """
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
-from application.carrier import SimulatedCarrier
-from application.gateway import SimulatedGateway
+from tests.application.one_by_one import SingleCarrier
+from tests.application.one_by_one import SingleGateway
 from domain.money import Money
 from domain.order import ShipTo
 
-gateway = SimulatedGateway({url!r}, 900, lambda: datetime.now(UTC))
-carrier = SimulatedCarrier({url!r})
+gateway = SingleGateway({url!r}, 900, lambda: datetime.now(UTC))
+carrier = SingleCarrier({url!r})
 print("ready", flush=True)
 input()
 for answer in {questions}:
@@ -168,7 +170,7 @@ def world(request: pytest.FixtureRequest, store_url: str) -> Iterator[World]:
         yield world
 
 
-def test_money_is_taken_once_for_each_key(world: World) -> None:
+def test_a_payment_is_captured_once_for_each_key(world: World) -> None:
     gateway = world.gateway()
     first = gateway.capture("a", ORDER, PRICE, world.captures)
     assert isinstance(first, Captured)
@@ -178,7 +180,7 @@ def test_money_is_taken_once_for_each_key(world: World) -> None:
     assert world.gateway().capture("b", ORDER, PRICE, world.captures) != first
 
 
-def test_many_payments_in_one_call_get_the_answers_that_each_would_get(world: World) -> None:
+def test_captures_in_one_call_have_the_answers_of_single_calls(world: World) -> None:
     methods = [world.captures, world.declines, world.answers_late, world.captures]
     asked = [Capture(f"key {n}", UUID(int=n), PRICE, each) for n, each in enumerate(methods)]
     stolen = asked[0]._replace(order_id=ORDER)
@@ -189,7 +191,7 @@ def test_many_payments_in_one_call_get_the_answers_that_each_would_get(world: Wo
     assert world.gateway().capture_all([]) == []
 
 
-def test_many_payments_that_are_undone_in_one_call_get_the_answers_that_each_would_get(
+def test_undos_in_one_call_have_the_answers_of_single_calls(
     world: World,
 ) -> None:
     methods = [world.captures, world.declines, world.answers_late]
@@ -216,7 +218,7 @@ def test_a_declined_payment_stays_declined(world: World) -> None:
     assert gateway.refund("r", "a") == NothingTaken()
 
 
-def test_a_fault_passes_when_asked_again_also_after_a_restart(world: World) -> None:
+def test_a_retry_after_a_fault_succeeds_also_after_a_restart(world: World) -> None:
     for _ in range(2):
         with pytest.raises(PortFault, match=r"\w"):
             world.gateway().capture("a", ORDER, PRICE, world.faults_twice)
@@ -225,7 +227,7 @@ def test_a_fault_passes_when_asked_again_also_after_a_restart(world: World) -> N
     assert world.gateway().capture("a", ORDER, PRICE, world.faults_twice) == first
 
 
-def test_an_answer_that_is_owed_comes_when_it_is_due(world: World) -> None:
+def test_a_pending_outcome_is_known_when_it_is_due(world: World) -> None:
     pending = world.gateway().capture("a", ORDER, PRICE, world.answers_late)
     assert isinstance(pending, Pending)
     assert pending.until.tzinfo is not None
@@ -245,7 +247,7 @@ def test_a_key_is_not_used_for_two_payments(world: World) -> None:
     assert gateway.capture("a", ORDER, PRICE, world.captures) == first
 
 
-def test_a_payment_that_was_never_asked_for_is_settled_as_never_taken(world: World) -> None:
+def test_an_unknown_payment_is_settled_as_never_taken(world: World) -> None:
     assert world.gateway().settle("a") == NeverTaken()
     gateway = world.gateway()
     assert isinstance(gateway.capture("a", ORDER, PRICE, world.captures), Declined)
@@ -264,7 +266,7 @@ def test_a_payment_that_only_faulted_is_settled_as_never_taken(world: World) -> 
     assert gateway.refund("r", "a") == NothingTaken()
 
 
-def test_money_that_is_on_its_way_is_settled_as_taken_and_given_back(world: World) -> None:
+def test_a_pending_capture_is_settled_as_captured_and_refunded(world: World) -> None:
     world.gateway().capture("a", ORDER, PRICE, world.answers_late)
     settled = world.gateway().settle("a")
     assert isinstance(settled, Captured)
@@ -274,19 +276,19 @@ def test_money_that_is_on_its_way_is_settled_as_taken_and_given_back(world: Worl
     assert world.gateway().refund("r", "a") == Refunded(PRICE)
 
 
-def test_a_captured_payment_is_settled_as_it_was_captured(world: World) -> None:
+def test_a_captured_payment_is_settled_as_captured(world: World) -> None:
     captured = world.gateway().capture("a", ORDER, PRICE, world.captures)
     assert world.gateway().settle("a") == captured
     assert world.gateway().capture("a", ORDER, PRICE, world.captures) == captured
 
 
-def test_money_is_given_back_once_whoever_asks(world: World) -> None:
+def test_a_payment_is_refunded_once_for_all_refund_keys(world: World) -> None:
     world.gateway().capture("a", ORDER, PRICE, world.captures)
     for key in ("r", "r", "s"):
         assert world.gateway().refund(key, "a") == Refunded(PRICE)
 
 
-def test_a_refund_of_what_was_never_taken_keeps_it_from_being_taken(world: World) -> None:
+def test_a_refund_before_the_capture_prevents_the_capture(world: World) -> None:
     assert world.gateway().refund("r", "a") == NothingTaken()
     assert isinstance(world.gateway().capture("a", ORDER, PRICE, world.captures), Declined)
     assert world.gateway().refund("r", "a") == NothingTaken()
@@ -325,7 +327,7 @@ def test_a_payment_and_its_settlement_at_once_agree(world: World) -> None:
             assert capture == settlement
 
 
-def test_many_payments_at_once_each_get_their_own_answer(world: World) -> None:
+def test_concurrent_captures_have_their_own_answers(world: World) -> None:
     gateway = world.gateway()
     methods = [world.captures, world.declines, world.answers_late]
 
@@ -350,7 +352,7 @@ def test_a_shipment_is_booked_once_for_each_key(world: World) -> None:
     assert world.carrier().book("b", ORDER, HOME) != first
 
 
-def test_an_address_that_nobody_can_reach_stays_so(world: World) -> None:
+def test_an_undeliverable_address_stays_undeliverable(world: World) -> None:
     first = world.carrier().book("a", ORDER, NOWHERE)
     assert isinstance(first, Undeliverable)
     assert first.reason
@@ -366,7 +368,7 @@ def test_a_key_is_not_used_for_two_shipments(world: World) -> None:
     assert carrier.book("a", ORDER, HOME) == first
 
 
-def test_many_shipments_in_one_call_get_the_answers_that_each_would_get(world: World) -> None:
+def test_bookings_in_one_call_have_the_answers_of_single_calls(world: World) -> None:
     asked = [Booking("a", ORDER, HOME), Booking("b", ORDER, NOWHERE)]
     *told, again, fault = world.carrier().book_all([*asked, asked[0], Booking("a", ORDER, NOWHERE)])
     assert told == [world.carrier().book(*each) for each in asked]

@@ -1,11 +1,11 @@
-"""Shipments are booked once, or refused."""
+"""A shipment is booked once, or refused."""
 
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from application.commands import BookShipment
-from application.ports import Booked, Booking, BookingAnswer, PortFault, Undeliverable
+from application.ports import Booking, BookingAnswer, PortFault
 from application.shipping import Shipping
 from domain.order import ShipTo
 from domain.payment import Payment
@@ -34,26 +34,25 @@ def test_a_shipment_is_booked_with_a_tracking_number(shipping: AtWork[Shipping])
 
 
 @pytest.mark.parametrize("country", ["US", "ZZ"])
-def test_what_is_told_again_has_no_second_effect(shipping: AtWork[Shipping], country: str) -> None:
+def test_a_repeated_command_has_no_second_effect(shipping: AtWork[Shipping], country: str) -> None:
     assert len(shipping.told(book(country), book(country))) == 1
     assert shipping.told(book(country), attempt=2) == []
 
 
 class SilentCarrier:
-    """A carrier whose line is dead until it is mended."""
+    """A carrier that never answers."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def book(self, key: str, order_id: object, to: object) -> Booked | Undeliverable:
-        self.asked.append(key)
+    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
+        self.asked += [each.key for each in bookings]
         raise PortFault("the line is dead")
 
-    def book_all(self, bookings: Sequence[Booking]) -> Sequence[BookingAnswer]:
-        return [self.book(*each) for each in bookings]
+    def close(self) -> None: ...
 
 
-def test_a_carrier_that_does_not_answer_is_a_fault_and_no_refusal(sqlite_store: str) -> None:
+def test_a_carrier_without_an_answer_is_a_fault_and_no_refusal(sqlite_store: str) -> None:
     carrier = SilentCarrier()
     with at_work(Shipping, sqlite_store, carrier=carrier) as shipping:
         command = book()

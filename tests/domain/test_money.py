@@ -25,7 +25,7 @@ def test_money_is_written_with_all_places_of_its_currency() -> None:
     assert str(Money(amount=Decimal("1.5"), currency="KWD")) == "1.500 KWD"
 
 
-def test_equal_amounts_are_equal_however_they_were_given() -> None:
+def test_equal_amounts_are_equal_in_every_notation() -> None:
     assert usd("5E+2") == usd("500") == usd("500.00")
     assert hash(usd("5E+2")) == hash(usd("500.00"))
     assert usd("-0").model_dump_json() == usd("0").model_dump_json()
@@ -50,9 +50,7 @@ def test_equal_amounts_are_equal_however_they_were_given() -> None:
         ("-0.01", "USD", "from 0"),
     ],
 )
-def test_what_is_no_exact_amount_is_refused_with_the_reason(
-    amount: Any, currency: str, why: str
-) -> None:
+def test_an_inexact_amount_is_refused_with_the_reason(amount: Any, currency: str, why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Money(amount=amount, currency=currency)
 
@@ -109,7 +107,7 @@ def test_amounts_of_one_currency_are_in_order() -> None:
     assert max(usd("1"), usd("3"), usd("2")) == usd("3")
 
 
-def test_what_is_too_large_or_below_zero_is_refused() -> None:
+def test_an_amount_too_large_or_below_zero_is_refused() -> None:
     most = usd("999999999999.99")
     with pytest.raises(AmountOutOfBounds):
         most + usd("0.01")
@@ -119,12 +117,12 @@ def test_what_is_too_large_or_below_zero_is_refused() -> None:
         most * -1
 
 
-def test_money_is_not_multiplied_by_what_would_round() -> None:
+def test_money_is_not_multiplied_by_a_fraction() -> None:
     for factor in (1.5, Decimal("1.5"), True):
         with pytest.raises(TypeError):
             usd("1") * factor  # type: ignore[operator]
 
 
-def test_money_does_not_change() -> None:
+def test_money_is_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         usd("1").amount = Decimal(2)  # type: ignore[misc]

@@ -55,7 +55,7 @@ placed = happened(
 )
 
 
-def test_placing_an_order_records_all_that_the_others_need() -> None:
+def test_a_placed_order_records_its_lines_total_payment_method_and_address() -> None:
     (
         given(Order)
         .when(Order, **order_of(line("A1", 2, "9.99"), line("B2", 1, "0.02")))
@@ -110,17 +110,17 @@ def test_an_order_of_too_many_lines_is_refused() -> None:
     given(Order).when(Order, **order_of(*lines[1:])).then(Order.Placed)
 
 
-def test_an_order_worth_more_than_any_amount_is_refused() -> None:
+def test_an_order_with_a_total_above_the_limit_is_refused() -> None:
     lines = line("A1", 1, "999999999999.99"), line("B2", 1, "0.01")
     given(Order).when(Order, **order_of(*lines)).then_raises(AmountOutOfBounds)
 
 
-def test_lines_that_merge_to_too_many_pieces_are_refused() -> None:
+def test_lines_that_merge_to_too_large_a_quantity_are_refused() -> None:
     lines = line("A1", MAX_QUANTITY, "0.01"), line("A1", 1, "0.01")
     given(Order).when(Order, **order_of(*lines)).then_raises(QuantityOutOfBounds, sku="A1")
 
 
-def test_a_placed_order_is_completed_with_what_a_sales_report_needs() -> None:
+def test_a_completed_order_repeats_its_placing_time_and_total() -> None:
     first = placed.sealed(Order, ORDER, 1)
     (
         given(Order, first)
@@ -151,22 +151,22 @@ def cancel(order: Order) -> None:
 
 @pytest.mark.parametrize("end", [cancel, Order.complete])
 @pytest.mark.parametrize("again", [cancel, Order.complete])
-def test_an_order_that_has_ended_stays_as_it_is(end: Any, again: Any) -> None:
+def test_an_ended_order_cannot_be_ended_again(end: Any, again: Any) -> None:
     given(Order, placed, end).when(again).then_raises(OrderClosed, order_id=ORDER)
 
 
 @pytest.mark.parametrize("quantity", [0, -1, MAX_QUANTITY + 1, "2", 2.0, True])
-def test_a_line_has_a_number_of_pieces(quantity: Any) -> None:
+def test_an_order_line_has_a_valid_quantity(quantity: Any) -> None:
     with pytest.raises(ValidationError, match="quantity"):
         OrderLine(sku="A1", quantity=quantity, unit_price=usd("1"))
 
 
-def test_a_line_may_be_free_but_never_costs_less_than_nothing() -> None:
+def test_a_price_may_be_zero_but_not_negative() -> None:
     assert line("A1", 3, "0").total == usd("0")
     with pytest.raises(ValidationError, match="from 0"):
         line("A1", 1, "-0.01")
 
 
-def test_an_order_goes_to_a_country_by_its_two_letters() -> None:
+def test_a_country_has_two_letters() -> None:
     with pytest.raises(ValidationError, match="country"):
         ShipTo(country="Ohio", postcode="45202")

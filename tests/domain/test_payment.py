@@ -1,4 +1,4 @@
-"""The money of one order is taken at most once, and given back at most once."""
+"""The payment of one order is captured at most once, and refunded at most once."""
 
 from decimal import Decimal
 from typing import Any
@@ -49,7 +49,7 @@ def test_a_card_is_declined_at_once() -> None:
     )
 
 
-def test_an_answer_may_be_a_while_in_coming() -> None:
+def test_a_payment_may_be_pending() -> None:
     (
         given(Payment)
         .when(Payment.await_answer, ORDER, PRICE)
@@ -58,7 +58,7 @@ def test_an_answer_may_be_a_while_in_coming() -> None:
     )
 
 
-def test_the_undo_of_a_payment_that_never_was_has_an_answer() -> None:
+def test_undoing_an_unknown_payment_voids_it() -> None:
     (
         given(Payment)
         .when(Payment.void, ORDER, "nothing was taken")
@@ -67,7 +67,7 @@ def test_the_undo_of_a_payment_that_never_was_has_an_answer() -> None:
     )
 
 
-def test_a_pending_payment_is_captured_by_the_same_event_as_any_other() -> None:
+def test_a_pending_payment_is_captured_by_the_same_event() -> None:
     (
         given(Payment, pending)
         .when(Payment.settle_captured, "ch_1")
@@ -86,7 +86,7 @@ def test_a_pending_payment_is_declined() -> None:
 
 
 @pytest.mark.parametrize("before", [pending, declined])
-def test_a_payment_that_took_nothing_can_be_voided(before: Any) -> None:
+def test_a_pending_or_declined_payment_can_be_voided(before: Any) -> None:
     (
         given(Payment, before)
         .when(Payment.settle_void, "no answer in time")
@@ -101,11 +101,11 @@ def test_a_payment_that_took_nothing_can_be_voided(before: Any) -> None:
 @pytest.mark.parametrize(
     "settle", [Payment.settle_captured, Payment.settle_declined, Payment.settle_void]
 )
-def test_an_outcome_that_is_known_stays_as_it_is(known: list[Any], settle: Any) -> None:
+def test_a_known_outcome_cannot_be_settled_again(known: list[Any], settle: Any) -> None:
     given(Payment, *known).when(settle, "late").then_raises(PaymentNotPending, order_id=ORDER)
 
 
-def test_a_declined_payment_is_not_captured_after_all() -> None:
+def test_a_declined_payment_cannot_be_captured() -> None:
     given(Payment, declined).when(Payment.settle_captured, "ch_1").then_raises(PaymentNotPending)
 
 
@@ -114,7 +114,7 @@ def test_a_declined_payment_is_not_captured_after_all() -> None:
     [[captured], [pending, captured]],
     ids=["captured at once", "captured after a while"],
 )
-def test_captured_money_is_given_back_in_full(before: list[Any]) -> None:
+def test_a_captured_payment_is_refunded_in_full(before: list[Any]) -> None:
     (
         given(Payment, *before)
         .when(Payment.refund)
@@ -123,7 +123,7 @@ def test_captured_money_is_given_back_in_full(before: list[Any]) -> None:
     )
 
 
-def test_a_refused_refund_leaves_the_money_captured_and_can_be_tried_again() -> None:
+def test_a_refused_refund_leaves_the_payment_captured_and_can_be_retried() -> None:
     (
         given(Payment, captured)
         .when(Payment.refuse_refund, "bank closed")
@@ -147,5 +147,5 @@ def refuse_refund(payment: Payment) -> None:
     ids=["pending", "declined", "voided", "refunded"],
 )
 @pytest.mark.parametrize("act", [Payment.refund, refuse_refund])
-def test_only_captured_money_is_given_back_and_only_once(before: list[Any], act: Any) -> None:
+def test_only_a_captured_payment_is_refunded_and_only_once(before: list[Any], act: Any) -> None:
     given(Payment, *before).when(act).then_raises(PaymentNotCaptured, order_id=ORDER)

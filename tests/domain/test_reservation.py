@@ -1,4 +1,4 @@
-"""An order gets all that it needs, or nothing."""
+"""All lines of an order are reserved, or none."""
 
 from typing import Any
 from uuid import UUID
@@ -47,7 +47,7 @@ def test_a_reservation_is_refused_with_the_reason() -> None:
     )
 
 
-def test_a_reservation_of_nothing_is_refused() -> None:
+def test_a_reservation_without_lines_is_refused() -> None:
     given(Reservation).when(Reservation.make, ORDER, []).then_raises(EmptyReservation)
 
 
@@ -60,7 +60,7 @@ def test_a_reservation_is_released_line_by_line() -> None:
     )
 
 
-def test_undoing_a_reservation_that_was_refused_has_an_answer() -> None:
+def test_undoing_a_refused_reservation_releases_nothing() -> None:
     (
         given(Reservation, refused)
         .when(Reservation.release)
@@ -78,7 +78,7 @@ def test_a_reservation_is_dispatched() -> None:
     )
 
 
-def test_what_was_refused_cannot_be_dispatched() -> None:
+def test_a_refused_reservation_cannot_be_dispatched() -> None:
     (
         given(Reservation, refused)
         .when(Reservation.dispatch)

@@ -1,4 +1,4 @@
-"""The carrier takes a parcel, or does not."""
+"""A shipment is booked or refused."""
 
 from uuid import UUID
 

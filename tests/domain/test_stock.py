@@ -1,4 +1,4 @@
-"""The pieces of one SKU: nothing is sold twice, nothing is lost."""
+"""The stock of one SKU: nothing is sold twice, and nothing is lost."""
 
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ def reserved(order_id: UUID, quantity: int) -> Any:
     return happened(Stock.Reserved, sku="A1", order_id=order_id, quantity=quantity)
 
 
-def test_an_article_is_listed_under_the_id_of_its_sku() -> None:
+def test_the_id_of_stock_follows_from_its_sku() -> None:
     (
         given(Stock)
         .when(Stock, sku="A1")
@@ -34,7 +34,7 @@ def test_an_article_is_listed_under_the_id_of_its_sku() -> None:
     assert Stock.id_of("A1") != Stock.id_of("A2")
 
 
-def test_received_pieces_are_available() -> None:
+def test_received_stock_is_available() -> None:
     (
         given(Stock, listed, received(3))
         .when(Stock.receive, 4)
@@ -43,7 +43,7 @@ def test_received_pieces_are_available() -> None:
     )
 
 
-def test_reserved_pieces_are_on_hand_but_not_available() -> None:
+def test_reserved_stock_is_on_hand_but_not_available() -> None:
     (
         given(Stock, listed, received(5))
         .when(Stock.reserve, ORDER, 5)
@@ -60,7 +60,7 @@ def test_more_than_is_available_cannot_be_reserved() -> None:
     )
 
 
-def test_one_order_reserves_an_article_once() -> None:
+def test_one_order_reserves_a_sku_once() -> None:
     (
         given(Stock, listed, received(5), reserved(ORDER, 1))
         .when(Stock.reserve, ORDER, 1)
@@ -68,7 +68,7 @@ def test_one_order_reserves_an_article_once() -> None:
     )
 
 
-def test_released_pieces_are_available_again() -> None:
+def test_released_stock_is_available_again() -> None:
     (
         given(Stock, listed, received(5), reserved(ORDER, 2), reserved(OTHER, 3))
         .when(Stock.release, ORDER)
@@ -77,7 +77,7 @@ def test_released_pieces_are_available_again() -> None:
     )
 
 
-def test_dispatched_pieces_are_gone() -> None:
+def test_dispatched_stock_is_not_on_hand() -> None:
     (
         given(Stock, listed, received(5), reserved(ORDER, 2), reserved(OTHER, 3))
         .when(Stock.dispatch, ORDER)
@@ -101,13 +101,13 @@ def test_a_reservation_ends_once(act: Any, end: Any) -> None:
 
 
 @pytest.mark.parametrize("quantity", [0, -1, MAX_QUANTITY + 1, 1.5, True])
-def test_pieces_come_in_whole_numbers_from_one(quantity: Any) -> None:
+def test_a_quantity_is_a_whole_number_from_one(quantity: Any) -> None:
     stock = given(Stock, listed, received(5))
     stock.when(Stock.receive, quantity).then_raises(QuantityOutOfBounds)
     stock.when(Stock.reserve, ORDER, quantity).then_raises(QuantityOutOfBounds)
 
 
-def test_a_shelf_holds_no_more_than_can_be_counted() -> None:
+def test_stock_has_a_largest_quantity() -> None:
     given(Stock, listed, received(MAX_QUANTITY)).when(Stock.receive, 1).then_raises(
         QuantityOutOfBounds, quantity=MAX_QUANTITY + 1
     )

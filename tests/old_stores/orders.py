@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from application.commands import BookShipment, PlaceOrder
-from application.gateway import SimulatedGateway
+from application.simulators.gateway import SimulatedGateway
 from application.payments import Payments
 from application.ports import Booking, BookingAnswer, PortFault
 from application.shipping import Shipping
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from sagaline import Runner
+from sagaline.application.declaration import declaration_of
 
 SHOP = UUID("5f0b0f3e-0000-4000-8000-000000000000")
 NOWHERE = "ZZ"
@@ -70,7 +71,7 @@ def without_carrier(runner: Runner, *names: str) -> Iterator[None]:
 @contextmanager
 def with_bug(shipping: type[Shipping], *names: str) -> Iterator[None]:
     """The code of Shipping fails for these orders meanwhile."""
-    handler = shipping.handlers[BookShipment]
+    handler = declaration_of(type(shipping)).handlers[BookShipment]
     function = handler.function
 
     def book(app: Any, command: BookShipment, answer: Any) -> Any:

@@ -11,14 +11,14 @@ from threading import Lock
 from sqlalchemy import StaticPool, create_engine, text
 
 from sagaline import Application, Command, Runner, System
-from sagaline.dead_letters import retry
-from sagaline.process import SagaProcess
-from sagaline.steering import Person, Steering
+from sagaline.admin.dead_letters import retry
+from sagaline.application.saga_process import SagaProcess
+from sagaline.saga.interventions import Interventions, Operator
 from sagaline.storage import Datastore
-from sagaline.storage.dead_letters import Letter, all_letters
-from sagaline.storage.timers import first_dues
+from sagaline.storage.tables.dead_letters import Letter, all_letters
+from sagaline.storage.tables.timers import first_dues
 
-STAFF = Person("Eve", "seen to")
+STAFF = Operator("Eve", "seen to")
 MOMENTS = 200
 """Moments at which timers are due, after which everything must have ended."""
 
@@ -74,7 +74,7 @@ class Stage:
 
     def _is_busy(self, runner: Runner, only: Collection[str]) -> bool:
         now, dues = self.clock().timestamp(), _dues(runner)
-        lags = {each.follower for each in runner.places() if each.lag}
+        lags = {each.follower for each in runner.lag() if each.lag}
         return any(each in lags or dues.get(each, inf) <= now for each in only)
 
     def place(self, application: type[Application], *commands: Command) -> None:
@@ -118,11 +118,11 @@ def give(runner: Runner, application: type[Application], *commands: Command) -> 
     assert [each.error for each in receipts if each.error is not None] == []
 
 
-def steer(runner: Runner, saga: str, key: object, act: Callable[[Steering], None]) -> None:
+def steer(runner: Runner, saga: str, key: object, act: Callable[[Interventions], None]) -> None:
     """Lets a person act on a saga."""
     process = runner.apps[saga]
     assert isinstance(process, SagaProcess)
-    process.steer(str(key), act)
+    process.intervene(str(key), act)
 
 
 def retry_letters(stage: Stage) -> None:

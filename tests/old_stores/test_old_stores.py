@@ -137,7 +137,7 @@ def what_there_is_is_listed(old: Old) -> None:
 def history_is_told(old: Old) -> None:
     events = old.sagaline("events", "--json").json_lines
     counts = Counter(each["type"] for each in events)
-    assert counts["Journal.Started"] + counts["Journal.Begun"] >= len(old.sagas())
+    assert counts["SagaStarted"] + counts["SagaStartedLate"] >= len(old.sagas())
     one_each = {state: key for key, state in old.sagas().items()}
     for state, key in one_each.items():
         shown = old.sagaline("sagas", "show", key, "--json").json

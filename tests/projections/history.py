@@ -1,4 +1,4 @@
-"""Orders that run their course, as the logs of the shop tell of them."""
+"""The events of whole orders, in the logs of the shop."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ def event(kind: type[Any], stream: UUID, at: datetime, version: int = 1, **field
 
 
 class Shop:
-    """The four logs of the shop and that of its saga, filled by hand."""
+    """The four logs of the shop and that of its saga, filled by the test."""
 
     def __init__(self, skus: Iterable[str] = ("A1", "B2")) -> None:
         self.logs: Logs = {
@@ -120,12 +120,12 @@ class Shop:
     def move(
         self, kind: type[Any], order_id: UUID, each: OrderLine, hop: int, at: datetime
     ) -> None:
-        """Moves what one line needs."""
+        """Appends the stock events of one line."""
         self._stock(each.sku, kind, order_id, hop, at, order_id=order_id, quantity=each.quantity)
 
 
 class _Course:
-    """The course of one order."""
+    """The events of one order."""
 
     def __init__(
         self,
@@ -238,7 +238,7 @@ class _Course:
 
 
 class Views:
-    """The read models of the shop over a store, led by hand."""
+    """The read models of the shop over a store, driven by the test."""
 
     def __init__(self, store: Datastore, models: Iterable[type[ReadModel]] = READ_MODELS) -> None:
         self.store = store
@@ -248,7 +248,7 @@ class Views:
                 each.create_table(connection)
 
     def fold(self, messages: Sequence[Message], restarted: bool = False) -> None:
-        """Takes a batch, as a follower does; `restarted`: nothing is in memory from before."""
+        """Handles a batch, as a follower does; `restarted`: without cached rows."""
         for each in self.projectors:
             wanted = [m for m in messages if each.topics is None or m.topic in each.topics]
             if restarted:

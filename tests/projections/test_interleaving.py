@@ -1,4 +1,4 @@
-"""The same logs give the same rows, whichever of them is read faster."""
+"""The same logs give the same rows in every interleaving."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a reader is told, from the read tables alone."""
+"""Queries use the read tables alone."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def test_orders_are_found_by_status_and_by_customer(connection: Connection) -> N
 STATUSES = ("placed", "completed", "cancelled", "attention")
 
 
-def test_an_order_is_told_with_its_lines_its_history_and_its_payments(
+def test_an_order_has_its_lines_timeline_and_payments(
     connection: Connection,
 ) -> None:
     told = order(connection, GONE)
@@ -104,11 +104,11 @@ def test_an_order_is_told_with_its_lines_its_history_and_its_payments(
     assert told["timeline"][0]["happened_at"] == told["placed_at"]
 
 
-def test_an_order_that_is_not_there_is_none(connection: Connection) -> None:
+def test_an_unknown_order_is_none(connection: Connection) -> None:
     assert order(connection, UUID(int=404)) is None
 
 
-def test_sales_are_told_by_day(connection: Connection) -> None:
+def test_sales_are_listed_by_day(connection: Connection) -> None:
     monday, tuesday = sales(connection)
     assert monday == {
         "day": date(2026, 1, 5),
@@ -123,7 +123,7 @@ def test_sales_are_told_by_day(connection: Connection) -> None:
     assert sales(connection, last=MONDAY.date()) == [monday]
 
 
-def test_stock_levels_are_told_by_sku(connection: Connection) -> None:
+def test_stock_levels_are_listed_by_sku(connection: Connection) -> None:
     assert stock_levels(connection) == [
         {"sku": "A1", "on_hand": 998, "reserved": 7, "available": 991},
         {"sku": "B2", "on_hand": 999, "reserved": 1, "available": 998},
@@ -133,7 +133,7 @@ def test_stock_levels_are_told_by_sku(connection: Connection) -> None:
 
 
 def plans(connection: Connection, ask: Callable[[Connection], object]) -> str:
-    """How the database would answer what is asked, if its tables were long."""
+    """The plan of a query, as for long tables."""
     asked: list[tuple[str, Any]] = []
     with listening(connection.engine, asked):
         ask(connection)
@@ -172,13 +172,13 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
 
 
 @pytest.mark.parametrize("asked", QUERIES)
-def test_a_query_goes_by_an_index(connection: Connection, asked: str) -> None:
+def test_a_query_uses_an_index(connection: Connection, asked: str) -> None:
     found = plans(connection, QUERIES[asked])
     assert re.search("USING|Index", found)
     assert not re.search(r"Seq Scan|SCAN \w+$", found, re.MULTILINE)
 
 
-def test_on_postgresql_the_columns_have_types_of_its_own(postgres_store: str) -> None:
+def test_on_postgresql_the_columns_have_native_types(postgres_store: str) -> None:
     store = Datastore.open(postgres_store)
     create_tables(store)
     Views(store)

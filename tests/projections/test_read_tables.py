@@ -1,4 +1,4 @@
-"""What each read table says of the course of an order."""
+"""The rows of each read table, event by event of an order."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -56,7 +56,7 @@ def parked() -> object:
     return told(journal, key=ORDER)
 
 
-def test_a_placed_order_is_listed_with_what_it_is_worth() -> None:
+def test_a_placed_order_is_listed_with_its_total() -> None:
     (
         given(OrderList)
         .when(placed())
@@ -90,7 +90,7 @@ def test_a_cancelled_order_is_listed_with_the_reason() -> None:
     )
 
 
-def test_an_order_whose_saga_is_parked_wants_attention() -> None:
+def test_an_order_with_a_parked_saga_has_status_attention() -> None:
     (
         given(OrderList, placed())
         .when(parked())
@@ -110,7 +110,7 @@ def resumed() -> object:
     return told(journal, key=ORDER)
 
 
-def test_an_order_whose_saga_goes_on_wants_attention_no_more() -> None:
+def test_an_order_with_a_resumed_saga_has_status_placed() -> None:
     for history in ([placed(), parked(), resumed()], [parked(), resumed(), placed()]):
         (
             given(OrderList, *history[:-1])
@@ -138,7 +138,7 @@ def intervened(action: Action) -> object:
     return told(journal, key=ORDER)
 
 
-def test_an_order_whose_saga_was_abandoned_wants_attention_and_says_who_did_it_and_why() -> None:
+def test_an_order_with_an_abandoned_saga_names_the_person_and_the_reason() -> None:
     abandoned = {"status": "attention", "reason": "abandoned by Eve: a lost case"}
     given(OrderList, placed(), parked()).when(intervened(Action.ABANDON)).then_row(
         ORDER, **abandoned, updated_at=LATER
@@ -150,7 +150,7 @@ def test_an_order_whose_saga_was_abandoned_wants_attention_and_says_who_did_it_a
     given(OrderList, placed()).when(intervened(Action.RETRY)).then_row(ORDER, status="placed")
 
 
-def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() -> None:
+def test_the_end_of_an_order_overrides_a_parked_saga_in_any_order() -> None:
     for history in ([placed(), parked()], [parked(), placed()]):
         (
             given(OrderList, *history)
@@ -164,7 +164,7 @@ def test_the_end_of_an_order_wins_over_a_parked_saga_whichever_is_heard_first() 
     )
 
 
-def test_an_order_that_ends_without_having_been_placed_is_a_fault() -> None:
+def test_the_end_of_an_unknown_order_is_an_error() -> None:
     with pytest.raises(RowMissing, match="order_list"):
         given(OrderList).when(completed())
 
@@ -181,7 +181,7 @@ def test_an_order_has_one_row_for_each_line() -> None:
     )
 
 
-def test_each_movement_of_money_is_a_row_even_one_too_many() -> None:
+def test_each_movement_of_money_is_a_row() -> None:
     captured = happened(
         PaymentCaptured, originator_id=PAYMENT, order_id=ORDER, amount=usd("5"), reference="ch_1"
     )

@@ -1,4 +1,4 @@
-"""Every event has a name and a line that a person understands."""
+"""Every event has a name and a summary for people."""
 
 from decimal import Decimal
 from typing import Any
@@ -169,7 +169,7 @@ WORDS = [
 @pytest.mark.parametrize(
     ("told_of", "name", "line"), WORDS, ids=[f"{name}: {line}" for _, name, line in WORDS]
 )
-def test_an_event_has_a_name_and_a_line(told_of: Any, name: str, line: str) -> None:
+def test_an_event_has_a_name_and_a_summary(told_of: Any, name: str, line: str) -> None:
     assert (name_of(told_of), summary(told_of)) == (name, line)
 
 
@@ -182,7 +182,7 @@ def test_a_summary_is_one_short_line() -> None:
     assert "\n" not in row["summary"]
 
 
-def test_only_what_belongs_to_an_order_is_on_a_timeline() -> None:
+def test_only_events_of_an_order_are_on_its_timeline() -> None:
     received = happened(Stock.Received, sku="A1", quantity=1)
     (
         given(OrderTimeline)

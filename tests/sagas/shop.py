@@ -1,4 +1,4 @@
-"""An order, as tests of the order flow begin."""
+"""The placed order that tests of the order flow start with."""
 
 from decimal import Decimal
 from typing import Final

@@ -1,4 +1,4 @@
-"""The order flow by choreography comes to the same ends as by orchestration, in the same books."""
+"""The order flow by choreography has the same ends and rows as by orchestration."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ LATE = "take_payment: no answer within 15 min"
 
 
 class Choreographed(Shop):
-    """The shop in which nobody leads."""
+    """The shop by choreography."""
 
     @property
     def gateway(self) -> Any:
@@ -44,7 +44,7 @@ class Choreographed(Shop):
         return [each.view for each in found if each.differences]
 
     def table(self, name: str, *left_out: str) -> Counter[tuple[str, ...]]:
-        """The rows of a read table, without what depends on clocks and on other orders."""
+        """The rows of a read table, without columns that depend on clocks and on other orders."""
         columns = [each.name for each in _table(name).columns if each.name not in left_out]
         rows = self.query(f"SELECT {', '.join(columns)} FROM {name}")
         return Counter(tuple(map(str, row)) for row in rows)
@@ -104,7 +104,7 @@ def all_tables(shop: Choreographed) -> dict[str, Counter[tuple[str, ...]]]:
     }
 
 
-def test_both_kinds_write_the_same_rows_for_the_same_orders(store_url: str, tmp_path: Path) -> None:
+def test_both_kinds_of_saga_write_the_same_rows(store_url: str, tmp_path: Path) -> None:
     found = []
     for url, system in (
         (f"sqlite:///{tmp_path / 'led.db'}", orchestrated),
@@ -149,7 +149,7 @@ def test_every_order_comes_to_its_one_right_end(shop: Choreographed) -> None:
     assert shop.letters() == []
 
 
-def test_the_timeline_shows_who_reacted_to_whom(shop: Choreographed) -> None:
+def test_the_timeline_shows_which_context_reacted_to_which_event(shop: Choreographed) -> None:
     shop.receives(A1=10)
     shop.takes(order("nowhere", country="ZZ"))
     shop.goes_on()
@@ -169,7 +169,7 @@ def test_the_timeline_shows_who_reacted_to_whom(shop: Choreographed) -> None:
     assert {each.key for each in told} == {str(order_id("nowhere"))}
 
 
-def test_money_that_is_settled_too_late_goes_back_and_nothing_is_shipped(
+def test_a_payment_captured_after_its_timeout_is_refunded_and_nothing_is_shipped(
     shop: Choreographed,
 ) -> None:
     shop.receives(A1=10)
@@ -189,15 +189,15 @@ def test_money_that_is_settled_too_late_goes_back_and_nothing_is_shipped(
     assert violations(shop.url, settled=True) == []
 
 
-def test_an_answer_that_comes_in_time_takes_the_order_forward(
+def test_an_answer_before_the_timeout_takes_the_order_forward(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture_all = shop.gateway.capture_all
     due = shop.clock() + minutes(10)
 
     def hesitate(captures: Sequence[Capture]) -> Any:
-        capture_all(captures)
-        return [Pending(due)] * len(captures)
+        answers = capture_all(captures)
+        return answers if shop.clock() >= due else [Pending(due)] * len(captures)
 
     monkeypatch.setattr(shop.gateway, "capture_all", hesitate)
     shop.receives(A1=10)
@@ -208,7 +208,7 @@ def test_an_answer_that_comes_in_time_takes_the_order_forward(
     assert violations(shop.url, settled=True) == []
 
 
-def test_a_shop_that_was_closed_when_the_time_was_up_undoes_what_it_had_waited_for(
+def test_a_timeout_while_the_shop_was_stopped_undoes_the_payment(
     store_url: str,
 ) -> None:
     with open_shop(store_url) as shop:
@@ -225,7 +225,7 @@ def test_a_shop_that_was_closed_when_the_time_was_up_undoes_what_it_had_waited_f
         assert violations(store_url, settled=True) == []
 
 
-def test_retries_do_not_go_on_beyond_the_time_of_the_step(
+def test_retries_end_at_the_timeout_of_the_step(
     sqlite_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP_PAYMENT_TIMEOUT", "60")
@@ -243,7 +243,7 @@ def test_retries_do_not_go_on_beyond_the_time_of_the_step(
         assert violations(sqlite_store, settled=True) == []
 
 
-def test_settings_shorten_the_waiting(sqlite_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_shorten_the_timeouts(sqlite_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PAYMENT_TIMEOUT", "30")
     monkeypatch.setenv("SHOP_RETRY_BASE", "0.5")
     with open_shop(sqlite_store) as shop:
@@ -258,7 +258,7 @@ def test_settings_shorten_the_waiting(sqlite_store: str, monkeypatch: pytest.Mon
         }
 
 
-def test_a_refund_that_is_refused_for_good_waits_for_a_person_and_holds_up_nobody(
+def test_a_refund_that_is_given_up_waits_for_a_person_and_delays_no_other_order(
     shop: Choreographed,
 ) -> None:
     stuck = order_id("stuck")
@@ -285,7 +285,7 @@ def test_a_refund_that_is_refused_for_good_waits_for_a_person_and_holds_up_nobod
     assert violations(shop.url, settled=True) == []
 
 
-def test_a_refund_that_faults_for_good_waits_for_a_person_too(
+def test_a_refund_that_always_faults_waits_for_a_person_too(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck = order_id("stuck")
@@ -301,7 +301,7 @@ def test_a_refund_that_faults_for_good_waits_for_a_person_too(
     assert violations(shop.url, settled=True) == []
 
 
-def test_a_refund_that_fails_now_and_then_gets_through(
+def test_a_refund_succeeds_after_some_faults(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refund_all = shop.gateway.refund_all
@@ -321,7 +321,7 @@ def test_a_refund_that_fails_now_and_then_gets_through(
     assert violations(shop.url, settled=True) == []
 
 
-def test_money_that_was_taken_without_our_hearing_of_it_goes_back_and_nothing_is_shipped(
+def test_an_unrecorded_capture_is_refunded_and_nothing_is_shipped(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture_all = shop.gateway.capture_all
@@ -338,11 +338,11 @@ def test_money_that_was_taken_without_our_hearing_of_it_goes_back_and_nothing_is
     assert violations(shop.url, settled=True) == []
 
 
-def test_where_nobody_can_say_what_became_of_the_money_a_person_must_ask(
+def test_an_outcome_that_stays_unknown_waits_for_a_person(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.receives(A1=10)
-    for port in ("capture", "capture_all", "settle_all", "refund_all"):
+    for port in ("capture_all", "settle_all", "refund_all"):
         monkeypatch.setattr(shop.gateway, port, fail)
     shop.takes(order("dark"))
     shop.goes_on()
@@ -352,7 +352,7 @@ def test_where_nobody_can_say_what_became_of_the_money_a_person_must_ask(
     assert shop.statuses()[order_id("dark")] == ("placed", None)
 
 
-def test_a_carrier_that_never_answers_is_for_a_person(
+def test_a_booking_that_always_faults_waits_for_a_person(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carrier: Any = shop.runner.get(Shipping).carrier
@@ -368,7 +368,7 @@ def test_a_carrier_that_never_answers_is_for_a_person(
     assert shop.statuses()[order_id("good")] == ("completed", None)
 
 
-def test_a_carrier_that_fails_at_first_is_asked_again(
+def test_a_booking_is_retried_after_faults(
     shop: Choreographed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carrier: Any = shop.runner.get(Shipping).carrier
@@ -383,7 +383,7 @@ def test_a_carrier_that_fails_at_first_is_asked_again(
     assert ends(shop.url) == {"completed": 1}
 
 
-def test_a_refund_that_comes_before_the_capture_undoes_the_order(store_url: str) -> None:
+def test_a_refund_before_the_capture_undoes_the_order(store_url: str) -> None:
     early = order_id("early")
     for context, command in (
         (Inventory, ReceiveStock(sku="A1", quantity=10)),
@@ -403,7 +403,7 @@ def test_a_refund_that_comes_before_the_capture_undoes_the_order(store_url: str)
         assert shop.letters() == []
 
 
-def test_an_order_that_is_placed_again_while_it_is_on_its_way_is_one_order(
+def test_an_order_placed_again_while_it_is_open_is_one_order(
     shop: Choreographed,
 ) -> None:
     shop.receives(A1=10)
@@ -451,7 +451,7 @@ def test_a_store_of_one_kind_is_refused_by_the_other(
         Runner(second, {"SQLALCHEMY_URL": store_url})
 
 
-def test_each_context_hears_of_those_alone_that_it_answers() -> None:
+def test_each_context_follows_only_the_logs_that_it_reacts_to() -> None:
     followed = {name: set(choreographed.leaders_of[name]) for name in choreographed.nodes}
     assert followed == {
         "Orders": {"Inventory", "Payments"},

@@ -1,4 +1,4 @@
-"""One order: reserve, pay, ship, dispatch, complete; or back to where it started."""
+"""The saga of one order: reserve, pay, ship, dispatch, complete; or undo."""
 
 from typing import Final
 
@@ -93,7 +93,7 @@ def test_a_declined_card_releases_the_stock_and_then_cancels_the_order() -> None
     )
 
 
-def test_an_address_that_nobody_delivers_to_refunds_and_then_releases() -> None:
+def test_an_undeliverable_address_refunds_and_then_releases() -> None:
     story = paid().when(ShipmentRefused, reason="undeliverable").then(REFUND)
     story = story.when(PaymentRefunded).then(RELEASE)
     story.when(StockReleased).then(cancel("undeliverable")).then_ends(State.COMPENSATED)
@@ -105,7 +105,7 @@ def test_a_gateway_that_recovers_in_time_completes_the_payment() -> None:
     story.when_pause_ends("take_payment").then(TAKE).when(CAPTURED).then(BOOK)
 
 
-def test_a_gateway_that_stays_down_settles_the_payment_and_cancels() -> None:
+def test_a_gateway_that_never_answers_settles_the_payment_and_cancels() -> None:
     story = given(OrderFulfilment, PLACED, StockReserved)
     for _ in range(2):
         story = story.when_fault("take_payment").when_pause_ends("take_payment").then(TAKE)
@@ -114,7 +114,7 @@ def test_a_gateway_that_stays_down_settles_the_payment_and_cancels() -> None:
     story.when(StockReleased).then(cancel("gateway down"))
 
 
-def test_money_that_is_taken_after_the_time_is_up_is_refunded_once() -> None:
+def test_a_payment_captured_after_the_timeout_is_refunded_once() -> None:
     story = given(OrderFulfilment, PLACED, StockReserved).then_timer("take_payment", minutes(15))
     story = story.when_time_runs_out("take_payment").then(REFUND)
     story = story.when(CAPTURED).then_nothing()
@@ -123,13 +123,13 @@ def test_money_that_is_taken_after_the_time_is_up_is_refunded_once() -> None:
     story.when(CAPTURED).then_nothing().when(PaymentRefunded).then_nothing()
 
 
-def test_a_card_that_is_declined_after_the_time_is_up_is_undone_like_any_other() -> None:
+def test_a_card_declined_after_the_timeout_is_undone_like_any_other() -> None:
     story = given(OrderFulfilment, PLACED, StockReserved).when_time_runs_out("take_payment")
     story = story.when(PaymentDeclined, reason="late").then_nothing()
     story.when(PaymentVoided, reason="nothing was taken").then(RELEASE)
 
 
-def test_stock_that_is_not_answered_for_in_time_is_released() -> None:
+def test_a_reservation_without_an_answer_is_released() -> None:
     story = given(OrderFulfilment, PLACED).when_time_runs_out("reserve_stock").then(RELEASE)
     story = story.when(StockReserved).then_nothing()
     story.when(StockReleased, lines=()).then(cancel("reserve_stock: no answer within 5 min"))
@@ -144,19 +144,19 @@ def refund_refused() -> GivenSaga:
     return story.when(RefundRefused, reason="account closed").then(RELEASE)
 
 
-def test_a_refund_that_is_refused_for_good_still_releases_the_stock_and_parks() -> None:
+def test_a_refund_that_is_always_refused_releases_the_stock_and_parks() -> None:
     parked = refund_refused().when(StockReleased).then()
     parked.then_parks("take_payment", "account closed").then_no_timers()
 
 
-def test_a_refund_that_is_granted_at_last_cancels_the_order() -> None:
+def test_a_refund_that_is_granted_later_cancels_the_order() -> None:
     parked = refund_refused().when(StockReleased)
     parked.when(PaymentRefunded).then(cancel("undeliverable")).then_ends(
         State.COMPENSATED, "undeliverable"
     )
 
 
-def test_a_carrier_that_stays_down_parks_the_order_with_its_money_and_stock() -> None:
+def test_a_carrier_that_never_answers_parks_the_order_with_payment_and_stock() -> None:
     story = paid()
     for _ in range(2):
         story = story.when_fault("book_shipment").when_pause_ends("book_shipment").then(BOOK)
@@ -167,7 +167,7 @@ def test_a_carrier_that_stays_down_parks_the_order_with_its_money_and_stock() ->
 
 
 @pytest.mark.parametrize("step", ["dispatch_stock", "complete_order"])
-def test_a_failure_behind_the_shipment_is_retried_forward_and_refunds_nothing(step: str) -> None:
+def test_a_fault_after_the_shipment_is_retried_and_refunds_nothing(step: str) -> None:
     story = shipped() if step == "dispatch_stock" else shipped().when(StockDispatched)
     (last,) = {each.command.__class__ for each in story.events[-1:]}
     for _ in range(2):

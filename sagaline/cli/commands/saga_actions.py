@@ -11,6 +11,7 @@ import typer
 from sqlalchemy import Connection
 
 from sagaline.admin.saga_lookup import Instance, find_instance
+from sagaline.application.message_handling import handling_of
 from sagaline.application.saga_process import SagaProcess
 from sagaline.cli.inspection import InspectedStores, inspected, system_and_environment
 from sagaline.cli.options import By, OptionalReason, Reason, operator_name
@@ -72,9 +73,9 @@ def steer(
     """Act on this instance, and execute `also` in the same transaction; return it afterwards."""
     _, env = system_and_environment(ctx)
     process: SagaProcess = found.process(environment(env))
-    process.now = StoreClock(process.datastore)
+    handling_of(process).clock = StoreClock(process.datastore)
     try:
-        return process.steer(found.key, act, also)
+        return process.intervene(found.key, act, also)
     finally:
         process.close()
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, TableClause, delete, inspect, table
 
-from sagaline.application.port_calls import Asking, answer_of
+from sagaline.application.message_handling import handling_of
+from sagaline.application.port_calls import PortCalls, call_port
 from sagaline.followers.follower import Follower
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.storage import Datastore
@@ -56,11 +57,11 @@ class _Watched:
         self.write = lambda: stage.commits.around(datastore)
 
 
-class _AskingHere(Asking):
+class _CallsInOrder(PortCalls):
     """Calls ports one after another, in the thread of the test."""
 
-    def ask(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-        return [answer_of(each) for each in calls]
+    def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        return [call_port(each) for each in calls]
 
 
 class InMemorySystem:
@@ -77,7 +78,7 @@ class InMemorySystem:
         self.apps = self._opened.apps
         self.views = self._opened.views
         for app in self.apps.values():
-            app.asking = _AskingHere(app.name)
+            handling_of(app).port_calls = _CallsInOrder(app.name)
         for each in self._opened.followers:
             each.datastore = cast("Datastore", _Watched(each.datastore, self))
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import Declaration
 from sagaline.application.handlers import Handler
+from sagaline.application.message_handling import MessageHandling
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
 from sagaline.saga.definition import Saga
@@ -22,17 +24,23 @@ class Say(Command, key="saga_key"):
     saga_key: str
 
 
-class SimulatedApplication(Application):
-    """Takes all commands of a saga; what it says to them, another one decides."""
-
-    take: Callable[[Journal.Requested], Sequence[Any]]
-    said: dict[Any, Any]
+class SimulatedHandling(MessageHandling):
+    """Answers the commands of a saga by the function that the application is given."""
 
     @override
     def handle(self, message: Message, answers: Any) -> Sequence[Any]:
         request = message.event
         assert isinstance(request, Journal.Requested)
-        return self.take(request)
+        return cast("SimulatedApplication", self.application).take(request)
+
+
+class SimulatedApplication(Application):
+    """Handles all commands of a saga; `take` decides on the answers."""
+
+    _sagaline_handling = SimulatedHandling
+
+    take: Callable[[Journal.Requested], Sequence[Any]]
+    said: dict[Any, Any]
 
     def say(self, key: str, event: Any) -> None:
         """Records an event, for the instance of this key."""
@@ -74,12 +82,8 @@ def _participants_of(saga: type[Saga]) -> type[SimulatedApplication]:
     application: type[SimulatedApplication] = type(
         f"ParticipantsOf{saga.__name__}",
         (SimulatedApplication,),
-        {
-            "handlers": handlers,
-            "__module__": saga.__module__,
-            "__doc__": SimulatedApplication.__doc__,
-        },
+        {"__module__": saga.__module__, "__doc__": SimulatedApplication.__doc__},
         aggregates=[records],
     )
-    application.answers_faults = True
+    application._sagaline_declaration = Declaration((records,), handlers, answers_faults=True)
     return application

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sagaline import Application, Command, handles
-from sagaline.application.port_calls import Fault
+from sagaline.application.message_handling import handling_of
+from sagaline.application.port_calls import PortFault
 from sagaline.messaging.message import Message
 from tests.sagaline.small_system import env
 
@@ -44,7 +45,7 @@ def office(sqlite_store: str) -> Iterator[BoxOffice]:
 
 def answers_to(office: BoxOffice, *rows: int) -> list[object]:
     messages = [Message("Desk", row, "", event=BuyTicket(row=row)) for row in rows]
-    answers = office.ask(messages)
+    answers = handling_of(office).call_ports(messages)
     return [answers[id(each)] for each in messages]
 
 
@@ -56,16 +57,16 @@ def test_a_batch_is_one_question(office: BoxOffice) -> None:
 def test_a_fault_of_one_is_no_fault_of_the_others(office: BoxOffice) -> None:
     first, second, third = answers_to(office, 1, 13, 2)
     assert (first, third) == ("ticket for row 1", "ticket for row 2")
-    assert second == Fault("LookupError: row 13")
+    assert second == PortFault("LookupError: row 13")
 
 
 def test_a_call_that_fails_is_a_fault_of_all(office: BoxOffice) -> None:
     office.is_open = False
-    assert answers_to(office, 1, 2) == [Fault("ConnectionError: nobody is there")] * 2
+    assert answers_to(office, 1, 2) == [PortFault("ConnectionError: nobody is there")] * 2
 
 
 def test_a_port_that_forgets_a_question_is_a_fault_of_all(office: BoxOffice) -> None:
-    fault = Fault("ValueError: 1 answers were given to 2 questions")
+    fault = PortFault("ValueError: 1 answers were given to 2 questions")
     assert answers_to(office, 1, 0) == [fault, fault]
 
 

@@ -29,6 +29,7 @@ from sagaline import (
     step,
 )
 from sagaline.admin.timeline import timeline
+from sagaline.application.declaration import declaration_of
 from sagaline.messaging.ids import named_id
 from sagaline.storage.tables.dead_letters import all_letters
 from sagaline.system.diagram import system_diagram
@@ -325,8 +326,8 @@ def test_a_subclass_may_react_to_something_else() -> None:
     class Same(Kitchen):
         pass
 
-    assert list(Slow.reactions) == [Meal.Eaten]
-    assert list(Same.reactions) == [Meal.Ordered]
+    assert list(declaration_of(Slow).reactions) == [Meal.Eaten]
+    assert list(declaration_of(Same).reactions) == [Meal.Ordered]
 
 
 class Nothing:
@@ -377,7 +378,7 @@ def reserved() -> None:
         (lambda: reacts_to(Nothing), "@reacts_to", "Nothing is not an event class"),
         (reacts_to, "@reacts_to", "None is not an event class"),
         (twice, "Twice.other", "a second reaction to Dish.Cooked"),
-        (reserved, "Reserved.save", "a method of this name already"),
+        (reserved, "Reserved.save", "Application has a save of its own"),
         (
             lambda: System("s", applications=[Deaf, Kitchen]),
             "Deaf.hear",

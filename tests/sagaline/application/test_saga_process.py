@@ -9,7 +9,8 @@ import pytest
 from eventsourcing.utils import construct_topic, get_topic
 from sqlalchemy import event
 
-from sagaline.application.processor import Participant
+from sagaline.application.message_handling import handling_of
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import InterventionFailed
 from sagaline.followers.log_window import LogWindow
@@ -66,9 +67,9 @@ class Desk:
     def __init__(self, process: type[SagaProcess], url: str) -> None:
         env = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": url}
         self.process = process(env)
-        self.process.now = lambda: NOON
+        handling_of(self.process).clock = lambda: NOON
         log = LogWindow(self.process.name, self.process.recorder, self.process.mapper)
-        self.participant = Participant(self.process, frozenset(), log)
+        self.participant = ApplicationProcessor(self.process, frozenset(), log)
         self.ids = 0
 
     def message(self, event: Any, key: str | None = "Ada") -> Message:
@@ -308,7 +309,7 @@ def test_a_system_gives_a_process_its_own_times(sqlite_store: str) -> None:
 
 
 def test_a_saga_asks_no_port(desk: Desk) -> None:
-    assert desk.process.ask([desk.message(WANTED)]) == {}
+    assert handling_of(desk.process).call_ports([desk.message(WANTED)]) == {}
 
 
 def test_a_process_bears_the_name_of_its_saga() -> None:
@@ -337,7 +338,7 @@ def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
     desk.take(fault_of_visa(desk, "Ada"))
     before = desk.log()
     with pytest.raises(InterventionFailed, match=r"Careless Ada: nothing is done, .* KeyError"):
-        desk.process.steer("Ada", lambda saga: saga.skip("check_visa", Operator("Eve", "seen")))
+        desk.process.intervene("Ada", lambda saga: saga.skip("check_visa", Operator("Eve", "seen")))
     assert desk.log() == before
     assert desk.journal().state is State.PARKED
     desk.process.close()
@@ -346,7 +347,7 @@ def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
 def test_what_a_person_does_carries_the_key_and_comes_after_what_they_have_seen(desk: Desk) -> None:
     desk.hear(WANTED)
     seen = desk.log()[-1]
-    desk.process.steer("Ada", lambda saga: saga.cancel(Operator("Eve")))
+    desk.process.intervene("Ada", lambda saga: saga.cancel(Operator("Eve")))
     (act,) = desk.log()[-1:]
     assert act.topic.endswith("SagaIntervened")
     assert (act.key, act.cause, act.hop) == ("Ada", f"booktrip:{seen.id}", (seen.hop or 0) + 1)
@@ -357,7 +358,7 @@ def test_what_a_person_does_moves_the_fence_so_that_a_runner_reads_again(desk: D
     with desk.process.datastore.write() as connection:
         register(connection, "BookTrip", ["Trips"])
         before = follower_state(connection, "BookTrip").fence
-    desk.process.steer("Ada", lambda saga: saga.cancel(Operator("Eve")))
+    desk.process.intervene("Ada", lambda saga: saga.cancel(Operator("Eve")))
     with desk.process.datastore.read() as connection:
         assert follower_state(connection, "BookTrip").fence == before + 1
 
@@ -433,7 +434,7 @@ def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_oth
     assert {crowd.journal(each).state for each in stuck} == {State.PARKED}
     assert crowd.journal(names[2]).state is State.RUNNING
     # And one of those that are stuck goes on when a person says so, which concerns no other.
-    crowd.process.steer(stuck[0], lambda saga: saga.retry(Operator("Eve", "the line is there")))
+    crowd.process.intervene(stuck[0], lambda saga: saga.retry(Operator("Eve", "the line is there")))
     crowd.participant.roll_back()
     crowd.hear(happened(VisaFound, number="V2"), key=stuck[0])
     assert crowd.journal(stuck[0]).state is State.RUNNING

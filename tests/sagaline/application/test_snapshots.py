@@ -11,6 +11,7 @@ from eventsourcing.domain import Aggregate, event
 from sqlalchemy import inspect, text
 
 from sagaline import Application, Command, DefinitionError, Runner, System, handles, reacts_to
+from sagaline.application.message_handling import handling_of
 from sagaline.codec import type_snapshots
 from sagaline.errors import VersionConflict
 from sagaline.messaging.message import Trace
@@ -138,7 +139,7 @@ def sell(application: Shelves, times: int, sku: str = "A1") -> None:
 def article(url: str, kind: type[Shelves] = Shelves) -> Article:
     """The article, as a process reads it that starts now."""
     with shelves(url, kind) as application:
-        found: Article = application.unit().get(A1)
+        found: Article = handling_of(application).new_unit().get(A1)
         return found
 
 
@@ -191,13 +192,13 @@ def test_a_runner_takes_them_of_all_articles_of_its_batch(store_url: str) -> Non
         runner.get(Till).execute([*bought, Buy(sku="C3")])
         runner.settle()
         assert versions(store_url) == [11, 11]
-        read = runner.get(Shelves).unit().find([A1, Article.create_id("B2")])
+        read = handling_of(runner.get(Shelves)).new_unit().find([A1, Article.create_id("B2")])
         assert [len(each.held) for each in read] == [10, 10]
 
 
 def test_what_a_rolled_back_batch_has_changed_leaves_none(store_url: str) -> None:
     with shelves(store_url, sold=5) as application:
-        unit = application.unit()
+        unit = handling_of(application).new_unit()
         unit.trace = Trace("key", "cause", 1)
         for _ in range(INTERVAL):
             unit.get(A1).sell(uuid4(), date(2026, 1, 1))
@@ -220,7 +221,7 @@ def test_a_transaction_around_the_batch_may_yet_be_rolled_back(store_url: str) -
 
 def test_what_is_not_on_disk_is_in_no_snapshot(store_url: str) -> None:
     with shelves(store_url, sold=5) as application:
-        unit = application.unit()
+        unit = handling_of(application).new_unit()
         found = unit.get(A1)
         for _ in range(INTERVAL):
             found.sell(uuid4(), date(2026, 1, 1))
@@ -236,7 +237,7 @@ def test_a_snapshot_that_cannot_be_written_fails_no_batch(
     store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with shelves(store_url, sold=8) as application:
-        unit = application.unit()
+        unit = handling_of(application).new_unit()
         unit.get(A1).sell(uuid4(), date(2026, 1, 1))
         unit.record([])
         with outside(store_url) as connection:
@@ -303,7 +304,7 @@ def test_a_hot_article_is_read_from_its_snapshot_and_the_events_behind_it(store_
         f"DELETE FROM shelves_events WHERE originator_version < 34 AND id <= {33 + 1}",
     )
     with shelves(store_url) as application:
-        read, other = application.unit().find([A1, Article.create_id("B2")])
+        read, other = handling_of(application).new_unit().find([A1, Article.create_id("B2")])
         assert read == whole
         assert (read.version, len(read.held), other.version) == (38, 37, 5)
         sell(application, 1)
@@ -374,7 +375,7 @@ def test_a_log_that_was_restored_and_went_another_way_is_believed(
 
 def test_another_writer_behind_the_snapshot_is_still_met(store_url: str) -> None:
     with shelves(store_url, sold=12) as one, shelves(store_url) as another:
-        unit = one.unit()
+        unit = handling_of(one).new_unit()
         unit.get(A1).sell(uuid4(), date(2026, 1, 1))
         unit.record([])
         sell(another, 1)
@@ -398,14 +399,14 @@ def test_a_newer_snapshot_of_another_writer_is_not_mixed_with_what_waits_here(
     store_url: str,
 ) -> None:
     with shelves(store_url, sold=8) as one, shelves(store_url) as another:
-        unit = one.unit()
+        unit = handling_of(one).new_unit()
         unit.get(A1).sell(uuid4(), date(2026, 1, 1))
         unit.record([])
         before = unit.mark()
         unit.get(A1).sell(uuid4(), date(2026, 1, 2))
         sell(another, INTERVAL)
         assert versions(store_url) == [19]
-        unit.take_back(before)
+        unit.roll_back_to(before)
         assert unit.get(A1).version == len(unit.get(A1).held) + 1 == 10
         with pytest.raises(VersionConflict), one.datastore.write() as connection:
             unit.write(connection)
@@ -428,7 +429,7 @@ def test_they_are_in_the_schema_of_the_store(postgres_store: str) -> None:
             connection.execute(
                 text("DELETE FROM shop.shelves_events WHERE originator_version < 11")
             )
-        assert application.unit().get(A1).version == 11
+        assert handling_of(application).new_unit().get(A1).version == 11
 
 
 def test_without_intervals_there_is_no_table_and_nothing_is_looked_for(store_url: str) -> None:
@@ -436,7 +437,7 @@ def test_without_intervals_there_is_no_table_and_nothing_is_looked_for(store_url
         assert application.snapshots is None
         with outside(store_url) as connection:
             assert "shelves_snapshots" not in inspect(connection).get_table_names()
-        assert application.unit().get(A1).version == 26
+        assert handling_of(application).new_unit().get(A1).version == 26
 
 
 def test_an_older_store_is_given_the_table_and_older_code_is_not_harmed(store_url: str) -> None:

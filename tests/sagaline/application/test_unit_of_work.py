@@ -12,8 +12,9 @@ from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import OperationalError
 
 from sagaline import Application, Command, DefinitionError, SetTimer, handles, seconds
-from sagaline.application.port_calls import Asking, Fault
-from sagaline.application.unit_of_work import Unit
+from sagaline.application.message_handling import handling_of
+from sagaline.application.port_calls import PortCalls, PortFault
+from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import CommandConflict, NotStorable
 from sagaline.messaging.message import Trace
 from sagaline.storage.tables.timers import pending_timers
@@ -396,8 +397,8 @@ def test_nothing_at_all_is_a_batch(sqlite_store: str) -> None:
 # The identity map
 
 
-def unit_of(led: Hands) -> Unit:
-    return led.runner.get(House).unit()
+def unit_of(led: Hands) -> UnitOfWork:
+    return handling_of(led.runner.get(House)).new_unit()
 
 
 def test_all_handlers_of_a_batch_see_the_same_aggregate(store_url: str) -> None:
@@ -494,7 +495,7 @@ class Ping(Command):
 
 
 def test_a_handler_must_not_take_the_name_of_something_that_is_there() -> None:
-    with pytest.raises(DefinitionError, match=r"Box\.save: every application has a method"):
+    with pytest.raises(DefinitionError, match=r"Box\.save: Application has a save of its own"):
 
         class Box(Application):
             @handles(Ping)
@@ -525,15 +526,17 @@ def test_ports_are_asked_at_the_same_time(sqlite_store: str) -> None:
         assert all_here.wait(10)
         return "met"
 
-    assert Asking("Till", at_once=8).ask([call] * 8) == ["met"] * 8
+    assert PortCalls("Till", at_once=8).call([call] * 8) == ["met"] * 8
 
 
 def test_answers_stand_in_the_order_of_the_calls() -> None:
     def answer(value: int) -> int:
         return value
 
-    assert Asking("Till").ask([partial(answer, each) for each in range(100)]) == list(range(100))
-    assert Asking("Till").ask([]) == []
+    assert PortCalls("Till").call([partial(answer, each) for each in range(100)]) == list(
+        range(100)
+    )
+    assert PortCalls("Till").call([]) == []
 
 
 def test_no_more_calls_are_under_way_than_allowed() -> None:
@@ -544,7 +547,7 @@ def test_no_more_calls_are_under_way_than_allowed() -> None:
         most.append(len(under_way))
         under_way.pop()
 
-    Asking("Till", at_once=3).ask([call] * 50)
+    PortCalls("Till", at_once=3).call([call] * 50)
     assert max(most) <= 3
 
 
@@ -555,21 +558,21 @@ def test_a_port_that_fails_is_a_fault_and_the_others_answer() -> None:
     def stop() -> None:
         raise SystemExit(1)
 
-    first, second, third = Asking("Till").ask([fail, lambda: 2, stop])
-    assert first == Fault("ConnectionError: no \\ud800 line")
+    first, second, third = PortCalls("Till").call([fail, lambda: 2, stop])
+    assert first == PortFault("ConnectionError: no \\ud800 line")
     assert second == 2
-    assert third == Fault("SystemExit: 1")
+    assert third == PortFault("SystemExit: 1")
 
 
 def test_a_port_that_hangs_is_a_fault_and_takes_nothing_from_the_next_batch() -> None:
     release = Event()
     beats: list[int] = []
-    asking = Asking("Till", at_once=2, limit=0.2, meanwhile=lambda: beats.append(1))
+    asking = PortCalls("Till", at_once=2, limit=0.2, meanwhile=lambda: beats.append(1))
     try:
-        silence = Fault("no answer within 0.2 s")
-        assert asking.ask([release.wait, lambda: 1, lambda: 2]) == [silence, 1, 2]
-        assert asking.ask([release.wait] * 3) == [silence] * 3
-        assert asking.ask([lambda: 3] * 3) == [3] * 3
+        silence = PortFault("no answer within 0.2 s")
+        assert asking.call([release.wait, lambda: 1, lambda: 2]) == [silence, 1, 2]
+        assert asking.call([release.wait] * 3) == [silence] * 3
+        assert asking.call([lambda: 3] * 3) == [3] * 3
         assert beats
     finally:
         release.set()

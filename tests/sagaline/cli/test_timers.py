@@ -142,7 +142,7 @@ def test_a_timer_that_has_fired_meanwhile_is_neither_moved_nor_said_to_be(
     paying: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = timers(paying)["OrderFulfilment"]["id"]
-    steer = SagaProcess.steer
+    steer = SagaProcess.intervene
 
     def overtaken(self: SagaProcess, key: str, *given: Any) -> Any:
         """Between the look and the deed a runner fires it."""
@@ -150,7 +150,7 @@ def test_a_timer_that_has_fired_meanwhile_is_neither_moved_nor_said_to_be(
             delete_timers(connection, self.name, [limit])
         return steer(self, key, *given)
 
-    monkeypatch.setattr(SagaProcess, "steer", overtaken)
+    monkeypatch.setattr(SagaProcess, "intervene", overtaken)
     said = paying.sagaline("timers", "move", limit, "now")
     assert (said.status, "There is no timer" in said.errors) == (2, True)
     assert told_by_the_saga(paying) == history(paying) == []

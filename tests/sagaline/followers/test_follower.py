@@ -11,7 +11,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError
 from sqlalchemy import Connection, text
 from typing_extensions import override
 
-from sagaline.application.processor import Participant
+from sagaline.application.processor import ApplicationProcessor
 from sagaline.followers.follower import Follower
 from tests.sagaline.small_system import (
     PROCESSES,
@@ -398,7 +398,7 @@ def cut_all_connections(url: str) -> None:
         connection.execute(text(sql))
 
 
-class Cut(Participant):
+class Cut(ApplicationProcessor):
     """Its connections are cut in the middle of its transaction, once before and once after."""
 
     url = ""

@@ -11,6 +11,7 @@ from eventsourcing.persistence import OperationalError
 from sqlalchemy import Connection, event, text
 from typing_extensions import override
 
+from sagaline.application.message_handling import handling_of
 from sagaline.errors import UnknownTopic
 from sagaline.followers.timers import timer_message, timer_of
 from sagaline.messaging.timers import command_class
@@ -279,14 +280,14 @@ def test_of_two_that_fire_the_same_timer_one_does(store_url: str) -> None:
             led.followers["Porter"].forget()
             led.turn("Porter")
         first.clock.turn(MINUTE)
-        porter = second.runner.get(Porter)
-        prefetch = porter.prefetch
+        porter = handling_of(second.runner.get(Porter))
+        aggregates_for = porter.aggregates_for
 
         def overtaken(messages: Any) -> Any:
             first.fire("Porter")
-            return prefetch(messages)
+            return aggregates_for(messages)
 
-        porter.prefetch = overtaken  # type: ignore[method-assign]
+        porter.aggregates_for = overtaken  # type: ignore[method-assign]
         # It has read the timer, and is fenced off when it writes; then there is nothing left.
         assert second.followers["Porter"].fire(first.clock().timestamp())
         assert not second.fire("Porter")
@@ -298,15 +299,15 @@ def test_a_timer_that_somebody_sets_again_while_it_fires_is_not_lost(store_url: 
         ask(led, words="soon")
         led.followers["Porter"].forget()
         led.clock.turn(MINUTE)
-        porter = led.runner.get(Porter)
-        prefetch = porter.prefetch
+        porter = handling_of(led.runner.get(Porter))
+        aggregates_for = porter.aggregates_for
 
         def overtaken(messages: Any) -> Any:
-            porter.prefetch = prefetch  # type: ignore[method-assign]
+            porter.aggregates_for = aggregates_for  # type: ignore[method-assign]
             ask(other, after=60, words="later")
-            return prefetch(messages)
+            return aggregates_for(messages)
 
-        porter.prefetch = overtaken  # type: ignore[method-assign]
+        porter.aggregates_for = overtaken  # type: ignore[method-assign]
         assert led.followers["Porter"].fire(led.clock().timestamp())
         assert not led.fire("Porter")
         assert reminded(led) == []

@@ -33,7 +33,7 @@ STORED: list[type] = [
     timers.StepTimedOut,
     timers.StepDue,
     timers.LocksFreed,
-    reactions.Repeat,
+    reactions.RepeatCommand,
 ]
 
 
@@ -58,7 +58,7 @@ def test_fixed_topics_are_all_different() -> None:
         ("sagaline.timers:StepTimedOut", timers.StepTimedOut),
         ("sagaline.timers:StepDue", timers.StepDue),
         ("sagaline.timers:LocksFreed", timers.LocksFreed),
-        ("sagaline.reactions:Repeat", reactions.Repeat),
+        ("sagaline.reactions:Repeat", reactions.RepeatCommand),
     ],
 )
 def test_the_topics_of_version_0_1_are_read(topic: str, cls: type) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import inspect, make_url, text
 from typing_extensions import override
 
 from sagaline import CommandFaulted, DefinitionError, Runner, StoreUnusable, System
-from sagaline.application.port_calls import Asking
+from sagaline.application.message_handling import handling_of
+from sagaline.application.port_calls import PortCalls
 from sagaline.errors import LogTooShort, RunnerDied, StoreOfAnotherSystem, UnknownEvents
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import message_of
@@ -652,7 +653,7 @@ def test_a_port_that_hangs_becomes_a_fault_and_is_asked_again_later(store_url: s
     clock = Clock()
     with Runner(system, env(store_url), now=clock) as runner:
         till = runner.get(Till)
-        till.asking = Asking("Till", limit=0.1)
+        handling_of(till).port_calls = PortCalls("Till", limit=0.1)
         bank = till.bank = HangingBank()
         opened(runner)
         want(runner, 1)

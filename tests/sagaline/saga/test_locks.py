@@ -1,10 +1,12 @@
 """Semantic locks: what a saga keeps to itself, others wait for, or are refused."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from sagaline.application.message_handling import handling_of
+from sagaline.application.saga_handling import SagaHandling
 from sagaline.application.saga_process import process_of
 from sagaline.saga.definition import NO_EFFECT, Saga, locks, on_compensated, step
 from sagaline.saga.interventions import Operator
@@ -156,9 +158,9 @@ def test_an_answer_that_comes_before_the_lock_is_kept(visits: Desk) -> None:
 
 def test_who_is_cancelled_while_it_waits_gives_its_place_up(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada 2", "Ada 3")
-    visits.process.steer("Ada 2", lambda saga: saga.cancel(Operator("Eve")))
+    visits.process.intervene("Ada 2", lambda saga: saga.cancel(Operator("Eve")))
     assert queues(visits) == {"passport:Ada": ["Ada 1", "Ada 3"]}
-    visits.process.steer("Ada 1", lambda saga: saga.abandon(Operator("Eve", "lost")))
+    visits.process.intervene("Ada 1", lambda saga: saga.abandon(Operator("Eve", "lost")))
     visits.participant.roll_back()
     visits.fire(NOON)
     assert asked(visits, "Ada 2", "Ada 3") == ["Ada 3"]
@@ -175,16 +177,16 @@ def test_a_batch_that_is_rolled_back_claims_nothing(visits: Desk) -> None:
 def test_a_release_beside_a_look_wakes_the_one_that_looked(visits: Desk, hurries: Desk) -> None:
     want(hurries, "Ada 1")
     visits.take(visits.message(happened(Trip.Wanted, traveller="Ada 2"), "Ada 2"))
-    process = visits.process
-    begin = process._begin
+    handling = cast("SagaHandling", handling_of(visits.process))
+    start_if_first = handling._start_if_first
 
     def overtaken(*given: Any) -> None:
         """It has looked, and found the lock held; before it has written, the holder ends."""
-        begin(*given)
-        process._begin = begin  # type: ignore[method-assign]
+        start_if_first(*given)
+        handling._start_if_first = start_if_first  # type: ignore[method-assign]
         end(hurries, "Ada 1")
 
-    process._begin = overtaken  # type: ignore[method-assign, assignment]
+    handling._start_if_first = overtaken  # type: ignore[method-assign, assignment]
     visits.fire(NOON)
     assert asked(visits, "Ada 2") == []
     visits.fire(NOON)

@@ -1,4 +1,4 @@
-"""The kit that the domain is tested with says what was expected and what came."""
+"""The aggregate test kit reports what was expected and what happened."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What comes in from outside: good lines become commands, and bad ones are told why not."""
+"""Valid lines become commands, and invalid ones are rejected with a reason."""
 
 import io
 import json
@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import gateway
+from application.cli.json_lines import Accepted, Rejected, read_orders, read_stock
 from application.commands import PlaceOrder, ReceiveStock
-from application.intake import Accepted, Rejected, read_orders, read_stock
 from domain.order import ShipTo
 
 ORDER_ID = "00000000-0000-4000-8000-000000000001"
@@ -67,13 +66,13 @@ def test_an_order_line_becomes_a_command() -> None:
     assert (line.unit_price.amount, line.unit_price.currency) == (Decimal("9.99"), "USD")
 
 
-def test_an_order_id_sent_twice_is_one_command_however_it_is_written() -> None:
+def test_an_order_id_sent_twice_in_any_case_is_one_command() -> None:
     first, second = (placed(order(order_id=ORDER_ID.replace("4", c))) for c in "aA")
     assert first == second
     assert first.id == second.id != placed(order()).id
 
 
-def test_a_command_that_was_given_an_id_keeps_it() -> None:
+def test_a_given_command_id_is_kept() -> None:
     command = placed(order())
     given_id = uuid.uuid4()
     assert PlaceOrder(**(dict(command) | {"id": given_id})).id == given_id
@@ -113,12 +112,9 @@ def test_the_same_price_may_be_written_in_two_ways() -> None:
 )
 def test_the_payment_methods_of_the_gateway_are_accepted(method: str) -> None:
     assert placed(order(payment_method=method)).payment_method == method
-    assert (
-        method in gateway.CAPTURED or method in gateway.DECLINED or gateway.FLAKY.fullmatch(method)
-    )
 
 
-def test_an_order_as_large_as_any_is_accepted() -> None:
+def test_the_largest_order_is_accepted() -> None:
     lines = [item(sku=f"{n:064}", quantity=1_000_000, unit_price="999.99") for n in range(1, 1_001)]
     ship_to = {"country": "ZZ", "postcode": "x" * 16}
     command = placed(order(customer_id="c" * 64, lines=lines, ship_to=ship_to))
@@ -185,9 +181,7 @@ def test_an_order_as_large_as_any_is_accepted() -> None:
         ),
     ],
 )
-def test_an_order_that_makes_no_sense_is_rejected_with_the_reason(
-    changes: dict[str, Any], reason: str
-) -> None:
+def test_an_invalid_order_is_rejected_with_the_reason(changes: dict[str, Any], reason: str) -> None:
     assert_told(refusal(order(**changes)), reason)
 
 
@@ -224,13 +218,13 @@ def test_an_order_that_makes_no_sense_is_rejected_with_the_reason(
         ({"colour": "red"}, 'there is no field "colour"'),
     ],
 )
-def test_a_bad_line_of_an_order_is_named(changes: dict[str, Any], reason: str) -> None:
+def test_an_invalid_line_of_an_order_is_named(changes: dict[str, Any], reason: str) -> None:
     told = refusal(order(lines=[item(sku="B2"), item(**changes)]))
     assert_told(told, reason)
     assert told.endswith(" (line 2 of the order)")
 
 
-def test_places_are_those_of_the_currency() -> None:
+def test_decimal_places_are_those_of_the_currency() -> None:
     yen = order(currency="JPY", lines=[item(unit_price="500.5")])
     assert refusal(yen).startswith("unit_price must have at most 0 decimal places in JPY")
     dinar = order(currency="KWD", lines=[item(unit_price="1.125")])
@@ -263,7 +257,7 @@ def test_places_are_those_of_the_currency() -> None:
         (b'{"a": "' + b"x" * 1024 * 1024 + b'"}', "the line is longer than 1048576 bytes"),
     ],
 )
-def test_a_line_that_is_no_order_is_rejected_with_the_reason(line: bytes, reason: str) -> None:
+def test_a_line_without_an_order_is_rejected_with_the_reason(line: bytes, reason: str) -> None:
     good = order()
     before, rejected, after = read(good, line, good)
     assert isinstance(rejected, Rejected)
@@ -275,7 +269,7 @@ def test_a_line_that_is_no_order_is_rejected_with_the_reason(line: bytes, reason
     assert str(rejected) == f"line 2: {rejected.reason}"
 
 
-def test_a_rejection_says_which_order_it_was() -> None:
+def test_a_rejection_names_the_order() -> None:
     (rejected,) = read(order(currency="XYZ"))
     assert isinstance(rejected, Rejected)
     assert rejected.order_id == uuid.UUID(ORDER_ID)
@@ -289,14 +283,14 @@ def test_blank_lines_are_skipped_and_counted() -> None:
     assert [each.line_number for each in found] == [2, 5]
 
 
-def test_a_byte_order_mark_and_other_line_ends_do_no_harm() -> None:
+def test_a_byte_order_mark_and_other_line_ends_are_accepted() -> None:
     line = json.dumps(order()).encode()
     stream = io.BytesIO(b"\xef\xbb\xbf" + line + b"\r\n" + line + b"\r\n" + line)
     assert [type(each) for each in read_orders(stream)] == [Accepted] * 3
     assert list(read_orders(io.BytesIO(b"\xef\xbb\xbf\n"))) == []
 
 
-def test_a_line_may_be_as_long_as_the_limit() -> None:
+def test_a_line_of_the_maximum_length_is_accepted() -> None:
     line = json.dumps(order()).encode()
     longest = line + b" " * (1024 * 1024 - len(line))
     results = read(longest, longest + b" ", longest)
@@ -305,7 +299,7 @@ def test_a_line_may_be_as_long_as_the_limit() -> None:
 
 def test_a_line_that_is_far_too_long_is_read_in_pieces() -> None:
     class Endless(io.RawIOBase):
-        """A line of a gigabyte that nobody has in memory, then an order."""
+        """A stream of a line of one gigabyte, which is never held in memory, and an order."""
 
         def __init__(self) -> None:
             self.left = 1024**3
@@ -364,7 +358,7 @@ def nearly_orders(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(st.binary() | nearly_orders() | JSON.map(lambda v: json.dumps(v).encode())))
-def test_nothing_that_comes_in_stops_the_lines_behind_it(lines: list[bytes]) -> None:
+def test_no_line_stops_the_lines_after_it(lines: list[bytes]) -> None:
     text = b"\n".join([*lines, json.dumps(order()).encode()])
     for results in (list(read_orders(io.BytesIO(text))), list(read_stock(io.BytesIO(text)))):
         for each in rejections(results):

@@ -1,4 +1,4 @@
-"""Lines as they come in, from a file or a slow pipe."""
+"""Reads lines from a file or a slow pipe."""
 
 import os
 import select
@@ -10,14 +10,14 @@ import typer
 
 from sagaline.cli.signals import wait_for
 
-CHUNK = 1 << 16
-"""Bytes read at once."""
+READ_SIZE = 1 << 16
+"""Bytes of one read."""
 
 
 class LiveInput:
-    """A binary stream that says when it is about to wait for more.
+    """A binary stream that calls `before_waiting` each time before it waits for more.
 
-    So what was read before a pause does not have to wait with it until a batch is full.
+    So the lines before a pause are answered before it, though their batch is not full.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -26,16 +26,13 @@ class LiveInput:
         self._at = 0
         self._ended = False
         self.before_waiting: Callable[[], None] = lambda: None
-        """Called each time before it waits."""
 
     def readline(self, limit: int) -> bytes:
         """The next line with its end, or its first `limit` bytes; nothing at the end."""
-        while True:
-            end = self._end_of_line(limit)
-            if end is not None:
-                line, self._at = self._buffer[self._at : end], end
-                return line
+        while (end := self._end_of_line(limit)) is None:
             self._fill()
+        line, self._at = self._buffer[self._at : end], end
+        return line
 
     def _end_of_line(self, limit: int) -> int | None:
         most = self._at + limit
@@ -50,14 +47,14 @@ class LiveInput:
         if not select.select([self._descriptor], [], [], 0)[0]:
             self.before_waiting()
             wait_for(self._descriptor)
-        chunk = os.read(self._descriptor, CHUNK)
+        chunk = os.read(self._descriptor, READ_SIZE)
         self._ended = not chunk
         self._buffer, self._at = self._buffer[self._at :] + chunk, 0
 
 
 @contextmanager
 def lines_of(file: str) -> Iterator[LiveInput]:
-    """The lines of a file, or of the standard input where it is called ``-``.
+    """Opens a file, or the standard input where it is called ``-``.
 
     Raises BadParameter where the file cannot be read.
     """

@@ -1,15 +1,10 @@
 """`python -m application place` and `stock`."""
 
 import json
-import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Thread
 
 import pytest
 
-from application.cli_input import LiveInput, lines_of
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import DECLINED, GOOD, json_lines, order
 
@@ -50,7 +45,7 @@ def test_the_same_id_with_other_content_is_rejected(shop: CommandLine) -> None:
     }
 
 
-def test_a_bad_line_stops_no_other(sqlite_shop: CommandLine) -> None:
+def test_a_rejected_line_stops_no_other(sqlite_shop: CommandLine) -> None:
     bad = order(DECLINED, currency="XXX")
     lines = json_lines(["nonsense", "", bad, order(GOOD)])
     said = sqlite_shop.process("application", "place", "-", input=lines)
@@ -99,7 +94,7 @@ def test_an_order_does_not_wait_for_the_next_one(
         assert process.stderr.read() == ""
 
 
-def test_a_file_that_cannot_be_read_is_wrong_usage_and_makes_no_store(
+def test_an_unreadable_file_is_wrong_usage_and_creates_no_store(
     sqlite_shop: CommandLine,
 ) -> None:
     for command in ("place", "stock"):
@@ -108,7 +103,7 @@ def test_a_file_that_cannot_be_read_is_wrong_usage_and_makes_no_store(
     assert not list(sqlite_shop.folder.parent.glob("*.db"))
 
 
-def test_a_store_that_cannot_be_used_is_named_in_one_line(run: CommandLine) -> None:
+def test_an_unusable_store_is_reported_in_one_line(run: CommandLine) -> None:
     (run.folder / "text.db").write_text("text " * 999)
     for url in ("sqlite:///text.db", "sqlite:////not/there/shop.db", "nonsense"):
         said = run.on(url).process("application", "place", "-", input=json_lines([order()]))
@@ -126,7 +121,7 @@ def test_stock_is_received(shop: CommandLine) -> None:
     assert levels == [{"sku": "A1", "on_hand": 7, "reserved": 0, "available": 7}]
 
 
-def test_a_bad_line_of_stock_is_told_to_people_and_to_programs(sqlite_shop: CommandLine) -> None:
+def test_a_rejected_line_of_stock_is_reported_as_text_and_as_json(sqlite_shop: CommandLine) -> None:
     lines = json_lines([{"sku": "A1", "quantity": 0}, {"sku": "A1", "quantity": 4}])
     text = sqlite_shop.process("application", "stock", "-", input=lines)
     assert text.status == 1
@@ -137,55 +132,3 @@ def test_a_bad_line_of_stock_is_told_to_people_and_to_programs(sqlite_shop: Comm
     assert (rejected["line"], rejected["status"], rejected["position"]) == (1, "rejected", None)
     assert (received["sku"], received["quantity"], received["status"]) == ("A1", 4, "received")
     assert received["position"].startswith("inventory:")
-
-
-@contextmanager
-def pipe() -> Iterator[tuple[LiveInput, int]]:
-    read, write = os.pipe()
-    try:
-        yield LiveInput(read), write
-    finally:
-        os.close(read)
-
-
-def test_lines_come_whole_however_they_arrive() -> None:
-    with pipe() as (lines, write):
-        sent = b"one\n\ntwo" + b"x" * 200_000 + b"\nlast"
-
-        def send() -> None:
-            for start in range(0, len(sent), 1_013):
-                os.write(write, sent[start : start + 1_013])
-            os.close(write)
-
-        sender = Thread(target=send)
-        sender.start()
-        assert lines.readline(1_000_000) == b"one\n"
-        assert lines.readline(1_000_000) == b"\n"
-        assert lines.readline(1_000) == b"two" + b"x" * 997
-        assert lines.readline(1_000_000) == b"x" * 199_003 + b"\n"
-        assert lines.readline(1_000_000) == b"last"
-        assert lines.readline(1_000_000) == b""
-        sender.join()
-
-
-def test_what_was_read_is_dealt_with_before_a_pause() -> None:
-    with pipe() as (lines, write):
-        pauses: list[str] = []
-
-        def pause() -> None:
-            pauses.append("pause")
-            os.write(write, b"two\n") if len(pauses) == 1 else os.close(write)
-
-        lines.before_waiting = pause
-        os.write(write, b"one\n")
-        assert [lines.readline(100), pauses] == [b"one\n", []]
-        assert [lines.readline(100), pauses] == [b"two\n", ["pause"]]
-        assert [lines.readline(100), pauses] == [b"", ["pause", "pause"]]
-
-
-def test_a_file_never_pauses(sqlite_shop: CommandLine) -> None:
-    file = sqlite_shop.folder / "lines"
-    file.write_bytes(b"one\ntwo")
-    with lines_of(str(file)) as lines:
-        lines.before_waiting = pytest.fail
-        assert [lines.readline(100) for _ in range(3)] == [b"one\n", b"two", b""]

@@ -1,4 +1,4 @@
-"""`orders` and `order`: what became of orders, from the read tables alone."""
+"""`orders` and `order`: the state of orders, from the read tables alone."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -6,8 +6,8 @@ from uuid import UUID
 
 import typer
 
-from application.cli_options import reading
-from application.cli_waiting import Timeout, Wait, await_tables
+from application.cli.options import Offset, Timeout, Wait
+from application.cli.reading import reading
 from projections.order_detail import order as find_order
 from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
@@ -17,7 +17,7 @@ from sagaline.cli.tables import Listing, within_reach
 
 
 class Status(StrEnum):
-    """Where an order stands."""
+    """The status of an order."""
 
     PLACED = "placed"
     COMPLETED = "completed"
@@ -30,9 +30,6 @@ Customer = Annotated[str | None, typer.Option(metavar="C", help="Orders of custo
 Limit = Annotated[
     int,
     typer.Option(min=0, metavar="N", callback=within_reach, help="At most N, newest first."),
-]
-Offset = Annotated[
-    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Leave out the first N.")
 ]
 OrderId = Annotated[UUID, typer.Argument(metavar="ID", help="The order's id.")]
 
@@ -48,12 +45,10 @@ def orders(
     json: AsJson = False,
 ) -> None:
     """List orders, newest first."""
-    with reading(ctx) as tables:
-        await_tables(tables, [order_list], wait, timeout)
-        with tables.datastore.read() as connection:
-            found = find_orders(
-                connection, status=status, customer=customer, limit=limit, offset=offset
-            )
+    with reading(ctx, [order_list], wait, timeout) as connection:
+        found = find_orders(
+            connection, status=status, customer=customer, limit=limit, offset=offset
+        )
     if json:
         print_rows(found)
     else:
@@ -67,12 +62,10 @@ def order(
     timeout: Timeout = 30.0,
     json: AsJson = False,
 ) -> None:
-    """Show one order: its lines, its payments, and what happened."""
-    with reading(ctx) as tables:
-        of_order = [order_list, order_detail, order_timeline, payment_ledger]
-        await_tables(tables, of_order, wait, timeout)
-        with tables.datastore.read() as connection:
-            found = find_order(connection, order_id)
+    """Show one order: its lines, its payments and its timeline."""
+    tables = [order_list, order_detail, order_timeline, payment_ledger]
+    with reading(ctx, tables, wait, timeout) as connection:
+        found = find_order(connection, order_id)
     if found is None:
         print_note(f"application: There is no order {order_id}.")
         raise typer.Exit(UNUSABLE)
@@ -83,9 +76,7 @@ def order(
 
 
 def _show_orders(found: list[dict[str, Any]]) -> None:
-    rows = Listing(
-        "order", "status", "#total", "?placed", "?customer", "?items", ">reason"
-    )  # fmt: skip
+    rows = Listing("order", "status", "#total", "?placed", "?customer", "?items", ">reason")
     for each in found:
         rows.add(
             each["order_id"], each["status"], _total(each), moment(each["placed_at"])[:16],

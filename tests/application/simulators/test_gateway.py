@@ -1,4 +1,4 @@
-"""How the simulated gateway is steered, and what it keeps."""
+"""The simulated gateway: how the payment method steers it, and what it records."""
 
 import sqlite3
 import subprocess
@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from application.gateway import SimulatedGateway
 from application.ports import Captured, Declined, Pending, PortFault, RefundDeclined, Refunded
 from domain.money import Money
+from tests.application.one_by_one import SingleGateway
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = uuid4()
 PRICE = Money(amount=Decimal("19.98"), currency="USD")
@@ -27,8 +27,8 @@ def store(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def gateway(store: str) -> Iterator[SimulatedGateway]:
-    gateway = SimulatedGateway(store, payment_timeout=60, clock=lambda: NOW)
+def gateway(store: str) -> Iterator[SingleGateway]:
+    gateway = SingleGateway(store, payment_timeout=60, clock=lambda: NOW)
     yield gateway
     gateway.close()
 
@@ -43,24 +43,24 @@ def gateway(store: str) -> Iterator[SimulatedGateway]:
     ],
 )
 def test_a_payment_is_declined_with_the_reason(
-    gateway: SimulatedGateway, method: str, reason: str
+    gateway: SingleGateway, method: str, reason: str
 ) -> None:
     assert gateway.capture("a", ORDER, PRICE, method) == Declined(reason)
 
 
-def test_a_late_answer_is_owed_for_twice_the_payment_timeout(gateway: SimulatedGateway) -> None:
+def test_a_delayed_answer_is_pending_for_twice_the_payment_timeout(gateway: SingleGateway) -> None:
     owed = gateway.capture("a", ORDER, PRICE, "pm_timeout")
     assert owed == Pending(NOW + timedelta(seconds=120))
 
 
-def test_a_settled_payment_is_not_owed_any_more(gateway: SimulatedGateway) -> None:
+def test_a_settled_payment_is_not_pending(gateway: SingleGateway) -> None:
     gateway.capture("a", ORDER, PRICE, "pm_timeout")
     settled = gateway.settle("a")
     assert isinstance(settled, Captured)
     assert gateway.capture("a", ORDER, PRICE, "pm_timeout") == settled
 
 
-def test_each_key_has_its_own_faults(gateway: SimulatedGateway) -> None:
+def test_each_key_has_its_own_faults(gateway: SingleGateway) -> None:
     for key in ("a", "b"):
         with pytest.raises(PortFault, match=r"out of order \(attempt 1\)"):
             gateway.capture(key, ORDER, PRICE, "pm_flaky_1")
@@ -69,14 +69,14 @@ def test_each_key_has_its_own_faults(gateway: SimulatedGateway) -> None:
     assert isinstance(gateway.capture("c", ORDER, PRICE, "pm_flaky_0"), Captured)
 
 
-def test_refunds_are_allowed_from_another_process(gateway: SimulatedGateway, store: str) -> None:
+def test_refunds_are_allowed_from_another_process(gateway: SingleGateway, store: str) -> None:
     gateway.capture("a", ORDER, PRICE, "pm_refund_fails")
     assert gateway.refund("r", "a") == RefundDeclined("refund refused")
     script = (
         "from datetime import UTC, datetime\n"
         "from uuid import UUID\n"
-        "from application.gateway import SimulatedGateway\n"
-        f"gateway = SimulatedGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
+        "from tests.application.one_by_one import SingleGateway\n"
+        f"gateway = SingleGateway({store!r}, 60, lambda: datetime.now(UTC))\n"
         f"print(gateway.allow_refunds(UUID({str(ORDER)!r})))\n"
         "gateway.close()\n"
     )
@@ -85,7 +85,7 @@ def test_refunds_are_allowed_from_another_process(gateway: SimulatedGateway, sto
     assert gateway.refund("r", "a") == Refunded(PRICE)
 
 
-def test_whoever_allows_refunds_hears_whether_there_is_a_payment(gateway: SimulatedGateway) -> None:
+def test_allowing_refunds_returns_whether_there_is_a_payment(gateway: SingleGateway) -> None:
     assert not gateway.allow_refunds(ORDER)
     gateway.capture("a", ORDER, PRICE, "pm_refund_fails")
     assert gateway.allow_refunds(ORDER)
@@ -93,9 +93,7 @@ def test_whoever_allows_refunds_hears_whether_there_is_a_payment(gateway: Simula
     assert gateway.refund("r", "a") == Refunded(PRICE)
 
 
-def test_the_books_lie_beside_the_shop_and_can_be_read(
-    gateway: SimulatedGateway, tmp_path: Path
-) -> None:
+def test_the_records_are_in_a_file_beside_the_shops(gateway: SingleGateway, tmp_path: Path) -> None:
     gateway.capture("a", ORDER, PRICE, "pm_card_visa")
     gateway.refund("r", "a")
     assert not (tmp_path / "shop.db").exists()
@@ -107,7 +105,7 @@ def test_the_books_lie_beside_the_shop_and_can_be_read(
 
 
 def test_a_shop_in_memory_has_a_gateway_in_memory_of_its_own() -> None:
-    first, second = (SimulatedGateway("sqlite://", 60, lambda: NOW) for _ in range(2))
+    first, second = (SingleGateway("sqlite://", 60, lambda: NOW) for _ in range(2))
     first.capture("a", ORDER, PRICE, "pm_card_chargeDeclined")
     assert isinstance(second.capture("a", ORDER, PRICE, "pm_card_visa"), Captured)
     first.close()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from application import adapters
+from tests.application.real_adapters import RealGateway
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import DECLINED, GOOD, STUCK, json_lines, order
 
@@ -30,12 +32,12 @@ def test_orders_are_listed_newest_first(settled: CommandLine) -> None:
         (["--customer", "900", "--status", "completed"], [GOOD]),
     ],
 )
-def test_orders_are_chosen(settled: CommandLine, options: list[str], ids: list[str]) -> None:
+def test_orders_are_filtered(settled: CommandLine, options: list[str], ids: list[str]) -> None:
     found = settled.application("orders", *options, "--json").json
     assert [each["order_id"] for each in found] == ids
 
 
-def test_people_get_a_table_of_orders(settled: CommandLine) -> None:
+def test_orders_are_printed_as_a_table(settled: CommandLine) -> None:
     output = settled.application("orders").output
     assert output.splitlines()[0].split() == [
         "order", "status", "total", "placed", "customer", "items", "reason",
@@ -59,7 +61,7 @@ def test_one_order_is_shown_with_its_lines_payments_and_history(settled: Command
     assert "Nothing was paid." in settled.application("order", DECLINED).output
 
 
-def test_an_order_that_is_not_there_is_said_to_be_unknown(settled: CommandLine) -> None:
+def test_an_unknown_order_is_an_error(settled: CommandLine) -> None:
     unknown = "00000000-0000-4000-8000-00000000ffff"
     said = settled.application("order", unknown)
     assert (said.status, said.output) == (2, "")
@@ -84,7 +86,7 @@ def test_stock_levels_are_shown(settled: CommandLine) -> None:
     assert "A1" in settled.application("stock-levels").output
 
 
-def test_people_are_told_that_there_are_more_articles(sqlite_shop: CommandLine) -> None:
+def test_a_cut_table_of_stock_levels_says_so(sqlite_shop: CommandLine) -> None:
     stock = json_lines({"sku": f"A{number}", "quantity": 1} for number in range(60))
     sqlite_shop.process("application", "stock", "-", input=stock)
     sqlite_shop.process("sagaline", "run", "--until-settled")
@@ -93,26 +95,26 @@ def test_people_are_told_that_there_are_more_articles(sqlite_shop: CommandLine) 
     assert len(sqlite_shop.application("stock-levels", "--json").json) == 60
 
 
-def test_a_reader_waits_for_what_was_just_written(settled: CommandLine) -> None:
+def test_a_reader_waits_for_a_position(settled: CommandLine) -> None:
     said = settled.application("orders", "--wait", "orders:3", "--json")
     assert (said.status, len(said.json)) == (0, 3)
     assert settled.application("order", GOOD, "--wait", "Payments:1").status == 0
 
 
-def test_a_reader_does_not_wait_for_ever(settled: CommandLine) -> None:
+def test_a_reader_waits_no_longer_than_the_timeout(settled: CommandLine) -> None:
     said = settled.application("orders", "--wait", "orders:999", "--timeout", "0.05")
     assert (said.status, said.output) == (1, "")
     assert "has not seen orders:999 within 0.05 s; it is at orders:5." in said.errors
 
 
 @pytest.mark.parametrize("position", ["nonsense", "orders:", "stores:1", "orders:-1", "shipping:1"])
-def test_a_position_that_the_view_can_never_see_is_wrong_usage(
+def test_a_position_that_the_view_never_reaches_is_wrong_usage(
     settled: CommandLine, position: str
 ) -> None:
     assert settled.application("orders", "--wait", position).status == 2
 
 
-def test_where_nothing_has_run_there_are_no_read_tables(sqlite_shop: CommandLine) -> None:
+def test_a_store_without_read_tables_is_an_error(sqlite_shop: CommandLine) -> None:
     sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
     said = sqlite_shop.application("orders")
     assert said.status == 2
@@ -140,7 +142,7 @@ def test_the_gateway_grants_a_refund_that_it_refused(settled: CommandLine) -> No
     assert (said.status, "knows of no payment" in said.output) == (0, True)
 
 
-def test_the_gateway_of_a_shop_that_is_not_there_is_not_made(sqlite_shop: CommandLine) -> None:
+def test_no_gateway_store_is_created_for_a_missing_shop(sqlite_shop: CommandLine) -> None:
     assert sqlite_shop.application("gateway", "allow-refunds", GOOD).status == 2
     assert not list(sqlite_shop.folder.parent.glob("*.db"))
 
@@ -148,9 +150,7 @@ def test_the_gateway_of_a_shop_that_is_not_there_is_not_made(sqlite_shop: Comman
 @pytest.mark.parametrize(
     "query", ["orders --limit", "orders --offset", "stock-levels --limit", "stock-levels --offset"]
 )
-def test_who_asks_for_more_than_a_database_can_count_gets_what_there_is(
-    settled: CommandLine, query: str
-) -> None:
+def test_a_limit_above_the_database_integer_is_no_error(settled: CommandLine, query: str) -> None:
     found = settled.application(*query.split(), "99999999999999999999", "--json")
     assert found.status == 0
     assert bool(found.json) is query.endswith("--limit")
@@ -161,3 +161,11 @@ def test_sales_of_swapped_days_are_wrong_usage(settled: CommandLine) -> None:
     assert (said.status, said.output) == (2, "")
     assert "It is after --to." in said.errors
     assert settled.application("sales", "--from", "2026-02-02", "--to", "2026-02-02").status == 0
+
+
+def test_refunds_cannot_be_allowed_at_a_real_gateway(
+    settled: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapters, "payment_gateway", lambda *_: RealGateway())
+    said = settled.application("gateway", "allow-refunds", STUCK)
+    assert (said.status, "The payment gateway is a real one." in said.errors) == (2, True)

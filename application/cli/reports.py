@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from application.cli_options import reading
-from application.cli_waiting import Timeout, Wait, await_tables
+from application.cli.options import Offset, Timeout, Wait
+from application.cli.reading import reading
 from projections.sales_by_day import sales as find_sales
 from projections.stock_level import stock_levels as find_stock_levels
 from projections.tables import sales_by_day, stock_level
@@ -14,7 +14,7 @@ from sagaline.cli.output import AsJson, print_rows, show
 from sagaline.cli.tables import Listing, within_reach
 
 SHOWN = 50
-"""Articles shown to people, where nothing else is asked for."""
+"""SKUs shown to people without --limit."""
 
 DAY = ["%Y-%m-%d"]
 
@@ -26,15 +26,12 @@ To = Annotated[
     datetime | None,
     typer.Option("--to", formats=DAY, metavar="D", help="Up to this day, which is included."),
 ]
-Sku = Annotated[str | None, typer.Option(metavar="SKU", help="One article only.")]
+Sku = Annotated[str | None, typer.Option(metavar="SKU", help="One SKU only.")]
 Limit = Annotated[
     int | None,
     typer.Option(
         min=0, metavar="N", callback=within_reach, help=f"At most N. [{SHOWN}; with --json all]"
     ),
-]
-Offset = Annotated[
-    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Leave out the first N.")
 ]
 
 
@@ -46,14 +43,12 @@ def sales(
     timeout: Timeout = 30.0,
     json: AsJson = False,
 ) -> None:
-    """Show what was sold, by the day (UTC) of placing; the revenue is that of completed orders."""
+    """Show sales by the day (UTC) of placing; the revenue is that of completed orders."""
     if first and last and first > last:
         raise typer.BadParameter("It is after --to.", ctx, param_hint="--from")
     days = {"first": first and first.date(), "last": last and last.date()}
-    with reading(ctx) as tables:
-        await_tables(tables, [sales_by_day], wait, timeout)
-        with tables.datastore.read() as connection:
-            found = find_sales(connection, **days)
+    with reading(ctx, [sales_by_day], wait, timeout) as connection:
+        found = find_sales(connection, **days)
     if json:
         print_rows(found)
         return
@@ -73,12 +68,10 @@ def stock_levels(
     timeout: Timeout = 30.0,
     json: AsJson = False,
 ) -> None:
-    """Show what is in stock, by article."""
+    """Show what is in stock, by SKU."""
     most = limit if json or limit is not None else SHOWN + 1
-    with reading(ctx) as tables:
-        await_tables(tables, [stock_level], wait, timeout)
-        with tables.datastore.read() as connection:
-            found = find_stock_levels(connection, sku=sku, limit=most, offset=offset)
+    with reading(ctx, [stock_level], wait, timeout) as connection:
+        found = find_stock_levels(connection, sku=sku, limit=most, offset=offset)
     if json:
         print_rows(found)
         return

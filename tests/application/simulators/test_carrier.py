@@ -1,4 +1,4 @@
-"""How the simulated carrier is steered, and what it keeps."""
+"""The simulated carrier: how the country steers it, and what it records."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,28 +7,26 @@ from uuid import uuid4
 
 import pytest
 
-from application.carrier import SimulatedCarrier
 from application.ports import Booked, Undeliverable
 from domain.order import ShipTo
+from tests.application.one_by_one import SingleCarrier
 
 ORDER = uuid4()
 
 
 @pytest.fixture
-def carrier(tmp_path: Path) -> Iterator[SimulatedCarrier]:
-    carrier = SimulatedCarrier(f"sqlite:///{tmp_path / 'shop.db'}")
+def carrier(tmp_path: Path) -> Iterator[SingleCarrier]:
+    carrier = SingleCarrier(f"sqlite:///{tmp_path / 'shop.db'}")
     yield carrier
     carrier.close()
 
 
-def test_nobody_delivers_to_zz(carrier: SimulatedCarrier) -> None:
+def test_country_zz_is_undeliverable(carrier: SingleCarrier) -> None:
     told = carrier.book("a", ORDER, ShipTo(country="ZZ", postcode="1"))
     assert told == Undeliverable("undeliverable address")
 
 
-def test_the_books_lie_beside_the_shop_and_can_be_read(
-    carrier: SimulatedCarrier, tmp_path: Path
-) -> None:
+def test_the_records_are_in_a_file_beside_the_shops(carrier: SingleCarrier, tmp_path: Path) -> None:
     booked = carrier.book("a", ORDER, ShipTo(country="US", postcode="45202"))
     carrier.book("b", ORDER, ShipTo(country="ZZ", postcode=""))
     assert isinstance(booked, Booked)

@@ -2,13 +2,12 @@
 
 import typer
 
-from application import cli_gateway
-from application.cli_options import options
-from application.cli_orders import order, orders
-from application.cli_place import place
-from application.cli_refund import refund
-from application.cli_reports import sales, stock_levels
-from application.cli_stock import stock
+from application.cli import gateway
+from application.cli.options import options
+from application.cli.orders import order, orders
+from application.cli.place import place, stock
+from application.cli.refund import refund
+from application.cli.reports import sales, stock_levels
 from sagaline.cli.entrypoint import Program, launch
 
 program = typer.Typer(
@@ -21,7 +20,7 @@ program = typer.Typer(
 program.callback()(options)
 for _command in (stock, place, orders, order, sales, stock_levels, refund):
     program.command()(_command)
-program.add_typer(cli_gateway.program, name="gateway")
+program.add_typer(gateway.program, name="gateway")
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The simulated payment gateway and carrier, which stand in for real ones."""

@@ -1,0 +1,73 @@
+"""What an application class declares: its aggregates, its handlers and its reactions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagaline.application.handlers import Handler
+from sagaline.application.reactions import Reaction, reactions_of
+from sagaline.codec import type_snapshots
+from sagaline.errors import DefinitionError
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """The parts of an application that the engine reads.
+
+    They stand in one object beside the class, so that the names in the class are the user's.
+    """
+
+    aggregates: tuple[type, ...] = ()
+    handlers: Mapping[type, Handler[Any]] = field(default_factory=dict)
+    """Command class -> its handler."""
+    reactions: Mapping[type, Reaction] = field(default_factory=dict)
+    """Event class of another application -> the method that makes a command of it."""
+    answers_faults: bool = False
+    """Whether it records `CommandFaulted` where a port fails."""
+
+
+def declaration_of(application: type[Any]) -> Declaration:
+    """What an application class declares."""
+    declared: Declaration = application._sagaline_declaration
+    return declared
+
+
+def declare(cls: type[Any]) -> Declaration:
+    """Reads a new application class. Raises DefinitionError."""
+    inherited = declaration_of(cls)
+    _type_snapshots(cls)
+    handlers = {**inherited.handlers, **_handlers(cls)}
+    return Declaration(
+        tuple(cls.aggregates),
+        handlers,
+        reactions_of(cls),
+        any(each.port_call is not None for each in handlers.values()),
+    )
+
+
+def _handlers(cls: type[Any]) -> dict[type, Handler[Any]]:
+    found: dict[type, Handler[Any]] = {}
+    for each in _members(cls):
+        if each.command in found:
+            raise DefinitionError(
+                where=f"{cls.__name__}.{each.__name__}",
+                problem=f"a second handler of {each.command.__name__}",
+                cure="Keep one.",
+            )
+        found[each.command] = each
+    return found
+
+
+def _members(cls: type[Any]) -> Iterator[Handler[Any]]:
+    return (each for each in vars(cls).values() if isinstance(each, Handler))
+
+
+def _type_snapshots(cls: type[Any]) -> None:
+    for aggregate, interval in cls.snapshotting_intervals.items():
+        if interval < 1:
+            raise DefinitionError(
+                where=f"{cls.__name__}.snapshotting_intervals",
+                problem=f"a snapshot of {aggregate.__name__} every {interval} events",
+                cure="Give a number of events, as in `{Stock: 200}`.",
+            )
+        type_snapshots(aggregate)

@@ -1,0 +1,202 @@
+"""How the engine handles messages with the handlers that an application declares."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
+from uuid import UUID
+
+from sagaline.application.declaration import Declaration, declaration_of
+from sagaline.application.handlers import Handler
+from sagaline.application.port_calls import PortCalls, PortFault, split_answer
+from sagaline.application.reactions import RepeatCommand
+from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.errors import NoUnitOfWork
+from sagaline.followers.timers import timer_of
+from sagaline.messaging.commands import Command
+from sagaline.messaging.faults import CommandFaulted
+from sagaline.messaging.message import Message
+from sagaline.messaging.timers import SetTimer
+from sagaline.saga.instance import Journal
+
+PORT_RETRY_PAUSE = timedelta(seconds=5)
+"""How long a command that a timer gave waits after its port has failed."""
+
+
+class HandlingApplication(Protocol):
+    """What the engine calls on an application."""
+
+    @property
+    def name(self) -> str:
+        """The application's name."""
+
+    def faulted(self, command: Command, reason: str) -> Iterable[Any]:
+        """What to save after the port of a command has failed, where no saga retries it."""
+
+
+class MessageHandling:
+    """Handles messages for one application, each in the current unit of work.
+
+    It is an object of its own, so that no method or attribute of a user's application can take the
+    place of the engine's. `clock` gives the present time; a runner and a test replace it.
+    """
+
+    def __init__(
+        self, application: HandlingApplication, new_unit: Callable[[], UnitOfWork]
+    ) -> None:
+        self.application = application
+        self.new_unit = new_unit
+        """Makes an empty unit of work on the application's log."""
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.port_calls = PortCalls(application.name)
+        self._unit: ContextVar[UnitOfWork | None] = ContextVar(
+            f"unit of work of {application.name}", default=None
+        )
+        self._commands: dict[int, Command | None] = {}
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the application declares."""
+        return declaration_of(type(self.application))
+
+    @property
+    def current(self) -> UnitOfWork | None:
+        """The current unit of work; None outside a handler."""
+        return self._unit.get()
+
+    @property
+    def unit(self) -> UnitOfWork:
+        """The current unit of work. Raises NoUnitOfWork outside a handler."""
+        unit = self._unit.get()
+        if unit is None:
+            raise NoUnitOfWork(application=self.application.name)
+        return unit
+
+    def working(self, unit: UnitOfWork) -> AbstractContextManager[None]:
+        """Makes a unit of work the current one, which the repository reads through."""
+        return _Working(self._unit, unit)
+
+    def key_of(self, message: Message) -> str | None:
+        """The key of the business transaction that a message belongs to."""
+        command = self.command_of(message)
+        return message.key if command is None else command.key or message.key
+
+    def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
+        """The aggregates that the handlers of a batch will read, as they declare."""
+        self._commands.clear()
+        commands = [self.command_of(each) for each in messages]
+        return [id_ for each in commands if each is not None for id_ in self.loads(each)]
+
+    def loads(self, command: Command) -> Iterable[UUID]:
+        """The aggregates that the handler of a command will read, as it declares."""
+        loads = self.declaration.handlers[type(command)].loads
+        return () if loads is None else loads(command)
+
+    def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
+        """Calls the ports that the handlers of these messages need; answers by id of message."""
+        parts: list[list[Message]] = []
+        calls: list[Callable[[], Sequence[Any]]] = []
+        for handler, calling in self._calling(messages).items():
+            together = [calling] if handler.calls_once else [[each] for each in calling]
+            for part in together:
+                parts.append(part)
+                commands = [self.command_of(each) for each in part]
+                calls.append(partial(handler.answers, self.application, commands))
+        answers: dict[int, Any] = {}
+        for part, answer in zip(parts, self.port_calls.call(calls), strict=True):
+            answers.update(zip(map(id, part), split_answer(answer, len(part)), strict=True))
+        return answers
+
+    def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
+        """Handles one message in the current unit of work; returns what is to be saved."""
+        command = self.command_of(message)
+        if command is None:
+            return ()
+        handler = self.declaration.handlers[type(command)]
+        self.unit.attempt = attempt_of(message)
+        if handler.port_call is None:
+            return as_results(handler.function(self.application, command))
+        answer = answers[id(message)]
+        if isinstance(answer, PortFault):
+            return self._faulted(message, command, answer)
+        return as_results(handler.function(self.application, command, answer))
+
+    def command_of(self, message: Message) -> Command | None:
+        """The command in a message, or the one that a reaction makes of it; None for none."""
+        reaction = self.declaration.reactions.get(type(message.event))
+        if reaction is None:
+            return command_of(message)
+        # Once for each batch: it is needed to read aggregates, to call ports, and to handle.
+        if id(message) not in self._commands:
+            self._commands[id(message)] = reaction(self.application, message.event)
+        return self._commands[id(message)]
+
+    def _faulted(self, message: Message, command: Command, fault: PortFault) -> Iterable[Any]:
+        """Records the fault for the saga, which retries; a timer's command is set again."""
+        is_of_saga = isinstance(message.event, Journal.Requested)
+        if is_of_saga or self.declaration.reactions:
+            recorded = CommandFaulted.of(command, self.unit.attempt, fault.reason)
+            retried = () if is_of_saga else self.application.faulted(command, fault.reason)
+            return [recorded, *retried]
+        self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
+        return ()
+
+    def _calling(self, messages: Iterable[Message]) -> dict[Handler[Any], list[Message]]:
+        """The messages whose handlers call a port, by handler."""
+        found: dict[Handler[Any], list[Message]] = {}
+        for message in messages:
+            command = self.command_of(message)
+            if command is None:
+                continue
+            handler = self.declaration.handlers[type(command)]
+            if handler.port_call is not None:
+                found.setdefault(handler, []).append(message)
+        return found
+
+
+class _Working:
+    """Makes a unit of work the current one while it is entered: once for each message."""
+
+    __slots__ = ("_token", "_unit", "_variable")
+
+    _token: Token[UnitOfWork | None]
+
+    def __init__(self, variable: ContextVar[UnitOfWork | None], unit: UnitOfWork) -> None:
+        self._variable = variable
+        self._unit = unit
+
+    def __enter__(self) -> None:
+        self._token = self._variable.set(self._unit)
+
+    def __exit__(self, *_: object) -> None:
+        self._variable.reset(self._token)
+
+
+def handling_of(application: Any) -> MessageHandling:
+    """The message handling of an application."""
+    handling: MessageHandling = application._sagaline
+    return handling
+
+
+def command_of(message: Message) -> Command:
+    """The command in a message: a saga's, or a timer's."""
+    event = message.event
+    if isinstance(event, RepeatCommand):
+        return event.command()
+    command: Command = event.command if isinstance(event, Journal.Requested) else event
+    return command
+
+
+def attempt_of(message: Message) -> int:
+    """The number of the attempt at the command in a message, from 1."""
+    event = message.event
+    return event.attempt if isinstance(event, Journal.Requested | RepeatCommand) else 1
+
+
+def as_results(returned: Any) -> Iterable[Any]:
+    """What a handler returned, as the aggregates and events to save."""
+    if returned is None:
+        return ()
+    return returned if isinstance(returned, list | tuple) else (returned,)

@@ -1,0 +1,168 @@
+"""How a saga's process application handles what its instances hear."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection
+from typing_extensions import override
+
+from sagaline.application.message_handling import HandlingApplication, MessageHandling
+from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.followers.timers import timer_row
+from sagaline.messaging.faults import CommandFaulted
+from sagaline.messaging.message import Message, Trace
+from sagaline.messaging.timers import SetTimer
+from sagaline.saga.definition import Saga
+from sagaline.saga.engine import SagaEngine, Timing
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
+from sagaline.storage import Datastore
+from sagaline.storage.tables.saga_locks import first_ahead_of, release_locks, request_locks
+from sagaline.storage.tables.timers import set_timers
+
+
+class HandlingProcess(HandlingApplication, Protocol):
+    """What the handling of messages needs of a process application."""
+
+    saga: type[Saga]
+    timings: Mapping[str, Timing]
+    takes_locks: bool
+
+    @property
+    def datastore(self) -> Datastore:
+        """The store of its log."""
+
+    @property
+    def repository(self) -> UnitOfWorkRepository:
+        """The journals of its instances."""
+
+
+class SagaHandling(MessageHandling):
+    """Handles messages for all instances of one saga class.
+
+    Each instance has a stream of its own in the log of the process application: its journal.
+    """
+
+    application: HandlingProcess
+
+    @override
+    def key_of(self, message: Message) -> str | None:
+        """The key of the instance that a message is for; None where it is for none."""
+        saga = self.application.saga
+        if isinstance(message.event, saga.starts_on):
+            return str(saga.key_of(message.event))
+        return message.key
+
+    @override
+    def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
+        """The journals of the instances that a batch is for."""
+        keys = {self.key_of(each) for each in messages}
+        return [journal_id(self.application.name, key) for key in keys if key is not None]
+
+    @override
+    def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
+        """Returns no port answers: sagas issue commands and never call ports."""
+        return {}
+
+    @override
+    def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
+        """Handles one input of one instance; returns its journal, to be saved."""
+        key = self.key_of(message)
+        if key is None:
+            return ()
+        journal = self.journal_of(key)
+        event = message.event
+        was_open = journal is None or not journal.state.ended
+        if isinstance(event, self.application.saga.starts_on):
+            journal, engine = self._started(journal, key, event)
+        elif self._is_relevant(journal, event):
+            journal = journal or Journal.awaiting(self.application.name, key)
+            engine = self._engine(journal)
+            self._handle_input(journal, engine, event)
+        else:
+            return ()
+        self.finish(journal, engine, was_open)
+        return (journal,)
+
+    def journal_of(self, key: str) -> Journal | None:
+        """The journal of an instance; None where there is none."""
+        ids = [journal_id(self.application.name, key)]
+        (journal,) = self.application.repository.find(Journal, ids)
+        return journal
+
+    def finish(self, journal: Journal, engine: SagaEngine, was_open: bool) -> None:
+        """Sets the timers that follow, and releases the locks of an instance that has ended."""
+        for change in engine.timers:
+            self.unit.change_timer(change)
+        if was_open and journal.locks and journal.state.ended:
+            trace, now = self.unit.trace, self.clock()
+            self.unit.also(lambda c: self._release_locks(c, journal.key, trace, now))
+
+    def _engine(self, journal: Journal) -> SagaEngine:
+        return SagaEngine(self.application.saga, journal, self.application.timings)
+
+    def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, SagaEngine]:
+        """Starts an instance. The first start counts; answers that came before it were kept."""
+        saga = self.application.saga
+        shape = saga.fingerprint(), saga.steps
+        if journal is None:
+            journal = Journal.start(self.application.name, key, event, *shape)
+        elif journal.started:
+            engine = self._engine(journal)
+            engine.start_again(event)
+            return journal, engine
+        else:
+            journal.start_late(event, *shape)
+        engine = self._engine(journal)
+        names = engine.queue() if self.application.takes_locks else ()
+        if names:
+            self._request_locks(key, names)
+        else:
+            engine.start()
+        return journal, engine
+
+    def _request_locks(self, key: str, names: Iterable[str]) -> None:
+        name, now = self.application.name, self.clock().timestamp()
+        self.unit.also(lambda c: request_locks(c, name, key, names, now))
+        # The next hop reads the queues: by then the requests of other instances are on disk.
+        first = SetTimer(f"{key}:locks", timedelta(0), LocksFreed(saga_key=key))
+        self.unit.change_timer(first)
+
+    def _handle_input(self, journal: Journal, engine: SagaEngine, event: Any) -> None:
+        if isinstance(event, LocksFreed):
+            self._start_if_first(journal, engine)
+        elif isinstance(event, StepTimedOut):
+            engine.time_out(event.step)
+        elif isinstance(event, StepDue):
+            engine.ask_again(event.step)
+        else:
+            engine.hear(event)
+
+    def _start_if_first(self, journal: Journal, engine: SagaEngine) -> None:
+        """Starts the first step, if the instance is the first in the queue of each lock."""
+        if journal.steps or journal.state.ended or journal.turned:
+            return
+        with self.application.datastore.read() as connection:
+            other = first_ahead_of(connection, self.application.name, journal.key)
+        locks = self.application.saga.locks
+        if other is None:
+            engine.start()
+        elif locks is not None and not locks.wait:
+            engine.refuse(f"{other.name} is held by {other.saga} {other.key}")
+
+    def _release_locks(self, connection: Connection, key: str, trace: Trace, now: datetime) -> None:
+        """Releases the locks, and wakes the instances that are the first in a queue now."""
+        for each in release_locks(connection, self.application.name, key):
+            # An id of its own: firing an earlier timer must not delete this one.
+            id_ = f"{each.key}:locks:{self.application.name}:{key}"
+            timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
+            row = timer_row(timer, now, trace._replace(key=each.key))
+            set_timers(connection, each.saga, [row])
+
+    def _is_relevant(self, journal: Journal | None, event: Any) -> bool:
+        """A fault names its command, which another saga with the same key may have given."""
+        if isinstance(event, CommandFaulted):
+            return journal is not None and event.command_id in journal.asked
+        return journal is not None or type(event) in self.application.saga.answers
