@@ -1,4 +1,4 @@
-"""A signal ends a command also while it waits for input."""
+"""Signals during a wait for input, in a finalizer and in an undivided block."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
         wait()
 
 
-def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, int]) -> None:
+def test_a_signal_during_an_undivided_block_does_not_end_the_wait(pipe: tuple[int, int]) -> None:
     heard: list[bytes] = []
 
     def wait() -> None:
@@ -48,7 +48,7 @@ def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, in
     assert heard == [b"x"]
 
 
-def test_a_signal_that_comes_in_a_finalizer_ends_the_program_all_the_same(
+def test_a_signal_in_a_finalizer_ends_the_program(
     pipe: tuple[int, int],
 ) -> None:
     class Collected:
@@ -68,7 +68,7 @@ def test_a_signal_that_comes_in_a_finalizer_ends_the_program_all_the_same(
     assert went_on, "what is raised in a finalizer ends nothing by itself"
 
 
-def test_what_a_signal_has_cut_short_fails_without_a_word(
+def test_an_error_after_a_signal_is_not_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = typer.Typer(cls=Program)
