@@ -20,7 +20,7 @@ from benchmarks.upstream.orders import Orders
 from benchmarks.upstream.tuning import PUSHED
 from benchmarks.workload import read
 from domain.order import Order
-from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.gc_tuning import tune_garbage_collector
 
 
 def main(store: str, file: str) -> None:
@@ -32,7 +32,7 @@ def main(store: str, file: str) -> None:
         orders.save(*(_ended(each) for each in read(lines)))
     view = OrderList(env)
     view.follow(orders.name, orders.notification_log)
-    leave_in_peace()
+    tune_garbage_collector()
     started = time.perf_counter()
     view.pull_and_process(orders.name)
     seconds = time.perf_counter() - started

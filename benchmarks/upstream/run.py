@@ -16,7 +16,7 @@ from benchmarks.upstream.orders import Orders
 from benchmarks.upstream.system import system
 from benchmarks.upstream.tuning import Tuning
 from projections.tables import order_list
-from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.gc_tuning import tune_garbage_collector
 
 STALLED = 60.0
 """Seconds without another end after which a runner with threads has stalled."""
@@ -30,7 +30,7 @@ def run(store: str, tuning: Tuning, orders: Sequence[PlaceOrder], warm_up: int) 
     env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store}
     runner: Runner[Any] = tuning.runner(system, {**env, **tuning.env})
     _receive_stock(runner, orders)
-    leave_in_peace()
+    tune_garbage_collector()
     view = create_engine(store)
     with runner:
         finish(runner, view, orders[:warm_up])

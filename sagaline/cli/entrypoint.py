@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from sagaline.cli.lazy_command import without_flag_type, without_flag_types
 from sagaline.cli.output import print_note
-from sagaline.cli.signals import ending, was_ended
+from sagaline.cli.signals import ended_by_signal, exit_on_signals
 from sagaline.errors import SagalineError
 
 ATTENTION = 1
@@ -43,7 +43,7 @@ class Program(TyperGroup):
             return self._flushed(ctx)
         except Exception as error:
             # A command that a signal interrupts may fail during its exit.
-            status = 0 if was_ended() else _status_after(error, ctx)
+            status = 0 if ended_by_signal() else _status_after(error, ctx)
             if status is None:
                 raise
             raise typer.Exit(status) from error
@@ -84,7 +84,7 @@ def command_line(options: Callable[..., None], commands: Iterable[Any] = ()) -> 
 
 def launch(program: typer.Typer, name: str) -> None:
     """Run a command line as the main program of a process."""
-    with ending():
+    with exit_on_signals():
         program(prog_name=name)
 
 

@@ -8,7 +8,7 @@ Reference counts free nearly all objects: of 16,000 orders they leave a thousand
 Collecting 400,000 objects stops the process for 0.2 s; that was a twelfth of its time."""
 
 
-def leave_in_peace() -> None:
+def tune_garbage_collector() -> None:
     """Exempt the objects that live until the end of the process: modules, classes, statements.
 
     For programs only: a library must not change the settings of the process that uses it.

@@ -23,7 +23,7 @@ _ended = Event()
 
 
 @contextmanager
-def ending() -> Iterator[None]:
+def exit_on_signals() -> Iterator[None]:
     """End the program where it stands on a signal, by SystemExit, so that each `finally` runs."""
 
     def end(*_: Any) -> None:
@@ -63,7 +63,7 @@ def _raised_again(end: Handler) -> Iterator[None]:
         signal.signal(signal.SIGALRM, alarm)
 
 
-def was_ended() -> bool:
+def ended_by_signal() -> bool:
     """Whether a signal has ended the program, so that errors during the exit are due to it."""
     return _ended.is_set()
 
@@ -79,7 +79,7 @@ def wait_for(descriptor: int) -> None:
 
 
 @contextmanager
-def noticing() -> Iterator[Event]:
+def signals_noted() -> Iterator[Event]:
     """Set the event on a signal, and let the program choose when it ends."""
     asked = Event()
     with _handled(lambda *_: asked.set()):
@@ -87,9 +87,9 @@ def noticing() -> Iterator[Event]:
 
 
 @contextmanager
-def undivided() -> Iterator[Event]:
+def signals_deferred() -> Iterator[Event]:
     """Finish the block before a signal ends the program; the event is set meanwhile."""
-    with noticing() as asked:
+    with signals_noted() as asked:
         yield asked
     if asked.is_set():
         raise SystemExit(0)

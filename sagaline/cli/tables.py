@@ -18,7 +18,7 @@ MIN_TEXT_WIDTH = 10
 """Columns of the terminal that wrapped text needs; with fewer it is left out."""
 
 
-def within_reach(count: int | None) -> int | None:
+def clamp_limit(count: int | None) -> int | None:
     """Reduce a number of rows from the command line to one that every database accepts."""
     return count if count is None else min(count, MAX_LIMIT)
 

@@ -12,7 +12,7 @@ import typer
 from sagaline.admin.timeline import Entry, readable
 from sagaline.cli.inspection import InspectedLog, inspected
 from sagaline.cli.output import AsJson, as_json, cell, fitting, print_note
-from sagaline.cli.tables import within_reach
+from sagaline.cli.tables import clamp_limit
 
 LOG_PAGE_SIZE = 1_000
 """Rows read at once."""
@@ -22,7 +22,7 @@ FOLLOW_POLL_INTERVAL = 0.05
 
 Application = Annotated[str | None, typer.Option(metavar="A", help="Only the log of A.")]
 After = Annotated[
-    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Begin after id N.")
+    int, typer.Option(min=0, metavar="N", callback=clamp_limit, help="Begin after id N.")
 ]
 Type = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.gc_tuning import tune_garbage_collector
 from sagaline.cli.inspection import inspect_stores, system_and_environment
 from sagaline.cli.output import (
     AsJson,
@@ -55,7 +55,7 @@ def rebuild(
         return
     with _noting_a_stop(verify):
         system, env = _checked(ctx)
-        leave_in_peace()
+        tune_garbage_collector()
         with closing(rebuild_worker(system)) as worker, _progress() as progress:
             chosen = views or ()
             done, failed = _done(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.gc_tuning import tune_garbage_collector
 from sagaline.cli.inspection import inspect_stores, system_and_environment
 from sagaline.cli.output import (
     AsJson,
@@ -24,7 +24,7 @@ from sagaline.cli.output import (
     stderr_console,
 )
 from sagaline.cli.queries import letters_by_follower, sagas_by_state
-from sagaline.cli.signals import noticing
+from sagaline.cli.signals import signals_noted
 from sagaline.runner.lag import FollowerLag
 from sagaline.runner.runner import Runner
 from sagaline.storage.sql.errors import STORAGE_FAULTS
@@ -72,11 +72,11 @@ def run(
     if horizon is not None and not until_settled:
         raise typer.BadParameter("It needs --until-settled.", ctx, param_hint="--horizon")
     system, env = system_and_environment(ctx)
-    with noticing() as stop:
+    with signals_noted() as stop:
         started = time.monotonic()
         runner = Runner(system, env, only=[*(only or ()), *(more or ())])
         _announce(system, runner)
-        leave_in_peace()
+        tune_garbage_collector()
         with _failing(stop), runner, _progress() as progress:
             settled = _wait(runner, stop, progress, until_settled, horizon)
         if until_settled:

@@ -8,7 +8,7 @@ from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, moment, print_rows, show
 from sagaline.cli.queries import sagas, sagas_by_state
-from sagaline.cli.tables import Listing, within_reach
+from sagaline.cli.tables import Listing, clamp_limit
 from sagaline.saga.state import State
 
 DEFAULT_LIMIT = 50
@@ -20,7 +20,7 @@ Limit = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        callback=within_reach,
+        callback=clamp_limit,
         help=f"At most N, newest first. [{DEFAULT_LIMIT}; with --json all]",
     ),
 ]

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from application.system import system
 from projections.tables import order_list
 from sagaline import rebuild
-from sagaline.cli.signals import ending
+from sagaline.cli.signals import exit_on_signals
 from sagaline.rebuilding.shadow_table import ShadowTable
 from sagaline.storage import Datastore
 from sagaline.storage.tables.schema import read_tables
@@ -124,7 +124,7 @@ def test_a_rebuild_that_a_signal_stops_prints_a_note(
     what_it_means: str,
 ) -> None:
     monkeypatch.setattr(ShadowTable, "_catch_up", lambda _: signal.raise_signal(signal.SIGTERM))
-    with ending():
+    with exit_on_signals():
         said = run_shop.sagaline("rebuild", *options)
     assert said == Said(0, "", f"sagaline: stopped; {what_it_means}\n")
     monkeypatch.undo()

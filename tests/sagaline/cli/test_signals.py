@@ -1,4 +1,4 @@
-"""Signals during a wait for input, in a finalizer and in an undivided block."""
+"""Signals during a wait for input, in a finalizer and in a block that defers them."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import typer
 from eventsourcing.persistence import PersistenceError
 
 from sagaline.cli.entrypoint import Program, launch
-from sagaline.cli.signals import ending, undivided, wait_for
+from sagaline.cli.signals import exit_on_signals, signals_deferred, wait_for
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
     def wait() -> None:
-        with ending():
+        with exit_on_signals():
             Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
             wait_for(pipe[0])
 
@@ -32,11 +32,13 @@ def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
         wait()
 
 
-def test_a_signal_during_an_undivided_block_does_not_end_the_wait(pipe: tuple[int, int]) -> None:
+def test_a_signal_during_a_block_that_defers_it_does_not_end_the_wait(
+    pipe: tuple[int, int],
+) -> None:
     heard: list[bytes] = []
 
     def wait() -> None:
-        with ending(), undivided() as asked:
+        with exit_on_signals(), signals_deferred() as asked:
             signal.raise_signal(signal.SIGTERM)
             assert asked.is_set()
             Timer(0.05, os.write, (pipe[1], b"x")).start()
@@ -58,7 +60,7 @@ def test_a_signal_in_a_finalizer_ends_the_program(
     went_on: list[bool] = []
 
     def wait() -> None:
-        with ending():
+        with exit_on_signals():
             Collected()
             went_on.append(True)
             wait_for(pipe[0])

@@ -44,7 +44,7 @@ def test_text_that_is_no_time_is_refused(written: str) -> None:
 
 @pytest.fixture
 def paying(shop: CommandLine) -> CommandLine:
-    """A shop with a payment whose outcome comes in half an hour; its step times out in a quarter."""
+    """A shop with a payment whose outcome comes in half an hour, twice the timeout of its step."""
     return opened(shop)
 
 
