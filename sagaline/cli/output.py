@@ -121,9 +121,9 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def counted(count: int, noun: str) -> str:
     """Format a count with its noun: ``1 saga``, ``2 sagas``."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
 def facts(rows: Sequence[tuple[str, Any]]) -> "Table":
