@@ -138,10 +138,10 @@ def _import(reference: str, module_name: str) -> Any:
 def _why(module_name: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         return f"there is no module {error.name}"
-    said = str(error) or type(error).__name__
+    text = str(error) or type(error).__name__
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: {error.msg}"
     if isinstance(error, SagalineError):
-        return said.removesuffix(".")
+        return text.removesuffix(".")
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {said} ({frame.filename}, line {frame.lineno})"
+    return f"{type(error).__name__}: {text} ({frame.filename}, line {frame.lineno})"
