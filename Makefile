@@ -3,16 +3,17 @@
 PYTHON ?= python3
 EXTRAS ?= postgres,demo,bench,dev
 WORKERS ?= 2
+PAIRS ?= 3
 
 RUN := .venv/bin/python -m
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench house lint types format
+.PHONY: help setup demo test check bench bench-compare house lint types format
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create .venv with the project and all its extras (PYTHON=python3.12 to choose one)
 
@@ -30,6 +31,10 @@ bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s benc
 
 house: $(READY) ## print the rooms of sagaline/, their floors, and the arrows between them (make -s house)
 	@$(RUN) tests.house
+
+bench-compare: $(READY) ## hold this tree against another commit, in pairs (REV=..., PAIRS=3): JSON on stdout
+	@test -n "$(REV)" || { echo "Name a commit: make bench-compare REV=HEAD~1" >&2; exit 2; }
+	@$(RUN) benchmarks.compare "$(REV)" --pairs $(PAIRS)
 
 lint: $(READY) ## check the format and the rules
 	@$(RUN) ruff format --check

@@ -9,39 +9,38 @@ fails takes no other's figures with it: it is named on stderr, and the exit stat
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.cost_of_event import cost_of_event
-from benchmarks.durable_steps import durable_steps
 from benchmarks.figure import Figure
 from benchmarks.idle import idle
-from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
+from benchmarks.kinds import two_kinds
+from benchmarks.laboratory import Laboratory
 from benchmarks.latency import latency
 from benchmarks.machine import machine
 from benchmarks.memory import memory
+from benchmarks.on_postgresql import on_postgresql
 from benchmarks.orders_per_second import baskets_per_second, orders_per_second
 from benchmarks.pairs import say
+from benchmarks.quiet import Quiet
 from benchmarks.rebuild import rebuild
 from benchmarks.sizes import FULL, Sizes
 from benchmarks.start import start
-from benchmarks.workers import workers
 
 Benchmark = Callable[[Laboratory], Iterator[Figure]]
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "orders_per_second/sqlite": partial(orders_per_second, kind=SQLITE),
+    "orders_per_second/sqlite": orders_per_second,
     "orders_per_second/real_baskets": baskets_per_second,
-    "orders_per_second/postgresql": partial(orders_per_second, kind=POSTGRESQL),
-    "durable_steps": durable_steps,
+    "orders_per_second/postgresql": on_postgresql,
     "latency": latency,
     "idle": idle,
-    "workers": workers,
     "memory": memory,
     "rebuild": rebuild,
     "start": start,
     "cost_of_event": cost_of_event,
+    "two_kinds": two_kinds,
 }
 
 
@@ -55,22 +54,35 @@ def main(names: Sequence[str], sizes: Sizes = FULL, server: str | None = None) -
     if unknown:
         say(f"There is no benchmark {', '.join(unknown)}. There are {', '.join(BENCHMARKS)}.")
         return 2
-    on = machine()
-    figures: list[dict[str, Any]] = []
-    failed = []
     with Laboratory(sizes, server) as laboratory:
-        for name, run in chosen.items():
-            say(name)
-            try:
-                for each in run(laboratory):
-                    figures.append(each.document())  # noqa: PERF401 - those before a failure stay
-            except Exception:
-                traceback.print_exc()
-                failed.append(name)
-    print(json.dumps({"machine": on, "figures": figures}, indent=2))
+        quiet = Quiet(laboratory.server_seconds, sizes.quiet_seconds)
+        quiet.tell()
+        on = machine()
+        figures, failed = _run(chosen, laboratory, quiet)
+        quiet.ended()
+    quiet.tell()
+    print(json.dumps({"machine": {**on, **quiet.document()}, "figures": figures}, indent=2))
     if failed:
         say(f"Failed: {', '.join(failed)}. What else was measured is in the document.")
     return 1 if failed else 0
+
+
+def _run(
+    chosen: Mapping[str, Benchmark], laboratory: Laboratory, quiet: Quiet
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The figures, and the benchmarks that failed."""
+    figures: list[dict[str, Any]] = []
+    failed = []
+    for name, run in chosen.items():
+        say(name)
+        try:
+            for each in run(laboratory):
+                figures.append(each.document())  # noqa: PERF401 - those before a failure stay
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+        quiet.passed(name)
+    return figures, failed
 
 
 def _is_wanted(benchmark: str, names: Sequence[str]) -> bool:

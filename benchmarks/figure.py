@@ -6,6 +6,8 @@ from operator import ge, le
 from statistics import median
 from typing import Any
 
+from benchmarks.sample import Sample
+
 _COMPARISONS = {">=": ge, "<=": le}
 
 DIGITS = 4
@@ -30,7 +32,7 @@ class Baseline:
     """What a figure is held against: one measurement for each of the figure's own, in pairs."""
 
     name: str
-    values: Sequence[float]
+    samples: Sequence[Sample]
 
 
 @dataclass(frozen=True)
@@ -39,41 +41,56 @@ class Figure:
 
     The value is their median and the spread goes from the least to the greatest. The ratio is the
     median of the ratios of the pairs: what disturbs a machine for a while disturbs both of a pair.
+    `processor` is the unit of the processor time, where that was measured.
     """
 
     name: str
     unit: str
-    values: Sequence[float]
+    samples: Sequence[Sample]
     asked: Asked | None = None
     baseline: Baseline | None = None
+    processor: str | None = None
     notes: Sequence[str] = field(default=())
-
-    @property
-    def value(self) -> float:
-        """The median."""
-        return median(self.values)
-
-    @property
-    def ratios(self) -> list[float]:
-        """This against the baseline, pair by pair."""
-        if self.baseline is None:
-            return []
-        return [a / b for a, b in zip(self.values, self.baseline.values, strict=True)]
 
     def document(self) -> dict[str, Any]:
         """The figure as the contract has it."""
-        ratio = median(self.ratios) if self.ratios else None
+        values = _values(self.samples)
+        ratio = self._ratio()
         return {
             "name": self.name,
             "unit": self.unit,
-            "value": rounded(self.value),
-            "spread": spread(self.values),
+            "value": rounded(median(values)),
+            "spread": spread(values),
             "baseline": self.baseline and _told(self.baseline),
             "ratio": None if ratio is None else rounded(ratio),
             "asked": self.asked and self.asked.text,
-            "met": None if self.asked is None else self.asked.is_met(self.value, ratio),
+            "met": None if self.asked is None else self.asked.is_met(median(values), ratio),
+            "processor": self._processor(),
             "notes": list(self.notes),
         }
+
+    def _ratio(self) -> float | None:
+        if self.baseline is None:
+            return None
+        return pair_ratio(_values(self.samples), _values(self.baseline.samples))
+
+    def _processor(self) -> dict[str, Any] | None:
+        """The processor time beside the value, that of the baseline, and the ratio of the two."""
+        ours = _spent(self.samples)
+        if self.processor is None or not ours:
+            return None
+        theirs = _spent(self.baseline.samples) if self.baseline else []
+        return {
+            "unit": self.processor,
+            "value": rounded(median(ours)),
+            "baseline": rounded(median(theirs)) if theirs else None,
+            "ratio": rounded(pair_ratio(ours, theirs)) if theirs else None,
+        }
+
+
+def pair_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the ratios, pair by pair."""
+    return median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 def rounded(number: float) -> float:
@@ -86,9 +103,20 @@ def spread(values: Sequence[float]) -> list[float]:
     return [rounded(min(values)), rounded(max(values))]
 
 
+def _values(samples: Sequence[Sample]) -> list[float]:
+    return [each.value for each in samples]
+
+
+def _spent(samples: Sequence[Sample]) -> list[float]:
+    """The processor times, where each measurement has one."""
+    spent = [each.processor for each in samples if each.processor is not None]
+    return spent if len(spent) == len(samples) else []
+
+
 def _told(baseline: Baseline) -> dict[str, Any]:
+    values = _values(baseline.samples)
     return {
         "name": baseline.name,
-        "value": rounded(median(baseline.values)),
-        "spread": spread(baseline.values),
+        "value": rounded(median(values)),
+        "spread": spread(values),
     }

@@ -11,7 +11,9 @@ from subprocess import TimeoutExpired
 from benchmarks.figure import Asked, Figure
 from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
 from benchmarks.pairs import interleaved
+from benchmarks.proc import processor_seconds
 from benchmarks.process import Process, WentWrong
+from benchmarks.sample import Sample
 from benchmarks.shop import Shop
 from benchmarks.watcher import Watcher
 from benchmarks.workload import Workload
@@ -31,10 +33,10 @@ def idle(laboratory: Laboratory) -> Iterator[Figure]:
         yield Figure(f"idle/{kind}", UNIT, shares, ASKED)
 
 
-def share(laboratory: Laboratory, kind: str) -> float:
+def share(laboratory: Laboratory, kind: str) -> Sample:
     """Of one runner on a new store."""
     sizes = laboratory.sizes
-    some = Workload.made_up(0, sizes.warm_up)
+    some = Workload.made_up(sizes.first_orders)
     with laboratory.store(kind) as store:
         shop = Shop(store)
         shop.receive(some.stock)
@@ -42,11 +44,11 @@ def share(laboratory: Laboratory, kind: str) -> float:
         with shop.led() as (runner,):
             with Watcher.on(store) as watcher:
                 watcher.wait([runner])
-            before = _processor_seconds(runner)
+            before = processor_seconds(runner.pid)
             started = time.perf_counter()
             _stay_away(runner, sizes.idle_seconds)
-            spent = _processor_seconds(runner) - before
-            return 100 * spent / (time.perf_counter() - started)
+            spent = processor_seconds(runner.pid) - before
+            return Sample(100 * spent / (time.perf_counter() - started))
 
 
 def _stay_away(process: Process, seconds: float) -> None:
@@ -55,9 +57,3 @@ def _stay_away(process: Process, seconds: float) -> None:
     except TimeoutExpired:
         return
     raise WentWrong("The runner ended though nobody told it to")
-
-
-def _processor_seconds(process: Process) -> float:
-    """Of all its threads, by the clock that the system keeps for each process (Linux)."""
-    # As clock_getcpuclockid(3) makes it: Python has that for threads only.
-    return time.clock_gettime(~process.pid << 3 | 2)

@@ -1,14 +1,9 @@
-"""What the order flow costs by orchestration and by choreography, in one run, side by side.
+"""What the order flow costs by orchestration and by choreography, on SQLite.
 
-    python -m benchmarks.kinds [ORDERS]
-
-Prints the table of docs/two-kinds-of-saga.md, as Markdown; progress goes to stderr. Both kinds run
-on SQLite, in turns, and what is timed is the median of the runs.
+Each kind runs in one process. The value of each figure is orchestration's, the baseline is
+choreography; `benchmarks.table` writes them into docs/two-kinds-of-saga.md.
 """
 
-import os
-import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +20,10 @@ from application.commands import PlaceOrder, ReceiveStock
 from application.inventory import Inventory
 from application.orders import Orders
 from application.system import system as orchestrated
+from benchmarks.figure import Baseline, Figure
+from benchmarks.laboratory import Laboratory
+from benchmarks.pairs import say
+from benchmarks.sample import Sample
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from sagaline import Command, Runner, System, timeline
@@ -32,11 +31,18 @@ from sagaline.application.processor import ApplicationProcessor
 from sagaline.read_model.projector import Projector
 from sagas.choreography import system as choreographed
 
-KINDS = {"orchestration": orchestrated, "choreography": choreographed}
+CHOREOGRAPHY = "choreography"
+KINDS = {"orchestration": orchestrated, CHOREOGRAPHY: choreographed}
+FACTS = {
+    "orders_per_second": "orders/s",
+    "events_an_order": "events",
+    "transactions_of_contexts_and_saga": "transactions",
+    "transactions_of_read_models": "transactions",
+    "one_order_alone": "ms",
+}
+"""Fields of `Many`, and their units."""
+
 SKUS = [f"SKU-{number}" for number in range(1_000)]
-COUNT = 1_000
-SINGLES = 40
-RUNS = 3
 BATCH = 500
 LIMIT = 300.0
 """Seconds that one measurement may take before it says that something is wrong."""
@@ -133,30 +139,30 @@ def alone(system: System, country: str) -> Alone:
 @contextmanager
 def counting(part: type, note: Callable[[], None]) -> Iterator[None]:
     """Calls `note` for each transaction in which such a part handled events."""
-    committed = part.committed  # type: ignore[attr-defined]
+    committed = part.after_commit  # type: ignore[attr-defined]
 
     def noted(self: object) -> None:
         committed(self)
         note()
 
-    with patch.object(part, "committed", noted):
+    with patch.object(part, "after_commit", noted):
         yield
 
 
 class Many(NamedTuple):
     """What many orders cost that come at once, and one that comes when there is nothing to do."""
 
-    rate: float
-    events: float
-    transactions: float
-    rows: float
-    idle: float
+    orders_per_second: float
+    events_an_order: float
+    transactions_of_contexts_and_saga: float
+    transactions_of_read_models: float
+    one_order_alone: float
 
 
-def many(system: System, count: int) -> Many:
+def many(system: System, count: int, alone: int) -> Many:
     """Orders in bulk, then some of them one by one."""
     orders = [order(number, Random(number)) for number in range(count)]
-    singles = [order(count + number, Random(1), "pm_card_visa", "US") for number in range(SINGLES)]
+    singles = [order(count + number, Random(1), "pm_card_visa", "US") for number in range(alone)]
     folds: list[None] = []
     with (
         open_shop(system) as shop,
@@ -168,37 +174,7 @@ def many(system: System, count: int) -> Many:
         events = shop.events() - before
         transactions, rows = shop.transactions, len(folds)
         idle = median(map(shop.complete, singles))
-    return Many(count / seconds, events / count, transactions, rows, idle)
-
-
-def table(count: int) -> Iterator[str]:
-    """The lines of the table."""
-    yield f"| | {' | '.join(KINDS)} |"
-    yield "| --- | --- | --- |"
-    for name, country in (("completed", "US"), ("compensated", "ZZ")):
-        found = [alone(each, country) for each in KINDS.values()]
-        for fact in Alone._fields:
-            yield row(f"{fact}, one order that is {name}", [getattr(each, fact) for each in found])
-    runs: dict[str, list[Many]] = {name: [] for name in KINDS}
-    for number in range(1, RUNS + 1):
-        for name, system in KINDS.items():
-            runs[name].append(many(system, count))
-            rate = runs[name][-1].rate
-            print(f"run {number} of {RUNS}: {rate:,.0f} orders/s by {name}", file=sys.stderr)
-    for label, shown in FACTS.items():
-        yield row(f"{label}, {count:,} orders at once", [shown(runs[name]) for name in KINDS])
-    yield row(
-        "ms from placed to completed, one order in an idle shop",
-        [f"{1000 * median(each.idle for each in runs[name]):.0f}" for name in KINDS],
-    )
-
-
-FACTS: dict[str, Callable[[list[Many]], str]] = {
-    "events an order": lambda runs: f"{runs[0].events:.1f}",
-    "transactions of contexts and saga": lambda runs: f"{median(r.transactions for r in runs):.0f}",
-    "transactions of read models": lambda runs: f"{median(each.rows for each in runs):.0f}",
-    "orders a second": lambda runs: f"{median(each.rate for each in runs):,.0f}",
-}
+    return Many(count / seconds, events / count, transactions, rows, 1000 * idle)
 
 
 def row(label: str, values: Iterable[object]) -> str:
@@ -206,16 +182,16 @@ def row(label: str, values: Iterable[object]) -> str:
     return f"| {label} | {' | '.join(map(str, values))} |"
 
 
-def main(count: int = COUNT) -> int:
-    """Prints the table and the machine; returns the exit status."""
-    for line in table(count):
-        print(line, flush=True)
-    print(
-        f"\nPython {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"SQLite, median of {RUNS} runs in turns"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:2])))
+def two_kinds(laboratory: Laboratory) -> Iterator[Figure]:
+    """Orchestration against choreography, in turns."""
+    sizes = laboratory.sizes
+    runs: dict[str, list[Many]] = {name: [] for name in KINDS}
+    for number in range(1, sizes.rounds + 1):
+        for name, system in KINDS.items():
+            runs[name].append(many(system, sizes.kind_orders, sizes.kind_singles))
+            rate = runs[name][-1].orders_per_second
+            say(f"  round {number} of {sizes.rounds}, {name}: {rate:,.0f} orders/s")
+    led, danced = runs.values()
+    for fact, unit in FACTS.items():
+        taken, held = ([Sample(getattr(each, fact)) for each in some] for some in (led, danced))
+        yield Figure(f"two_kinds/{fact}", unit, taken, None, Baseline(CHOREOGRAPHY, held))

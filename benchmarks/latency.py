@@ -13,6 +13,7 @@ from benchmarks.figure import Asked, Figure
 from benchmarks.laboratory import SQLITE, Laboratory
 from benchmarks.made_orders import articles, made_orders
 from benchmarks.pairs import say
+from benchmarks.sample import Sample
 from benchmarks.shop import Shop
 from benchmarks.watcher import Watcher
 from benchmarks.workload import lines_of
@@ -26,11 +27,12 @@ def latency(laboratory: Laboratory) -> Iterator[Figure]:
     p50, p99 = [], []
     with laboratory.store(SQLITE) as store:
         for number in range(1, sizes.rounds + 1):
-            orders = completable(sizes.warm_up + sizes.single_orders, SEED + number)
-            taken = one_by_one(store, orders)[sizes.warm_up :]
-            p50.append(statistics.median(taken))
-            p99.append(_p99(taken))
-            say(f"  round {number} of {sizes.rounds}: p50 {p50[-1]:.3g} ms, p99 {p99[-1]:.3g} ms")
+            orders = completable(sizes.first_orders + sizes.single_orders, SEED + number)
+            taken = one_by_one(store, orders)[sizes.first_orders :]
+            p50.append(Sample(statistics.median(taken)))
+            p99.append(Sample(_p99(taken)))
+            shown = f"p50 {p50[-1].value:.3g} ms, p99 {p99[-1].value:.3g} ms"
+            say(f"  round {number} of {sizes.rounds}: {shown}")
     yield Figure("latency/p50", UNIT, p50, Asked("value <= 20"))
     yield Figure("latency/p99", UNIT, p99, Asked("value <= 60"))
 

@@ -1,50 +1,57 @@
 """Orders a second, from the first one handed in until every order and every read table is done.
 
-Sagaline keeps all read tables of the contract, the baseline one; see `benchmarks.upstream`. Two
-workers lead it, one for each core: the baseline cannot be run twice.
+Sagaline keeps all read tables of the contract, the baseline one; see `benchmarks.upstream`. It is
+measured in two ways: as it is deployed (one process takes the orders in, two workers run the
+followers), and in one process, as the baseline is, which cannot be run twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from benchmarks.contender import rate_of
+from benchmarks.contender import heat_of, one_process
+from benchmarks.deployed import Deployed
 from benchmarks.figure import Asked, Baseline, Figure
-from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
+from benchmarks.laboratory import SQLITE, Laboratory
 from benchmarks.pairs import interleaved
+from benchmarks.sample import Heat, cold, warm
 from benchmarks.shop import Shop
-from benchmarks.upstream.tuning import DOCUMENTED, EXPERT, PUSHED
+from benchmarks.upstream.tuning import DOCUMENTED, EXPERT, NATIVE, PUSHED, Tuning
 from benchmarks.workload import Workload
 
-OURS = "Sagaline"
+TWO_WORKERS, ONE_PROCESS = "Sagaline, two workers", "Sagaline, one process"
 UNIT = "orders/s"
-WORKERS = 2
-"""Processes of `sagaline run`, one for each core."""
+PROCESSOR = "ms/order"
 
-ASKED = {SQLITE: Asked("ratio >= 20"), POSTGRESQL: Asked("ratio >= 30")}
+ASKED = Asked("ratio >= 20")
+
+BASELINES = {
+    "": EXPERT,
+    "/native": NATIVE,
+    "/pushed": PUSHED,
+    "/as_documented": DOCUMENTED,
+}
+"""What a figure's name adds, by the way in which the library is run."""
+
+Runs = Mapping[str, Sequence[Heat]]
 
 
-def orders_per_second(laboratory: Laboratory, kind: str) -> Iterator[Figure]:
-    """Made-up orders on a kind of store, against the library in the ways in which it can be run."""
+def orders_per_second(laboratory: Laboratory) -> Iterator[Figure]:
+    """Made-up orders on SQLite, against the library in the ways in which it can be run."""
     sizes = laboratory.sizes
-    orders = Workload.made_up(sizes.warm_up, sizes.orders)
-    few, fewer = orders.first(sizes.expert_orders), orders.first(sizes.documented_orders)
-    taken = interleaved(
-        sizes.rounds,
-        UNIT,
-        {
-            OURS: partial(ours, laboratory, kind, orders),
-            EXPERT.name: partial(upstream, laboratory, kind, few),
-            PUSHED.name: partial(upstream, laboratory, kind, few, "--tuning", "pushed"),
-            DOCUMENTED.name: partial(upstream, laboratory, kind, fewer, "--tuning", "documented"),
-        },
-    )
-    name = f"orders_per_second/{kind}"
-    for each, asked, against in (
-        (name, ASKED[kind], EXPERT),
-        (f"{name}/pushed", None, PUSHED),
-        (f"{name}/as_documented", None, DOCUMENTED),
-    ):
-        yield Figure(each, UNIT, taken[OURS], asked, Baseline(against.name, taken[against.name]))
+    orders = Workload.made_up(sizes.orders, sizes.bursts)
+    few, fewer = sizes.expert_orders, sizes.documented_orders
+    contenders = {
+        TWO_WORKERS: partial(deployed, laboratory, SQLITE, orders, 2),
+        ONE_PROCESS: partial(one_process, laboratory, SQLITE, orders),
+        EXPERT.name: partial(upstream, laboratory, SQLITE, few, EXPERT),
+        NATIVE.name: partial(upstream, laboratory, SQLITE, 2 * few, NATIVE),
+        PUSHED.name: partial(upstream, laboratory, SQLITE, few, PUSHED),
+        DOCUMENTED.name: partial(upstream, laboratory, SQLITE, fewer, DOCUMENTED),
+    }
+    runs = interleaved(sizes.rounds, UNIT, contenders)
+    for added, tuning in BASELINES.items():
+        asked = ASKED if tuning is EXPERT else None
+        yield from against(f"orders_per_second/sqlite{added}", runs, tuning.name, asked)
 
 
 def baskets_per_second(laboratory: Laboratory) -> Iterator[Figure]:
@@ -53,36 +60,35 @@ def baskets_per_second(laboratory: Laboratory) -> Iterator[Figure]:
     They have more lines than the orders that the targets are meant for, so nothing is asked here.
     """
     sizes = laboratory.sizes
-    orders = Workload.real(sizes.warm_up, sizes.baskets)
-    taken = interleaved(
-        sizes.rounds,
-        UNIT,
-        {
-            OURS: partial(ours, laboratory, SQLITE, orders),
-            EXPERT.name: partial(upstream, laboratory, SQLITE, orders.first(sizes.expert_orders)),
-        },
-    )
-    yield Figure(
-        "orders_per_second/real_baskets",
-        UNIT,
-        taken[OURS],
-        None,
-        Baseline(EXPERT.name, taken[EXPERT.name]),
-    )
+    orders = Workload.real(sizes.baskets, sizes.bursts)
+    few = Workload.real(sizes.expert_orders, sizes.bursts)
+    contenders = {
+        TWO_WORKERS: partial(deployed, laboratory, SQLITE, orders, 2),
+        ONE_PROCESS: partial(one_process, laboratory, SQLITE, orders),
+        EXPERT.name: partial(heat_of, laboratory, SQLITE, few, "benchmarks.upstream"),
+    }
+    runs = interleaved(sizes.rounds, UNIT, contenders)
+    yield from against("orders_per_second/real_baskets", runs, EXPERT.name, None)
 
 
-def ours(laboratory: Laboratory, kind: str, workload: Workload, workers: int = WORKERS) -> float:
-    """Orders a second of the shop, on a new store.
+def against(name: str, runs: Runs, baseline: str | None, asked: Asked | None) -> Iterator[Figure]:
+    """Both of ours against a baseline, warm and cold: the same is asked of all four."""
+    for way, ours in (("", runs[TWO_WORKERS]), ("/one_process", runs[ONE_PROCESS])):
+        for heat, taken in (("", warm), ("/cold", cold)):
+            held = None if baseline is None else Baseline(baseline, taken(runs[baseline]))
+            yield Figure(f"{name}{way}{heat}", UNIT, taken(ours), asked, held, PROCESSOR)
 
-    Orders go first by which the workers find out who should lead what.
-    """
-    workload = workload.after(laboratory.sizes.share_out)
+
+def deployed(laboratory: Laboratory, kind: str, workload: Workload, workers: int) -> Heat:
+    """Orders a second of the shop with so many workers on a new store, cold and warm."""
     with laboratory.store(kind) as store:
         shop = Shop(store)
         shop.receive(workload.stock)
-        return len(workload.orders) / shop.run(workload, workers).seconds
+        with Deployed.on(shop, workers) as running:
+            return Heat.of(running.run(workload, laboratory.sizes.warm_up))
 
 
-def upstream(laboratory: Laboratory, kind: str, workload: Workload, *options: str) -> float:
-    """Orders a second of the baseline."""
-    return rate_of(laboratory, kind, workload, "benchmarks.upstream", *options)
+def upstream(laboratory: Laboratory, kind: str, size: int, tuning: Tuning) -> Heat:
+    """Orders a second of the baseline, in bursts of this size."""
+    workload = Workload.made_up(size, laboratory.sizes.bursts)
+    return heat_of(laboratory, kind, workload, "benchmarks.upstream", "--tuning", tuning.short_name)

@@ -2,21 +2,21 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-Measure = Callable[[], float]
-
-Measured = dict[str, list[float]]
-"""What each contender reached, round by round."""
+Taken = TypeVar("Taken")
 
 
-def interleaved(rounds: int, unit: str, contenders: Mapping[str, Measure]) -> Measured:
+def interleaved(
+    rounds: int, unit: str, contenders: Mapping[str, Callable[[], Taken]]
+) -> dict[str, list[Taken]]:
     """Measures each contender once in every round; tells of each on stderr."""
-    measured: Measured = {name: [] for name in contenders}
+    measured: dict[str, list[Taken]] = {name: [] for name in contenders}
     for number in range(1, rounds + 1):
         for name, measure in contenders.items():
-            value = measure()
-            measured[name].append(value)
-            say(f"  round {number} of {rounds}, {name}: {value:,.4g} {unit}")
+            taken = measure()
+            measured[name].append(taken)
+            say(f"  round {number} of {rounds}, {name}: {taken} {unit}")
     return measured
 
 

@@ -1,22 +1,13 @@
-"""The shop as one runs it: orders come in through one process, others lead the followers."""
+"""The shop by its command lines: what a person would type, and the processes that it starts."""
 
-import time
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import NamedTuple
 
-from benchmarks.basket import Basket, json_lines
+from benchmarks.basket import Basket
 from benchmarks.counter import Counter
 from benchmarks.process import Process, started, told
-from benchmarks.watcher import Watcher
-from benchmarks.workload import Workload, check_ends, lines_of
-
-
-class Ran(NamedTuple):
-    """What a run of the shop came to."""
-
-    seconds: float
-    events: int
+from benchmarks.workload import lines_of, stock_lines
 
 
 class Shop:
@@ -27,8 +18,7 @@ class Shop:
 
     def receive(self, stock: Mapping[str, int]) -> None:
         """Takes pieces into stock."""
-        lines = json_lines({"sku": sku, "quantity": count} for sku, count in stock.items())
-        self._application("stock", "-", input="".join(lines))
+        self._application("stock", "-", input=stock_lines(stock))
 
     def place(self, baskets: Sequence[Basket]) -> None:
         """Places orders; they are on disk when it returns."""
@@ -58,22 +48,10 @@ class Shop:
         with started("application", "--store", self.store, "place", "-") as process:
             yield Counter(process)
 
-    def run(self, workload: Workload, workers: int = 1) -> Ran:
-        """From the first order handed in until every order and every read table is done.
-
-        All that takes part runs already, and is warm.
-        """
-        first, orders = lines_of(workload.warm_up), lines_of(workload.orders)
-        with Watcher.on(self.store) as watcher, self.led(workers) as led, self.open() as counter:
-            counter.hand_in(first)
-            watcher.wait(led)
-            ends, events = watcher.ends, watcher.events
-            at = time.perf_counter()
-            counter.hand_in(orders)
-            watcher.wait(led)
-            seconds = time.perf_counter() - at
-            check_ends(ends, watcher.ends, workload)
-            return Ran(seconds, watcher.events - events)
+    def owners(self) -> set[str]:
+        """The workers that lead a follower, as `sagaline status` names them."""
+        status = json.loads(self.sagaline("status", "--json"))
+        return {each["owner"] for each in status["followers"] if each["owner"]}
 
     def _application(self, *arguments: str, input: str) -> None:
         told("application", "--store", self.store, *arguments, input=input)

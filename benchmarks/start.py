@@ -16,6 +16,7 @@ from benchmarks.laboratory import Laboratory
 from benchmarks.made_orders import made_orders
 from benchmarks.pairs import interleaved
 from benchmarks.process import started as module_started
+from benchmarks.sample import Sample
 from benchmarks.shop import Shop
 from benchmarks.watcher import Watcher
 from sagas.order_fulfilment import OrderFulfilment
@@ -33,16 +34,16 @@ def start(laboratory: Laboratory) -> Iterator[Figure]:
     shop.settle()
     waiting = iter(made_orders(2 * sizes.rounds, SEED + 50))
 
-    def runner() -> float:
+    def runner() -> Sample:
         shop.place([next(waiting)])
         with Watcher.on(log) as watcher, module_started(PROGRAM, log) as process:
             started = float(cast("IO[str]", process.stdout).readline())
             watcher.await_follower(FOLLOWER, LEADER, [process])
             seconds = time.time() - started
             watcher.wait([process])
-        return seconds
+        return Sample(seconds)
 
-    def process() -> float:
+    def process() -> Sample:
         shop.place([next(waiting)])
         with Watcher.on(log) as watcher:
             started = time.perf_counter()
@@ -50,7 +51,7 @@ def start(laboratory: Laboratory) -> Iterator[Figure]:
                 watcher.await_follower(FOLLOWER, LEADER, led)
                 seconds = time.perf_counter() - started
                 watcher.wait(led)
-        return seconds
+        return Sample(seconds)
 
     taken = interleaved(sizes.rounds, UNIT, {"a runner": runner, "its process": process})
     yield Figure("start/runner", UNIT, taken["a runner"], Asked("value <= 1"))

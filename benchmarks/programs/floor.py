@@ -1,42 +1,43 @@
-"""The least that a rebuild of `order_list` can take in Python: no engine, no checks, no types.
+"""The least that a rebuild of `order_list` takes in Python: no engine, no checks, no types.
 
     python -m benchmarks.programs.floor STORE
 
-Reads the log of the orders from SQLite, decodes the JSON, keeps a dictionary for each row, and
-writes them all at once into a table without indexes. Prints events and seconds, as JSON.
+Reads the log of the orders from SQLite, parses the JSON, keeps a list for each row, and writes all
+of them at once, by position, into a table without indexes. Plain means, and none that is slower
+than it must be: ids stay bytes, and nothing is made twice. Prints events, seconds and processor
+time, as JSON.
 """
 
 import gc
 import json
 import sqlite3
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import make_url
 
+from benchmarks.one_process.bursts import Meter
 from projections.tables import order_list
 
 COLUMNS = [column.name for column in order_list.columns]
+QUERY = "SELECT originator_id, topic, state FROM orders_events ORDER BY id"
+PLACED, COMPLETED = "domain.order:Order.Placed", "domain.order:Order.Completed"
 
 
 def main(store: str) -> None:
     """Measures, prints."""
-    path = make_url(store).database or ""
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(make_url(store).database or "")) as connection:
         connection.execute("DROP TABLE IF EXISTS order_list_floor")
         connection.execute(f"CREATE TABLE order_list_floor ({', '.join(COLUMNS)})")
         connection.commit()
+        (events,) = connection.execute("SELECT COUNT(*) FROM orders_events").fetchone()
         gc.disable()
-        started = time.perf_counter()
-        events = _rebuild(connection)
-        seconds = time.perf_counter() - started
+        told = Meter().measure(lambda: rebuild(connection, decoder()))
         connection.execute("DROP TABLE order_list_floor")
         connection.commit()
-    print(json.dumps({"events": events, "seconds": seconds}))
+    print(json.dumps({**told, "events": events}))
 
 
 def decoder() -> Callable[[bytes], Any]:
@@ -48,35 +49,32 @@ def decoder() -> Callable[[bytes], Any]:
     return orjson.loads
 
 
-def _rebuild(connection: sqlite3.Connection) -> int:
-    loads = decoder()
-    rows: dict[bytes, dict[str, Any]] = {}
-    events = 0
-    query = "SELECT originator_id, topic, state FROM orders_events ORDER BY id"
-    for order_id, topic, state in connection.execute(query):
-        events += 1
+def rebuild(connection: sqlite3.Connection, loads: Callable[[bytes], Any]) -> None:
+    """Folds all events, and writes the rows; the values stand as in the columns of the table."""
+    rows: dict[bytes, list[Any]] = {}
+    for order_id, topic, state in connection.execute(QUERY):
         event = loads(state)
-        if topic == "domain.order:Order.Placed":
-            rows[order_id] = {
-                "order_id": str(UUID(bytes=order_id)),
-                "customer_id": event["customer_id"],
-                "status": "placed",
-                "reason": None,
-                "total": event["total"]["amount"],
-                "currency": event["total"]["currency"],
-                "item_count": sum(line["quantity"] for line in event["lines"]),
-                "placed_at": event["timestamp"],
-                "updated_at": event["timestamp"],
-            }
+        at = event["timestamp"]
+        if topic == PLACED:
+            total = event["total"]
+            pieces = 0
+            for line in event["lines"]:
+                pieces += line["quantity"]
+            customer, amount, currency = event["customer_id"], total["amount"], total["currency"]
+            rows[order_id] = [
+                order_id, customer, "placed", None, amount, currency, pieces, at, at
+            ]  # fmt: skip
         else:
             row = rows[order_id]
-            row["status"] = "completed" if topic == "domain.order:Order.Completed" else "cancelled"
-            row["reason"] = event.get("reason")
-            row["updated_at"] = event["timestamp"]
-    marks = ", ".join(f":{name}" for name in COLUMNS)
+            row[8] = at
+            if topic == COMPLETED:
+                row[2] = "completed"
+            else:
+                row[2], row[3] = "cancelled", event["reason"]
+    marks = ", ".join("?" * len(COLUMNS))
     connection.executemany(f"INSERT INTO order_list_floor VALUES ({marks})", rows.values())
     connection.commit()
-    return events
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

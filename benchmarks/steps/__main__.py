@@ -2,19 +2,20 @@
 
     python -m benchmarks.steps STORE ORDERS WARM_UP ENGINE
 
-STORE is a PostgreSQL database. ORDERS is a file of orders as `python -m application place` reads
-them, the first WARM_UP of which do not count. ENGINE is `dbos` or `cqrs`.
+STORE is a PostgreSQL database. ORDERS is a file with bursts of orders, and WARM_UP the seconds
+before the one that gives the warm figure: see `benchmarks.one_process.bursts`. ENGINE is `dbos` or
+`cqrs`.
 """
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, func, insert, select
 
+from benchmarks.one_process.bursts import Meter, read_bursts, run_bursts
 from benchmarks.steps.engine import Engine
 from benchmarks.steps.order import Order, stock_for
 from benchmarks.steps.tables import metadata, orders, stock
@@ -22,30 +23,26 @@ from benchmarks.steps.tables import metadata, orders, stock
 
 def main(store: str, file: str, warm_up: str, engine: str) -> None:
     """Runs, prints."""
-    given = [Order.read(line) for line in Path(file).read_text().splitlines()]
-    print(json.dumps(run(engine, store, given, int(warm_up))))
+    bursts = [[Order.read(line) for line in lines] for lines in read_bursts(Path(file))]
+    print(json.dumps(run(engine, store, bursts, float(warm_up))))
 
 
-def run(name: str, store: str, given: Sequence[Order], warm_up: int) -> dict[str, Any]:
-    """Seconds that all but the first orders took, and how they ended."""
+def run(name: str, store: str, bursts: Sequence[Sequence[Order]], warm_up: float) -> dict[str, Any]:
+    """What a cold burst and a warm one took, and how the orders of all bursts ended."""
     books = create_engine(store)
     metadata.create_all(books)
     with books.begin() as connection:
-        needed = stock_for(given).items()
+        needed = stock_for(each for burst in bursts for each in burst).items()
         rows = [{"sku": sku, "on_hand": pieces, "reserved": 0} for sku, pieces in needed]
         connection.execute(insert(stock), rows)
     engine = _engine(name, store)
-    engine.finish(given[:warm_up])
-    started = time.perf_counter()
-    engine.finish(given[warm_up:])
-    seconds = time.perf_counter() - started
+    told = run_bursts(bursts, engine.finish, warm_up, Meter())
     engine.close()
-    counted = [each.order_id for each in given[warm_up:]]
-    query = select(orders.c.status, func.count()).where(orders.c.order_id.in_(counted))
+    query = select(orders.c.status, func.count()).group_by(orders.c.status)
     with books.connect() as connection:
-        ends = connection.execute(query.group_by(orders.c.status)).tuples().all()
+        ends = connection.execute(query).tuples().all()
     books.dispose()
-    return {"seconds": seconds, "ends": dict(ends)}
+    return {**told, "ends": dict(ends)}
 
 
 def _engine(name: str, store: str) -> Engine:

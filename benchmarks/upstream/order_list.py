@@ -1,53 +1,12 @@
 """The read table: one row per order, written in the transaction that tracks its event."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from eventsourcing.dispatch import singledispatchmethod
-from eventsourcing.persistence import ProcessRecorder, StoredEvent, Tracking
-from eventsourcing_sqlalchemy.recorders import SQLAlchemyProcessRecorder
-from sqlalchemy import Executable, bindparam, insert, update
+from eventsourcing.persistence import InfrastructureFactory, ProcessRecorder
 from typing_extensions import override
 
 from benchmarks.upstream.participant import Happened, Participant, Processing
+from benchmarks.upstream.recorders import SQLAlchemyOrderList
 from domain.order import Order
-from projections.tables import order_list
-
-_ADD = insert(order_list)
-_CLOSE = (
-    update(order_list)
-    .where(order_list.c.order_id == bindparam("of"))
-    .values({name: bindparam(name) for name in ("status", "reason", "updated_at")})
-)
-
-
-class OrderListRecorder(SQLAlchemyProcessRecorder):
-    """Writes a row beside the position, and no events, for which it would have to lock a table."""
-
-    @override
-    def create_table(self) -> None:
-        """The position's table, and the read table."""
-        super().create_table()
-        assert self.datastore.engine is not None
-        order_list.create(self.datastore.engine, checkfirst=True)
-
-    @override
-    def insert_events(
-        self,
-        stored_events: Sequence[StoredEvent],
-        *,
-        tracking: Tracking | None = None,
-        statement: Executable | None = None,
-        row: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> Sequence[int] | None:
-        """Records one row and one position, in one transaction."""
-        with self.transaction(commit=True) as session:
-            if statement is not None:
-                session.connection().execute(statement, row)
-            if tracking is not None:
-                self._insert_tracking(session, tracking)
-        return None
 
 
 class OrderList(Participant):
@@ -57,8 +16,9 @@ class OrderList(Participant):
 
     @override
     def construct_recorder(self) -> ProcessRecorder:
-        """A recorder that keeps the rows too."""
-        self.factory.process_recorder_class = OrderListRecorder  # type: ignore[attr-defined]
+        """A recorder that keeps the rows too. The one for SQLAlchemy cannot be named outside."""
+        if not self.env.get(InfrastructureFactory.PROCESS_RECORDER_TOPIC):
+            self.factory.process_recorder_class = SQLAlchemyOrderList  # type: ignore[attr-defined]
         return super().construct_recorder()
 
     @override
@@ -78,7 +38,7 @@ class OrderList(Participant):
             "placed_at": event.timestamp,
             "updated_at": event.timestamp,
         }
-        processing_event.collect_events(statement=_ADD, row=row)
+        processing_event.collect_events(change="add", row=row)
 
     @policy.register
     def _(self, event: Order.Completed, processing_event: Processing) -> None:
@@ -101,4 +61,4 @@ class OrderList(Participant):
             "reason": reason,
             "updated_at": event.timestamp,
         }
-        processing_event.collect_events(statement=_CLOSE, row=row)
+        processing_event.collect_events(change="close", row=row)

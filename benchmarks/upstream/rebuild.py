@@ -1,43 +1,43 @@
 """Rebuilds the baseline's read table the library's way: its follower pulls the whole log.
 
-    python -m benchmarks.upstream.rebuild STORE ORDERS
+    python -m benchmarks.upstream.rebuild STORE ORDERS TUNING
 
-Places the orders of a file and ends them, in one transaction, which does not count. Prints events
-and seconds, as JSON.
+Places the orders of a file and ends them, in one transaction, which does not count. Prints events,
+seconds and processor time, as JSON.
 """
 
 import json
 import sys
-import time
 import warnings
 from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
 from application.commands import PlaceOrder
+from benchmarks.one_process.bursts import Meter, spare_collector
 from benchmarks.upstream.order_list import OrderList
 from benchmarks.upstream.orders import Orders
-from benchmarks.upstream.tuning import PUSHED
+from benchmarks.upstream.stores import store_at
+from benchmarks.upstream.tuning import TUNINGS
 from benchmarks.workload import read
 from domain.order import Order
-from sagaline.cli.gc_tuning import tune_garbage_collector
 
 
-def main(store: str, file: str) -> None:
+def main(store: str, file: str, name: str) -> None:
     """Prepares, measures, prints."""
     warnings.simplefilter("ignore", SAWarning)
-    env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store, **PUSHED.env}
+    tuning = TUNINGS[name]
+    env = {**store_at(store, native=tuning.native).env, **tuning.env}
     orders = Orders(env)
     with Path(file).open("rb") as lines:
         orders.save(*(_ended(each) for each in read(lines)))
     view = OrderList(env)
     view.follow(orders.name, orders.notification_log)
-    tune_garbage_collector()
-    started = time.perf_counter()
-    view.pull_and_process(orders.name)
-    seconds = time.perf_counter() - started
-    events = orders.recorder.max_notification_id()
-    print(json.dumps({"events": events, "seconds": seconds}))
+    spare_collector()
+    told = Meter().measure(lambda: view.pull_and_process(orders.name))
+    print(json.dumps({**told, "events": orders.recorder.max_notification_id()}))
+    view.close()
+    orders.close()
 
 
 def _ended(order: PlaceOrder) -> Order:

@@ -10,13 +10,14 @@ from eventsourcing.system import Runner
 from sqlalchemy import Engine, create_engine, func, select
 
 from application.commands import PlaceOrder
+from benchmarks.one_process.bursts import Meter, run_bursts, spare_collector
 from benchmarks.upstream.fulfilments import Fulfilments
 from benchmarks.upstream.inventory import Inventory
 from benchmarks.upstream.orders import Orders
+from benchmarks.upstream.stores import Store
 from benchmarks.upstream.system import system
 from benchmarks.upstream.tuning import Tuning
 from projections.tables import order_list
-from sagaline.cli.gc_tuning import tune_garbage_collector
 
 STALLED = 60.0
 """Seconds without another end after which a runner with threads has stalled."""
@@ -25,22 +26,19 @@ LOOK = 0.05
 """Seconds between two looks whether every order has ended: those runners do not say so."""
 
 
-def run(store: str, tuning: Tuning, orders: Sequence[PlaceOrder], warm_up: int) -> dict[str, Any]:
-    """Seconds that all but the first orders took, and how they ended."""
-    env = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": store}
-    runner: Runner[Any] = tuning.runner(system, {**env, **tuning.env})
-    _receive_stock(runner, orders)
-    tune_garbage_collector()
-    view = create_engine(store)
+def run(
+    store: Store, tuning: Tuning, bursts: Sequence[Sequence[PlaceOrder]], warm_up: float
+) -> dict[str, Any]:
+    """What a cold burst and a warm one took, and how the orders of all bursts ended."""
+    runner: Runner[Any] = tuning.runner(system, {**store.env, **tuning.env})
+    _receive_stock(runner, [each for burst in bursts for each in burst])
+    spare_collector()
+    view = create_engine(store.view)
     with runner:
-        finish(runner, view, orders[:warm_up])
-        before = _ends(view)
-        started = time.perf_counter()
-        finish(runner, view, orders[warm_up:])
-        seconds = time.perf_counter() - started
-    ends = _ends(view) - before
+        told = run_bursts(bursts, lambda orders: finish(runner, view, orders), warm_up, Meter())
+    ends = _ends(view)
     view.dispose()
-    return {"seconds": seconds, "ends": ends}
+    return {**told, "ends": ends}
 
 
 def _receive_stock(runner: Runner[Any], orders: Sequence[PlaceOrder]) -> None:

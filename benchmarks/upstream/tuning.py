@@ -21,6 +21,13 @@ class Tuning:
     name: str
     runner: type[Runner[Any]]
     env: dict[str, str]
+    native: bool = False
+    """Whether it stores by `eventsourcing.sqlite` and `.postgres`, not by SQLAlchemy."""
+
+    @property
+    def short_name(self) -> str:
+        """What it is called on a command line."""
+        return next(name for name, each in TUNINGS.items() if each is self)
 
 
 _FILTERED = {TOPIC_FILTERS: "y"}
@@ -48,7 +55,15 @@ PUSHED = Tuning("eventsourcing, pushed to its limit", NewSingleThreadedRunner, _
 """Beside that pydantic writes the events, by a mapper of one's own, and aggregates are kept and not
 copied: safe as long as nothing fails, because what was rolled back stays in what is kept."""
 
-TUNINGS = {"documented": DOCUMENTED, "expert": EXPERT, "pushed": PUSHED}
+NATIVE = Tuning(
+    "eventsourcing's own recorders, pushed to their limit",
+    NewSingleThreadedRunner,
+    _KEPT,
+    native=True,
+)
+"""The fastest way that the library has: the same over its own modules for SQLite and PostgreSQL."""
+
+TUNINGS = {"documented": DOCUMENTED, "expert": EXPERT, "pushed": PUSHED, "native": NATIVE}
 
 RUNNERS: dict[str, type[Runner[Any]]] = {
     each.__name__: each

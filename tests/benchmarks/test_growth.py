@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from application.system import system
+from benchmarks.deployed import Deployed
 from benchmarks.growth import make_long_log, unfold
 from benchmarks.made_orders import made_orders
 from benchmarks.shop import Shop
@@ -55,5 +56,7 @@ def test_read_tables_that_are_folded_again_are_the_same(long_log: str) -> None:
 
 
 def test_the_shop_goes_on_where_the_copies_end(long_log: str) -> None:
-    Shop(long_log).run(Workload(made_orders(2, seed=1), made_orders(20, seed=2)))
+    workload = Workload([made_orders(2, seed=1), made_orders(20, seed=2)])
+    with Deployed.on(Shop(long_log), workers=1) as running:
+        running.run(workload, warm_up=0)
     assert violations(long_log, settled=True) == []

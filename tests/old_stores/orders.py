@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from application.commands import BookShipment, PlaceOrder
-from application.simulators.gateway import SimulatedGateway
 from application.payments import Payments
 from application.ports import Booking, BookingAnswer, PortFault
 from application.shipping import Shipping
+from application.simulators.gateway import SimulatedGateway
 from domain.money import Money
 from domain.order import OrderLine, ShipTo
 from sagaline import Runner
