@@ -36,7 +36,7 @@ def test_the_public_names_are_these() -> None:
     }  # fmt: skip
     assert set(testing.__all__) == {
         "LONG_AGO", "SOMEONE", "Answering", "Effects", "GivenAggregate", "GivenReadModel",
-        "GivenSaga", "Happened", "Matrix", "Person", "Scenario", "SimulatedParticipant",
+        "GivenSaga", "Happened", "Matrix", "Operator", "Scenario", "SimulatedParticipant",
         "Told", "fault_matrix", "given", "happened", "told",
     }  # fmt: skip
 
