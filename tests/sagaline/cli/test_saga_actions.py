@@ -75,7 +75,7 @@ def test_an_operator_reads_the_history_and_the_possible_actions(parked: CommandL
     assert re.search(r"take_payment +undo stuck +3 +refund refused", text)
     story = re.sub(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)? +", "", text, flags=re.MULTILINE)
     assert STORY in story
-    assert f"sagas skip {STUCK} take_payment --reason R  take it for dealt with by hand" in story
+    assert f"sagas skip {STUCK} take_payment --reason R  mark it as done by hand" in story
 
 
 STORY = """\
