@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from sagaline.messaging.message import Message
     from sagaline.messaging.retry import Retry, hours, minutes, seconds
     from sagaline.messaging.timers import CancelTimer, SetTimer
-    from sagaline.read_model.definition import ReadModel, project
-    from sagaline.read_model.rows import Row
+    from sagaline.read_model.definition import ReadModel
+    from sagaline.read_model.projection import project
+    from sagaline.read_model.row import Row
     from sagaline.rebuilding.progress import Rebuilt
     from sagaline.rebuilding.rebuild import rebuild, roll_back
     from sagaline.rebuilding.worker import rebuild_worker
@@ -51,9 +52,9 @@ if TYPE_CHECKING:
         on_completed,
         step,
     )
-    from sagaline.saga.engine import Timing
     from sagaline.saga.instance import Journal
     from sagaline.saga.state import State
+    from sagaline.saga.step_timers import Timing
     from sagaline.storage.sql.columns import Amount, Moment, Uuid
     from sagaline.system.system import System
 
@@ -147,11 +148,9 @@ _PUBLIC = {
         "CancelTimer",
         "SetTimer",
     ),
-    "sagaline.read_model.definition": (
-        "ReadModel",
-        "project",
-    ),
-    "sagaline.read_model.rows": ("Row",),
+    "sagaline.read_model.definition": ("ReadModel",),
+    "sagaline.read_model.projection": ("project",),
+    "sagaline.read_model.row": ("Row",),
     "sagaline.rebuilding.progress": ("Rebuilt",),
     "sagaline.rebuilding.rebuild": (
         "rebuild",
@@ -172,9 +171,9 @@ _PUBLIC = {
         "on_completed",
         "step",
     ),
-    "sagaline.saga.engine": ("Timing",),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.state": ("State",),
+    "sagaline.saga.step_timers": ("Timing",),
     "sagaline.storage.sql.columns": (
         "Amount",
         "Moment",

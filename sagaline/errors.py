@@ -1,4 +1,7 @@
-"""Every error that Sagaline raises: the docstring is the message, the fields carry the facts."""
+"""Every error that Sagaline raises: the docstring is the message, keyword arguments fill it in.
+
+The arguments are attributes of the error, too; a class annotates those that code reads.
+"""
 
 from typing import Any
 
@@ -12,11 +15,14 @@ from typing_extensions import override
 
 
 class SagalineError(Exception):
-    """Something went wrong in Sagaline."""
+    """An error of Sagaline."""
 
     def __init__(self, **facts: Any) -> None:
         self.__dict__.update(facts)
         super().__init__(" ".join((self.__doc__ or "").split()).format(**facts))
+
+
+# Declarations and sagas.
 
 
 class DefinitionError(SagalineError):
@@ -30,72 +36,51 @@ class DefinitionError(SagalineError):
 class NoCommand(SagalineError):
     """{where} returned no command. Annotate it with `-> ... | None` if its step may be skipped."""
 
-    where: str
-
 
 class InterventionRefused(SagalineError):
     """{saga}: {action} is refused: {reason}."""
 
-    saga: str
-    action: str
-    reason: str
-
 
 class InterventionFailed(SagalineError):
-    """{saga}: nothing is done, because the saga's own code fails: {reason}."""
-
-    saga: str
-    reason: str
+    """{saga}: nothing was changed, because the code of the saga raises {reason}. Correct it."""
 
 
 class KeyUnknown(SagalineError):
     """No log has an event of {key}."""
 
-    key: str
-
 
 class SagaUnknown(SagalineError):
-    """There is no saga {id}."""
-
-    id: str
+    """There is no saga {id}: see `sagas list`."""
 
 
 class SagaAmbiguous(SagalineError):
     """{id} is the key of several sagas: name one of {ids}."""
 
-    id: str
-    ids: str
+
+# Dead letters and timers.
 
 
 class LetterUnknown(SagalineError):
     """There is no dead letter {id}: see `dead-letters list`."""
 
-    id: str
-
 
 class LetterBusy(SagalineError):
-    """The dead letter {id} could not be taken, as a runner writes all the time; try again."""
-
-    id: str
+    """The dead letter {id} was not handled, because a runner kept writing first: try again."""
 
 
 class TimerUnknown(SagalineError):
     """There is no timer {id}: see `timers list`."""
 
-    id: str
-
 
 class TimerAmbiguous(SagalineError):
     """Several followers have a timer {id}: name one of {ids}."""
 
-    id: str
-    ids: str
-
 
 class TimerHeld(SagalineError):
-    """The timer {id} waits for its dead letter: retry or discard that."""
+    """The timer {id} waits for its dead letter: retry or discard the dead letter."""
 
-    id: str
+
+# Stores.
 
 
 class StoreUnusable(SagalineError):
@@ -113,54 +98,47 @@ class StoreTooNew(StoreUnusable):
 
 
 class StoreOfAnotherSystem(StoreUnusable):
-    """The store {url} was made for the system {found!r}, not for {wanted!r}."""
+    """The store {url} belongs to the system {found!r}, not to {wanted!r}: check the URL."""
 
     found: str
     wanted: str
 
 
-class UnknownTopic(SagalineError):
-    """The event type {topic!r} is not known to the code that is loaded."""
-
-    topic: str
-
-
 class UnknownEvents(StoreUnusable):
-    """The log of {application} in {url} has events that the loaded code does not know: {topics}."""
+    """The log of {application} in {url} has events of types that are not loaded: {topics}.
 
-    application: str
-    topics: str
+    Import the modules that define them, or register the topics of renamed classes.
+    """
 
 
-class SagasInTheWay(StoreUnusable):
-    """{count} live sagas {saga} in {url} cannot go on with the definition that is loaded.
+class SagasIncompatible(StoreUnusable):
+    """{count} live sagas {saga} in {url} cannot continue with the definition that is loaded.
 
     The first is {key}: {first}. See `sagaline check`.
     """
-
-    saga: str
-    count: int
-    key: str
-    first: str
 
 
 class LogTooShort(StoreUnusable):
     """{follower} has read the log of {application} in {url} up to {position}; it ends at {head}.
 
-    One of the two was restored from a back-up without the other: restore both.
+    One of the two was restored from a backup without the other: restore both.
     """
 
-    follower: str
-    application: str
-    position: int
-    head: int
+
+class StoreClosed(SagalineError, InterfaceError):
+    """The store {url} was closed in this process: open it again to use it."""
 
 
-class NotStorable(SagalineError, TypeError):
-    """{event} cannot be stored: {reason}."""
+class AnotherTransaction(SagalineError):
+    """A transaction of {other} is open here: a transaction of {url} cannot begin inside it."""
 
-    event: str
-    reason: str
+
+class TransactionNotShared(SagalineError, ProgrammingError):
+    """A transaction of {url} belongs to the task or thread that began it: begin another here."""
+
+
+class TransactionFailed(SagalineError, ProgrammingError):
+    """A write in this transaction of {url} has failed, so the transaction was rolled back."""
 
 
 class VersionConflict(SagalineError, IntegrityError):
@@ -171,13 +149,35 @@ class VersionConflict(SagalineError, IntegrityError):
 
 
 class FencedOut(SagalineError):
-    """Another runner has moved the follower {follower} since it was last read."""
+    """Another runner has moved the follower {follower} since this one read its position."""
 
     follower: str
 
 
+# Events and commands.
+
+
+class UnknownTopic(SagalineError):
+    """The event type {topic!r} is not loaded: import the module that defines it."""
+
+    topic: str
+
+
+class NotStorable(SagalineError, TypeError):
+    """{event} cannot be stored: {reason}."""
+
+
+class Unreadable(SagalineError, MapperDeserialisationError):
+    """The event {topic} ({originator_id}, version {originator_version}) is unreadable: {reason}."""
+
+    topic: str
+    originator_id: object
+    originator_version: int
+    reason: str
+
+
 class CommandConflict(SagalineError):
-    """The command id {command_id} was used before for another content."""
+    """The command id {command_id} was used before with other content: use a new id."""
 
     command_id: str
 
@@ -191,17 +191,8 @@ class NoUnitOfWork(SagalineError, LookupError):
 class PortGivenUp(SagalineError):
     """{application} has tried {command} {attempts} times without an answer: {reason}"""
 
-    application: str
-    command: str
-    attempts: int
-    reason: str
 
-
-class AnotherTransaction(SagalineError):
-    """A transaction of {other} is open here; one of {url} cannot begin inside it."""
-
-    url: str
-    other: str
+# Rows of read models.
 
 
 class UnfitValue(SagalineError, ValueError):
@@ -214,10 +205,6 @@ class UnfitValue(SagalineError, ValueError):
 
 class UnknownColumn(SagalineError):
     """The table {table} has no column {column!r} to set. It has {columns}."""
-
-    table: str
-    column: str
-    columns: str
 
 
 class RowMissing(SagalineError, KeyError):
@@ -234,91 +221,50 @@ class RowMissing(SagalineError, KeyError):
 class RowUnfit(SagalineError, ValueError):
     """The row {key} of {table} cannot be written: {column}: {reason}"""
 
-    table: str
-    key: object
-    column: str
-    reason: str
-
 
 class RowsNotListed(SagalineError, TypeError):
-    """The rows of {table} are asked for by key; they are not listed or counted here. Query it."""
-
-    table: str
+    """The rows of {table} are read by key: to list or count them, query the table."""
 
 
-class StoreClosed(SagalineError, InterfaceError):
-    """The store {url} was closed in this process; open it again to use it."""
-
-    url: str
-
-
-class TransactionNotShared(SagalineError, ProgrammingError):
-    """A transaction of {url} belongs to the task or thread that began it: begin another here."""
-
-    url: str
-
-
-class TransactionFailed(SagalineError, ProgrammingError):
-    """A write inside this transaction of {url} had failed, so nothing of it was recorded."""
-
-    url: str
-
-
-class RowWhole(SagalineError, TypeError):
+class RowColumnsFixed(SagalineError, TypeError):
     """A row of {table} has every column of its table: set a column to None to empty it."""
-
-    table: str
 
 
 class RowsLost(SagalineError):
-    """{count} rows of {table} that were read are gone: somebody else writes there. Rebuild it."""
+    """{count} rows of {table} are gone since they were read: another program writes to the table.
 
-    table: str
-    count: int
+    Rebuild the read model.
+    """
+
+
+# The command line.
 
 
 class SettingMissing(SagalineError):
     """No {what} is given: use {option}, {variable}, or `{name}` in [tool.sagaline]."""
 
-    what: str
-    option: str
-    variable: str
-    name: str
-
 
 class SettingsUnreadable(SagalineError):
     """The settings in {file} cannot be read: {reason}."""
-
-    file: object
-    reason: str
 
 
 class SystemNotLoaded(SagalineError):
     """The system {app} cannot be loaded: {reason}."""
 
-    app: str
-    reason: str
-
 
 class NameUnknown(SagalineError):
     """There is no {kind} {name!r}: choose among {known}."""
 
-    kind: str
-    name: str
-    known: str
+
+# The runner, and rebuilds.
 
 
-class Unreadable(SagalineError, MapperDeserialisationError):
-    """The event {topic} ({originator_id}, version {originator_version}) is unreadable: {reason}."""
-
-    topic: str
-    originator_id: object
-    originator_version: int
-    reason: str
+class RunnerDied(SagalineError):
+    """The runner of {system} has stopped: {reason}."""
 
 
 class RebuildFailed(SagalineError):
-    """The rebuild of {view} stopped at {position} ({topic}): {reason}. The live table stands."""
+    """The rebuild of {view} failed at {position} ({topic}): {reason}. The live table is kept."""
 
     view: str
     position: str
@@ -326,36 +272,29 @@ class RebuildFailed(SagalineError):
     reason: str
 
 
-class RunnerDied(SagalineError):
-    """The runner of {system} does not run any more: {reason}."""
-
-    system: str
-    reason: str
-
-
 class RebuildBusy(SagalineError):
-    """The rebuild of {view} could not catch up with the running system; try again later."""
+    """The rebuild of {view} could not catch up with the running system: try again later."""
 
     view: str
 
 
 class RebuildUnderWay(SagalineError):
-    """{view} is being rebuilt or verified already, by somebody else: wait until that is done."""
+    """{view} is being rebuilt or verified by another process: wait until it has finished."""
 
     view: str
 
 
 class NothingToRollBack(SagalineError):
-    """{view} has no earlier table to go back to."""
+    """{view} has no earlier table to roll back to."""
 
     view: str
 
 
 def describe_error(error: BaseException) -> str:
-    """An error in words that every store takes."""
+    """An error as text that every store accepts: its class and its message."""
     return storable_text(f"{type(error).__name__}: {error}")
 
 
 def storable_text(text: str) -> str:
-    """A text as every store takes it: PostgreSQL has no zeros in its texts, UTF-8 no surrogates."""
+    """A text that every store accepts: PostgreSQL stores no zeros, and UTF-8 no surrogates."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

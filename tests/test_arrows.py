@@ -189,8 +189,21 @@ RULES: dict[str, Rule] = {
     "storage-knows-ids-and-errors": Never(
         who=("sagaline.storage",),
         never=("sagaline.messaging",),
-        but=("sagaline.storage.log.sqlite_log",),
-        why="storage needs the bytes of an id, and nothing else of what travels",
+        but=("sagaline.storage.log.sqlite_log", "sagaline.storage.notify"),
+        why="storage needs the bytes of an id, and no messages",
+    ),
+    "notifications-know-pauses": Never(
+        who=("sagaline.storage.notify",),
+        never=(
+            "sagaline.messaging.commands",
+            "sagaline.messaging.faults",
+            "sagaline.messaging.ids",
+            "sagaline.messaging.message",
+            "sagaline.messaging.retry",
+            "sagaline.messaging.timers",
+            "sagaline.messaging.topics",
+        ),
+        why="listeners need the pauses of messaging.backoff, which are plain arithmetic",
     ),
     "storage-has-floors": Never(
         who=("sagaline.storage.sql",),

@@ -16,7 +16,7 @@ from application import settings as shop_settings
 from application.system import system
 from benchmarks.__main__ import BENCHMARKS
 from sagaline.cli import settings
-from sagaline.system.diagram import saga_diagram
+from sagaline.system.saga_diagram import saga_diagram
 from tests.cli.command_line import LIMIT, CommandLine, clean_environment
 
 HOUSE = Path(__file__).parents[1]

@@ -1,6 +1,7 @@
 """The rooms of `sagaline/`: how many, how large, and what each loads."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,20 @@ for module, names in (
 )
 def test_nothing_is_imported_that_windows_lacks(statement: str) -> None:
     assert "sagaline" in loaded_by(f"{NOT_ON_WINDOWS}\n{statement}")
+
+
+PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_files_that_are_there(page: Path) -> None:
+    named = re.findall(
+        r"\b(?:sagaline|tests|domain|application)/[\w/]+\.py", page.read_text("utf-8")
+    )
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_the_glossary_has_each_term_once() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    terms = re.findall(r"^\| ([a-z ]+) \|", page, flags=re.MULTILINE)
+    assert len(terms) == len(set(terms)) > 40

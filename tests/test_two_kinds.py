@@ -7,7 +7,7 @@ import pytest
 from application.system import system as orchestrated
 from benchmarks.kinds import KINDS, Alone, alone, row
 from sagaline import System
-from sagaline.system.diagram import system_diagram
+from sagaline.system.system_diagram import system_diagram
 from sagas.choreography import system as choreographed
 from tests.test_docs import HOUSE
 

@@ -14,7 +14,7 @@ from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import has_table, views
 from sagaline.cli.output import print_note
 from sagaline.storage import Datastore
-from sagaline.storage.tables.followers import position
+from sagaline.storage.tables.followers import read_position
 from sagaline.system.environment import environment, views_at
 
 POLL_INTERVAL = 0.02
@@ -73,7 +73,7 @@ def _parsed(system: System, wait: str) -> tuple[str, int]:
 
 def _reached(datastore: Datastore, followers: Sequence[str], leader: str) -> int:
     with datastore.read() as connection:
-        return min(position(connection, each, leader) for each in followers)
+        return min(read_position(connection, each, leader) for each in followers)
 
 
 def _refuse_missing(datastore: Datastore, tables: Sequence[Table]) -> None:

@@ -1,7 +1,7 @@
 """How an application says what it makes of other applications' events: choreography."""
 
 from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import construct_topic
@@ -11,6 +11,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.timers import RetryTimer, command_class
 from sagaline.messaging.topics import fix_topic
+from sagaline.saga.annotations import returned_commands
 
 Making = Callable[[Any, Any], Command | None]
 """A method of an application: from an event to a command, or to nothing."""
@@ -43,23 +44,7 @@ class Reaction:
 
     def commands(self, where: str) -> tuple[type[Command], ...]:
         """The classes of the commands that it makes, as annotated. Raises `DefinitionError`."""
-        try:
-            hint = get_type_hints(self.function).get("return")
-        except NameError as error:
-            raise DefinitionError(
-                where=f"{where}.{self.__name__}",
-                problem=f"its return annotation cannot be read ({error})",
-                cure="Import the command's class at the top of the module.",
-            ) from error
-        kinds = get_args(hint) or (hint,)
-        found = tuple(each for each in kinds if each is not type(None))
-        if found and all(isinstance(each, type) and issubclass(each, Command) for each in found):
-            return found
-        raise DefinitionError(
-            where=f"{where}.{self.__name__}",
-            problem="its return annotation names no command",
-            cure="Annotate it with the class of the command that it returns, or that and None.",
-        )
+        return returned_commands(self.function, f"{where}.{self.__name__}")
 
 
 def reacts_to(*events: type) -> Callable[[Making], Reaction]:

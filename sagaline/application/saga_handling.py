@@ -15,11 +15,12 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import SagaEngine, Timing
+from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage import Datastore
-from sagaline.storage.tables.saga_locks import first_ahead_of, release_locks, request_locks
+from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
 
 
@@ -78,7 +79,7 @@ class SagaHandling(MessageHandling):
         if isinstance(event, self.application.saga.starts_on):
             journal, engine = self._started(journal, key, event)
         elif self._is_relevant(journal, event):
-            journal = journal or Journal.awaiting(self.application.name, key)
+            journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
             self._handle_input(journal, engine, event)
         else:
@@ -111,12 +112,12 @@ class SagaHandling(MessageHandling):
             journal = Journal.start(self.application.name, key, event, *shape)
         elif journal.started:
             engine = self._engine(journal)
-            engine.start_again(event)
+            engine.ignore_start(event)
             return journal, engine
         else:
             journal.start_late(event, *shape)
         engine = self._engine(journal)
-        names = engine.queue() if self.application.takes_locks else ()
+        names = engine.queue_for_locks() if self.application.takes_locks else ()
         if names:
             self._request_locks(key, names)
         else:
@@ -134,23 +135,23 @@ class SagaHandling(MessageHandling):
         if isinstance(event, LocksFreed):
             self._start_if_first(journal, engine)
         elif isinstance(event, StepTimedOut):
-            engine.time_out(event.step)
+            engine.handle_timeout(event.step)
         elif isinstance(event, StepDue):
-            engine.ask_again(event.step)
+            engine.handle_pause_end(event.step)
         else:
-            engine.hear(event)
+            engine.handle_answer(event)
 
     def _start_if_first(self, journal: Journal, engine: SagaEngine) -> None:
         """Starts the first step, if the instance is the first in the queue of each lock."""
-        if journal.steps or journal.state.ended or journal.turned:
+        if journal.steps or journal.state.ended or journal.compensating:
             return
         with self.application.datastore.read() as connection:
-            other = first_ahead_of(connection, self.application.name, journal.key)
+            other = blocking_request(connection, self.application.name, journal.key)
         locks = self.application.saga.locks
         if other is None:
             engine.start()
         elif locks is not None and not locks.wait:
-            engine.refuse(f"{other.name} is held by {other.saga} {other.key}")
+            engine.refuse_start(f"{other.name} is held by {other.saga} {other.key}")
 
     def _release_locks(self, connection: Connection, key: str, trace: Trace, now: datetime) -> None:
         """Releases the locks, and wakes the instances that are the first in a queue now."""
@@ -164,5 +165,5 @@ class SagaHandling(MessageHandling):
     def _is_relevant(self, journal: Journal | None, event: Any) -> bool:
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
-            return journal is not None and event.command_id in journal.asked
+            return journal is not None and event.command_id in journal.requests
         return journal is not None or type(event) in self.application.saga.answers

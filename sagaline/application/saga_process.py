@@ -15,9 +15,10 @@ from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, desc
 from sagaline.messaging.message import Trace, position
 from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
+from sagaline.saga.requests import request_class
+from sagaline.saga.step_timers import Timing
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.saga_definitions import definition_of
 
@@ -104,7 +105,7 @@ def _process_of(
     saga: type[Saga], timings: frozenset[tuple[str, Timing]], takes_locks: bool
 ) -> type[SagaProcess]:
     for command in set(saga.commands().values()):
-        requested(command)
+        request_class(command)
     # Upstream takes a topic for one class only, so those with other timings are numbered.
     number = sum(name.startswith("Process") for name in vars(saga))
     name = f"Process{number or ''}"

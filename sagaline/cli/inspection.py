@@ -17,8 +17,8 @@ from sagaline.codec import TypedMapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
 from sagaline.storage.sql import sqlite
-from sagaline.storage.tables import read_tables
 from sagaline.storage.tables.ownership import read_ownership, refuse_another
+from sagaline.storage.tables.read_tables import table_exists
 from sagaline.system.environment import environment, views_at
 from sagaline.system.system import System
 
@@ -133,7 +133,7 @@ def refuse_missing(datastore: Datastore) -> None:
     url = datastore.engine.url
     if sqlite.is_in_memory(url):
         _refuse(datastore, "it is in memory, where no other process can see it")
-    if not sqlite.may(sqlite.path(url), os.F_OK):
+    if not sqlite.has_access(sqlite.path(url), os.F_OK):
         _refuse(datastore, "it does not exist")
 
 
@@ -154,4 +154,4 @@ def _refuse(datastore: Datastore, reason: str) -> NoReturn:
 def has_table(datastore: Datastore, table: Table) -> bool:
     """Whether a store has this table."""
     with datastore.read() as connection:
-        return read_tables.has_table(connection, table.name)
+        return table_exists(connection, table.name)

@@ -1,16 +1,16 @@
-"""Events as plain typed JSON: what was written is what is read, or it is not written.
+"""Events as plain typed JSON that round-trips: an event that would be read unequal is refused.
 
-An event is written and read by pydantic, by the annotations of its class, so the state in the
-store is JSON that any tool can read. Pydantic's serializer is lenient: it writes a list where a
-tuple is annotated, or a subclass without its own fields, and the event that is read is another
-one. Here a value is written only when it is sure to come back the same. For most classes that is
-proven once from their schema, and an event costs a few type checks; the others are read back, and
-compared, each time.
+Pydantic writes and reads an event by the annotations of its class, so the state in the store is
+JSON that any tool can read. Pydantic's serializer is lenient: it writes a list where a tuple is
+annotated, or a subclass without its own fields, and the event that is read is not equal. Here an
+event is written only when it round-trips. For most classes that is proven once from their schema,
+and an event costs a few type checks; events of other classes are read back and compared each time.
 """
 
-from sagaline.codec.event_codec import MAX_STATE, codec_for
+from sagaline.codec.event_codec import MAX_STATE
 from sagaline.codec.mapper import TypedMapper
 from sagaline.codec.nested_events import LazyField, LazyNestedEvent, NestedEvent, dump, load
+from sagaline.codec.registry import codec_for
 from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
 

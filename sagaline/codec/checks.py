@@ -1,4 +1,4 @@
-"""Whether a value is sure to come back as it is."""
+"""Proofs that values round-trip: written as JSON and read again, they are equal in every part."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -7,33 +7,36 @@ from pydantic import TypeAdapter
 
 from sagaline.codec.diff import difference
 
-Check = Callable[[Any], bool]
-"""Whether a value is sure to come back as it is; no means that it has to be tried."""
+Proof = Callable[[Any], bool]
+"""Whether a value is proven to round-trip; where it is not, a trial read-back decides."""
 
-PROVEN_TYPES: Final = "sagaline_vouched"
-"""In the metadata of a function's schema: the test that whoever wrote the function vouches for."""
+PROOF: Final = "sagaline_proof"
+"""The key in the metadata of a function's schema of the proof for the values that it takes."""
 
 
-def unproven(_value: object) -> bool:
-    """Nothing is sure: every value has to be tried."""
+def no_proof(_value: object) -> bool:
+    """Proves nothing, so that every value is read back as a trial."""
     return False
 
 
-def tried_once(cls: type) -> Check:
-    """A trial of the first value of a class, because its own functions can do anything."""
-    tried = False
+def proof_by_trial(cls: type) -> Proof:
+    """Proves all values of a class once one was read back and was equal.
 
-    def is_tried(value: Any) -> bool:
-        nonlocal tried
-        tried = tried or _comes_back(TypeAdapter(cls), value)
-        return tried
+    For classes with functions of their own, of which a schema says nothing.
+    """
+    proven = False
 
-    return is_tried
+    def is_proven(value: Any) -> bool:
+        nonlocal proven
+        proven = proven or _round_trips(TypeAdapter(cls), value)
+        return proven
+
+    return is_proven
 
 
-def _comes_back(adapter: TypeAdapter[Any], value: Any) -> bool:
+def _round_trips(adapter: TypeAdapter[Any], value: Any) -> bool:
     try:
-        back = adapter.validate_json(adapter.dump_json(value, by_alias=True))
+        read = adapter.validate_json(adapter.dump_json(value, by_alias=True))
     except ValueError:
         return False
-    return difference(value, back) is None
+    return difference(value, read) is None

@@ -1,4 +1,4 @@
-"""Where two values differ: the one that was written, and the one that was read."""
+"""The difference between two values: the one that was written, and the one that was read."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence, Set
@@ -17,22 +17,22 @@ from pydantic_core import TzInfo
 _MISSING: Final = object()
 
 ZONES: Final = (timezone, TzInfo, type(None))
-"""Zones that are nothing but an offset, as those that are read."""
+"""Time zones that are a fixed offset, which is all that is written of a zone."""
 
 _short: Final = Repr()
 _short.maxstring = _short.maxother = 60
 
 
 def difference(written: Any, read: Any, where: str = "") -> str | None:
-    """Where two values differ, in type or in content; None where they do not."""
+    """Describes the first difference in type or content; None where the values are equal."""
     if type(written) is type(read):
         parts = _parts(written, read)
-        if parts is None and _is_same(written, read):
+        if parts is None and _is_equal(written, read):
             return None
         if parts is not None:
             found = (difference(left, right, _path(where, name)) for name, left, right in parts)
             return next((each for each in found if each is not None), None)
-    return f"{where or 'it'} is {_shown(written)} and would come back as {_shown(read)}"
+    return f"{where or 'it'} is {_shown(written)} and would be read as {_shown(read)}"
 
 
 def _path(where: str, name: str) -> str:
@@ -92,7 +92,7 @@ def _members(written: Set[Any], read: Set[Any]) -> Parts:
         yield "a member", _MISSING, each
 
 
-def _is_same(written: Any, read: Any) -> bool:
+def _is_equal(written: Any, read: Any) -> bool:
     match written:
         case Enum():
             return written is read

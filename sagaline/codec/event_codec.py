@@ -1,4 +1,4 @@
-"""The codec of one event class: its events to JSON and back."""
+"""The codec of one event class: writes its events as JSON, and reads them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.domain import (
-    BaseAggregate,
     CanInitAggregate,
     CanSnapshotAggregate,
     DomainEvent,
@@ -23,18 +22,18 @@ from pydantic_core import (
     to_json,
 )
 
-from sagaline.codec.checks import Check, unproven
+from sagaline.codec.checks import Proof, no_proof
 from sagaline.codec.diff import difference
 from sagaline.codec.round_trip import prove_round_trip
 from sagaline.codec.schema import COLUMNS, schema_of
-from sagaline.codec.topics import check_aggregate, loaded_class
-from sagaline.errors import NotStorable, UnknownTopic
-from sagaline.messaging.commands import Command
+from sagaline.codec.topics import check_aggregate
+from sagaline.errors import NotStorable
 
 MAX_STATE: Final = 1024 * 1024
-"""Bytes of JSON in one event: a thousand times a usual one, and too few to fill the memory with.
+"""Bytes of JSON in one event, at most: about a thousand times the usual size.
 
-Larger ones are not written, and not read either: a few compressed bytes may hide any amount.
+Larger events are neither written nor read, because a few compressed bytes may expand to any size
+and exhaust memory.
 """
 
 _VERSIONED: Final = b'{"class_version":'
@@ -45,29 +44,29 @@ class Codec:
 
     def __init__(self, event_class: type) -> None:
         if not issubclass(event_class, DomainEvent | HasOriginatorIDVersion):
-            raise NotStorable(event=event_class.__qualname__, reason="it is no event")
+            raise NotStorable(event=event_class.__qualname__, reason="it is not an event")
         schema = schema_of(event_class)
         self.event_class = event_class
         self.topic = get_topic(event_class)
         self.version: int = getattr(event_class, "class_version", 1)
         self._has_uuid = getattr(event_class, "originator_id_type", UUID) is not str
-        self._names_aggregate = _names_aggregate(event_class)
+        self._aggregate_field = _aggregate_field(event_class)
         self._serializer = SchemaSerializer(cast("core_schema.CoreSchema", schema))
         self._validator = SchemaValidator(cast("core_schema.CoreSchema", schema))
         self._to_json = partial(self._serializer.to_json, by_alias=True)
         self._to_tree = partial(self._serializer.to_python, by_alias=True, mode="json")
         self._proof = prove_round_trip(schema)
-        self._is_sure: Check = unproven  # until a first event has come back
+        self._is_proven: Proof = no_proof  # until a first event was read back
 
     def id_of(self, originator_id: UUID | str) -> UUID | str:
-        """The id as this class has it: some databases keep it as text."""
+        """The id in the type that this class has it in: some databases store it as text."""
         if self._has_uuid and type(originator_id) is str:
             return UUID(originator_id)
         return originator_id
 
     def encode(self, event: Any) -> bytes:
-        """The event's JSON, without what stands in columns. Raises `NotStorable`."""
-        state: bytes = self._surely(self._to_json, event) or self._tried(event)
+        """Writes an event as JSON, without the fields that have columns. Raises `NotStorable`."""
+        state: bytes = self._write_proven(self._to_json, event) or self._write_tried(event)
         if self.version > 1:
             state = _with_version(state, self.version)
         if len(state) > MAX_STATE:
@@ -76,49 +75,49 @@ class Codec:
         return state
 
     def tree(self, event: Any) -> dict[str, Any]:
-        """The same as plain values, to be part of another event's JSON."""
-        state = self._surely(self._to_tree, event) or from_json(self._tried(event))
+        """Writes an event as plain values, which become part of another event's JSON."""
+        state = self._write_proven(self._to_tree, event) or from_json(self._write_tried(event))
         return state if self.version == 1 else {"class_version": self.version, **state}
 
     def decode(self, state: bytes, originator_id: UUID | str, originator_version: int) -> Any:
-        """The event that `encode` has written. Raises `ValueError`, and `UnknownTopic`."""
+        """Reads the event that `encode` has written. Raises `ValueError`, and `UnknownTopic`."""
         if self.version > 1 or state.startswith(_VERSIONED):
             state = self._upcast(state, originator_id, originator_version)
         event = self._validator.validate_json(state)
         attributes = event.__dict__
         attributes["originator_id"] = originator_id
         attributes["originator_version"] = originator_version
-        if self._names_aggregate is not None:
-            check_aggregate(attributes[self._names_aggregate])
+        if self._aggregate_field is not None:
+            check_aggregate(attributes[self._aggregate_field])
         return event
 
-    def _surely(self, write: Callable[[Any], Any], event: Any) -> Any:
-        """Writes the event if it is sure to come back, else returns None."""
+    def _write_proven(self, write: Callable[[Any], Any], event: Any) -> Any:
+        """Writes the event if it is proven to round-trip, else returns None."""
         try:
-            if self._is_sure(event):
+            if self._is_proven(event):
                 return write(event)
         except (PydanticSerializationError, NotStorable, AttributeError):
-            pass  # What no type tells, such as half a character; the trial says where.
+            pass  # A fault that types do not show, such as a lone surrogate: the trial names it.
         return None
 
-    def _tried(self, event: Any) -> bytes:
-        """Writes the event, reads it back and compares."""
+    def _write_tried(self, event: Any) -> bytes:
+        """Writes the event and reads it back as a trial; refuses it where it is not equal."""
         try:
             state = self._serializer.to_json(event, by_alias=True, warnings=False)
-            back = self._validator.validate_json(state)
+            read = self._validator.validate_json(state)
         except ValidationError as error:
-            raise self._refusal(f"it could not be read again, {reason_of(error)}") from error
+            raise self._refusal(f"it could not be read back, {reason_of(error)}") from error
         except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
-            raise self._refusal(f"{self._culprit(event)}: {error}") from error
+            raise self._refusal(f"{self._failing_field(event)}: {error}") from error
         for name in COLUMNS:
-            back.__dict__[name] = getattr(event, name)
-        differing = difference(event, back)
+            read.__dict__[name] = getattr(event, name)
+        differing = difference(event, read)
         if differing is not None:
             raise self._refusal(differing)
-        self._is_sure = self._proof
+        self._is_proven = self._proof
         return state
 
-    def _culprit(self, event: Any) -> str:
+    def _failing_field(self, event: Any) -> str:
         names: list[str] = list(vars(event))
         for name in names:
             try:
@@ -145,31 +144,8 @@ class Codec:
         return to_json({name: values[name] for name in values if name not in COLUMNS})
 
 
-_codecs: dict[type, Codec] = {}
-_codecs_by_topic: dict[str, Codec] = {}
-
-
-def codec_for(event_class: type) -> Codec:
-    """The one codec of an event class. Raises `NotStorable`."""
-    try:
-        return _codecs[event_class]
-    except KeyError:
-        return _codecs.setdefault(event_class, Codec(event_class))
-
-
-def codec_by_topic(topic: str) -> Codec:
-    """The codec of the event class that has this topic. Raises `UnknownTopic`, `NotStorable`."""
-    try:
-        return _codecs_by_topic[topic]
-    except KeyError:
-        found = loaded_class(topic)
-        if issubclass(found, (BaseAggregate, Command)):
-            raise UnknownTopic(topic=topic) from None
-        return _codecs_by_topic.setdefault(topic, codec_for(found))
-
-
-def _names_aggregate(event_class: type) -> str | None:
-    """The field in which such an event names an aggregate's class, for upstream to look up."""
+def _aggregate_field(event_class: type) -> str | None:
+    """The field, if any, in which an event names the aggregate's class, which upstream imports."""
     if issubclass(event_class, CanInitAggregate):
         return "originator_topic"
     return "topic" if issubclass(event_class, CanSnapshotAggregate) else None
@@ -181,7 +157,7 @@ def _with_version(state: bytes, version: int) -> bytes:
 
 
 def reason_of(error: Exception) -> str:
-    """What is wrong, without the values: they may be a secret, or very long."""
+    """The reason without the values, which may be secret, or very long."""
     if not isinstance(error, ValidationError):
         return str(error) or type(error).__name__
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]

@@ -1,4 +1,4 @@
-"""Events as rows: the mapper that the applications write and read with."""
+"""The mapper of applications: from events to rows, and from rows to events."""
 
 import zlib
 from hashlib import sha256
@@ -10,16 +10,17 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 from typing_extensions import override
 
-from sagaline.codec.event_codec import MAX_STATE, codec_by_topic, codec_for, reason_of
+from sagaline.codec.event_codec import MAX_STATE, reason_of
+from sagaline.codec.registry import codec_by_topic, codec_for
 from sagaline.errors import UnknownTopic, Unreadable
 
 
 class TypedMapper(Mapper[UUID]):
-    """Writes events as plain typed JSON, and reads only classes that are loaded.
+    """Writes events as plain typed JSON, and reads events of loaded classes only.
 
-    Takes the place of upstream's mapper; its compressor and cipher are used, its transcoder is
-    not. Raises `NotStorable` for an event that would not come back as it is, `Unreadable` (an
-    upstream `MapperDeserialisationError`) and `UnknownTopic` for a row that is not such an event.
+    Replaces upstream's mapper; uses its compressor and cipher, but no transcoder. Raises
+    `NotStorable` for an event that does not round-trip, and `Unreadable` (an upstream
+    `MapperDeserialisationError`) or `UnknownTopic` for a row that it cannot read.
     """
 
     @override
@@ -31,7 +32,7 @@ class TypedMapper(Mapper[UUID]):
         )
 
     def topic_and_state(self, domain_event: DomainEventProtocol[UUID]) -> tuple[str, bytes]:
-        """What is stored of an event beside its place in a stream. Raises `NotStorable`."""
+        """Writes an event: the columns beside its stream and version. Raises `NotStorable`."""
         codec = codec_for(type(domain_event))
         state = codec.encode(domain_event)
         if self.compressor:
@@ -62,14 +63,14 @@ class TypedMapper(Mapper[UUID]):
         return cast("DomainEventProtocol[UUID]", event)
 
     def _state(self, stored: StoredEvent) -> bytes:
-        state = self._opened(stored) if self.cipher else stored.state
+        state = self._decrypted(stored) if self.cipher else stored.state
         if self.compressor:
             state = _decompressed(self.compressor, state)
         if len(state) > MAX_STATE:
             raise ValueError(f"it has more than {MAX_STATE} bytes")
         return state
 
-    def _opened(self, stored: StoredEvent) -> bytes:
+    def _decrypted(self, stored: StoredEvent) -> bytes:
         assert self.cipher is not None
         state = self.cipher.decrypt(stored.state)
         seal = _seal(stored.topic, stored.originator_id, stored.originator_version)
@@ -79,16 +80,16 @@ class TypedMapper(Mapper[UUID]):
 
 
 def _seal(topic: str, originator_id: UUID | str, version: int) -> bytes:
-    """Binds what is encrypted to its place: upstream's cipher would open it anywhere."""
+    """Binds a ciphertext to its row: upstream's cipher would decrypt it in any other row."""
     return sha256(f"{topic} {originator_id} {version}".encode()).digest()
 
 
 def _decompressed(compressor: Any, data: bytes) -> bytes:
     if type(compressor) is not ZlibCompressor and compressor is not zlib:
         return cast("bytes", compressor.decompress(data))
-    # Only as far as it may go, because a few bytes can be made to fill the memory.
-    flow = zlib.decompressobj()
-    state = flow.decompress(data, MAX_STATE + 1)
-    if not flow.eof and len(state) <= MAX_STATE:
+    # Only up to the limit, because a few bytes may expand to any size.
+    stream = zlib.decompressobj()
+    state = stream.decompress(data, MAX_STATE + 1)
+    if not stream.eof and len(state) <= MAX_STATE:
         raise ValueError("it ends too early")
     return state

@@ -1,4 +1,4 @@
-"""Events inside events, whole and typed."""
+"""Fields of events that hold whole, typed events."""
 
 from typing import Annotated, Any, Final
 
@@ -6,13 +6,14 @@ from eventsourcing.domain import DomainEvent, HasOriginatorIDVersion
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema, to_json
 
-from sagaline.codec.checks import PROVEN_TYPES
-from sagaline.codec.event_codec import codec_by_topic, codec_for, reason_of
+from sagaline.codec.checks import PROOF
+from sagaline.codec.event_codec import reason_of
+from sagaline.codec.registry import codec_by_topic, codec_for
 from sagaline.errors import UnknownTopic, Unreadable
 
 
 def dump(event: Any) -> dict[str, Any]:
-    """An event as plain values, to be kept inside another one's JSON. Raises `NotStorable`."""
+    """Writes an event as plain values, for another event's JSON. Raises `NotStorable`."""
     codec = codec_for(type(event))
     return {
         "topic": codec.topic,
@@ -23,7 +24,7 @@ def dump(event: Any) -> dict[str, Any]:
 
 
 def load(data: Any) -> Any:
-    """The event that `dump` made this of. Raises `ValueError`, and `UnknownTopic`."""
+    """Reads an event that `dump` has written. Raises `ValueError`, and `UnknownTopic`."""
     dumped = _dumped(data)
     codec = codec_by_topic(dumped["topic"])
     originator_id = codec.id_of(dumped["originator_id"])
@@ -47,27 +48,27 @@ def _is_event(value: object) -> bool:
     return isinstance(value, DomainEvent | HasOriginatorIDVersion)
 
 
-def _heard(value: Any) -> Any:
+def _event(value: Any) -> Any:
     return value if _is_event(value) else load(value)
 
 
-def _heard_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
+def _nested_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
     return core_schema.no_info_plain_validator_function(
-        _heard,
-        metadata={PROVEN_TYPES: _is_event},
+        _event,
+        metadata={PROOF: _is_event},
         serialization=core_schema.plain_serializer_function_ser_schema(dump),
     )
 
 
-NestedEvent = Annotated[Any, GetPydanticSchema(_heard_schema)]
-"""The type of a field that keeps any event, whole and typed, inside another event."""
+NestedEvent = Annotated[Any, GetPydanticSchema(_nested_schema)]
+"""The type of a field that holds an event of any class."""
 
 
 class LazyField:
-    """The default of a field of type `LazyNestedEvent`: its event is decoded when it is first read.
+    """The default of a field of type `LazyNestedEvent`: decodes its event when it is first read.
 
-    Most who read the event around it never ask, and to read what is inside takes as long again.
-    Where it cannot be read, who asks gets `Unreadable` or `UnknownTopic`.
+    Most readers of the outer event never read the inner one, and decoding it takes as long again.
+    Reading the field raises `Unreadable` or `UnknownTopic` where the event cannot be read.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -75,7 +76,7 @@ class LazyField:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is None:
-            raise AttributeError(self._name)  # by which a dataclass knows that it is no default
+            raise AttributeError(self._name)  # which tells a dataclass that there is no default
         value = instance.__dict__[self._name]
         if type(value) is dict:
             value = instance.__dict__[self._name] = _read(value)
@@ -99,15 +100,15 @@ def _read(data: dict[str, Any]) -> Any:
         ) from error
 
 
-def _heard_later(value: Any) -> Any:
+def _event_or_dumped(value: Any) -> Any:
     return value if _is_event(value) else _dumped(value)
 
 
-_later_schema: Final = core_schema.no_info_plain_validator_function(
-    _heard_later,
-    metadata={PROVEN_TYPES: _is_event},
+_lazy_schema: Final = core_schema.no_info_plain_validator_function(
+    _event_or_dumped,
+    metadata={PROOF: _is_event},
     serialization=core_schema.plain_serializer_function_ser_schema(dump),
 )
 
-LazyNestedEvent = Annotated[Any, GetPydanticSchema(lambda _source, _handler: _later_schema)]
-"""The same in a dataclass, where the field is given a `LazyField()`."""
+LazyNestedEvent = Annotated[Any, GetPydanticSchema(lambda _source, _handler: _lazy_schema)]
+"""The same for a dataclass, where the field's default is a `LazyField()`."""

@@ -1,4 +1,4 @@
-"""The proof that all events of a class come back as they are, from its schema."""
+"""Proves from the schema of an event class which of its events round-trip."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields as fields_of
@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from pydantic.dataclasses import is_pydantic_dataclass
 
-from sagaline.codec.checks import PROVEN_TYPES, Check, tried_once, unproven
-from sagaline.codec.scalars import SCALARS, USUAL
+from sagaline.codec.checks import PROOF, Proof, no_proof, proof_by_trial
+from sagaline.codec.scalars import COMMON_CASES, SCALARS
 from sagaline.codec.schema import COLUMNS, Schema
 
 
-def prove_round_trip(schema: Schema) -> Check:
-    """Finds once, for all events of a class, what is sure."""
+def prove_round_trip(schema: Schema) -> Proof:
+    """The proof for the events of a class; `no_proof` where its schema does not give one."""
     try:
-        return _Prover().function(schema, checked=False)
+        return _Prover().proof(schema, checked=False)
     except Unproven:
-        return unproven
+        return no_proof
 
 
 _SHAPES: Final = {
@@ -37,7 +37,7 @@ _SHAPES: Final = {
     "model": "object",
     "dataclass": "object",
 }
-"""What the values of a schema look like in JSON."""
+"""Type of a core schema -> the kind of JSON that its values are written as."""
 
 _ANY: Final = {"type": "any"}
 _COLLECTIONS: Final = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
@@ -50,23 +50,23 @@ _HARMLESS_FIELD: Final = {"type", "name", "schema", "init", "kw_only", "frozen",
 
 
 class Unproven(Exception):
-    """Nothing is sure for all values of a schema."""
+    """A schema does not prove that its values round-trip."""
 
 
 def allow(schema: Schema, checked: bool, *own: str) -> None:
-    """Raises `Unproven` if a schema that is not `checked` has more than these keys of its `own`."""
+    """Raises `Unproven` if a schema that is not `checked` has keys other than these."""
     if not checked and not schema.keys() <= _HARMLESS.union(own):
         raise Unproven
 
 
 def allow_config(schema: Schema) -> None:
-    """Raises `Unproven` if a class is configured to write or read its values in some other way."""
+    """Raises `Unproven` if a class is configured to write or read its values in another way."""
     if not schema.get("config", {}).keys() <= _HARMLESS_CONFIG:
         raise Unproven
 
 
 def schema_of_field(name: str, field: Schema) -> Schema:
-    """The schema of a field's values. Raises `Unproven` for one that is more than a name."""
+    """The schema of a field's values. Raises `Unproven` where the field has, say, an alias."""
     is_harmless = field.keys() <= _HARMLESS_FIELD and field.get("init", True)
     if not is_harmless or not name.isidentifier() or iskeyword(name):
         raise Unproven
@@ -75,37 +75,37 @@ def schema_of_field(name: str, field: Schema) -> Schema:
 
 
 class _Prover:
-    """Goes through a core schema, and writes a Python expression that is true for what is sure.
+    """Compiles a core schema to a Python expression that is true of values that round-trip.
 
-    An expression, because it runs for every event: calling a function for each value would cost
-    more than writing the event does. A schema with anything in it that is not known to be
-    harmless is not proven.
+    It is an expression because it runs for every event: a function call for each value would cost
+    more than writing the event. A schema with any key that is not known to be harmless is not
+    proven.
 
-    `checked` says that a value was checked by its own class when it was made, and has not changed
-    since: it is part of a frozen model. Elsewhere a constraint may hold for what is read and not
-    for what is written.
+    `checked` means that the value's class checked it when it was created and that it has not
+    changed since, because it is part of a frozen model. Any other value may break a constraint
+    that is checked when it is read.
     """
 
     def __init__(self) -> None:
         self._names: dict[str, Any] = {"UTC": UTC}
         self._schemas: dict[str, Schema] = {}
 
-    def function(self, schema: Schema, *, checked: bool) -> Check:
-        """The test of a schema's values, to call. Raises `Unproven`."""
-        expression = self.test(schema, "value", checked)
-        sure: Check = eval(f"lambda value: {expression}", self._names)
-        return sure
+    def proof(self, schema: Schema, *, checked: bool) -> Proof:
+        """The proof for a schema's values, as a function. Raises `Unproven`."""
+        expression = self.expression(schema, "value", checked)
+        proof: Proof = eval(f"lambda value: {expression}", self._names)
+        return proof
 
-    def test(self, schema: Schema, value: str, checked: bool) -> str:
-        """The test of the value that the expression `value` gives. Raises `Unproven`."""
+    def expression(self, schema: Schema, value: str, checked: bool) -> str:
+        """The proof for the value of the expression `value`. Raises `Unproven`."""
         kind = schema["type"]
-        if kind == "function-plain" and PROVEN_TYPES in schema.get("metadata", {}):
-            return f"{self._name(schema['metadata'][PROVEN_TYPES])}({value})"
+        if kind == "function-plain" and PROOF in schema.get("metadata", {}):
+            return f"{self._name(schema['metadata'][PROOF])}({value})"
         if "serialization" in schema:
             raise Unproven
         if kind in SCALARS:
             allow(schema, checked)
-            return self._is(*SCALARS[kind], value, USUAL.get(kind))
+            return self._is(*SCALARS[kind], value, COMMON_CASES.get(kind))
         prove: Callable[..., str] | None = getattr(self, f"_{kind}".replace("-", "_"), None)
         if prove is None:
             raise Unproven
@@ -116,37 +116,39 @@ class _Prover:
         self._names[name] = known
         return name
 
-    def _is(self, kind: type, holds: Check | None, value: str, usual: str | None = None) -> str:
+    def _is(self, kind: type, holds: Proof | None, value: str, common: str | None = None) -> str:
         is_kind = f"type({value}) is {self._name(kind)}"
         if holds is None:
             return is_kind
         test = f"{self._name(holds)}({value})"
         return (
-            f"{is_kind} and ({usual.format(value)} or {test})" if usual else f"{is_kind} and {test}"
+            f"{is_kind} and ({common.format(value)} or {test})"
+            if common
+            else f"{is_kind} and {test}"
         )
 
     def _all(self, schema: Schema, values: str, checked: bool) -> str:
-        return f"all(map({self._name(self.function(schema, checked=checked))}, {values}))"
+        return f"all(map({self._name(self.proof(schema, checked=checked))}, {values}))"
 
     def _definitions(self, schema: Schema, value: str, checked: bool) -> str:
         self._schemas |= {each["ref"]: each for each in schema["definitions"]}
-        return self.test(schema["schema"], value, checked)
+        return self.expression(schema["schema"], value, checked)
 
     def _definition_ref(self, schema: Schema, value: str, checked: bool) -> str:
         ref = schema["schema_ref"]
         name = f"defined_{list(self._schemas).index(ref)}"
         if name not in self._names:
-            self._names[name] = unproven  # until it is known, because it may contain itself
-            self._names[name] = self.function(self._schemas[ref], checked=False)
+            self._names[name] = no_proof  # until it is compiled, because it may contain itself
+            self._names[name] = self.proof(self._schemas[ref], checked=False)
         return f"{name}({value})"
 
     def _nullable(self, schema: Schema, value: str, checked: bool) -> str:
-        return f"({value} is None or {self.test(schema['schema'], value, checked)})"
+        return f"({value} is None or {self.expression(schema['schema'], value, checked)})"
 
     def _default(self, schema: Schema, value: str, checked: bool) -> str:
         if schema.get("on_error", "raise") != "raise":
             raise Unproven
-        return self.test(schema["schema"], value, checked)
+        return self.expression(schema["schema"], value, checked)
 
     def _literal(self, schema: Schema, value: str, checked: bool) -> str:
         expected = schema["expected"]
@@ -160,9 +162,9 @@ class _Prover:
 
     def _union(self, schema: Schema, value: str, checked: bool) -> str:
         choices = schema["choices"]
-        tests = [self.test(each, value, checked) for each in choices]
+        tests = [self.expression(each, value, checked) for each in choices]
         if len(set(tests)) == 1:
-            return tests[0]  # several ways of writing values of one type
+            return tests[0]  # the choices are values of one type
         shapes = {_SHAPES.get(each["type"]) for each in choices}
         if None in shapes or len(shapes) < len(choices):
             raise Unproven
@@ -182,7 +184,7 @@ class _Prover:
             return self._list({**every, "items_schema": items[0]}, value, checked)
         if "variadic_item_index" in schema:
             raise Unproven
-        tests = [self.test(each, f"{value}[{n}]", checked) for n, each in enumerate(items)]
+        tests = [self.expression(each, f"{value}[{n}]", checked) for n, each in enumerate(items)]
         return " and ".join([self._is(tuple, None, value), f"len({value}) == {len(items)}", *tests])
 
     def _dict(self, schema: Schema, value: str, checked: bool) -> str:
@@ -191,7 +193,7 @@ class _Prover:
         if keys["type"] not in _KEYS or keys.get("strict"):
             raise Unproven
         if keys["type"] == "enum" and any(type(each.value) is int for each in keys["members"]):
-            raise Unproven  # a key is text, and not every enum takes text for a number
+            raise Unproven  # a key is written as text, which an enum of numbers may not read
         keys_are = self._all(keys, value, checked)
         values_are = self._all(schema.get("values_schema", _ANY), f"{value}.values()", checked)
         return f"{self._is(dict, None, value)} and {keys_are} and {values_are}"
@@ -200,20 +202,20 @@ class _Prover:
         inner = schema["schema"]
         if not checked and not _is_checked(inner):
             raise Unproven
-        return self.test(inner, value, checked)
+        return self.expression(inner, value, checked)
 
     _function_before = _function_wrap = _function_after
 
     def _custom_error(self, schema: Schema, value: str, checked: bool) -> str:
-        return self.test(schema["schema"], value, checked)
+        return self.expression(schema["schema"], value, checked)
 
     def _json_or_python(self, schema: Schema, value: str, checked: bool) -> str:
-        return self.test(schema["json_schema"], value, checked)
+        return self.expression(schema["json_schema"], value, checked)
 
     def _chain(self, schema: Schema, value: str, checked: bool) -> str:
         if not checked:
             raise Unproven
-        return self.test(schema["steps"][-1], value, checked)
+        return self.expression(schema["steps"][-1], value, checked)
 
     def _dataclass(self, schema: Schema, value: str, checked: bool) -> str:
         cls = schema["cls"]
@@ -247,21 +249,21 @@ class _Prover:
             if is_plain:
                 return " and ".join([is_cls, *self._each(fields, value, checked=False)])
         except Unproven:
-            pass  # As it stands; it may be trusted to have been checked.
+            pass  # Not by its fields alone; the class may have checked its values.
         if not _is_checked(schema):
             raise Unproven
-        trial = f"{self._name(tried_once(schema['cls']))}({value})"
+        trial = f"{self._name(proof_by_trial(schema['cls']))}({value})"
         return " and ".join([is_cls, *self._each(fields, value, checked=True), trial])
 
     def _each(self, fields: Mapping[str, Schema], value: str, *, checked: bool) -> list[str]:
         return [
-            self.test(schema_of_field(name, each), f"{value}.{name}", checked)
+            self.expression(schema_of_field(name, each), f"{value}.{name}", checked)
             for name, each in fields.items()
         ]
 
 
 def _unwrapped(schema: Schema) -> tuple[Schema, bool]:
-    """What the functions around a schema are for, and whether there are none."""
+    """The schema inside the functions around it, and whether there are none."""
     inner = schema
     while inner["type"] in ("function-after", "function-before", "function-wrap"):
         inner = inner["schema"]

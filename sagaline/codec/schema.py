@@ -1,4 +1,4 @@
-"""The schema of an event class: what of its events is written as JSON."""
+"""The schema of an event class: the fields that are written as JSON."""
 
 from collections.abc import Mapping
 from typing import Any, Final, cast
@@ -12,16 +12,16 @@ Schema = dict[str, Any]
 """A core schema of pydantic."""
 
 COLUMNS: Final = ("originator_id", "originator_version")
-"""Attributes of every event that stand in columns of their own."""
+"""Attributes of every event that have a column each, and are not written as JSON."""
 
 
 def schema_of(event_class: type) -> Schema:
-    """The schema of what an event has beside its columns. Raises `NotStorable`."""
+    """The schema of an event without the fields that have columns. Raises `NotStorable`."""
     try:
         schema = cast("Schema", TypeAdapter(event_class).core_schema)
         return _without_columns(schema, {})
     except (PydanticUserError, KeyError, NameError) as error:
-        reason = f"pydantic finds no way to write it: {error}"
+        reason = f"pydantic cannot write it: {error}"
         raise NotStorable(event=event_class.__qualname__, reason=reason) from error
 
 

@@ -1,4 +1,4 @@
-"""The snapshot class of an aggregate class, with types that the codec can write."""
+"""The snapshot class of an aggregate class, with the types that the codec needs."""
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
@@ -14,7 +14,7 @@ from sagaline.errors import DefinitionError, NotStorable
 
 
 class TypedSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
-    """A snapshot whose `state` has the types that its aggregate's class annotates."""
+    """A snapshot whose `state` has the types that the aggregate's class annotates."""
 
     topic: str
     state: Any
@@ -24,9 +24,10 @@ class TypedSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
     @classmethod
     @override
     def take(cls, aggregate: Any) -> Self:
-        """Upstream's, in the order in which it is read: attributes may be set in any other.
+        """Takes upstream's snapshot, with attributes in the order of their annotations.
 
-        Raises `NotStorable` for an attribute that is not annotated.
+        Attributes may be set in any order, and a snapshot is read in this one. Raises `NotStorable`
+        for an attribute that is not annotated.
         """
         taken = super().take(aggregate)
         state: dict[str, Any] = taken.state
@@ -39,15 +40,15 @@ class TypedSnapshot(CanSnapshotAggregate[UUID], DomainEvent):
 
 
 def type_snapshots(aggregate: Any) -> None:
-    """Gives an aggregate class its `Snapshot`, if it has none of its own.
+    """Sets a typed `Snapshot` class on an aggregate class that does not define one.
 
-    Upstream's keeps no types. These are those of the attributes that the class annotates in its
-    body, and a snapshot that was taken of other attributes is not read. Raises `DefinitionError`
-    where none is annotated.
+    Upstream's snapshots have no types. Here the types are those that the class annotates in its
+    body; a snapshot of other attributes is not read. Raises `DefinitionError` where the class has
+    no annotations.
     """
     if "Snapshot" in vars(aggregate):
         return
-    name = f"{aggregate.__qualname__}.Snapshot"  # found there by its topic
+    name = f"{aggregate.__qualname__}.Snapshot"  # its topic is resolved by this name
     types = _types(aggregate)
     state = with_config(ConfigDict(extra="forbid"))(cast("Any", TypedDict)(name, types))
     body = {
@@ -60,10 +61,10 @@ def type_snapshots(aggregate: Any) -> None:
 
 
 def _types(aggregate: type) -> dict[str, Any]:
-    if not is_dataclass(aggregate):  # which upstream makes of a class with annotations
+    if not is_dataclass(aggregate):  # upstream makes one of each class with annotations
         raise DefinitionError(
             where=aggregate.__qualname__,
-            problem="snapshots are taken of it, and it does not say of which types its state is",
+            problem="it has snapshots, and its attributes have no types",
             cure="Annotate its attributes in the body of the class, as in `quantity: int`.",
         )
     hints = get_type_hints(aggregate, include_extras=True)

@@ -1,4 +1,4 @@
-"""The classes that topics stand for: only those that are loaded."""
+"""Resolves topics to classes that are loaded already, and never imports a module."""
 
 import sys
 from collections.abc import Iterable
@@ -18,12 +18,11 @@ _aggregates: set[str] = set()
 
 
 def loaded_class(topic: str) -> type:
-    """The event, aggregate, snapshot or command class of this topic, if it is loaded.
+    """The loaded event, aggregate, snapshot or command class of a topic.
 
-    Nothing is imported, because a topic comes from a row, and a row must not choose what runs
-    here. Classes that were renamed are found by `eventsourcing.utils.register_topic`.
-
-    Raises `UnknownTopic`.
+    No module is imported, because a topic comes from a row, and a row must not choose which code
+    runs. A renamed class is found by its former topic after
+    `eventsourcing.utils.register_topic`. Raises `UnknownTopic`.
     """
     loaded = _loaded.get(topic)
     if loaded is None or _topic_cache.get(topic, loaded) is not loaded:
@@ -32,7 +31,7 @@ def loaded_class(topic: str) -> type:
 
 
 def unknown_topics(topics: Iterable[str]) -> list[str]:
-    """Those of these topics that the loaded code has no class for."""
+    """The topics among these that have no loaded class."""
     return [each for each in topics if not _is_known(each)]
 
 
@@ -72,13 +71,13 @@ def _inside(found: object, names: list[str]) -> object:
     for name in names:
         if not isinstance(found, type | ModuleType):
             return None
-        # Statically, because a module may import things when it is asked for an attribute.
+        # Statically, because the __getattr__ of a module may import others.
         found = getattr_static(found, name, None)
     return found
 
 
 def check_aggregate(topic: str) -> None:
-    """Makes sure that upstream, which imports what it does not know, knows this aggregate."""
+    """Registers an aggregate's topic, because upstream imports the module of an unknown topic."""
     if topic not in _aggregates:
         found = loaded_class(topic)
         if not issubclass(found, BaseAggregate):

@@ -1,1 +1,1 @@
-"""What travels between parts of a system: commands, messages, faults, timers, ids and topics."""
+"""What the parts of a system exchange: commands, messages, faults, timers; ids and topics."""

@@ -1,4 +1,4 @@
-"""Commands: what one part of a system asks another to do."""
+"""Commands: requests from one part of a system to another."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,9 +11,9 @@ from sagaline.messaging.ids import new_id
 class Command(BaseModel):
     """A request to one application, named in the imperative: ``ReserveStock``.
 
-    Frozen, because a command is recorded as it was given. `id` is its idempotency key: the same id
-    given twice is one effect. The class argument `key` names the field that identifies the business
-    transaction (the order id), which every event that follows will carry.
+    It is frozen, because it is recorded as it was issued. `id` is its idempotency key: handling the
+    same id twice has one effect. The class argument `key` names the field that identifies the
+    business transaction (the order id); every event that results from the command carries that key.
 
     >>> class ReserveStock(Command, key="order_id"):
     ...     order_id: UUID
@@ -33,9 +33,11 @@ class Command(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         if cls.key_field is not None and cls.key_field not in cls.model_fields:
-            raise TypeError(f"{cls.__name__} has no field {cls.key_field!r} to be its key")
+            raise TypeError(
+                f"{cls.__name__} has no field {cls.key_field!r} to be its key: declare that field."
+            )
 
     @property
     def key(self) -> str | None:
-        """The business transaction that this command belongs to, as text."""
+        """The key of the business transaction, as text; None where no field is the key."""
         return None if self.key_field is None else str(getattr(self, self.key_field))

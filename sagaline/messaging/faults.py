@@ -1,4 +1,4 @@
-"""Failures of the outside world, told as answers."""
+"""Failures of ports, recorded as answers to commands."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +14,7 @@ from sagaline.messaging.topics import fix_topic
 class CommandFaulted(DomainEvent):
     """A participant could not carry out a command, because a port failed.
 
-    Not a refusal: nobody knows whether the effect took place. Only the saga tries again.
+    It is not a refusal: whether the command had an effect is unknown. Only the saga retries it.
     """
 
     command_id: UUID
@@ -24,7 +24,7 @@ class CommandFaulted(DomainEvent):
 
     @classmethod
     def of(cls, command: Command, attempt: int, reason: str) -> "CommandFaulted":
-        """Records a fault in a stream of its own, so that the same fault is recorded once."""
+        """The fault of one attempt, in a stream of its own, so that it is recorded only once."""
         return cls(
             originator_id=named_id(command.id, f"fault {attempt}"),
             originator_version=1,

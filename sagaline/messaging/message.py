@@ -1,16 +1,16 @@
-"""One event of one notification log, with what its envelope says."""
+"""Messages: events of notification logs with their envelopes, as followers read them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
 def position(application: str, notification_id: int) -> str:
-    """Writes a place in a log as people and causes name it: ``orders:12``."""
+    """A position in a log as text, as causes and people write it: ``orders:12``."""
     return f"{application.lower()}:{notification_id}"
 
 
 class Trace(NamedTuple):
-    """What ties an event to its business transaction, on its way into a log."""
+    """The envelope of an event that is to be recorded: key, cause and hop."""
 
     key: str | None
     cause: str | None
@@ -18,11 +18,11 @@ class Trace(NamedTuple):
 
 
 class Message:
-    """An event on its way to the followers of the log it was recorded in.
+    """An event of a log, or a command that a timer carries, as a follower handles it.
 
-    The envelope (`key`, `cause`, `hop`) ties the events of one business transaction together
-    over all logs. The event itself is decoded when first asked for, so a follower that filters it
-    out does not pay for it, and followers in one process share what one of them decoded.
+    The envelope (`key`, `cause`, `hop`) connects the events of one business transaction over all
+    logs. The event is decoded when it is first read, so a follower that filters it out does not
+    decode it, and the followers of one process share the decoded event.
     """
 
     __slots__ = ("_decode", "_event", "application", "cause", "hop", "id", "key", "topic")
@@ -57,12 +57,12 @@ class Message:
 
     @property
     def position(self) -> str:
-        """Where the event stands: ``orders:12``."""
+        """The position of the event in its log: ``orders:12``."""
         return position(self.application, self.id)
 
     @property
     def origin(self) -> str | None:
-        """What causes that which follows from it: its position; for a timer, the timer."""
+        """The cause of all events that result from it: its position, or the cause of a timer."""
         return self.position if self.id else self.cause
 
     def __repr__(self) -> str:

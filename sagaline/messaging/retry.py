@@ -1,26 +1,26 @@
-"""How often, and how soon, something that failed is tried again."""
+"""Retries: how many attempts are made, and how long to pause between them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 
 def seconds(count: float) -> timedelta:
-    """A duration, as a declaration reads best: ``within=seconds(30)``."""
+    """A duration for declarations: ``within=seconds(30)``."""
     return timedelta(seconds=count)
 
 
 def minutes(count: float) -> timedelta:
-    """A duration, as a declaration reads best: ``within=minutes(5)``."""
+    """A duration for declarations: ``within=minutes(5)``."""
     return timedelta(minutes=count)
 
 
 def hours(count: float) -> timedelta:
-    """A duration, as a declaration reads best: ``within=hours(2)``."""
+    """A duration for declarations: ``within=hours(2)``."""
     return timedelta(hours=count)
 
 
 def in_words(time: timedelta) -> str:
-    """A length of time as people say it, exactly: ``10 s``, ``15 min``, ``36 h``, ``2 days``."""
+    """A duration as exact text: ``10 s``, ``15 min``, ``36 h``, ``2 days``."""
     count = time.total_seconds()
     for unit, length in _UNITS:
         if count and count % length == 0:
@@ -33,7 +33,10 @@ _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60))
 
 @dataclass(frozen=True)
 class Retry:
-    """Up to `attempts` attempts in all, with a pause that grows by `factor` up to `longest`."""
+    """Up to `attempts` attempts in all; the pause grows by `factor` from `first` to `longest`.
+
+    Raises ValueError for values that give no sequence of pauses.
+    """
 
     attempts: int = 3
     first: timedelta = timedelta(seconds=1)
@@ -44,14 +47,14 @@ class Retry:
         if self.attempts < 1:
             raise ValueError("attempts must be at least 1")
         if self.first < timedelta(0) or self.longest < timedelta(0) or self.factor < 1:
-            raise ValueError("a pause cannot be negative, nor shrink")
+            raise ValueError("first and longest must not be negative, and factor not below 1")
 
     def pause(self, attempt: int) -> timedelta | None:
-        """How long to wait after the failed attempt number `attempt` (from 1); None: give up."""
+        """The pause after failed attempt number `attempt` (from 1); None where it was the last."""
         if attempt >= self.attempts:
             return None
         pause, longest = self.first.total_seconds(), self.longest.total_seconds()
         for _ in range(attempt - 1):
-            # Step by step, because a power of the factor may be more than a float can hold.
+            # In a loop, because a power of the factor may be more than a float can hold.
             pause = min(pause * self.factor, longest)
         return timedelta(seconds=min(pause, longest))

@@ -1,7 +1,7 @@
-"""Timers: commands that a follower gives to itself later.
+"""Timers: commands that a follower issues to itself at a later time.
 
-They are written, and deleted, in the transaction of the transition that sets them, so a crash
-neither loses one nor fires one twice.
+They are set and cancelled in the transaction of the batch that decides it, and a timer is deleted
+in the transaction that handles it. So a crash neither loses a timer nor fires it twice.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from sagaline.messaging.topics import current_topic
 
 @dataclass(frozen=True)
 class SetTimer:
-    """Give `command` to me after `after`; setting the same `id` again replaces it."""
+    """Issues `command` to this follower after `after`; the same `id` replaces an earlier timer."""
 
     id: str
     after: timedelta
@@ -26,7 +26,7 @@ class SetTimer:
 
 @dataclass(frozen=True)
 class CancelTimer:
-    """Do not; a timer that is not there is no error."""
+    """Cancels the timer of this `id`, if there is one."""
 
     id: str
 
@@ -35,17 +35,17 @@ TimerChange = SetTimer | CancelTimer
 
 
 class RetryTimer(Command):
-    """A pause is over: what has failed is to be tried again, with the key that it had.
+    """The pause before a retry has ended.
 
-    It fires when it is due, also while its follower is behind: nothing that is still to be heard
-    could make it wrong. Else what is tried again would come too late wherever there is much to do.
+    It fires when it is due, even while its follower lags: no event that the follower has yet to
+    read makes a retry wrong. Otherwise retries would come too late under load.
     """
 
 
 def command_class(topic: str) -> type[Command]:
-    """The loaded command class of a topic; nothing is imported for it.
+    """The loaded command class of a topic. Imports nothing, because a row must not load code.
 
-    Raises UnknownTopic where there is none.
+    Raises UnknownTopic where no loaded class has the topic.
     """
     topic = current_topic(topic)
     if topic not in _classes:

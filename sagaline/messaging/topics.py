@@ -1,8 +1,7 @@
-"""Topics: the names by which stores know classes.
+"""Topics: the names of classes in stores.
 
-The framework's own events and commands have fixed topics (``sagaline:SagaStarted``), so that a
-store does not depend on where a class stands in the source. Topics of earlier versions are read as
-aliases.
+The framework's own events and commands have fixed topics (``sagaline:SagaStarted``), so that no
+store depends on the module of a class. Topics of earlier versions are read as aliases.
 """
 
 from eventsourcing.utils import _topic_cache, construct_topic, register_topic
@@ -12,7 +11,7 @@ _current: dict[str, str] = {}
 
 
 def fix_topic(cls: type, topic: str, former: str) -> None:
-    """Gives a class of the framework its fixed topic; `former` is the one that it had before."""
+    """Sets the fixed topic of a class of the framework; `former` is its topic in version 0.1.0."""
     cls.TOPIC = topic  # type: ignore[attr-defined]  # upstream's protocol for a fixed topic
     register_topic(topic, cls)
     register_topic(former, cls)
@@ -21,25 +20,25 @@ def fix_topic(cls: type, topic: str, former: str) -> None:
 
 
 def keep_former_topic(cls: type, former: str) -> None:
-    """Notes the topic of a class that no row names, but that a fingerprint was derived from."""
+    """Keeps the former topic of a class for fingerprints; no row has this topic."""
     _former[cls] = former
 
 
 def former_topic(cls: type) -> str:
-    """The topic that a class had first: what was derived from it before stays as it is."""
+    """The first topic of a class, so that a fingerprint that contains it stays the same."""
     return _former.get(cls) or construct_topic(cls)
 
 
 def current_topic(topic: str) -> str:
-    """The topic that is written today in place of a former one; any other as it is."""
+    """The topic that replaces a former one; any other topic unchanged."""
     return _current.get(topic, topic)
 
 
 def stored_topics(cls: type) -> frozenset[str]:
-    """All topics under which rows of a class may stand in a store.
+    """All topics that rows of a class may have in a store.
 
-    These are its own and those that `eventsourcing.utils.register_topic` gives to it, to a class
-    around it or to its module.
+    These are its own topic, and those that `eventsourcing.utils.register_topic` has registered for
+    the class, for a class around it or for its module.
     """
     own = construct_topic(cls)
     aliases = (_alias(topic, known, cls) for topic, known in list(_topic_cache.items()))
@@ -47,7 +46,7 @@ def stored_topics(cls: type) -> frozenset[str]:
 
 
 def _alias(topic: str, known: object, cls: type) -> str | None:
-    """The topic of `cls` that follows from a registered topic of `known`."""
+    """The topic of `cls` that results from a registered topic of `known`; None for none."""
     if known is cls:
         return topic
     if isinstance(known, type) and known.__module__ == cls.__module__:

@@ -1,38 +1,48 @@
-"""The fingerprint of a read model: whether its table is what its code would make."""
+"""The fingerprint of a read model: it changes when the code would produce other rows."""
 
 import ast
 import hashlib
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table
 
 from sagaline.messaging.topics import former_topic
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, projections_of
 
-_CONSTANTS = (str, bytes, int, float, bool, type(None), tuple, frozenset)
+_CONSTANTS: Final = (str, bytes, int, float, bool, type(None), tuple, frozenset)
+
+_FORMER_ATTRIBUTES: Final = dict.fromkeys(("_key_of", "catch_all", "projections"))
+"""Class attributes of version 0.1.0: their names stay in, so that no fingerprint changes."""
 
 
 def fingerprint(model: type[ReadModel]) -> str:
-    """Names what a read model's rows follow from: its code and its table.
+    """Hashes what determines a read model's rows: its code and its table.
 
-    It is the same in every process, and does not mind comments, docstrings or layout. Code is
-    followed into functions of the same package that the handlers name; a change of the domain's
-    code, or of the framework's, is not seen.
+    It is the same in every process; comments, docstrings and layout do not change it. It covers the
+    functions of the same package that the handlers call, but not the domain's code, nor the
+    framework's.
     """
     if model.declared_fingerprint is not None:
         return model.declared_fingerprint
     lines = [*_schema_lines(model.table)]
-    for event, projection in model.projections.items():
+    for event, projection in projections_of(model).by_event.items():
         lines.append(f"{former_topic(event)} -> {projection.name}")
     seen: set[object] = set()
     for base in model.__mro__[: model.__mro__.index(ReadModel)]:
-        for name, value in sorted(vars(base).items()):
+        for name, value in sorted(_attributes(base).items()):
             lines += [f"{name}:", *_code_lines(value, seen, _package(model.__module__))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _attributes(base: type) -> Mapping[str, Any]:
+    if not issubclass(base, ReadModel):
+        return vars(base)
+    own = {name: value for name, value in vars(base).items() if name != "_sagaline_declaration"}
+    return {**_FORMER_ATTRIBUTES, **own}
 
 
 def _schema_lines(table: Table) -> Iterator[str]:
@@ -45,7 +55,7 @@ def _schema_lines(table: Table) -> Iterator[str]:
 
 
 def _code_lines(value: Any, seen: set[object], package: str) -> Iterator[str]:
-    """The code of a function, and of the functions and constants of its package that it names."""
+    """The code of a function, and of the functions and constants of its package that it uses."""
     value = getattr(value, "__func__", getattr(value, "fget", value))
     registry = getattr(value, "registry", {})
     for kind, function in sorted(registry.items(), key=lambda each: former_topic(each[0])):
@@ -57,7 +67,7 @@ def _code_lines(value: Any, seen: set[object], package: str) -> Iterator[str]:
     if _package(function.__module__ or package) != package:
         return
     seen.add(function)
-    yield _written(function)
+    yield _source(function)
     for name in sorted(_names(function.__code__)):
         named = function.__globals__.get(name)
         if isinstance(named, _CONSTANTS):
@@ -66,7 +76,7 @@ def _code_lines(value: Any, seen: set[object], package: str) -> Iterator[str]:
             yield from _code_lines(named, seen, package)
 
 
-def _written(function: FunctionType) -> str:
+def _source(function: FunctionType) -> str:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):
@@ -85,7 +95,7 @@ def _compiled(code: CodeType) -> str:
 
 
 def _constant(value: object) -> str:
-    # The order of a set differs from process to process.
+    # The order of a set differs between processes.
     return str(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""Runs one read model: folds a batch of events into its rows, and writes each row once."""
+"""Runs one read model: folds a batch of events into rows, and writes each changed row once."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -8,23 +8,23 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sagaline.messaging.message import Message
 from sagaline.messaging.topics import stored_topics
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, create, projections_of
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
 from sagaline.storage.sql.bulk import Change
 from sagaline.storage.sql.names import qualified
 from sagaline.storage.sql.postgres import leave_room, lock_creation
-from sagaline.storage.tables.read_tables import has_table, record_fingerprint
+from sagaline.storage.tables.read_tables import record_fingerprint, table_exists
 
 Fold = Callable[[Any, Message], None]
 
 
 class Projector:
-    """What a follower does with messages to keep one read model's table.
+    """Handles a follower's messages for one read model, and writes the rows of its table.
 
-    `table` is where the rows go, if not into the model's own table: a copy of it, in a rebuild,
-    which also makes the handlers with effects on the outside stay silent (`rebuilding`).
+    `table` is the table to write, if not the model's own: in a rebuild it is a copy. `rebuilding`
+    is set in the model then, so that its handlers leave out effects on the outside.
     """
 
     def __init__(
@@ -37,21 +37,21 @@ class Projector:
         self.name = model.table.name
         self.topics = topics_of_model(model)
         self.table = model.table if table is None else table
-        self.model = model()
-        self.model.rebuilding = rebuilding
-        self.model.rows = Rows(self.table, datastore.read, model.cached_rows)
+        self.rows = Rows(self.table, datastore.read, model.cached_rows)
+        self.model = create(model, self.rows, rebuilding=rebuilding)
+        self._projections = projections_of(model)
         self._datastore = datastore
         self._folds: dict[type, Fold] = {}
 
     def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the rows that the batch will need, with one SELECT."""
-        if not self.model.cached_rows or self.model.rows.complete:
+        if not self.model.cached_rows or self.rows.all_in_memory:
             return
         keys_of = self.model.keys_of
         keys = [key for each in messages for key in keys_of(each.event, each)]
         if keys:
             with self._datastore.read() as connection:
-                self.model.rows.prefetch(connection, keys)
+                self.rows.prefetch(connection, keys)
 
     def handle(self, message: Message) -> None:
         """Folds one event into the rows, in memory."""
@@ -64,29 +64,29 @@ class Projector:
     def changes(self) -> list[Change]:
         """The changed rows, each once, to be written here or in another process."""
         with self._datastore.read() as connection:
-            return self.model.rows.changes(connection)
+            return self.rows.changes(connection)
 
     def write(self, connection: Connection, others: Iterable[Change] = ()) -> None:
-        """Writes each changed row once, and what another process has changed in other rows."""
-        self.model.rows.write(connection)
-        self.model.rows.apply(connection, others)
+        """Writes each changed row once, and the changes of another process to other rows."""
+        self.rows.write(connection)
+        self.rows.write_changes(connection, others)
 
     def after_commit(self) -> None:
-        """The rows are on disk: they may stay in memory."""
-        self.model.rows.after_commit()
+        """Keeps the rows, which are on disk now, in memory."""
+        self.rows.after_commit()
 
     def roll_back(self) -> None:
-        """The batch was rolled back: no row in memory is to be believed."""
-        self.model.rows.roll_back()
+        """Forgets all rows: the batch's changes are not on disk."""
+        self.rows.roll_back()
 
     def create_table(self, connection: Connection, indexed: bool = True) -> bool:
-        """Creates the table where it is missing, however many do so at once; says whether it was.
+        """Creates a missing table and returns whether it did; safe in concurrent processes.
 
-        Filling a large table is faster without its indexes; `finish_table` adds them later.
+        A large table is filled faster without its indexes; `finish_table` adds them later.
         """
         if connection.dialect.name == "postgresql":
             lock_creation(connection)
-        if has_table(connection, self.table.name):
+        if table_exists(connection, self.table.name):
             return False
         connection.execute(CreateTable(self.table))
         if indexed:
@@ -96,36 +96,36 @@ class Projector:
         return True
 
     def finish_table(self, connection: Connection) -> None:
-        """Creates the table's indexes where they are missing; leaves room for changes to rows."""
+        """Creates missing indexes; on PostgreSQL leaves room in pages for changes to rows."""
         if self.model.cached_rows and connection.dialect.name == "postgresql":
             leave_room(connection, qualified(connection, self.table.name))
         for index in sorted(self.table.indexes, key=lambda each: str(each.name)):
             connection.execute(CreateIndex(index, if_not_exists=True))
 
     def _fold_of(self, event: type) -> Fold:
-        projection = self.model.projection_of(event)
+        projection = self._projections.of(event)
         if projection is None:
-            return _leave
+            return _ignore
         handler = getattr(self.model, projection.name)
         fold: Fold = handler if projection.takes_message else lambda event, _: handler(event)
         return fold if projection.events else _with_key(fold)
 
 
 def topics_of_model(model: type[ReadModel]) -> frozenset[str] | None:
-    """The topics of the events that a read model folds; None for all.
+    """The topics of the events that a read model handles; None for all.
 
-    Subclasses that are loaded are among them, because a log is asked for topics, not classes.
+    They include those of subclasses that are loaded, because a log is queried by topic, not class.
     """
-    classes = [*model.events()]
+    classes = [*projections_of(model).events]
     for each in classes:
         classes += each.__subclasses__()
     return frozenset().union(*map(stored_topics, classes)) or None
 
 
 def copy_of(table: Table, name: str) -> Table:
-    """The same table under another name, with indexes and constraints named after it.
+    """The same table under another name, with indexes and constraints renamed to match.
 
-    Index names are unique in a database, so each generation of a read table has its own.
+    Index names are unique in a database, so each generation of a read table needs its own.
     """
     copy = table.to_metadata(MetaData(), name=name)
     named: list[Index | Constraint] = [*copy.indexes, *copy.constraints]
@@ -135,8 +135,8 @@ def copy_of(table: Table, name: str) -> Table:
     return copy
 
 
-def _leave(event: Any, message: Message) -> None:
-    """An event that the model has no handler for."""
+def _ignore(event: Any, message: Message) -> None:
+    """Handles an event that the model has no handler for."""
 
 
 def _with_key(fold: Fold) -> Fold:

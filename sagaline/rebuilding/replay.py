@@ -63,7 +63,7 @@ class Replay:
     def detach_changes(self) -> list[Change]:
         """Return the changed rows for another process to write; they stay readable in memory."""
         changes = self.projector.changes()
-        self.projector.model.rows.handed_over()
+        self.projector.rows.mark_written()
         return changes
 
     def after_commit(self) -> None:
@@ -77,7 +77,7 @@ class Replay:
         self._checked = 0
 
     def _refuse_others(self, part: Part) -> None:
-        asked = self.projector.model.rows.asked
+        asked = self.projector.rows.batch_keys
         if not part.holds(islice(asked, self._checked, None)):
             raise NotByKey
         self._checked = len(asked)

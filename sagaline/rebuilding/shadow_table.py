@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sagaline.application.application import Application
 from sagaline.errors import FencedOut, RebuildBusy, RebuildFailed, RebuildUnderWay, StoreUnusable
 from sagaline.messaging.message import position
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, is_by_key
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.projector import Projector, copy_of
 from sagaline.rebuilding.progress import Progress, Rebuilt
@@ -32,8 +32,8 @@ from sagaline.storage.tables.read_tables import (
     count_rows,
     differing_keys,
     forget_follower,
-    has_table,
     lock_follower,
+    table_exists,
 )
 
 MIN_EVENTS_FOR_WORKER = 20_000
@@ -112,7 +112,7 @@ class ShadowTable:
 
     def _has_live_table(self) -> bool:
         with self._datastore.read() as connection:
-            return has_table(connection, self._view)
+            return table_exists(connection, self._view)
 
     def _open(self) -> None:
         """Find the shadow table of a rebuild that was killed, or create a new one."""
@@ -165,7 +165,7 @@ class ShadowTable:
 
     def _is_worth_a_worker(self, goal: dict[str, int]) -> bool:
         left = sum(goal.values()) - sum(self._follower.positions.values())
-        return self._worker.is_alive and left >= MIN_EVENTS_FOR_WORKER and self._model.is_by_key()
+        return self._worker.is_alive and left >= MIN_EVENTS_FOR_WORKER and is_by_key(self._model)
 
     def _start_worker(self, leader: str, upto: int) -> None:
         table, topics = self._projector.table.name, self._projector.topics

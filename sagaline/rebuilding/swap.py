@@ -8,12 +8,12 @@ from sagaline.storage.tables.read_tables import (
     drop_table,
     fingerprints,
     forget_follower,
-    has_table,
     lock_follower,
     move_letters,
     place_follower,
     record_fingerprint,
     rename_table,
+    table_exists,
 )
 
 
@@ -44,7 +44,7 @@ def swap_back(connection: Connection, view: str) -> str:
     Raises `NothingToRollBack` where there is none.
     """
     old = _old_of(view)
-    if not has_table(connection, old):
+    if not table_exists(connection, old):
         raise NothingToRollBack(view=view)
     follower, made_by = _follower_of_old(view), fingerprints(connection)
     live = lock_follower(connection, view).positions

@@ -14,7 +14,7 @@ from sagaline.codec import unknown_topics
 from sagaline.errors import (
     DefinitionError,
     LogTooShort,
-    SagasInTheWay,
+    SagasIncompatible,
     StoreUnusable,
     UnknownEvents,
 )
@@ -28,8 +28,8 @@ from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.ownership import refuse_another
 from sagaline.storage.tables.read_tables import columns_of, start_over
-from sagaline.system.environment import Where, log_at, tables_at, views_at
-from sagaline.system.system import System, topics_of_application
+from sagaline.system.environment import StoreAddress, log_at, tables_at, views_at
+from sagaline.system.system import System
 
 VIEW_BATCH = 10_000
 """Events that a read model takes at once: the more it takes, the fewer times it writes one row."""
@@ -79,8 +79,8 @@ class OpenedSystem:
         """Holds the logs against the positions and against the code.
 
         Raises LogTooShort where a follower is ahead of a log, UnknownEvents where the code does not
-        know what no follower has passed yet, and SagasInTheWay where a changed definition could not
-        lead instances that are under way.
+        know what no follower has passed yet, and SagasIncompatible where a changed definition could
+        not lead instances that are under way.
         """
         passed: dict[str, int] = {}
         for each in self.lag():
@@ -122,7 +122,7 @@ class OpenedSystem:
         found = verdicts(process, app.recorder, app.mapper)
         stuck = [each for each in found if not each.can_go_on]
         if stuck:
-            raise SagasInTheWay(
+            raise SagasIncompatible(
                 url=app.datastore.address,
                 reason="",
                 saga=process.name,
@@ -132,7 +132,7 @@ class OpenedSystem:
             )
         record_definition(process, app.recorder)
 
-    def _open(self, where: Where) -> Datastore:
+    def _open(self, where: StoreAddress) -> Datastore:
         datastore = Datastore.open(*where)
         self._opened.append(datastore)
         return datastore
@@ -172,7 +172,7 @@ class OpenedSystem:
     def _all_followers(self) -> Iterator[Follower]:
         for cls in self.system.members:
             application = self.apps[cls.name]
-            topics = topics_of_application(self.system, cls)
+            topics = self.system.topics[cls.name]
             if topics or declaration_of(cls).handlers:
                 # Without a saga that leads it, it has no log to follow; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])

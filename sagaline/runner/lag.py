@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.tables.followers import all_fences, all_positions
-from sagaline.storage.tables.timers import HELD, first_dues, pending_timers
+from sagaline.storage.tables.timers import HELD_DUE_AT, first_dues, pending_timers
 
 
 class FollowerLag(NamedTuple):
@@ -60,9 +60,9 @@ def count_timers(datastores: Iterable[Datastore]) -> int:
 
 def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:
     """Whether a timer is pending, up to a moment where one is given; the next one tells."""
-    last = HELD if until is None else until
+    last = HELD_DUE_AT if until is None else until
     for datastore in datastores:
         with datastore.read() as connection:
-            if any(due < HELD and due <= last for due in first_dues(connection).values()):
+            if any(due < HELD_DUE_AT and due <= last for due in first_dues(connection).values()):
                 return True
     return False

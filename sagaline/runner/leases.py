@@ -17,13 +17,13 @@ from pathlib import Path
 from sagaline.runner.balancing import NOBODY, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
-    appear,
-    give_back_leases,
-    keep_leases,
-    living,
-    owners,
+    acquire_leases,
+    lease_owners,
+    live_runners,
+    register_runner,
     release_leases,
-    take_leases,
+    renew_leases,
+    unregister_runner,
 )
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -70,7 +70,7 @@ class Leases:
             return set()
         self._weigh(now - self._looked)
         with self.datastore.read() as connection:
-            alive, held_by = living(connection), owners(connection)
+            alive, held_by = live_runners(connection), lease_owners(connection)
         held = {name for name, owner in held_by.items() if owner == self.owner}
         as_it_should_be = self.owner in alive and self._share(alive, held_by) == held == self.held
         gained = set() if as_it_should_be else self._settle()
@@ -80,7 +80,7 @@ class Leases:
     def keep(self) -> None:
         """Renews what is held; takes nothing new. From any thread."""
         with self.datastore.write() as connection:
-            keep_leases(connection, self.owner, self._loads, SECONDS)
+            renew_leases(connection, self.owner, self._loads, SECONDS)
 
     def worked(self, name: str, seconds: float) -> None:
         """Notes how long a follower was at work."""
@@ -89,22 +89,22 @@ class Leases:
     def release(self) -> None:
         """Gives all of them back."""
         with self.datastore.write() as connection:
-            release_leases(connection, self.owner)
+            unregister_runner(connection, self.owner)
         self.held = set()
 
     def _settle(self) -> set[str]:
         """Gives back what is another's, and takes what is its own and free; returns what is new."""
         with self.datastore.write() as connection:
-            held = keep_leases(connection, self.owner, self._loads, SECONDS)
-            alive = living(connection)
+            held = renew_leases(connection, self.owner, self._loads, SECONDS)
+            alive = live_runners(connection)
             if self.owner not in alive:
-                appear(connection, self.owner, self._loads, SECONDS)
+                register_runner(connection, self.owner, self._loads, SECONDS)
                 alive[self.owner] = self._loads
-            mine = self._share(alive, owners(connection))
+            mine = self._share(alive, lease_owners(connection))
             if held - mine:
-                give_back_leases(connection, held - mine, self.owner)
+                release_leases(connection, held - mine, self.owner)
             dead, free = self._dead(alive), mine - held
-            new = take_leases(connection, free, self.owner, SECONDS, dead) if free else set()
+            new = acquire_leases(connection, free, self.owner, SECONDS, dead) if free else set()
             self._loads.update({name: load_of(name, alive) for name in new})
         gained, self.held = (held & mine | new) - self.held, held & mine | new
         return gained

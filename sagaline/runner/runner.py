@@ -66,7 +66,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def start(self) -> None:
         """Starts to lead the followers, in a thread of its own.
 
-        Raises LogTooShort, UnknownEvents and SagasInTheWay, and upstream's
+        Raises LogTooShort, UnknownEvents and SagasIncompatible, and upstream's
         RunnerAlreadyStartedError: a runner starts once.
         """
         if self.is_started:

@@ -1,1 +1,1 @@
-"""Sagas, as pure decisions: from what an instance has heard to the commands that it gives."""
+"""Sagas: their declaration, and the engine that decides which commands an instance issues."""

@@ -1,6 +1,6 @@
-"""What keeps a live saga instance from going on with the definition that is loaded.
+"""Whether a live saga instance can continue with the definition that is loaded.
 
-What it has begun must be declared as it was then; what it has not begun may change.
+Steps that the instance has requested must be declared as they were; all other steps may change.
 """
 
 from collections.abc import Mapping
@@ -12,36 +12,39 @@ from sagaline.saga.instance import Journal
 def incompatibility(
     saga: type[Saga], journal: Journal, described: Mapping[str, str] | None
 ) -> str | None:
-    """Why an instance cannot go on with this definition; None where it can.
+    """Why an instance cannot continue with this definition; None where it can.
 
-    `described` is the shape of the definition that it was led by so far.
+    `described` is the shape of the definition that has led the instance so far.
     """
     if journal.fingerprint == saga.fingerprint() and described in (None, saga.shape()):
         return None
     if described is None:
-        return f"another definition began it, {journal.fingerprint}, which is not described here"
-    found = (_obstacle_at(name, saga, journal, described) for name in journal.steps)
-    return next((each for each in found if each is not None), None)
+        return (
+            f"it was started by another definition, {journal.fingerprint}, "
+            "which this store does not describe"
+        )
+    reasons = (_changed_step(name, saga, journal, described) for name in journal.steps)
+    return next((each for each in reasons if each is not None), None)
 
 
-def _obstacle_at(
+def _changed_step(
     name: str, saga: type[Saga], journal: Journal, described: Mapping[str, str]
 ) -> str | None:
     if name not in saga.steps:
-        return f"it has begun {name}, which is no more"
+        return f"it has requested {name}, which is no longer declared"
     now = saga.shape()
     for part in (name, f"undo of {name}"):
         if described.get(part) != now.get(part):
-            return f"it has begun {name}, and {_change(part, described, now)}"
+            return f"it has requested {name}, and {_change(part, described, now)}"
     for other in saga.steps[name].after:
         if other not in journal.steps:
-            return f"it has begun {name}, which now waits for {other}"
+            return f"it has requested {name}, which now waits for {other}"
     return None
 
 
 def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
     if part not in now:
-        return f"the {part} is no more"
+        return f"the {part} is no longer declared"
     if part not in before:
         return f"the {part} is new"
     return f"{part} was {before[part]!r} and is {now[part]!r}"

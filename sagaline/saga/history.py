@@ -1,4 +1,4 @@
-"""A saga's own stream, told as a person would tell it."""
+"""Describes the events of a saga's stream in words, one line for each fact."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,53 +11,53 @@ from sagaline.saga.timers import StepDue, StepTimedOut
 
 
 def describe(event: Any) -> Iterator[str]:
-    """One event of a saga's log: what it heard, and what it recorded for it."""
+    """Describes one event of a saga's log: the input, and indented below it the effects."""
     answer: Answer | None = getattr(event, "answer", None)
     if isinstance(event, Journal.Started | Journal.Begun | Journal.Ignored):
-        yield heard(event.event)
+        yield describe_input(event.event)
     elif answer is not None and answer.event is not None:
-        yield f"{heard(answer.event)}{_because(answer)}"
+        yield f"{describe_input(answer.event)}{_because(answer)}"
     elif answer is not None:
-        yield f"the time for {answer.step} is over"
+        yield f"the time limit of {answer.step} expires"
     elif isinstance(event, Journal.Intervened):
         why = f": {event.reason}" if event.reason else ""
-        yield f"{event.by} {_DEEDS[event.action].format(step=event.step)}{why}"
+        yield f"{event.by} {_ACTIONS[event.action].format(step=event.step)}{why}"
     elif isinstance(event, Journal.Resumed):
-        yield "the saga goes on"
-    yield from recorded(event)
+        yield "the saga resumes"
+    yield from describe_effects(event)
 
 
-def recorded(event: Any) -> Iterator[str]:
-    """What a saga recorded, beyond the answer that it heard."""
+def describe_effects(event: Any) -> Iterator[str]:
+    """Describes what an event records beyond its answer: the effects of an input."""
     answer: Answer | None = getattr(event, "answer", None)
     if isinstance(event, Journal.Noted):
         yield from _noted(event)
     elif answer is not None and answer.outcome in (Outcome.UNKNOWN, Outcome.STUCK):
         yield f"  {_outcome(answer)}"
     if isinstance(event, Journal.Requested):
-        yield f"  the saga asks: {asked(event)}"
+        yield f"  the saga requests: {_request(event)}"
     elif isinstance(event, Journal.Skipped):
-        yield f"  {event.step} is not wanted here"
+        yield f"  {event.step} is skipped: its condition is not met"
     elif isinstance(event, Journal.Ignored):
-        yield f"  that is ignored: {event.reason}"
+        yield f"  ignored: {event.reason}"
     else:
-        yield from _rested(event)
+        yield from _change_of_state(event)
 
 
 def _noted(event: Journal.Noted) -> Iterator[str]:
     if not event.heeded:
-        yield f"  that changes nothing ({_outcome(event.answer)})"
+        yield f"  no effect ({_outcome(event.answer)})"
     elif event.answer.outcome is Outcome.FAULTED:
-        yield "  the saga waits, and will ask again"
+        yield "  the saga pauses before it retries"
     elif event.answer.outcome in (Outcome.UNKNOWN, Outcome.STUCK):
         yield f"  {_outcome(event.answer)}"
 
 
-def _rested(event: Any) -> Iterator[str]:
+def _change_of_state(event: Any) -> Iterator[str]:
     if isinstance(event, Journal.Locking):
         yield f"  the saga queues for {', '.join(event.names)}"
     elif isinstance(event, Journal.Refused):
-        yield f"  the saga must not begin: {event.reason}"
+        yield f"  the saga may not start: {event.reason}"
     elif isinstance(event, Journal.Parked):
         yield f"  the saga is parked at {event.step}: {event.reason}"
     elif isinstance(event, Journal.Ended) and event.state is State.ABANDONED:
@@ -67,26 +67,26 @@ def _rested(event: Any) -> Iterator[str]:
         yield f"  the saga has ended, {event.state.value}{because}"
 
 
-def asked(event: Journal.Requested) -> str:
-    """A command that was given: ``undo take_payment (RefundPayment), attempt 2``."""
-    what = {Role.DO: "", Role.UNDO: "undo ", Role.CLOSE: "at last "}[event.role]
+def _request(event: Journal.Requested) -> str:
+    """A command that was issued: ``undo take_payment (RefundPayment), attempt 2``."""
+    what = {Role.DO: "", Role.UNDO: "undo ", Role.CLOSE: "finally "}[event.role]
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
     return f"{what}{event.step} ({type(event.command).__name__}){again}"
 
 
-def heard(event: Any) -> str:
-    """What comes to a saga."""
+def describe_input(event: Any) -> str:
+    """Describes an event that a saga receives."""
     if isinstance(event, CommandFaulted):
         return f"{event.command} faults"
-    return f"{type(event).__qualname__} is heard"
+    return f"{type(event).__qualname__} received"
 
 
-def fired(command: Command) -> str:
-    """What a saga tells itself by a timer."""
+def describe_timer(command: Command) -> str:
+    """Describes a timer that fires, by the command that it carries."""
     if isinstance(command, StepTimedOut):
-        return f"the time for {command.step} is over"
+        return f"the time limit of {command.step} expires"
     if isinstance(command, StepDue):
-        return f"the pause of {command.step} is over"
+        return f"the pause of {command.step} ends"
     return f"{type(command).__name__} is due"
 
 
@@ -97,12 +97,12 @@ def _because(answer: Answer) -> str:
 
 def _outcome(answer: Answer) -> str:
     undo = "the undo of " if answer.undo else ""
-    return f"{undo}{answer.step} is {_WORDS.get(answer.outcome, answer.outcome.value)}"
+    return f"{undo}{answer.step} is {_OUTCOMES.get(answer.outcome, answer.outcome.value)}"
 
 
-_DEEDS = {
-    Action.RETRY: "asks again",
-    Action.SKIP: "takes {step} for dealt with by hand",
+_ACTIONS = {
+    Action.RETRY: "retries what is stuck",
+    Action.SKIP: "skips {step} as handled by hand",
     Action.CANCEL: "cancels the saga",
     Action.ABANDON: "abandons the saga",
     Action.RETRY_LETTER: "retries a dead letter",
@@ -110,7 +110,7 @@ _DEEDS = {
     Action.MOVE_TIMER: "moves a timer",
     Action.CANCEL_TIMER: "cancels a timer",
 }
-_WORDS = {
+_OUTCOMES = {
     Outcome.UNKNOWN: "of unknown outcome: it may or may not be done",
     Outcome.STUCK: "stuck",
 }

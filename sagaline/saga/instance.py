@@ -1,17 +1,16 @@
-"""A saga instance's own stream: what it heard, what it asked for, and how it ended.
+"""The event-sourced state of one saga instance: a stream of its own holds its inputs and outputs.
 
 Inputs and outputs stand in one stream, as in Emmett's workflow, so an instance is rebuilt from its
-own log alone, and its history can be read by a person. A command is an event in this log, stored
-under the command's own topic: the participants that follow the log find it there.
+own stream alone, and its history is readable. A command is an event of this stream, stored under
+the command's own topic: the participants that follow the log find it there.
 """
 
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import Aggregate
-from eventsourcing.utils import construct_topic, get_topic
 from typing_extensions import override
 
 from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent
@@ -19,31 +18,25 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
 from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
-
-_AFTER = {
-    (False, Outcome.DONE): StepStatus.DONE,
-    (False, Outcome.REFUSED): StepStatus.REFUSED,
-    (False, Outcome.UNKNOWN): StepStatus.UNKNOWN,
-    (False, Outcome.STUCK): StepStatus.STUCK,
-    (True, Outcome.DONE): StepStatus.UNDONE,
-    (True, Outcome.STUCK): StepStatus.UNDO_STUCK,
-}
+from sagaline.saga.topics import EVENT_TOPICS, FORMER_JOURNAL
 
 
 @lru_cache(65_536)
 def journal_id(saga: str, key: str) -> UUID:
-    """The stream of the instance of `saga` for one business transaction."""
+    """The id of the stream of the instance of `saga` for one business transaction."""
     name = f"saga:{saga}:{key}"
     try:
-        return named_id(UUID(key), name)  # so that the streams lie in the order of the keys
+        return named_id(UUID(key), name)  # so that an index holds the streams in key order
     except ValueError:
         return uuid5(NAMESPACE_URL, name)
 
 
 class Journal(Aggregate):
-    """The history of one saga instance, and the state that follows from it."""
+    """One saga instance: its events, and the state that follows from them."""
 
     class Started(Aggregate.Created):
+        """The event that starts the saga was received; `plan` names the declared steps."""
+
         saga: str
         key: str
         fingerprint: str
@@ -52,16 +45,16 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.begin(self.fingerprint, self.plan, self.event)
+            journal.apply_start(self)
 
     class Awaited(Aggregate.Created):
-        """An answer came before the event that starts the instance; it is kept until then."""
+        """An answer was received before the event that starts the instance."""
 
         saga: str
         key: str
 
     class Begun(Aggregate.Event):
-        """The event that starts the instance came after an answer; see `Started`."""
+        """The event that starts the instance was received after an answer; see `Started`."""
 
         saga: str
         key: str
@@ -71,10 +64,10 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.begin(self.fingerprint, self.plan, self.event)
+            journal.apply_start(self)
 
     class Locking(Aggregate.Event):
-        """The instance queues for these locks, and begins when it is the first on each of them."""
+        """The instance queues for these locks, and starts when it is the first in each queue."""
 
         names: tuple[str, ...]
 
@@ -83,16 +76,16 @@ class Journal(Aggregate):
             journal.locks = self.names
 
     class Refused(Aggregate.Event):
-        """The instance must not begin: another one holds a lock that it would not wait for."""
+        """The start was refused: another instance holds a lock that this one does not wait for."""
 
         reason: str
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.turn(self.reason)
+            journal.start_compensating(self.reason)
 
     class Requested(Aggregate.Event):
-        """A command was given. Subclasses, one for each class of command, type the command."""
+        """A command was issued. There is a subclass for each class of command."""
 
         step: str
         role: Role
@@ -102,24 +95,25 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.heed(self.answer)
-            journal.ask(self)
+            journal.apply_answer(self.answer)
+            journal.apply_request(self)
 
     class Skipped(Aggregate.Event):
-        """The condition of a step was not met: it is not asked for, and will not be undone."""
+        """The condition of a step was not met: it is neither requested nor undone."""
 
         step: str
         answer: Answer | None
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.heed(self.answer)
+            journal.apply_answer(self.answer)
             journal.steps[self.step] = StepProgress(StepStatus.SKIPPED)
 
     class Noted(Aggregate.Event):
-        """An answer was heard that asks for nothing now.
+        """An answer was received that leads to no command now.
 
-        Unheeded where it came twice or late; where it came early, it is kept until it is wanted.
+        It is not heeded where it is a duplicate, or comes late or early; an early one is kept
+        until its step is due.
         """
 
         answer: Answer
@@ -128,18 +122,18 @@ class Journal(Aggregate):
         @override
         def apply(self, journal: "Journal") -> None:
             if self.heeded:
-                journal.heed(self.answer)
+                journal.apply_answer(self.answer)
             else:
-                journal.keep(self.answer)
+                journal.keep_early_answer(self.answer)
 
     class Ignored(Aggregate.Event):
-        """An event came that means nothing here: a second start, or one that nobody listens for."""
+        """An event was received that has no effect: a second start, or no answer to a step."""
 
         event: NestedEvent
         reason: str
 
     class Parked(Aggregate.Event):
-        """The instance cannot go on by itself: it waits for a person."""
+        """Only an operator, or a late answer, can move the instance on."""
 
         step: str
         reason: str
@@ -147,11 +141,11 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.heed(self.answer)
+            journal.apply_answer(self.answer)
             journal.state = State.PARKED
 
     class Intervened(Aggregate.Event):
-        """A person did something: who, and why. What follows from it is recorded behind it."""
+        """An operator acted: who, and why. The events after it record what followed."""
 
         action: Action
         step: str
@@ -160,13 +154,10 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.obey(self)
+            journal.apply_intervention(self)
 
     class Resumed(Aggregate.Event):
-        """A parked instance goes on: a late answer came, or a person saw to it.
-
-        `reason` is why it turned round, empty where it goes forward.
-        """
+        """A parked instance resumed; `reason` says why it compensates, if it does."""
 
         state: State
         reason: str
@@ -174,11 +165,11 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.heed(self.answer)
+            journal.apply_answer(self.answer)
             journal.state = self.state
 
     class Ended(Aggregate.Event):
-        """Nothing more will happen."""
+        """The instance has ended: no event, timer or operator changes it any more."""
 
         state: State
         reason: str
@@ -186,25 +177,23 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.heed(self.answer)
+            journal.apply_answer(self.answer)
             journal.state = self.state
 
     def __init__(self, saga: str, key: str) -> None:
         self.saga = saga
         self.key = key
         self.state = State.RUNNING
-        self.turned = False
-        """Whether it is on its way back."""
-        self.reason = ""
-        self.heard: dict[type, Any] = {}
-        self.history: list[Any] = []
-        self.steps: dict[str, StepProgress] = {}
+        self.compensating = False  # stays true while it is parked, and after its end
+        self.reason = ""  # why it compensates
+        self.received: dict[type, Any] = {}  # the last event of each class
+        self.history: list[Any] = []  # all events that had an effect, in the order of receipt
+        self.steps: dict[str, StepProgress] = {}  # in the order of start
         self.closings: dict[str, StepProgress] = {}
-        self.early: dict[str, Answer] = {}
-        self.asked: dict[UUID, tuple[str, Role]] = {}
+        self.early_answers: dict[str, Answer] = {}
+        self.requests: dict[UUID, tuple[str, Role]] = {}  # step and role by command id
         self.locks: tuple[str, ...] = ()
         self.fingerprint = ""
-        self.plan: tuple[str, ...] = ()
 
     @classmethod
     def start(cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str]) -> Self:
@@ -220,12 +209,12 @@ class Journal(Aggregate):
         )
 
     @classmethod
-    def awaiting(cls, saga: str, key: str) -> Self:
-        """Opens the stream of an instance that has yet to be started."""
+    def await_start(cls, saga: str, key: str) -> Self:
+        """Opens the stream of an instance of which an answer came before its start."""
         return cls._create(cls.Awaited, id=journal_id(saga, key), saga=saga, key=key)
 
     def start_late(self, event: Any, fingerprint: str, plan: Iterable[str]) -> None:
-        """Takes the event that starts an instance of which answers came first."""
+        """Starts an instance that was opened by `await_start`."""
         self.trigger_event(
             self.Begun,
             saga=self.saga,
@@ -237,131 +226,75 @@ class Journal(Aggregate):
 
     @property
     def started(self) -> bool:
-        """Whether the event that starts the instance was heard."""
+        """Whether the event that starts the instance was received."""
         return bool(self.history)
 
-    def begin(self, fingerprint: str, plan: Iterable[str], event: Any) -> None:
-        """Takes the event that starts the instance into the state."""
-        self.fingerprint = fingerprint
-        self.plan = tuple(plan)
-        self.heard[type(event)] = event
-        self.history.append(event)
+    def apply_start(self, start: "Journal.Started | Journal.Begun") -> None:
+        """Applies the event that starts the instance to the state."""
+        self.fingerprint = start.fingerprint
+        self.received[type(start.event)] = start.event
+        self.history.append(start.event)
 
-    def heed(self, answer: Answer | None) -> None:
-        """Takes an answer into the state. Heeding the same answer twice changes nothing."""
+    def apply_answer(self, answer: Answer | None) -> None:
+        """Applies an answer to the state. Applying the same answer twice changes nothing."""
         if answer is None:
             return
-        if answer.event is not None:
-            self._hear(answer.event)
+        event = answer.event
+        known = self.received.get(type(event))
+        if event is not None and known is not event and known != event:
+            self.received[type(event)] = event
+            self.history.append(event)
         progress = self.closings.get(answer.step) or self.steps.setdefault(
             answer.step, StepProgress(StepStatus.ASKED)
         )
-        progress.pausing = answer.outcome is Outcome.FAULTED
-        progress.reason = answer.reason
-        after = _AFTER.get((answer.undo, answer.outcome))
-        if after is not None:
-            progress.status = after
-        if after in (StepStatus.REFUSED, StepStatus.UNKNOWN):
-            self.turn(answer.reason)
+        progress.apply_answer(answer)
+        if not answer.undo and answer.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
+            self.start_compensating(answer.reason)
 
-    def keep(self, answer: Answer) -> None:
-        """Keeps the first answer to a step that has not been asked for yet, until it is."""
-        tells = answer.outcome in (Outcome.DONE, Outcome.REFUSED)
-        if tells and not answer.undo and answer.step not in self.steps:
-            self.early.setdefault(answer.step, answer)
+    def keep_early_answer(self, answer: Answer) -> None:
+        """Keeps the first answer to a step that is not started yet, and drops all others."""
+        final = answer.outcome in (Outcome.DONE, Outcome.REFUSED)
+        if final and not answer.undo and answer.step not in self.steps:
+            self.early_answers.setdefault(answer.step, answer)
 
-    def ask(self, request: "Journal.Requested") -> None:
-        """Takes a command that was given into the state."""
-        self.asked[request.command.id] = (request.step, request.role)
+    def apply_request(self, request: "Journal.Requested") -> None:
+        """Applies a command that was issued to the state."""
+        self.requests[request.command.id] = (request.step, request.role)
         undo = request.role is Role.UNDO
         known = self.closings if request.role is Role.CLOSE else self.steps
         if request.role is not Role.CLOSE:
             self.state = State.COMPENSATING if undo else State.RUNNING
         status = StepStatus.UNDOING if undo else StepStatus.ASKED
-        progress = known.get(request.step)
-        if progress is None:
-            known[request.step] = StepProgress(status, request.attempt)
+        if request.step in known:
+            known[request.step].apply_request(status, request.attempt)
         else:
-            if request.attempt == 1:
-                progress.forgiven = 0
-            progress.status, progress.attempts = status, request.attempt
-            progress.pausing = False
+            known[request.step] = StepProgress(status, request.attempt)
 
-    def obey(self, order: "Journal.Intervened") -> None:
-        """Takes what a person did into the state."""
-        if order.action is Action.RETRY:
+    def apply_intervention(self, intervention: "Journal.Intervened") -> None:
+        """Applies what an operator did to the state."""
+        action, step = intervention.action, intervention.step
+        if action is Action.RETRY:
             for each in (*self.steps.values(), *self.closings.values()):
-                if each.status in _STUCK:
-                    each.status = _AGAIN.get(each.status, each.status)
-                    each.forgiven = each.attempts
-        elif order.action is Action.SKIP:
-            progress = self.closings.get(order.step) or self.steps[order.step]
-            progress.status = _DROPPED[progress.status]
-        elif order.action is Action.CANCEL:
-            self.turn(order.reason)
-        elif order.action is Action.MOVE_TIMER and order.step in self.steps:
-            self.steps[order.step].moved = True
+                if each.status.stuck:
+                    each.apply_retry()
+        elif action is Action.SKIP:
+            (self.closings.get(step) or self.steps[step]).apply_skip()
+        elif action is Action.CANCEL:
+            self.start_compensating(intervention.reason)
+        elif action is Action.MOVE_TIMER and step in self.steps:
+            self.steps[step].moved = True
 
-    def turn(self, reason: str) -> None:
-        """From here on it goes back; the first reason stands."""
-        if not self.turned:
-            self.turned = True
+    def start_compensating(self, reason: str) -> None:
+        """Compensates from now on; the first reason is kept."""
+        if not self.compensating:
+            self.compensating = True
             self.reason = reason
         if self.state is State.RUNNING:
             self.state = State.COMPENSATING
 
-    def _hear(self, event: Any) -> None:
-        known = self.heard.get(type(event))
-        if known is not event and known != event:
-            self.heard[type(event)] = event
-            self.history.append(event)
 
-
-_STUCK = (StepStatus.STUCK, StepStatus.UNDO_STUCK)
-_AGAIN = {StepStatus.UNDO_STUCK: StepStatus.UNDO_AGAIN}
-_DROPPED = {StepStatus.STUCK: StepStatus.SKIPPED, StepStatus.UNDO_STUCK: StepStatus.LEFT}
-
-
-_TOPICS = {
-    "Started": "SagaStarted",
-    "Awaited": "SagaAwaited",
-    "Begun": "SagaStartedLate",
-    "Locking": "SagaLocking",
-    "Refused": "SagaRefused",
-    "Requested": "CommandRequested",
-    "Skipped": "StepSkipped",
-    "Noted": "AnswerNoted",
-    "Ignored": "EventIgnored",
-    "Parked": "SagaParked",
-    "Intervened": "SagaIntervened",
-    "Resumed": "SagaResumed",
-    "Ended": "SagaEnded",
-}
-
-fix_topic(Journal, "sagaline:Saga", former="sagaline.journal:Journal")
-for _name, _topic in _TOPICS.items():
-    _former = f"sagaline.journal:Journal.{_name}"
-    fix_topic(getattr(Journal, _name), f"sagaline:{_topic}", former=_former)
+fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)
+for _name, _topic in EVENT_TOPICS.items():
+    fix_topic(getattr(Journal, _name), _topic, former=f"{FORMER_JOURNAL}.{_name}")
 for _name in ("Created", "Event"):
-    keep_former_topic(getattr(Journal, _name), f"sagaline.journal:Journal.{_name}")
-
-
-@cache
-def requested(command: type[Command]) -> type[Journal.Requested]:
-    """The event class that says that a command of this class was given.
-
-    It bears the command's topic, so a log shows ``ReserveStock`` where one was given, and a
-    participant can ask the log for just the commands that it handles.
-    """
-    event_class = type(
-        f"Requested{command.__name__}",
-        (Journal.Requested,),
-        {
-            "__annotations__": {"command": command},
-            "__module__": command.__module__,
-            "__qualname__": f"Requested{command.__qualname__}",
-            "TOPIC": construct_topic(command),
-        },
-    )
-    get_topic(event_class)
-    return event_class
+    keep_former_topic(getattr(Journal, _name), f"{FORMER_JOURNAL}.{_name}")

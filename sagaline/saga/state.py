@@ -1,4 +1,4 @@
-"""How far a saga instance is, and each of its steps: the words that its stream is written in."""
+"""The state of a saga instance and of each of its steps, in the words that its stream stores."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from sagaline.codec import LazyField, LazyNestedEvent
 
 
 class State(Enum):
-    """Where a saga instance is; the last three are its ends."""
+    """The state of a saga instance; the last three are its ends."""
 
     RUNNING = "running"
     COMPENSATING = "compensating"
@@ -18,12 +18,12 @@ class State(Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen by itself or by a person."""
+        """Whether the instance has ended: no event, timer or operator changes it any more."""
         return self in (State.COMPLETED, State.COMPENSATED, State.ABANDONED)
 
 
 class Role(Enum):
-    """What a command is for."""
+    """The purpose of a command."""
 
     DO = "do"
     UNDO = "undo"
@@ -31,16 +31,16 @@ class Role(Enum):
 
 
 class Action(Enum):
-    """What a person did to an instance."""
+    """What an operator did to an instance."""
 
     RETRY = "retry"
-    """What is stuck is asked for again."""
+    """Everything that is stuck was requested again."""
     SKIP = "skip"
-    """A step, or an undo, that is stuck counts as dealt with by hand."""
+    """A stuck step, or a stuck undo, was marked as handled by hand."""
     CANCEL = "cancel"
-    """It turns round."""
+    """The instance was made to compensate."""
     ABANDON = "abandon"
-    """It is closed as it is."""
+    """The instance was ended without doing or undoing anything more."""
     RETRY_LETTER = "retry dead letter"
     DISCARD_LETTER = "discard dead letter"
     MOVE_TIMER = "move timer"
@@ -53,15 +53,15 @@ class Outcome(Enum):
     DONE = "done"
     REFUSED = "refused"
     FAULTED = "faulted"
-    """It will be asked for again."""
+    """The attempt failed, and the step will be requested again."""
     UNKNOWN = "unknown"
-    """No answer in time, or too many faults: it may or may not have taken effect."""
+    """No answer in time, or too many faults: the step may or may not have taken effect."""
     STUCK = "stuck"
-    """It can be neither done nor undone without a person."""
+    """Only an operator can get the step done or undone."""
 
 
 class StepStatus(Enum):
-    """Where one step of an instance is."""
+    """The status of one step of an instance."""
 
     ASKED = "asked"
     DONE = "done"
@@ -72,16 +72,26 @@ class StepStatus(Enum):
     UNDONE = "undone"
     UNDO_STUCK = "undo stuck"
     SKIPPED = "skipped"
-    """It was not asked for, or a person has dealt with it: there is nothing to undo."""
+    """It was not requested, or an operator has handled it: there is nothing to undo."""
     UNDO_AGAIN = "undo again"
-    """Its undo was stuck, and a person wants it to be tried again."""
+    """Its undo was stuck, and an operator wants it to be retried."""
     LEFT = "left"
-    """Its undo was stuck, and a person wants its effect to be left."""
+    """Its undo was stuck, and an operator wants its effect to be left."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether only an operator can change the step, or an answer that comes late."""
+        return self in (StepStatus.STUCK, StepStatus.UNDO_STUCK)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a command was issued for the step, or for its undo, and not yet answered."""
+        return self in (StepStatus.ASKED, StepStatus.UNDOING)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One input of a saga: the event heard for a step, or the time that ran out for it."""
+    """One input of a saga: the event that answers a step, or the end of its time limit."""
 
     step: str
     undo: bool
@@ -89,18 +99,57 @@ class Answer:
     reason: str
     event: LazyNestedEvent | None = LazyField()
 
+    @property
+    def failed(self) -> bool:
+        """Whether an attempt failed: by a fault, or because an undo was refused."""
+        return self.outcome is Outcome.FAULTED or (self.undo and self.outcome is Outcome.REFUSED)
+
+
+_ANSWERED = {
+    (False, Outcome.DONE): StepStatus.DONE,
+    (False, Outcome.REFUSED): StepStatus.REFUSED,
+    (False, Outcome.UNKNOWN): StepStatus.UNKNOWN,
+    (False, Outcome.STUCK): StepStatus.STUCK,
+    (True, Outcome.DONE): StepStatus.UNDONE,
+    (True, Outcome.STUCK): StepStatus.UNDO_STUCK,
+}
+"""The status after an answer, by whether it answers the undo, and its outcome."""
+
 
 @dataclass
 class StepProgress:
-    """How far one step has come. Attempts are counted from 1, for the role asked for last."""
+    """The progress of one step. Attempts are counted from 1, for the role requested last."""
 
     status: StepStatus
     attempts: int = 1
     forgiven: int = 0
-    """Attempts that its `retry` no longer counts, as a person has asked for more."""
+    """Attempts that no longer count against `retry`, because an operator asked for a retry."""
     pausing: bool = False
-    """It faulted, and is asked for again when its pause is over."""
+    """The last attempt failed, and the step is requested again when its pause ends."""
     moved: bool = False
-    """A person has moved one of its timers, so its time is not what was declared."""
+    """An operator has moved one of its timers, so the declared time limit does not hold."""
     reason: str = ""
-    """What the last answer gave as its reason, if it was not the one that was wanted."""
+    """The reason that the last answer gave, where it was not the wanted one."""
+
+    def apply_answer(self, answer: Answer) -> None:
+        """Applies an answer to the step or to its undo."""
+        self.pausing = answer.outcome is Outcome.FAULTED
+        self.reason = answer.reason
+        self.status = _ANSWERED.get((answer.undo, answer.outcome), self.status)
+
+    def apply_request(self, status: StepStatus, attempt: int) -> None:
+        """Applies a further command for the step, or the first one for its undo."""
+        if attempt == 1:
+            self.forgiven = 0
+        self.status, self.attempts, self.pausing = status, attempt, False
+
+    def apply_retry(self) -> None:
+        """Gives a stuck step all its attempts again."""
+        if self.status is StepStatus.UNDO_STUCK:
+            self.status = StepStatus.UNDO_AGAIN
+        self.forgiven = self.attempts
+
+    def apply_skip(self) -> None:
+        """Marks a stuck step as skipped, or its effect as left where its undo is stuck."""
+        undo = self.status is StepStatus.UNDO_STUCK
+        self.status = StepStatus.LEFT if undo else StepStatus.SKIPPED

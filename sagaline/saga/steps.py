@@ -1,4 +1,4 @@
-"""What a saga is declared with: steps, each with its undo, closing commands, and folds."""
+"""The parts that a saga is declared with: steps with undos, closing commands, folds and locks."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,71 +10,73 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
-Ask = Callable[[Any], Command | None]
+CommandMethod = Callable[[Any], Command | None]
+"""A method of a saga that makes the command for a step, an undo or the end."""
+
 Events = type | tuple[type, ...]
 
 
 class Kind(Enum):
-    """What a step means for the way back."""
+    """What a step means for the compensation of its saga."""
 
     COMPENSATABLE = "compensatable"
     """Its effect can be undone; an undo is required."""
     NO_EFFECT = "no effect"
-    """It leaves nothing behind, so there is nothing to undo."""
+    """It has no effect that remains, so there is nothing to undo."""
     PIVOT = "pivot"
     """The point of no return: once it is done, the saga goes forward only."""
     RETRIABLE = "retriable"
-    """Behind the pivot: it is tried until it is done."""
+    """A step after the pivot: it is retried until it is done."""
 
 
 COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
 
 
-class ByKey:
-    """Asks with a command that needs nothing but the saga's key; its name is where it stands."""
+class CommandByKey:
+    """Makes a command from the saga's key alone; it is named by the attribute that holds it."""
 
     def __init__(self, command: type[Command]) -> None:
         self.command = command
         self.__name__ = command.__name__
 
     def __call__(self, saga: Any) -> Command:
-        """The command, as a method would return it."""
+        """Makes the command, as a method of the saga would."""
         return self.command(**{str(self.command.key_field): saga.key})
 
 
-class Declared:
-    """A part of a saga that asks with a command, and the name that it goes by."""
+class CommandPart:
+    """A part of a saga that issues a command; it has the name of the method that makes it."""
 
-    ask: Ask
+    make_command: CommandMethod
 
     def __set_name__(self, owner: type, name: str) -> None:
-        if isinstance(self.ask, ByKey):
-            self.ask.__name__ = name
+        if isinstance(self.make_command, CommandByKey):
+            self.make_command.__name__ = name
 
     @property
     def name(self) -> str:
         """The name in the class of the saga."""
-        return self.ask.__name__
+        return self.make_command.__name__
 
 
 @dataclass(frozen=True)
-class Undo(Declared):
-    """What takes a step's effect back."""
+class Undo(CommandPart):
+    """The command that undoes the effect of a step, and the events that answer it."""
 
-    ask: Ask
+    make_command: CommandMethod
     done: tuple[type, ...]
     refused: tuple[type, ...]
 
 
-class Step(Declared):
-    """One local transaction of a saga: the command that asks for it, and the answers to expect.
+class Step(CommandPart):
+    """One local transaction of a saga: its command, and the events that answer it.
 
-    `after` names the steps that it waits for, once its saga is defined.
+    `after` names the steps that it waits for; it is set when the saga class is defined.
     """
 
     def __init__(
         self,
-        ask: Ask,
+        make_command: CommandMethod,
         done: tuple[type, ...],
         refused: tuple[type, ...],
         kind: Kind,
@@ -82,7 +84,7 @@ class Step(Declared):
         retry: Retry,
         waits_for: "tuple[Step, ...] | None",
     ) -> None:
-        self.ask = ask
+        self.make_command = make_command
         self.done = done
         self.refused = refused
         self.kind = kind
@@ -95,41 +97,41 @@ class Step(Declared):
     @overload
     def undo(self, command: type[Command], *, done: Events, refused: Events = ()) -> Undo: ...
     @overload
-    def undo(self, *, done: Events, refused: Events = ()) -> Callable[[Ask], Undo]: ...
+    def undo(self, *, done: Events, refused: Events = ()) -> Callable[[CommandMethod], Undo]: ...
     def undo(
         self, command: type[Command] | None = None, *, done: Events, refused: Events = ()
-    ) -> Undo | Callable[[Ask], Undo]:
-        """Declares, under the step, the command that takes its effect back.
+    ) -> Undo | Callable[[CommandMethod], Undo]:
+        """Declares the command that undoes the effect of the step.
 
-        `done` is the event that says that it is undone, `refused` the one that says that it
-        cannot be. An undo must be safe to ask for when the step's outcome is not known. Like a
-        step it is a method, or a command alone.
+        `done` is the event that says that the step is undone, `refused` the event that says that
+        it cannot be undone. The undo must be safe to run when the outcome of the step is unknown.
+        Like a step, an undo is declared by a method, or by a command class alone.
         """
 
-        def declare(ask: Ask) -> Undo:
-            self.undoing = Undo(ask, _classes(done), _classes(refused))
+        def declare(make_command: CommandMethod) -> Undo:
+            self.undoing = Undo(make_command, _classes(done), _classes(refused))
             return self.undoing
 
-        return declare if command is None else declare(ByKey(command))
+        return declare if command is None else declare(CommandByKey(command))
 
 
 @dataclass(frozen=True)
 class Closing:
-    """A command that a saga gives as the last thing before its end: the good one, or the other."""
+    """The last command of a saga: when all steps are done, or when all effects are undone."""
 
     name: str
-    ask: Ask
+    make_command: CommandMethod
     retry: Retry
     completed: bool
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A method that takes what was heard into the saga's own small state."""
+    """A method that applies an event to the state of the saga object."""
 
     name: str
     events: tuple[type, ...]
-    take: Callable[[Any, Any], None]
+    apply: Callable[[Any, Any], None]
 
 
 @overload
@@ -152,7 +154,7 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
-) -> Callable[[Ask], Step]: ...
+) -> Callable[[CommandMethod], Step]: ...
 def step(
     command: type[Command] | None = None,
     *,
@@ -162,95 +164,96 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
-) -> Step | Callable[[Ask], Step]:
-    """Declares a step: the method returns the command that asks a participant for it.
+) -> Step | Callable[[CommandMethod], Step]:
+    """Declares a step: the method returns the command that requests it from a participant.
 
-    A command that needs nothing but the saga's key is named in place of a method:
+    A command class that needs only the saga's key can stand in place of the method:
     ``hold_seat = step(HoldSeat, done=SeatHeld)``.
 
-    `done` and `refused` are the events that answer it. `within` bounds the whole step, its retries
-    included; without it the saga waits for ever. `retry` says how often a fault is tried again.
-    `after` names the steps above that must be done first: by default the one declared before it;
-    ``after=()`` starts it with the saga, so steps run in parallel where none waits for the other.
+    `done` and `refused` are the events that answer the command. `within` is the time limit of the
+    whole step, its retries included; without it the saga waits without limit. `retry` says how
+    often the step is retried after a fault. `after` names the steps above that must be done first,
+    by default the step declared before it; ``after=()`` starts the step with the saga. Steps of
+    which neither waits for the other run in parallel.
 
-    A method annotated ``-> Command | None`` is a conditional step: where it returns None the step
-    is skipped, which is recorded, and there is nothing to undo.
+    A method annotated ``-> Command | None`` declares a conditional step: where it returns None,
+    the step is recorded as skipped, and there is nothing to undo.
     """
 
-    def declare(ask: Ask) -> Step:
+    def declare(make_command: CommandMethod) -> Step:
         waits_for = None if after is None else tuple(after)
         answers = _classes(done), _classes(refused)
-        return Step(ask, *answers, kind, within, retry or Retry(), waits_for)
+        return Step(make_command, *answers, kind, within, retry or Retry(), waits_for)
 
-    return declare if command is None else declare(ByKey(command))
+    return declare if command is None else declare(CommandByKey(command))
 
 
 @overload
-def on_compensated(ask: Ask) -> Closing: ...
+def on_compensated(make_command: CommandMethod) -> Closing: ...
 @overload
-def on_compensated(*, retry: Retry) -> Callable[[Ask], Closing]: ...
-def on_compensated(ask: Ask | None = None, *, retry: Retry | None = None) -> Any:
-    """Declares the command that is given when every effect has been taken back.
+def on_compensated(*, retry: Retry) -> Callable[[CommandMethod], Closing]: ...
+def on_compensated(make_command: CommandMethod | None = None, *, retry: Retry | None = None) -> Any:
+    """Declares the command that is issued when every effect has been undone.
 
-    It may return None, and then there is none. `retry` says how often a fault is tried again.
+    The method may return None for no command. `retry` says how often it is retried after a fault.
     """
-    return _closing(ask, retry, completed=False)
+    return _closing(make_command, retry, completed=False)
 
 
 @overload
-def on_completed(ask: Ask) -> Closing: ...
+def on_completed(make_command: CommandMethod) -> Closing: ...
 @overload
-def on_completed(*, retry: Retry) -> Callable[[Ask], Closing]: ...
-def on_completed(ask: Ask | None = None, *, retry: Retry | None = None) -> Any:
-    """Declares the command that is given when every step is done; see `on_compensated`."""
-    return _closing(ask, retry, completed=True)
+def on_completed(*, retry: Retry) -> Callable[[CommandMethod], Closing]: ...
+def on_completed(make_command: CommandMethod | None = None, *, retry: Retry | None = None) -> Any:
+    """Declares the command that is issued when every step is done; see `on_compensated`."""
+    return _closing(make_command, retry, completed=True)
 
 
-def _closing(ask: Ask | None, retry: Retry | None, *, completed: bool) -> Any:
-    def declare(ask: Ask) -> Closing:
-        return Closing(ask.__name__, ask, retry or Retry(), completed)
+def _closing(make_command: CommandMethod | None, retry: Retry | None, *, completed: bool) -> Any:
+    def declare(make_command: CommandMethod) -> Closing:
+        return Closing(make_command.__name__, make_command, retry or Retry(), completed)
 
-    return declare if ask is None else declare(ask)
+    return declare if make_command is None else declare(make_command)
 
 
 @dataclass(frozen=True)
 class Locks:
-    """What a saga keeps to itself from its start to its end."""
+    """The names that a saga instance locks from its start to its end."""
 
     name: str
-    claim: Callable[[Any], Iterable[str]]
+    names: Callable[[Any], Iterable[str]]
     wait: bool
 
 
 @overload
-def locks(claim: Callable[[Any], Iterable[str]]) -> Locks: ...
+def locks(names: Callable[[Any], Iterable[str]]) -> Locks: ...
 @overload
 def locks(*, wait: bool) -> Callable[[Callable[[Any], Iterable[str]]], Locks]: ...
-def locks(claim: Any = None, *, wait: bool = True) -> Any:
-    """Declares a method that names what a saga keeps to itself: ``customer:42``.
+def locks(names: Any = None, *, wait: bool = True) -> Any:
+    """Declares the method that returns the names to lock, as ``customer:42``.
 
-    It sees the event that starts the saga. All names are taken at once, before the first step, and
-    given back with the end. Another saga that wants one of them waits for its turn, or with
-    ``wait=False`` is refused: it turns round at once, and says who holds it. Sagas of all classes
-    whose logs are in one store share the names.
+    The method can read the event that starts the saga. The instance acquires all names together,
+    before its first step, and releases them with its end. Another instance that wants one of them
+    waits in a queue, or compensates at once with ``wait=False``; its reason says which instance
+    holds the lock. Sagas of all classes whose logs are in one store share the names.
     """
 
-    def declare(claim: Callable[[Any], Iterable[str]]) -> Locks:
-        return Locks(claim.__name__, claim, wait)
+    def declare(names: Callable[[Any], Iterable[str]]) -> Locks:
+        return Locks(names.__name__, names, wait)
 
-    return declare if claim is None else declare(claim)
+    return declare if names is None else declare(names)
 
 
 def hears(*events: type) -> Callable[[F], Fold]:
-    """Declares a method that takes an event into the saga's own state, as attributes of `self`.
+    """Declares a method that applies events to the state of the saga: to attributes of `self`.
 
-    It is called for each such event that counted, in the order of hearing, before a command is
-    made. The state is never stored: it follows from what was heard, so the method must be pure.
-    Give each attribute its first value in the class body.
+    It is called for each such event that had an effect, in the order of receipt, before a command
+    is made. The state is not stored but derived from the events, so the method must be pure. Give
+    each attribute its initial value in the class body.
     """
 
-    def declare(take: F) -> Fold:
-        return Fold(take.__name__, events, take)
+    def declare(apply: F) -> Fold:
+        return Fold(apply.__name__, events, apply)
 
     return declare
 

@@ -1,4 +1,4 @@
-"""The timers of a saga instance, as the commands that they give to it."""
+"""The commands that the timers of a saga instance carry to it."""
 
 from sagaline.messaging.commands import Command
 from sagaline.messaging.timers import RetryTimer
@@ -6,21 +6,21 @@ from sagaline.messaging.topics import fix_topic
 
 
 class StepTimedOut(Command, key="saga_key"):
-    """The time of a step has run out."""
+    """The time limit of a step has expired."""
 
     saga_key: str
     step: str
 
 
 class StepDue(RetryTimer, key="saga_key"):
-    """The pause before a step's, or an undo's, next attempt is over."""
+    """The pause before the next attempt at a step, or at its undo, has ended."""
 
     saga_key: str
     step: str
 
 
 class LocksFreed(Command, key="saga_key"):
-    """A saga may be the first in the queues for its locks."""
+    """The instance may have become the first in the queue for each of its locks."""
 
     saga_key: str
 

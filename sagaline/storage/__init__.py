@@ -1,7 +1,7 @@
 """Persistence for any `eventsourcing` application: `PERSISTENCE_MODULE=sagaline.storage`.
 
-SQLite to start with, PostgreSQL when a system grows. It keeps upstream's API and tables, and adds
-what several followers, processes and stores need to work without losing or doubling an event.
+It supports SQLite and PostgreSQL with upstream's API and tables. Several followers, processes and
+stores can work at once without losing an event or handling it twice.
 """
 
 from sagaline.storage.log.factory import Factory

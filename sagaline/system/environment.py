@@ -1,4 +1,4 @@
-"""Where the stores of a system are, as its environment says."""
+"""The stores of a system, by its environment."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -9,12 +9,12 @@ from sagaline.application.application import Application
 from sagaline.storage.log.event_log import STORED
 from sagaline.system.system import System
 
-Where = tuple[str, str | None]
+StoreAddress = tuple[str, str | None]
 """The URL of a store, and the schema in it where there is one (PostgreSQL)."""
 
 
 def environment(env: EnvType | None) -> dict[str, str]:
-    """The environment of a system: the process's own, what is given, and this storage."""
+    """The environment of a system: that of the process, with `env` and this storage."""
     return {
         "SQLALCHEMY_URL": "sqlite:///:memory:",
         **os.environ,
@@ -23,20 +23,22 @@ def environment(env: EnvType | None) -> dict[str, str]:
     }
 
 
-def log_at(env: Mapping[str, str], application: type[Application]) -> Where:
-    """Where the log of an application is, in upstream's settings."""
+def log_at(env: Mapping[str, str], application: type[Application]) -> StoreAddress:
+    """The store with the log of an application, by upstream's settings."""
     settings = Environment(application.name, {**application.env, **env})
     return settings.get("SQLALCHEMY_URL", ""), settings.get("SQLALCHEMY_SCHEMA") or None
 
 
-def views_at(env: Mapping[str, str]) -> Where:
-    """Where the read tables are: with the logs, if nothing else is said."""
+def views_at(env: Mapping[str, str]) -> StoreAddress:
+    """The store with the read tables: that of the logs unless `SAGALINE_VIEWS` names one."""
     url = env.get("SAGALINE_VIEWS") or env["SQLALCHEMY_URL"]
     return url, env.get("SQLALCHEMY_SCHEMA") or None
 
 
-def tables_at(where: Where, system: System, env: Mapping[str, str]) -> dict[str, Collection[str]]:
-    """The tables of a system's own in one of its stores, and the columns that each has at least."""
+def tables_at(
+    where: StoreAddress, system: System, env: Mapping[str, str]
+) -> dict[str, Collection[str]]:
+    """The tables that a system needs in one of its stores -> the columns that each needs."""
     found: dict[str, Collection[str]] = {}
     for each in system.members:
         if log_at(env, each) == where:

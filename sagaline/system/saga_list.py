@@ -1,9 +1,10 @@
-"""The read model of all saga instances, for any system: where each is, and what is left."""
+"""The read model of all saga instances of any system: the state and the steps left of each."""
 
 from sqlalchemy import Column, Index, MetaData, Table, Text
 
-from sagaline.read_model.definition import ReadModel, project
-from sagaline.read_model.rows import Row
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projection import project
+from sagaline.read_model.row import Row
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.storage.sql.columns import Moment, Uuid
@@ -29,10 +30,10 @@ saga_list = Table(
 
 
 class SagaList(ReadModel):
-    """One row per saga instance: which are open, where they are, and why they turned round."""
+    """One row per saga instance: its state, its current step, and why it compensates."""
 
     table = saga_list
-    # The one that version 0.1.0 recorded: a new one, where the same events make other rows.
+    # Recorded by version 0.1.0. Change it when the same events give other rows.
     declared_fingerprint = "0fffa626fa20a525"
 
     def keys_of(self, event: object, message: object) -> tuple[object, ...]:
@@ -41,7 +42,7 @@ class SagaList(ReadModel):
 
     @project(Journal.Started, Journal.Begun)
     def started(self, event: Journal.Started | Journal.Begun) -> None:
-        """A new instance: nothing is done, all is left."""
+        """Adds an instance with no step started."""
         plan = ", ".join(event.plan)
         self.rows[event.originator_id] = {
             "name": event.saga,
@@ -57,52 +58,52 @@ class SagaList(ReadModel):
 
     @project(Journal.Requested)
     def requested(self, event: Journal.Requested) -> None:
-        """The instance asked for a step, for an undo, or for the last command before its end."""
+        """The instance issued the command of a step, of an undo, or the last one before its end."""
         row = self.rows[event.originator_id]
-        _heed(row, event.answer)
+        _apply_answer(row, event.answer)
         row["step"] = event.step
         if event.role is not Role.CLOSE:
             row["remaining"] = _without(row["remaining"], event.step)
 
     @project(Journal.Skipped)
     def skipped(self, event: Journal.Skipped) -> None:
-        """The condition of a step was not met: it will neither be done nor undone."""
+        """The condition of a step was not met: it is neither done nor undone."""
         row = self.rows[event.originator_id]
-        _heed(row, event.answer)
+        _apply_answer(row, event.answer)
         row["remaining"] = _without(row["remaining"], event.step)
         row["plan"] = _without(row["plan"], event.step)
 
     @project(Journal.Noted)
     def noted(self, event: Journal.Noted) -> None:
-        """An answer counted that led to nothing by itself, as others are under way."""
+        """The instance recorded an answer that leads to no command while other steps run."""
         if event.heeded:
-            _heed(self.rows[event.originator_id], event.answer)
+            _apply_answer(self.rows[event.originator_id], event.answer)
 
     @project(Journal.Intervened)
     def intervened(self, event: Journal.Intervened) -> None:
-        """A person turned it round."""
+        """An operator cancelled it: it compensates."""
         if event.action is Action.CANCEL:
-            _turn(self.rows[event.originator_id], event.reason)
+            _start_compensating(self.rows[event.originator_id], event.reason)
 
     @project(Journal.Refused)
     def refused(self, event: Journal.Refused) -> None:
-        """Another instance held a lock."""
-        _turn(self.rows[event.originator_id], event.reason)
+        """Another instance held a lock: it compensates."""
+        _start_compensating(self.rows[event.originator_id], event.reason)
 
     @project(Journal.Resumed)
     def resumed(self, event: Journal.Resumed) -> None:
-        """A parked instance goes on."""
+        """A parked instance was resumed."""
         row = self.rows[event.originator_id]
-        _heed(row, event.answer)
+        _apply_answer(row, event.answer)
         row["state"] = event.state.value
         row["reason"] = event.reason
 
     @project(Journal.Parked)
     def parked(self, event: Journal.Parked) -> None:
-        """The instance waits for a person."""
+        """The instance waits for an operator."""
         row = self.rows[event.originator_id]
         if row["state"] == State.COMPENSATING.value:
-            row["remaining"] = ""  # all was tried; what had no effect was passed by
+            row["remaining"] = ""  # every undo was tried; steps without an effect have none
         row["state"] = State.PARKED.value
         row["ended_at"] = None
         row["step"] = event.step
@@ -110,7 +111,7 @@ class SagaList(ReadModel):
 
     @project(Journal.Ended)
     def ended(self, event: Journal.Ended) -> None:
-        """Nothing more will happen."""
+        """The instance reached its end."""
         row = self.rows[event.originator_id]
         row["state"] = event.state.value
         row["remaining"] = ""
@@ -118,8 +119,8 @@ class SagaList(ReadModel):
         row["ended_at"] = event.timestamp
 
 
-def _heed(row: Row, answer: Answer | None) -> None:
-    """A step that was done before it was asked for is not left to do; a refusal turns it round."""
+def _apply_answer(row: Row, answer: Answer | None) -> None:
+    """Removes a step that is done before its command was issued; a refusal starts compensation."""
     if answer is None or answer.undo:
         return
     if answer.outcome is Outcome.DONE:
@@ -127,18 +128,18 @@ def _heed(row: Row, answer: Answer | None) -> None:
             row["remaining"] = _without(row["remaining"], answer.step)
     elif answer.outcome is Outcome.REFUSED or answer.outcome is Outcome.UNKNOWN:
         if row["state"] != State.COMPENSATING.value:
-            _turn(row, answer.reason)
+            _start_compensating(row, answer.reason)
         if answer.outcome is Outcome.REFUSED:
             row["remaining"] = _without(row["remaining"], answer.step)
 
 
-def _turn(row: Row, reason: str) -> None:
-    """What was begun is left to be undone, the last first."""
+def _start_compensating(row: Row, reason: str) -> None:
+    """Lists the steps that were started, the last first: they remain to be undone."""
     left = row["remaining"].split(", ")
-    begun = [each for each in row["plan"].split(", ") if each not in left]
+    started = [each for each in row["plan"].split(", ") if each not in left]
     row["state"] = State.COMPENSATING.value
     row["reason"] = reason
-    row["remaining"] = ", ".join(reversed(begun))
+    row["remaining"] = ", ".join(reversed(started))
 
 
 def _without(steps: str, step: str) -> str:

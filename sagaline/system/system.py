@@ -1,11 +1,10 @@
-"""Systems: which applications, sagas and read models belong together, and who follows whom."""
+"""Systems: applications, sagas and read models, and which of them follows which log."""
 
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from eventsourcing import system as upstream
-from eventsourcing.domain import DomainEvent
 from typing_extensions import override
 
 from sagaline.application.application import Application
@@ -14,25 +13,27 @@ from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.topics import stored_topics
-from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.requests import request_class
+from sagaline.saga.step_timers import Timing
+from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
+from sagaline.system.validation import check_names, check_timings
 
-NAME_IT = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
+_NAME_AGGREGATE: Final = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
 
 class System(upstream.System):
-    """A system, with its pipes derived from what each part handles.
+    """A system of applications, sagas and read models; its pipes follow from what each handles.
 
-    A saga follows the applications that record the events it hears; an application follows the
-    sagas that give it commands, and the applications whose events it reacts to; a read model
-    follows whatever records the events it projects. `name` is what a store remembers, so that
-    another system's store is refused. `timings` overrides the declared `within` and `retry` of a
-    saga's steps, by saga and name of the step; `unlocked` sagas do without their locks.
+    A saga follows the applications that record the events of its steps; an application follows the
+    sagas that issue commands to it, and the applications whose events it reacts to; a read model
+    follows every log with events that it projects. A store records `name` and refuses a system of
+    another name. `timings` overrides the declared `within` and `retry` by saga and name of the
+    step; sagas in `unlocked` do not acquire their locks.
 
-    Raises `DefinitionError` where a command has no handler, or an event no application.
+    Raises `DefinitionError` where no application handles a command, or records an event.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class System(upstream.System):
         self._module = sys._getframe(1).f_globals["__name__"]
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
-        _check_timings(name, self.sagas, timings or {})
+        check_timings(name, self.sagas, timings or {})
         self.processes = tuple(
             process_of(each, (timings or {}).get(each, {}), each not in unlocked) for each in sagas
         )
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
-        _check_names(name, [*self.applications, *self.processes], self.read_models)
-        self._owners = _owners(self.applications)
-        self._handlers = _handlers(self.applications)
+        check_names(name, [*self.applications, *self.processes], self.read_models)
+        self._recorders = recorders_of(self.applications)
+        self._handlers = handlers_of(self.applications)
         self._wanted: dict[str, set[type]] = {each.name: set() for each in self.members}
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
@@ -74,14 +75,14 @@ class System(upstream.System):
 
     @property
     def topics(self) -> dict[str, frozenset[str]]:
-        """The topics that the follower of each member wants, those of earlier versions included."""
+        """The topics that the follower of each member handles, with those of earlier versions."""
         return {name: _topics(events) for name, events in self._wanted.items()}
 
     @property
     @override
     def topic(self) -> str:
-        """Where the system is found: the module that made it, and its name there."""
-        # Upstream takes the module that calls upstream, which is this one.
+        """The module that created the system, and its name there."""
+        # Upstream uses the module that calls upstream's constructor, which is this one.
         found = vars(sys.modules[self._module]).items()
         names = [name for name, value in found if value is self]
         return f"{self._module}:{names[0]}" if names else super().topic
@@ -94,7 +95,7 @@ class System(upstream.System):
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
         for event in (saga.starts_on, *saga.answers):
-            self._pipe(self._owner(saga, event), process, event)
+            self._pipe(self._recorder(saga, event), process, event)
         for command in saga.commands().values():
             handler = self._handlers.get(command)
             if handler is None:
@@ -103,26 +104,26 @@ class System(upstream.System):
                     problem=f"no application of the system {self.name} handles {command.__name__}",
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
-            self._pipe(process, handler, requested(command))
+            self._pipe(process, handler, request_class(command))
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 
     def _connect_reactions(self, application: type[Application]) -> None:
         where = application.__name__
         for event, reaction in declaration_of(application).reactions.items():
-            leader = self._owner(application, event)
+            leader = self._recorder(application, event)
             for command in reaction.commands(where):
                 if command not in declaration_of(application).handlers:
                     raise DefinitionError(
                         where=f"{where}.{reaction.__name__}",
-                        problem=f"it makes {command.__name__}, which {where} does not handle",
+                        problem=f"it issues {command.__name__}, which {where} does not handle",
                         cure=f"Add a method marked @handles({command.__name__}).",
                     )
             if leader is application:
                 raise DefinitionError(
                     where=f"{where}.{reaction.__name__}",
                     problem=f"it reacts to {event.__qualname__}, which {where} itself records",
-                    cure="Do it where the event is recorded: it is one transaction there.",
+                    cure="Do this in the method that records the event, in the same transaction.",
                 )
             self._pipe(leader, application, event)
 
@@ -131,37 +132,37 @@ class System(upstream.System):
         if leader.name not in self.leaders_of[follower.name]:
             self.leaders_of[follower.name].append(leader.name)
 
-    def _owner(self, part: type, event: type) -> type[Application]:
-        if event not in self._owners:
+    def _recorder(self, part: type, event: type) -> type[Application]:
+        if event not in self._recorders:
             raise self._unrecorded(part, event)
-        return self._owners[event]
+        return self._recorders[event]
 
     def _sources(self, model: type[ReadModel]) -> list[str]:
         """The logs that a read model follows, in the order of the system's members."""
-        events = model.events()
+        events = projections_of(model).events
         if not events:
             return [each.name for each in self.members]
         wanted: set[str] = set()
         for event in events:
-            recorders = self._recorders(event)
+            recorders = self._members_with(event)
             wanted |= recorders
-            if not recorders and not _of_sagas(event):
+            if not recorders and not is_of_sagas(event):
                 raise self._unrecorded(model, event)
-        # What tells of sagas beside other things serves a system without sagas too.
+        # A model that projects events of sagas beside others also serves a system without sagas.
         if not wanted and model is not SagaList:
             raise self._unrecorded(model, events[0])
         return [each.name for each in self.members if each.name in wanted]
 
-    def _recorders(self, event: type) -> set[str]:
-        """Who records an event, or one of its subclasses, which a read model folds too."""
-        found = {own.name for known, own in self._owners.items() if issubclass(known, event)}
-        return found | {each.name for each in self.processes if _of_sagas(event)}
+    def _members_with(self, event: type) -> set[str]:
+        """The members that record an event or a subclass of it, which a read model handles too."""
+        found = {by.name for known, by in self._recorders.items() if issubclass(known, event)}
+        return found | {each.name for each in self.processes if is_of_sagas(event)}
 
     def _unrecorded(self, part: type, event: type) -> DefinitionError:
         return DefinitionError(
             where=part.__name__,
             problem=f"no application of the system {self.name} records {event.__qualname__}",
-            cure=NAME_IT,
+            cure=_NAME_AGGREGATE,
         )
 
     def _pipes(self) -> Iterable[list[type[Application]]]:
@@ -173,74 +174,5 @@ class System(upstream.System):
             yield [each]
 
 
-def _of_sagas(event: type) -> bool:
-    return issubclass(event, Journal.Event | Journal.Created)
-
-
-def _check_names(
-    system: str, members: Iterable[type[Application]], models: Iterable[type[ReadModel]]
-) -> None:
-    """A name is a log and a follower: two of one name would share them."""
-    names: set[str] = set()
-    for name in [*(each.name for each in members), *(each.table.name for each in models)]:
-        if name.lower() in names:
-            raise DefinitionError(
-                where=system,
-                problem=f"it has two parts named {name}",
-                cure="Give each application, saga and read table a name of its own.",
-            )
-        names.add(name.lower())
-
-
-def _check_timings(
-    name: str,
-    sagas: Sequence[type[Saga]],
-    timings: Mapping[type[Saga], Mapping[str, Timing]],
-) -> None:
-    for saga, steps in timings.items():
-        unknown = [each for each in steps if saga not in sagas or each not in saga.steps]
-        if unknown:
-            raise DefinitionError(
-                where=f"the timings of {name}",
-                problem=f"{saga.__name__} has no step {', '.join(unknown)} here",
-                cure="Name a saga of the system, and its steps as they are declared.",
-            )
-
-
-def topics_of_application(system: System, application: type[Application]) -> frozenset[str]:
-    """The event types that an application's follower wants."""
-    return system.topics[application.name]
-
-
 def _topics(events: Iterable[type]) -> frozenset[str]:
     return frozenset().union(*map(stored_topics, events))
-
-
-def _owners(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
-    found: dict[type, type[Application]] = {}
-    for application in applications:
-        for aggregate in declaration_of(application).aggregates:
-            for event in vars(aggregate).values():
-                if not (isinstance(event, type) and issubclass(event, DomainEvent)):
-                    continue
-                if found.setdefault(event, application) is not application:
-                    raise DefinitionError(
-                        where=application.__name__,
-                        problem=f"{aggregate.__name__} is recorded by {found[event].__name__} too",
-                        cure="Name each aggregate in one application of a system.",
-                    )
-    return found
-
-
-def _handlers(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
-    found: dict[type, type[Application]] = {}
-    for application in applications:
-        for command in declaration_of(application).handlers:
-            if command in found:
-                raise DefinitionError(
-                    where=application.__name__,
-                    problem=f"{command.__name__} is handled by {found[command].__name__} too",
-                    cure="Give each command one handler in a system.",
-                )
-            found[command] = application
-    return found

@@ -1,10 +1,11 @@
-"""Tests in business words, in plain pytest.
+"""The kit for tests in plain pytest.
 
-``given(X, *history).when(...).then(...)`` tests one aggregate, saga or read model by itself (one
-module for each kind of `X`; `given` finds it by the type), `Scenario` a whole system or a saga with
-time that passes, and `fault_matrix` a saga with everything that can go wrong.
+`given(X, *history).when(...).then(...)` tests one aggregate, saga or read model; `Scenario` a whole
+system or a saga on a clock that the test moves; `fault_matrix` a saga with every fault that can
+happen to it.
 """
 
+from functools import reduce
 from typing import Any, overload
 
 from eventsourcing.domain import BaseAggregate
@@ -12,11 +13,13 @@ from eventsourcing.domain import BaseAggregate
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
 from sagaline.saga.interventions import Operator
+from sagaline.testing.answering import Answering
 from sagaline.testing.fault_matrix.fault_matrix import Matrix, fault_matrix
-from sagaline.testing.given.aggregates import LONG_AGO, SOMEONE, GivenAggregate, Happened, happened
-from sagaline.testing.given.read_models import GivenReadModel, Told, told
-from sagaline.testing.given.sagas import GivenSaga, given_saga
-from sagaline.testing.scenario import Answering, Scenario
+from sagaline.testing.given.aggregates import GivenAggregate
+from sagaline.testing.given.happened import LONG_AGO, SOMEONE, Happened, happened
+from sagaline.testing.given.read_models import GivenReadModel, Recorded, recorded
+from sagaline.testing.given.sagas import GivenSaga
+from sagaline.testing.scenario import Scenario
 from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
 
 __all__ = [
@@ -30,13 +33,13 @@ __all__ = [
     "Happened",
     "Matrix",
     "Operator",
+    "Recorded",
     "Scenario",
     "SimulatedParticipant",
-    "Told",
     "fault_matrix",
     "given",
     "happened",
-    "told",
+    "recorded",
 ]
 
 
@@ -47,16 +50,16 @@ def given(subject: type[ReadModel], *history: Any) -> GivenReadModel: ...
 @overload
 def given(subject: type[Any], *history: Any) -> GivenAggregate: ...
 def given(subject: type[Any], *history: Any) -> GivenAggregate | GivenReadModel | GivenSaga:
-    """Starts a test of `subject`, to which `history` has happened.
+    """Starts a test of an aggregate, saga or read model class with a history.
 
-    An aggregate class takes events, `happened(...)` and functions of the aggregate as history; a
-    saga takes events and `happened(...)`, of which the first is the event that starts it; a read
-    model takes events, `happened(...)` and `told(...)`.
+    The history of an aggregate is events, `happened(...)` and functions of the aggregate; that of
+    a saga is events, `happened(...)` and event classes, the first of which starts it; that of a
+    read model is events, `happened(...)` and `recorded(...)`.
     """
     if issubclass(subject, BaseAggregate):
         return GivenAggregate(subject, history)
     if issubclass(subject, Saga):
-        return given_saga(subject, *history)
+        return reduce(GivenSaga.when, history, GivenSaga(subject))
     if issubclass(subject, ReadModel):
         return GivenReadModel(subject, history)
-    raise TypeError(f"{subject.__name__} is no aggregate, no saga and no read model")
+    raise TypeError(f"{subject.__name__} is neither an aggregate nor a saga nor a read model")

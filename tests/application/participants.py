@@ -15,14 +15,13 @@ from sagaline import Application, Command
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
-from sagaline.saga.instance import requested
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Role
 from sagaline.storage import EventRow
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.dead_letters import all_letters
 from sagaline.storage.tables.timers import first_dues
 from sagaline.system.environment import environment
-from sagaline.system.system import topics_of_application
 
 A = TypeVar("A", bound=Application)
 
@@ -62,9 +61,7 @@ class AtWork(Generic[A]):
         self._saga = saga
         self._window = LogWindow(saga.name, saga.recorder, saga.mapper)
         self._log = LogWindow(application.name, application.recorder, application.mapper)
-        participant = ApplicationProcessor(
-            application, topics_of_application(system, type(application)), self._log
-        )
+        participant = ApplicationProcessor(application, system.topics[application.name], self._log)
         self._follower = Follower(participant, application.datastore, {saga.name: self._window})
         self._follower.register()
 
@@ -99,7 +96,7 @@ class AtWork(Generic[A]):
         return [self.app.mapper.to_domain_event(row) for row in rows]
 
     def _row(self, command: Command, attempt: int) -> EventRow:
-        kind: Any = requested(type(command))
+        kind: Any = request_class(type(command))
         event = kind(
             originator_id=uuid4(),
             originator_version=1,

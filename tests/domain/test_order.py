@@ -121,7 +121,7 @@ def test_lines_that_merge_to_too_large_a_quantity_are_refused() -> None:
 
 
 def test_a_completed_order_repeats_its_placing_time_and_total() -> None:
-    first = placed.sealed(Order, ORDER, 1)
+    first = placed.to_event(Order, ORDER, 1)
     (
         given(Order, first)
         .when(Order.complete)
@@ -131,7 +131,7 @@ def test_a_completed_order_repeats_its_placing_time_and_total() -> None:
 
 
 def test_a_placed_order_is_cancelled_with_the_reason() -> None:
-    first = placed.sealed(Order, ORDER, 1)
+    first = placed.to_event(Order, ORDER, 1)
     (
         given(Order, first)
         .when(Order.cancel, "no stock")

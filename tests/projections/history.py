@@ -22,7 +22,8 @@ from projections import READ_MODELS
 from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projector import Projector
-from sagaline.saga.instance import Journal, journal_id, requested
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Action, Role, State
 from sagaline.storage import Datastore
 
@@ -166,7 +167,7 @@ class _Course:
             payment_method="pm_card_visa",
         )
         self._journal(
-            requested(TakePayment),
+            request_class(TakePayment),
             step="take_payment",
             role=Role.DO,
             attempt=1,

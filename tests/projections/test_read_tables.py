@@ -17,7 +17,7 @@ from projections.stock_level import StockLevel
 from sagaline.errors import RowMissing
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, State
-from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, told
+from sagaline.testing import LONG_AGO, SOMEONE, Happened, given, happened, recorded
 from tests.projections.history import SHIP_TO, line, usd
 
 ORDER = SOMEONE
@@ -53,7 +53,7 @@ def parked() -> object:
         reason="refused",
         answer=None,
     )
-    return told(journal, key=ORDER)
+    return recorded(journal, key=ORDER)
 
 
 def test_a_placed_order_is_listed_with_its_total() -> None:
@@ -107,7 +107,7 @@ def resumed() -> object:
         reason="undeliverable",
         answer=None,
     )
-    return told(journal, key=ORDER)
+    return recorded(journal, key=ORDER)
 
 
 def test_an_order_with_a_resumed_saga_has_status_placed() -> None:
@@ -135,7 +135,7 @@ def intervened(action: Action) -> object:
         by="Eve",
         reason="a lost case",
     )
-    return told(journal, key=ORDER)
+    return recorded(journal, key=ORDER)
 
 
 def test_an_order_with_an_abandoned_saga_names_the_person_and_the_reason() -> None:

@@ -15,9 +15,10 @@ from domain.shipment import Shipment
 from domain.stock import Stock
 from projections.order_timeline import LONGEST, OrderTimeline, name_of, summary
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.saga.instance import Journal, requested
+from sagaline.saga.instance import Journal
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
-from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
+from sagaline.testing import LONG_AGO, SOMEONE, given, happened, recorded
 from tests.projections.history import SHIP_TO, event, line, usd
 
 ORDER = UUID(int=1)
@@ -42,7 +43,7 @@ def an(kind: type[Any], **fields: Any) -> Any:
 
 def asked(attempt: int) -> Any:
     return an(
-        requested(ReserveStock),
+        request_class(ReserveStock),
         step="reserve_stock",
         role=Role.DO,
         attempt=attempt,
@@ -187,9 +188,9 @@ def test_only_events_of_an_order_are_on_its_timeline() -> None:
     (
         given(OrderTimeline)
         .when(
-            told(received, key=None),
-            told(received, key="A1"),
-            told(received, key=ORDER, application="Inventory", hop=4),
+            recorded(received, key=None),
+            recorded(received, key="A1"),
+            recorded(received, key=ORDER, application="Inventory", hop=4),
         )
         .then_rows(1)
         .then_row((ORDER, "Inventory", 3), hop=4, event="Stock.Received", happened_at=AT_THIRD)

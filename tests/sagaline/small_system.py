@@ -35,7 +35,7 @@ from sagaline import (
 from sagaline.followers.follower import Follower
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.dead_letters import Letter, all_letters
-from sagaline.storage.tables.followers import follower_state, position
+from sagaline.storage.tables.followers import follower_state, read_position
 from sagaline.storage.tables.timers import TimerRow, due_timers
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -655,7 +655,7 @@ def fence(runner: Runner, follower: str) -> int:
 
 def reached(runner: Runner, follower: str, leader: str) -> int:
     with runner.views.read() as connection:
-        return position(connection, follower, leader)
+        return read_position(connection, follower, leader)
 
 
 def recorder(runner: Runner, application: type[Application]) -> ApplicationRecorder:

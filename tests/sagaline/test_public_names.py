@@ -36,8 +36,8 @@ def test_the_public_names_are_these() -> None:
     }  # fmt: skip
     assert set(testing.__all__) == {
         "LONG_AGO", "SOMEONE", "Answering", "Effects", "GivenAggregate", "GivenReadModel",
-        "GivenSaga", "Happened", "Matrix", "Operator", "Scenario", "SimulatedParticipant",
-        "Told", "fault_matrix", "given", "happened", "told",
+        "GivenSaga", "Happened", "Matrix", "Operator", "Recorded", "Scenario",
+        "SimulatedParticipant", "fault_matrix", "given", "happened", "recorded",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sagaline.saga.definition import (
     on_completed,
     step,
 )
-from sagaline.testing.given.aggregates import happened
+from sagaline.testing.given.happened import happened
 
 MANY = 50
 

@@ -265,7 +265,7 @@ def test_where_the_last_step_fails_the_credit_is_released(credit: Scenario) -> N
 
 def test_two_purchases_do_not_spend_the_same_credit(credit: Scenario) -> None:
     other = uuid5(PURCHASE, "other")
-    with credit.away(Customers):
+    with credit.stopped(Customers):
         credit.gives(Ask(purchase_id=PURCHASE, customer="Ada", total=60))
         credit.gives(Ask(purchase_id=other, customer="Ada", total=60))
     credit.then_ends(State.COMPLETED, key=PURCHASE)

@@ -321,8 +321,8 @@ def test_an_undo_that_always_fails_parks_the_meal_until_a_person_has_mended_it(
     meal.when_asked_to_undo("write_ticket").is_down("no light in the kitchen")
     meal.happens(Meal.Ordered, guest="Ada").pass_time(hours=1)
     meal.then_parks("write_ticket", "no light in the kitchen").then_in_place("write_ticket")
-    meal.when_asked_to_undo("write_ticket").is_mended()
-    meal.person(lambda saga: saga.retry(Operator("Eve", "a new bulb")))
+    meal.when_asked_to_undo("write_ticket").recovers()
+    meal.intervene(lambda saga: saga.retry(Operator("Eve", "a new bulb")))
     meal.then_ends(State.COMPENSATED, "card declined").then_in_place()
 
 

@@ -35,7 +35,7 @@ from sagaline.messaging.retry import minutes, seconds
 from sagaline.saga.definition import PIVOT, RETRIABLE
 from sagaline.saga.state import State
 from sagaline.testing import given, happened
-from sagaline.testing.given.aggregates import LONG_AGO
+from sagaline.testing.given.happened import LONG_AGO
 from sagaline.testing.given.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import ORDER, PLACED, SHIP_TO, TOTAL

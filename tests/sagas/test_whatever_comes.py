@@ -17,7 +17,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions, Operator
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.timers import StepDue, StepTimedOut
-from sagaline.testing.given.sagas import GivenSaga, given_saga
+from sagaline.testing import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import PLACED, TOTAL
 from tests.sagas.trip import WANTED, BookTrip
@@ -129,7 +129,7 @@ def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, StepStatus]]:
 
 
 def second_start(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
-    return story.when(story.journal.heard[saga.starts_on])
+    return story.when(story.journal.received[saga.starts_on])
 
 
 _KINDS: list[Callable[[type[Saga], GivenSaga, int], GivenSaga]] = [
@@ -154,7 +154,7 @@ sagas = pytest.mark.parametrize(
 
 
 def told(saga: type[Saga], start: Any, done: int, inputs: list[Chance]) -> GivenSaga:
-    story = given_saga(saga, start)
+    story = GivenSaga(saga).when(start)
     for step in list(saga.steps.values())[:done]:
         story = hear(story, step.done[0])
     must_be_sound(saga, story)
@@ -198,7 +198,7 @@ def finish(saga: type[Saga], story: GivenSaga) -> GivenSaga:
             break
         wished = wishes(saga, story)
         # Where no answer is owed, it is the closing command that is stuck.
-        story = hear(story, wished[0][0]) if wished else story.when_person(retry)
+        story = hear(story, wished[0][0]) if wished else story.when_operator(retry)
     return story
 
 

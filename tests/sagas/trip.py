@@ -5,7 +5,7 @@ from eventsourcing.domain import Aggregate
 from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.saga.definition import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
-from sagaline.testing.given.aggregates import happened
+from sagaline.testing.given.happened import happened
 
 
 class Trip(Aggregate):

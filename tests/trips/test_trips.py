@@ -90,7 +90,7 @@ def test_who_cannot_pay_has_everything_undone_in_reverse_order(trips: Scenario) 
 
 
 def test_a_garage_that_does_not_answer_is_told_to_take_the_car_back(trips: Scenario) -> None:
-    with trips.away(Garage):
+    with trips.stopped(Garage):
         trips.gives(WantTrip(trip_id=TRIP, traveller="Ada"))
         trips.pass_time(minutes=9).then_waits("rent_car")
         trips.pass_time(minutes=1).then_waits("rent_car").then_asked(*BOOKED, ReturnCar)
@@ -109,7 +109,7 @@ def test_a_bank_that_is_down_parks_the_trip_until_a_person_asks_again(trips: Sce
     trips.then_parks("pay", "ConnectionError: the bank is down").then_no_timers()
     assert seats_left(trips) == 1
     trips.get(Cashier).bank = calm
-    trips.person(lambda saga: saga.retry(Operator("Eve", "the bank is open")))
+    trips.intervene(lambda saga: saga.retry(Operator("Eve", "the bank is open")))
     trips.then_ends(State.COMPLETED)
 
 

@@ -1,7 +1,7 @@
-"""What the library underneath does, and ours does not: one pair for each fault that shows at once.
+"""Faults of the library's recorders and factories, each paired with the framework's behaviour.
 
-Those about transactions, positions, settings, subscriptions and topics stand with what ours does
-instead, and those of its runners and repositories in a file of their own.
+Faults of transactions, positions, settings, subscriptions and topics are tested beside the
+framework's own behaviour; those of runners and repositories are in `test_library_runs`.
 """
 
 from importlib.metadata import requires
@@ -59,7 +59,7 @@ def test_the_library_keeps_events_of_a_process_application_outside_its_schema(
         assert inspect(connection).get_table_names("shop") == ["faulty_tracking"]
 
 
-def test_ours_keeps_them_in_it(postgres_store: str) -> None:
+def test_ours_keeps_events_of_a_process_application_in_its_schema(postgres_store: str) -> None:
     with opened(postgres_store, "shop") as datastore:
         recorder_of(datastore)
     with outside(postgres_store) as connection:
@@ -75,12 +75,12 @@ def test_the_library_cannot_write_for_a_name_with_a_hyphen(postgres_store: str) 
             orders.insert_events([stored()])
 
 
-def test_ours_can(postgres_store: str) -> None:
+def test_ours_writes_for_a_name_with_a_hyphen(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         assert recorder_of(datastore, "my-app").insert_events([stored()]) == [1]
 
 
-def test_the_library_has_room_for_short_names_of_leaders_only(postgres_store: str) -> None:
+def test_the_library_refuses_long_names_of_leaders(postgres_store: str) -> None:
     tracking = Tracking("L" * 33, 1)
     with bare(postgres_store) as library:
         saga = SQLAlchemyTrackingRecorder(library, tracking_table_name="saga_tracking")
@@ -104,7 +104,7 @@ def test_the_library_fails_the_save_after_its_connection_was_killed(postgres_sto
             orders.insert_events([stored()])
 
 
-def test_ours_saves_with_a_new_one(postgres_store: str) -> None:
+def test_ours_saves_with_a_new_connection(postgres_store: str) -> None:
     with opened(postgres_store) as datastore, outside(postgres_store) as server:
         orders = recorder_of(datastore)
         recorded(orders, placed())
@@ -117,7 +117,7 @@ class OwnProcessRecorder(SQLAlchemyProcessRecorder):
 
 
 @pytest.mark.filterwarnings("ignore:This declarative base already contains a class")
-def test_the_library_ignores_which_process_recorder_was_asked_for(sqlite_store: str) -> None:
+def test_the_library_ignores_the_process_recorder_setting(sqlite_store: str) -> None:
     topic = f"{__name__}:OwnProcessRecorder"
     env = {"SQLALCHEMY_URL": sqlite_store, "PROCESS_RECORDER_TOPIC": topic}
     factory = SQLAlchemyFactory(Environment("Faulty", env))
@@ -139,6 +139,6 @@ def test_the_library_has_one_log_for_two_names(sqlite_store: str) -> None:
         engine.dispose()
 
 
-def test_the_library_wants_a_sqlalchemy_before_the_next_one() -> None:
+def test_the_library_excludes_the_next_sqlalchemy() -> None:
     wanted = requires("eventsourcing-sqlalchemy") or ()
     assert any(each.lower().startswith("sqlalchemy") and "<2.1" in each for each in wanted)

@@ -1,6 +1,6 @@
-"""What the library's runners, repositories and transcoder do, and ours do not.
+"""Faults of the library's runners, repositories and transcoder.
 
-What ours does instead stands with the followers, the units of work and the codec.
+The framework's behaviour is tested with its followers, units of work and codec.
 """
 
 import threading
@@ -69,7 +69,7 @@ class Depot(Application[UUID]):
 
 
 class Scale(ProcessApplication[UUID]):
-    """Cannot read one kind of parcel."""
+    """Fails on one kind of parcel."""
 
     @singledispatchmethod
     def policy(self, domain_event: Any, processing_event: Any) -> None:
@@ -82,7 +82,7 @@ class Scale(ProcessApplication[UUID]):
 
 
 class Label(ProcessApplication[UUID]):
-    """Has nothing to do with scales, but comes after them."""
+    """Follows the depot independently of the scale, but after it."""
 
     def policy(self, domain_event: Any, processing_event: Any) -> None:
         pass
@@ -103,7 +103,7 @@ def runner(env: dict[str, str]) -> Iterator[SingleThreadedRunner[UUID]]:
         yield running
 
 
-def test_the_library_does_not_catch_up_with_what_was_there_at_start(env: dict[str, str]) -> None:
+def test_the_library_does_not_catch_up_at_start(env: dict[str, str]) -> None:
     depot = Depot(env)
     depot.pack(1)
     depot.close()
@@ -112,12 +112,12 @@ def test_the_library_does_not_catch_up_with_what_was_there_at_start(env: dict[st
         assert running.get(Scale).recorder.max_tracking_id("Depot") is None
 
 
-def test_the_library_blames_the_writer_for_its_follower_and_starves_the_next_one(
+def test_a_failing_follower_of_the_library_fails_its_writer_and_the_next_follower(
     runner: SingleThreadedRunner[UUID],
 ) -> None:
     depot = runner.get(Depot)
     for weight in (-1, 1):
-        # The second is nothing's fault: the first is met again.
+        # The second save is correct, but the runner fails again on the first event.
         with pytest.raises(Exception, match="lighter than nothing"):
             depot.pack(weight)
     assert depot.recorder.max_notification_id() == 2
@@ -126,7 +126,7 @@ def test_the_library_blames_the_writer_for_its_follower_and_starves_the_next_one
 
 
 def _versions_after_a_rollback(depot: Application[UUID]) -> list[int]:
-    """A group of saves is rolled back, and the same parcel is saved again."""
+    """The versions after several saves were rolled back and the same parcel was saved again."""
     recorder: Any = depot.recorder
     parcel = Parcel(weight=1)
     depot.save(parcel)
@@ -146,7 +146,7 @@ def _versions_after_a_rollback(depot: Application[UUID]) -> list[int]:
 CACHING = {"AGGREGATE_CACHE_MAXSIZE": "10", "AGGREGATE_CACHE_FASTFORWARD": "no"}
 
 
-def test_the_library_keeps_in_memory_what_was_rolled_back_and_writes_a_hole(
+def test_the_library_caches_a_rolled_back_aggregate_and_skips_a_version(
     sqlite_store: str,
 ) -> None:
     module = {"PERSISTENCE_MODULE": "eventsourcing_sqlalchemy", "SQLALCHEMY_URL": sqlite_store}
@@ -159,14 +159,14 @@ def test_the_library_keeps_in_memory_what_was_rolled_back_and_writes_a_hole(
         recorder.datastore.engine.dispose()
 
 
-def test_ours_forgets_what_was_rolled_back(sqlite_store: str) -> None:
+def test_ours_drops_a_rolled_back_aggregate_from_its_cache(sqlite_store: str) -> None:
     module = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": sqlite_store}
     depot = sagaline.Application(module | CACHING)
     assert _versions_after_a_rollback(depot) == [1, 2]
     depot.close()
 
 
-def test_the_library_tells_one_conflict_from_another_by_nothing(env: dict[str, str]) -> None:
+def test_the_library_raises_the_same_error_for_all_conflicts(env: dict[str, str]) -> None:
     scale = Scale(env)
     parcel = UUID(int=1)
     scale.recorder.insert_events([stored(parcel)], tracking=Tracking("Depot", 1))
@@ -178,7 +178,7 @@ def test_the_library_tells_one_conflict_from_another_by_nothing(env: dict[str, s
     scale.close()
 
 
-def test_ours_names_a_version_that_is_taken(store_url: str) -> None:
+def test_ours_names_the_conflicting_version(store_url: str) -> None:
     with opened(store_url) as datastore:
         recorder = recorder_of(datastore)
         recorder.insert_events([stored(UUID(int=1))])
@@ -186,7 +186,7 @@ def test_ours_names_a_version_that_is_taken(store_url: str) -> None:
             recorder.insert_events([stored(UUID(int=1))])
 
 
-def test_the_library_saves_nothing_and_says_so_to_nobody_after_a_conflict(
+def test_the_library_saves_nothing_without_an_error_after_a_conflict(
     env: dict[str, str],
 ) -> None:
     depot = Depot(env)
@@ -204,16 +204,16 @@ def test_the_library_saves_nothing_and_says_so_to_nobody_after_a_conflict(
     assert found.weight == 2
 
 
-def test_the_library_gives_other_types_back_than_it_was_given() -> None:
+def test_the_library_returns_other_types_than_it_stored() -> None:
     transcoder = JSONTranscoder()
     assert transcoder.decode(transcoder.encode({1: (1, 2)})) == {"1": [1, 2]}
 
 
-def test_the_library_takes_a_command_that_is_given_twice_for_two(env: dict[str, str]) -> None:
+def test_the_library_handles_a_repeated_command_twice(env: dict[str, str]) -> None:
     depot = Depot(env)
     assert depot.pack(1) != depot.pack(1)
     assert depot.recorder.max_notification_id() == 2
-    # Nor could it say afterwards which command, or which event, led to one.
+    # Nor does it record the command or event that caused an event.
     assert [each.name for each in fields(StoredEvent)] == [
         "originator_id", "originator_version", "topic", "state",
     ]  # fmt: skip
@@ -226,21 +226,21 @@ def test_the_library_cannot_write_many_types(value: object) -> None:
         JSONTranscoder().encode(value)
 
 
-def test_the_library_takes_data_of_users_for_its_own_marks() -> None:
+def test_the_library_mistakes_user_data_for_its_own_markers() -> None:
     transcoder = JSONTranscoder()
     transcoder.register(DecimalAsStr())
     said = {"_type_": "decimal_str", "_data_": "1"}
     assert transcoder.decode(transcoder.encode(said)) == Decimal(1)
 
 
-def test_the_library_cannot_read_on_where_a_class_was_renamed() -> None:
+def test_the_library_cannot_read_events_of_a_renamed_class() -> None:
     mapper = Mapper[UUID](JSONTranscoder())
     gone = StoredEvent(UUID(int=1), 1, f"{__name__}:Parcel.Wrapped", b'{"weight":1}')
     with pytest.raises(TopicError):
         mapper.to_domain_event(gone)
 
 
-def test_the_library_reads_an_event_that_newer_code_has_written() -> None:
+def test_the_library_reads_an_event_written_by_newer_code() -> None:
     transcoder = JSONTranscoder()
     transcoder.register(DatetimeAsISO())
     mapper = Mapper[UUID](transcoder)
@@ -252,12 +252,12 @@ def test_the_library_reads_an_event_that_newer_code_has_written() -> None:
 
 
 class Stamp(Label):
-    """Wants parcels that are weighed, and no others."""
+    """Follows only events of weighed parcels."""
 
     topics = (get_topic(Parcel.Weighed),)
 
 
-def test_the_library_moves_no_position_past_what_is_filtered_out(env: dict[str, str]) -> None:
+def test_the_library_moves_no_position_past_filtered_events(env: dict[str, str]) -> None:
     with SingleThreadedRunner[UUID](System(pipes=[[Depot, Stamp]]), env) as running:
         running.get(Depot).pack(1)
         with pytest.raises(TimeoutError):
@@ -265,7 +265,7 @@ def test_the_library_moves_no_position_past_what_is_filtered_out(env: dict[str, 
 
 
 class Slow(ProcessApplication[UUID]):
-    """Takes longer than the runner waits for it to stop."""
+    """Runs longer than the runner waits for it at its stop."""
 
     under_way, may_go_on = Event(), Event()
 

@@ -1,6 +1,6 @@
-"""What the library does when several share a store; what ours does instead is tested elsewhere.
+"""Faults of the library when several processes share a store.
 
-The followers, the log, the first start and the subscriptions of ours have tests of their own.
+The framework's behaviour is tested with its followers, logs, table creation and subscriptions.
 """
 
 import threading
@@ -25,7 +25,7 @@ from tests.upstream.test_library import KILL
 
 
 class Overtaken(SQLAlchemyProcessRecorder):
-    """A worker that is paused between its check and its write, while another one goes on."""
+    """A worker that pauses between its check and its write, while another one continues."""
 
     meanwhile: Callable[[], Any] | None = None
 
@@ -33,7 +33,7 @@ class Overtaken(SQLAlchemyProcessRecorder):
     def has_tracking_id(self, application_name: str, notification_id: int | None) -> bool:
         found = super().has_tracking_id(application_name, notification_id)
         if self.meanwhile is not None:
-            # Each has its own context variable in two processes; here they would join.
+            # In another thread, because here one context would join both transactions.
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(self.meanwhile).result()
         return found
@@ -42,7 +42,7 @@ class Overtaken(SQLAlchemyProcessRecorder):
 NAMES = {"events_table_name": "saga_events", "tracking_table_name": "saga_tracking"}
 
 
-def test_two_workers_of_the_library_have_the_effect_of_one_event_twice(store_url: str) -> None:
+def test_two_workers_of_the_library_write_one_effect_twice(store_url: str) -> None:
     with bare(store_url) as mine, bare(store_url) as theirs:
         late, other = Overtaken(mine, **NAMES), SQLAlchemyProcessRecorder(theirs, **NAMES)
         late.create_table()
@@ -53,7 +53,7 @@ def test_two_workers_of_the_library_have_the_effect_of_one_event_twice(store_url
         assert late.max_notification_id() == 2
 
 
-def test_the_library_locks_the_log_without_a_limit_to_move_a_position(postgres_store: str) -> None:
+def test_the_library_locks_the_log_indefinitely_to_move_a_position(postgres_store: str) -> None:
     held = (
         "SELECT mode FROM pg_locks JOIN pg_class ON pg_class.oid = relation "
         "WHERE relname = 'saga_events'"
@@ -67,7 +67,7 @@ def test_the_library_locks_the_log_without_a_limit_to_move_a_position(postgres_s
             assert session.execute(text("SHOW lock_timeout")).scalar() == "0"
 
 
-def test_two_transactions_of_the_library_wait_for_each_other(postgres_store: str) -> None:
+def test_two_transactions_of_the_library_deadlock(postgres_store: str) -> None:
     with bare(postgres_store) as library, ThreadPoolExecutor(2) as pool:
         logs = [
             SQLAlchemyApplicationRecorder(library, events_table_name=name)
@@ -95,7 +95,7 @@ def test_the_second_of_two_first_starts_of_the_library_fails(store_url: str) -> 
             SQLAlchemyApplicationRecorder(each, events_table_name="some_events")
             for each in (mine, theirs)
         )
-        # It has seen that there is no table, and is about to create it.
+        # It has found no table, and is about to create it.
         table = late.events_record_cls.__table__
         event.listen(table, "before_create", lambda *_, **__: other.create_table(), once=True)
         with pytest.raises((OperationalError, ProgrammingError, DBAPIError), match="exists"):

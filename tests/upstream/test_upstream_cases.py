@@ -1,4 +1,4 @@
-"""Upstream's own test cases for recorders and factories, on our recorders."""
+"""Upstream's test cases for recorders and factories, run on the framework's."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ MEMORY = "sqlite:///:memory:"
 
 
 class OnAStore(TestCase):
-    """Each test on a store of its own, which is closed at its end."""
+    """Gives each test a new store, and closes it afterwards."""
 
     __test__: ClassVar[bool]
     store: ClassVar[str]
@@ -157,6 +157,6 @@ for _store in ("sqlite", "postgres", "memory"):
     for _cases in ON_EVERY_STORE:
         globals()[f"{_cases.__name__}On{_store.title()}"] = _on(_cases, _store)
 
-# The bare cases have no store; only the classes made of them are tests.
+# The base classes have no store; pytest collects only the generated classes.
 for _bare in (OnAStore, *ON_EVERY_STORE):
     _bare.__test__ = False

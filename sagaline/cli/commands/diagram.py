@@ -7,7 +7,8 @@ import typer
 from sagaline.cli.output import AsJson, print_json
 from sagaline.cli.settings import settings_of
 from sagaline.errors import NameUnknown
-from sagaline.system.diagram import saga_diagram, system_diagram
+from sagaline.system.saga_diagram import saga_diagram
+from sagaline.system.system_diagram import system_diagram
 
 Saga = Annotated[str | None, typer.Argument(metavar="SAGA", help="A saga of the system.")]
 

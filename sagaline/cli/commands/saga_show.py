@@ -105,7 +105,7 @@ def _show(found: Instance, interventions: Interventions, obstacle: str | None) -
     events.show()
     show("")
     if facts_["remaining"]:
-        left = "to undo" if found.journal.turned else "to do"
+        left = "to undo" if found.journal.compensating else "to do"
         show(facts([(left, ", ".join(facts_["remaining"]))]))
         show("")
     _show_next(found, interventions)

@@ -16,7 +16,7 @@ from sagaline.cli.tables import Listing
 from sagaline.runner.lag import FollowerLag, count_timers, measure_lag
 from sagaline.saga.state import State
 from sagaline.storage.tables.followers import all_fences
-from sagaline.storage.tables.leases import owners
+from sagaline.storage.tables.leases import lease_owners
 from sagaline.storage.tables.saga_locks import all_lock_requests
 
 OPEN_STATES = (State.RUNNING, State.COMPENSATING, State.PARKED)
@@ -110,7 +110,7 @@ def _followers(stores: InspectedStores, letters: Mapping[str, int]) -> list[Foll
     known: set[str] = set()
     for datastore in stores.datastores:
         with datastore.read() as connection:
-            held.update(owners(connection))
+            held.update(lease_owners(connection))
             known.update(all_fences(connection))
     return [
         FollowerLine(

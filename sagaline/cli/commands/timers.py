@@ -22,7 +22,13 @@ from sagaline.saga.state import Action
 from sagaline.storage import Datastore
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.schema import timers
-from sagaline.storage.tables.timers import HELD, delete_timers, due_of, move_timer, timers_named
+from sagaline.storage.tables.timers import (
+    HELD_DUE_AT,
+    delete_timers,
+    due_of,
+    move_timer,
+    timers_named,
+)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed; FOLLOWER/ID where two have it.")]
 When = Annotated[
@@ -57,7 +63,7 @@ def _show(found: list[dict[str, Any]]) -> None:
     for each in found:
         left: float | None = max(0.0, (each["due_at"] - now).total_seconds())
         due = moment(each["due_at"])
-        if each["due_at"].timestamp() >= HELD:
+        if each["due_at"].timestamp() >= HELD_DUE_AT:
             due, left = "with its dead letter", None
         rows.add(
             due, duration(left), each["follower"], each["command"],
@@ -128,7 +134,7 @@ def _change(
         due_at = due_of(connection, timer.follower, timer.id)
         if due_at is None:
             raise TimerUnknown(id=timer.id)  # it has fired since it was found
-        if due_at >= HELD:
+        if due_at >= HELD_DUE_AT:
             raise TimerHeld(id=timer.id)
         write(connection)
 

@@ -1,1 +1,1 @@
-"""Notification logs: events in order, as the recorders of the library need them."""
+"""Notification logs: the events of each application in order, behind upstream's recorders."""

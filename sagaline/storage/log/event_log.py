@@ -1,34 +1,30 @@
-"""One events table, in the driver's own SQL: every event passes here, and microseconds count."""
+"""The log of one events table, in the driver's own SQL because every event passes here."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Dialect, Table
 
 from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
-from sagaline.storage.sql.records import ENVELOPE
+from sagaline.storage.sql.chunks import chunks
+from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 
 Row = tuple[Any, ...]
 
-T = TypeVar("T")
-
 STORED = ("originator_id", "originator_version", "topic", "state")
 
-WINDOW = 10_000
-"""Ids that are looked through at once for the events of some topics."""
+TOPIC_WINDOW = 10_000
+"""Ids that one query searches for the events of some topics."""
 
-CHUNK = 500
-"""Ids in one SELECT: below every database's limit of parameters."""
-
-NOWHERE: Final[Mapping[UUID, int]] = {}
+NO_VERSIONS: Final[Mapping[UUID, int]] = {}
 
 
 class Log(ABC):
-    """Reads and writes the rows of one events table, on a connection that the caller brings."""
+    """Reads and writes the rows of one events table, on the caller's connection."""
 
     placeholder: str
 
@@ -36,7 +32,7 @@ class Log(ABC):
         quote = dialect.identifier_preparer
         self.table = table
         self.name = quote.format_table(table)
-        columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE))
+        columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE_COLUMNS))
         self.columns = columns
         self.newest = f"SELECT max(id) FROM {self.name}"
         self._rows = f"SELECT {columns} FROM {self.name}"
@@ -45,9 +41,9 @@ class Log(ABC):
 
     @abstractmethod
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
-        """Writes events in order, under the log's lock, so that ids become visible in order.
+        """Appends events in order, under the log's lock, so that ids become visible in order.
 
-        Raises VersionConflict where one of the versions is already there.
+        Raises VersionConflict if one of the versions exists already.
         """
 
     @abstractmethod
@@ -56,19 +52,19 @@ class Log(ABC):
 
     @abstractmethod
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
-        """Rows of the columns of a log, with their Python types."""
+        """Converts rows of a log's columns to Python types."""
 
     @abstractmethod
     def bound(self, originator_id: UUID | str) -> Any:
-        """An originator id as the driver takes it."""
+        """Converts an originator id for the driver."""
 
     @abstractmethod
     def loaded(self, originator_id: Any) -> UUID:
-        """An originator id as the driver gives it."""
+        """Converts an originator id from the driver."""
 
     @abstractmethod
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
-        """A condition that the column has one of the values, and its parameters."""
+        """The condition that a column has one of these values, with its parameters."""
 
     def head(self, connection: Connection) -> int:
         """The id of the newest event; 0 in an empty log."""
@@ -83,11 +79,11 @@ class Log(ABC):
         upto: int | None = None,
         part: Part | None = None,
     ) -> Page:
-        """The rows behind `after`, and how far they are complete.
+        """Reads up to `limit` rows after `after`, and the id up to which they are complete.
 
-        With a `part` only its rows, of the same piece of the log.
+        With a `part`, it keeps only that part's rows.
         """
-        # First the head, then the rows: what is committed in between lies behind this head.
+        # The head is read before the rows: later commits have greater ids.
         head = self.head(connection)
         head = head if upto is None else min(head, upto)
         if head <= after:
@@ -104,18 +100,18 @@ class Log(ABC):
         self,
         connection: Connection,
         originator_ids: Collection[UUID],
-        behind: Mapping[UUID, int] = NOWHERE,
+        after: Mapping[UUID, int] = NO_VERSIONS,
     ) -> dict[UUID, list[LogRow]]:
         """The events of several aggregates, each in the order of versions.
 
-        Of those that `behind` names, only what lies behind the version that it gives.
+        For an aggregate in `after`, it reads only the events after that version.
         """
         found: dict[UUID, list[LogRow]] = {each: [] for each in originator_ids}
-        whole = [each for each in found if each not in behind] if behind else list(found)
+        whole = [each for each in found if each not in after] if after else list(found)
         conditions = [
             self.among("originator_id", [self.bound(i) for i in chunk]) for chunk in chunks(whole)
         ]
-        conditions += [self._behind(chunk) for chunk in chunks(list(behind.items()))]
+        conditions += [self._after_versions(chunk) for chunk in chunks(list(after.items()))]
         for condition, parameters in conditions:
             sql = f"{self._rows} WHERE {condition} ORDER BY originator_id, originator_version"
             for row in self.log_rows(self.fetch(connection, sql, parameters)):
@@ -125,7 +121,7 @@ class Log(ABC):
     def changed(
         self, connection: Connection, after: int, limit: int
     ) -> tuple[set[UUID] | None, int]:
-        """Whose events lie behind `after`, and the head; None for more than `limit` events."""
+        """The aggregates with later events, and the head; None for more than `limit` ids."""
         head = self.head(connection)
         if head <= after:
             return set(), head
@@ -138,7 +134,7 @@ class Log(ABC):
         return {self.loaded(each) for (each,) in self.fetch(connection, sql, (after, head))}, head
 
     def topics(self, connection: Connection, after: int) -> list[str]:
-        """The topics of the events behind `after`."""
+        """The topics of the events after `after`."""
         sql = f"SELECT DISTINCT topic FROM {self.name} WHERE id > {self.placeholder}"
         return sorted(topic for (topic,) in self.fetch(connection, sql, (after,)))
 
@@ -177,31 +173,31 @@ class Log(ABC):
         return [(row[0], self.loaded(row[1]), *row[2:]) for row in rows]
 
     def _next(self, connection: Connection, after: int, limit: int) -> list[Row]:
-        # Without an upper bound: with one, PostgreSQL thinks that little is left, and sorts it all.
+        # No upper bound: with one, PostgreSQL expects few rows and sorts all of them.
         sql = f"{self._rows} WHERE id > {self.placeholder} ORDER BY id LIMIT {self.placeholder}"
         return self.fetch(connection, sql, (after, limit))
 
     def _next_of(
         self, connection: Connection, after: int, head: int, limit: int, topics: Collection[str]
     ) -> list[Row]:
-        """Goes through the log by windows: whatever the plan, a query sees no more than one."""
+        """Reads the log in windows, so that no query plan reads more than one window."""
         condition, values = self.among("topic", topics)
         sql = (
             f"{self._rows} WHERE id > {self.placeholder} AND id <= {self.placeholder} "
             f"AND {condition} ORDER BY id LIMIT {self.placeholder}"
         )
         rows: list[Row] = []
-        width = WINDOW
+        width = TOPIC_WINDOW
         while topics and after < head and len(rows) < limit:
             end = min(after + width, head)
             found = self.fetch(connection, sql, (after, end, *values, limit - len(rows)))
             rows += found
             after = end
-            width = WINDOW if found else width * 2  # ids may have jumped far ahead
+            width = TOPIC_WINDOW if found else width * 2  # ids may have a large gap
         return rows
 
-    def _behind(self, versions: Sequence[tuple[UUID, int]]) -> tuple[str, list[Any]]:
-        # One search of the index for each on both databases; a join with them may read all rows.
+    def _after_versions(self, versions: Sequence[tuple[UUID, int]]) -> tuple[str, list[Any]]:
+        # One index search for each on both databases; a join may read all rows.
         mark = self.placeholder
         each = f"(originator_id = {mark} AND originator_version > {mark})"
         parameters = [value for id_, version in versions for value in (self.bound(id_), version)]
@@ -224,18 +220,12 @@ class Log(ABC):
 
 
 def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
-    """Each row behind its id."""
+    """The rows, each with its id in front."""
     return ((id_, *row) for id_, row in zip(ids, rows, strict=True))
 
 
 def heads(connection: Connection, logs: Sequence[Log]) -> list[int]:
-    """The id of the newest event of each of some logs in one store; 0 in an empty one."""
+    """The id of the newest event in each of these logs of one store; 0 in an empty log."""
     newest = ", ".join(f"({each.newest})" for each in logs)
     row = connection.exec_driver_sql(f"SELECT {newest}").one()
     return [head or 0 for head in row]
-
-
-def chunks(ids: list[T]) -> Iterator[list[T]]:
-    """Pieces of what one SELECT can name."""
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]

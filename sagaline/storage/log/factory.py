@@ -1,4 +1,4 @@
-"""Upstream's infrastructure factory: `PERSISTENCE_MODULE=sagaline.storage` leads here."""
+"""Upstream's infrastructure factory, which `PERSISTENCE_MODULE=sagaline.storage` selects."""
 
 from typing import Any, cast
 
@@ -15,14 +15,14 @@ from sagaline.storage.sql.datastore import Datastore
 
 
 class Factory(SQLAlchemyFactory):
-    """Makes the recorders of one application, on a datastore shared by the process.
+    """Creates the recorders of one application, on a datastore shared by the process.
 
-    It reads upstream's environment: SQLALCHEMY_URL, SQLALCHEMY_SCHEMA, CREATE_TABLE and so on,
-    each also with the name of the application before it.
+    It reads upstream's settings: SQLALCHEMY_URL, SQLALCHEMY_SCHEMA, CREATE_TABLE and so on, each
+    also with the application's name as a prefix.
     """
 
     datastore_class = Datastore
-    # Upstream means classes of its own or below.
+    # Upstream's annotations ask for its own classes or subclasses.
     aggregate_recorder_class = AggregateRecorder  # type: ignore[assignment]
     application_recorder_class = ApplicationRecorder  # type: ignore[assignment]
     tracking_recorder_class = TrackingRecorder  # type: ignore[assignment]
@@ -31,7 +31,7 @@ class Factory(SQLAlchemyFactory):
     datastore: Datastore
 
     def __init__(self, env: Environment) -> None:
-        # Not upstream's own: it would open a second datastore.
+        # Not upstream's __init__, which would open a second datastore.
         InfrastructureFactory.__init__(self, env)
         self.datastore = self._open()
         self._schema_name = self.datastore.schema
@@ -45,18 +45,15 @@ class Factory(SQLAlchemyFactory):
 
     @override
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
-        """A recorder of snapshots, or of events that no one follows."""
         return cast("AggregateRecorder", super().aggregate_recorder(purpose))
 
     @override
     def application_recorder(self) -> ApplicationRecorder:
-        """A recorder of the application's log."""
         self._name_table()
         return cast("ApplicationRecorder", super().application_recorder())
 
     @override
     def process_recorder(self) -> ProcessRecorder:
-        """A recorder of the application's log and of its positions in others."""
         self._name_table()
         recorder = cast("ProcessRecorder", super().process_recorder())
         self._name_follower(recorder)
@@ -64,7 +61,6 @@ class Factory(SQLAlchemyFactory):
 
     @override
     def tracking_recorder(self, tracking_recorder_class: type[Any] | None = None) -> Any:
-        """A recorder of positions, as a view has one."""
         topic = self.env.get(self.TRACKING_RECORDER_TOPIC)
         if tracking_recorder_class is None and topic:
             tracking_recorder_class = resolve_topic(topic)
@@ -74,7 +70,7 @@ class Factory(SQLAlchemyFactory):
 
     @override
     def close(self) -> None:
-        """Gives the datastore back; others of this process may still use it."""
+        """Releases the datastore, which other applications of this process may still use."""
         if not self._closed:
             self._closed = True
             self.datastore.close()
@@ -84,7 +80,7 @@ class Factory(SQLAlchemyFactory):
         schema = self.env.get(self.SQLALCHEMY_SCHEMA) or None
         scoped = self.env.get(self.SQLALCHEMY_SCOPED_SESSION_TOPIC)
         if scoped and schema:
-            # The framework's tables could not be told apart from the user's in that session.
+            # That session cannot separate the framework's tables from the user's.
             raise StoreUnusable(url=self._whose, reason="a schema needs SQLALCHEMY_URL")
         if scoped:
             return Datastore(session=resolve_topic(scoped)())
@@ -120,7 +116,7 @@ class Factory(SQLAlchemyFactory):
 
 
 def _guarded(tracking_recorder_class: type[Any] | None) -> Any:
-    """A view's class, with our positions also where it is made for upstream's."""
+    """The given recorder class; a subclass of upstream's also gets our position tracking."""
     if tracking_recorder_class is None or issubclass(tracking_recorder_class, TrackingRecorder):
         return tracking_recorder_class
     if not issubclass(tracking_recorder_class, SQLAlchemyTrackingRecorder):

@@ -1,4 +1,4 @@
-"""A log in PostgreSQL."""
+"""A log on PostgreSQL."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -12,7 +12,7 @@ from sagaline.errors import VersionConflict
 from sagaline.storage.log.event_log import Log, Row, numbered
 from sagaline.storage.log.rows import Appended, EventRow, LogRow
 from sagaline.storage.sql.errors import raise_translated
-from sagaline.storage.sql.postgres import LOGS
+from sagaline.storage.sql.postgres import LOG_LOCKS
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,14 +25,14 @@ _TAKEN = re.compile(r"\(originator_id, originator_version\)=\(([^,]*), (\d+)\)")
 
 
 class PostgresLog(Log):
-    """Writes rows by COPY, with a block of ids from the table's sequence.
+    """Appends rows by COPY, with a block of ids from the table's sequence.
 
-    The log's lock is held from before the first id is drawn until the commit; so ids become
-    visible in their order, and no reader can pass over one that is still on its way.
+    The log's lock is held from before the first id is drawn until the commit, so ids become visible
+    in order, and no reader can skip an id that is not committed yet.
 
-    It is an advisory one, because a vacuum of the table is in the way of every table lock that lets
-    in one writer at a time: it would hold up the log for a second, and be ended each time. Others
-    who lock the table itself, as upstream does, are kept out, and waited for, by a weaker one.
+    The lock is advisory: every table lock that admits one writer at a time conflicts with a vacuum,
+    which would block the log for a second, and be cancelled each time. A weaker table lock excludes
+    programs that lock the table itself, as upstream does.
     """
 
     placeholder = "%s"
@@ -42,7 +42,7 @@ class PostgresLog(Log):
         quoted = dialect.identifier_preparer.quote_identifier(self.channel)
         table_id = f"{_literal(self.name)}::regclass::oid::int4"
         self._lock = (
-            f"SELECT pg_advisory_xact_lock({LOGS}, {table_id}); "
+            f"SELECT pg_advisory_xact_lock({LOG_LOCKS}, {table_id}); "
             f"LOCK TABLE {self.name} IN ROW EXCLUSIVE MODE; NOTIFY {quoted}; {self.newest}"
         )
         self._copy = f"COPY {self.name} ({self.columns}) FROM STDIN (FORMAT BINARY)"
@@ -50,12 +50,12 @@ class PostgresLog(Log):
 
     @property
     def channel(self) -> str:
-        """Where listeners hear of new rows; the same name as upstream's."""
+        """The channel that is notified of new rows; the same name as upstream's."""
         return self.table.name.replace(".", "_")
 
     @override
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
-        """Writes events in order, with ids from the sequence; no lock where there are none."""
+        """Appends events in order, with ids from the sequence; an empty batch needs no lock."""
         if not rows:
             return Appended((), self.head(connection))
         try:
@@ -68,29 +68,24 @@ class PostgresLog(Log):
 
     @override
     def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        """All rows of a query."""
         with _raw(connection).cursor(binary=True) as cursor:
             return cursor.execute(cast("Any", sql), parameters).fetchall()
 
     @override
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
-        """The driver has made all of it already."""
         new = tuple.__new__
         return [new(LogRow, row) for row in rows]
 
     @override
     def bound(self, originator_id: UUID | str) -> UUID:
-        """The UUID."""
         return originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
 
     @override
     def loaded(self, originator_id: UUID) -> UUID:
-        """The UUID."""
         return originator_id
 
     @override
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
-        """ANY of one array."""
         return f"{column} = ANY(%s)", [list(values)]
 
     def _written(self, cursor: "psycopg.Cursor[Row]", rows: Sequence[EventRow]) -> Appended:
@@ -127,7 +122,7 @@ def _literal(text: str) -> str:
 
 
 def _results(cursor: "psycopg.Cursor[Row]") -> list[list[Row]]:
-    """The rows of each of several statements that has any."""
+    """The rows of each statement that returns rows."""
     found = []
     more: bool | None = True
     while more:

@@ -1,4 +1,4 @@
-"""Upstream's recorders of events, over logs that are written and read in bulk."""
+"""Upstream's recorders of events, over logs that are appended and read in batches."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from sagaline.storage.log.event_log import NOWHERE, Log
+from sagaline.storage.log.event_log import NO_VERSIONS, Log
 from sagaline.storage.log.postgres_log import PostgresLog
 from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
 from sagaline.storage.log.sqlite_log import SQLiteLog
@@ -26,25 +26,25 @@ from sagaline.storage.tables.creation import create_tables
 
 Trace = tuple[str | None, str | None, int | None]
 
-EVICTIONS = 5_000
-"""Events that others may have written before it is cheaper to forget everything."""
+MAX_CHANGED_EVENTS = 5_000
+"""Events of other writers above which dropping a whole cache is cheaper than parts of it."""
 
 _LOGS: dict[str, type[Log]] = {"sqlite": SQLiteLog, "postgresql": PostgresLog}
 
 
 class Recorder(SQLAlchemyRecorder):
-    """What all recorders share: a datastore of ours, and tables that are created in it."""
+    """The base of all recorders: it creates its tables in a `Datastore`."""
 
     datastore: Datastore
 
     @override
     def create_table(self) -> None:
-        """Creates the tables of this recorder, and the framework's, where they are missing."""
+        """Creates the missing tables of this recorder and of the framework."""
         create_tables(self.datastore, self.tables)
 
 
 class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
-    """Records events, or snapshots, without giving out their ids."""
+    """Records events or snapshots without notification ids."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
 
     @cached_property
     def log(self) -> Log:
-        """The events table, in the SQL of its database."""
+        """The log of the events table."""
         table = table_of(self.events_record_cls)
         return _LOGS[self.datastore.dialect](table, self.datastore.engine.dialect)
 
@@ -78,7 +78,6 @@ class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """The events of one aggregate, by version."""
         with self.datastore.read() as connection:
             rows = self.log.stream(
                 connection, originator_id, gt=gt, lte=lte, desc=desc, limit=limit
@@ -98,7 +97,7 @@ class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
 
 
 class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
-    """Records the events of an application, in one log with ids that only grow."""
+    """Records the events of an application in one log with increasing ids."""
 
     def __init__(
         self, datastore: Datastore, *, events_table_name: str, schema_name: str | None = None
@@ -107,10 +106,10 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         self.channel_name = events_table_name.replace(".", "_")
 
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
-        """Records events in order, in the caller's transaction, under the log's lock.
+        """Appends events in order, in the caller's transaction, under the log's lock.
 
         The lock is held until the commit, so that events become visible in the order of their
-        ids. Raises VersionConflict where another writer was first; the transaction is void then.
+        ids. Raises VersionConflict if another writer was first; the transaction cannot commit then.
         """
         try:
             return self.log.append(connection, rows)
@@ -126,31 +125,31 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         upto: int | None = None,
         part: Part | None = None,
     ) -> Page:
-        """Up to `limit` events behind `after`, of these topics, up to the id `upto`.
+        """Reads up to `limit` events after `after`, of these topics, up to the id `upto`.
 
-        With a `part`, only its events of all these. Its `head` is the position to record: the
-        newest event, where there was nothing more.
+        With a `part`, it keeps only that part's events. The page's `head` is the position to
+        record: the id of the newest event if the page reaches it.
         """
         with self.datastore.read() as connection:
             return self.log.page(connection, after, limit, topics, upto, part)
 
     def streams(
-        self, originator_ids: Collection[UUID], behind: Mapping[UUID, int] = NOWHERE
+        self, originator_ids: Collection[UUID], after: Mapping[UUID, int] = NO_VERSIONS
     ) -> dict[UUID, list[LogRow]]:
-        """The events of each of these aggregates, by version; empty for one that has none.
+        """The events of each of these aggregates, by version; an empty list if there are none.
 
-        Of those that `behind` names, only what lies behind the version that it gives.
+        For an aggregate in `after`, it reads only the events after that version.
         """
         with self.datastore.read() as connection:
-            return self.log.streams(connection, originator_ids, behind)
+            return self.log.streams(connection, originator_ids, after)
 
     def changed_since(self, after: int) -> tuple[set[UUID] | None, int]:
-        """The aggregates with events behind `after`, and the head; None where they are too many."""
+        """The aggregates with events after `after`, and the head; None if there are too many."""
         with self.datastore.read() as connection:
-            return self.log.changed(connection, after, EVICTIONS)
+            return self.log.changed(connection, after, MAX_CHANGED_EVENTS)
 
     def topics_since(self, after: int) -> list[str]:
-        """The topics of the events behind `after`."""
+        """The topics of the events after `after`."""
         with self.datastore.read() as connection:
             return self.log.topics(connection, after)
 
@@ -161,7 +160,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
 
     @override
     def max_notification_id(self) -> int | None:
-        """The id of the newest event, as upstream asks for it: None in an empty log."""
         return self.head() or None
 
     @override
@@ -174,7 +172,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """A piece of the log, as upstream asks for it."""
         with self.datastore.read() as connection:
             rows = self.log.notifications(
                 connection, start, limit, stop, topics, inclusive_of_start=inclusive_of_start
@@ -183,7 +180,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
 
     @override
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> LogSubscription:
-        """An iterator over the events behind `gt` that waits for more."""
         return LogSubscription(self, self.datastore, self.channel_name, gt, topics)
 
     @override
@@ -197,7 +193,10 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
 
 
 def schema_for(datastore: Datastore, asked: str | None) -> str | None:
-    """The schema of the datastore: events and positions must not end up in two."""
+    """The datastore's schema. Raises ProgrammingError if another one is asked for.
+
+    Events and positions must be in one schema.
+    """
     if asked is not None and datastore.schema != asked and datastore.dialect == "postgresql":
         raise ProgrammingError(
             f"The schema belongs to the datastore: Datastore(..., schema={asked!r})"
@@ -208,7 +207,7 @@ def schema_for(datastore: Datastore, asked: str | None) -> str | None:
 def traced(
     stored_events: Sequence[StoredEvent], trace: Sequence[Trace] | None = None
 ) -> list[EventRow]:
-    """Upstream's stored events with their envelopes, which others than us do not have."""
+    """Upstream's stored events as rows; only the framework's own events have an envelope."""
     if trace is None:
         return [
             EventRow(e.originator_id, e.originator_version, e.topic, e.state)  # type: ignore[arg-type]  # text is bound as a UUID

@@ -1,4 +1,4 @@
-"""The rows that go into a log and come out of it."""
+"""The rows written to a log and read from it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class EventRow(NamedTuple):
-    """One event to be recorded: upstream's stored event and its envelope."""
+    """One event to append: upstream's stored event and its envelope."""
 
     originator_id: UUID
     originator_version: int
@@ -31,19 +31,19 @@ class LogRow(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What belongs to the keys that end in one of these `signs`; or to all others, if `rest`."""
+    """A share of all keys: those that end in one of these `signs`; all others if `rest`."""
 
     signs: frozenset[str]
     rest: bool = False
 
     def of(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Of rows as the driver gives them."""
+        """The driver's rows whose keys belong to the part."""
         signs, rest = self
-        # No row is of the part for not having a key.
+        # A row without a key belongs to the rest.
         return [row for row in rows if ((row[_KEY] or "")[-1:] not in signs) is rest]
 
     def holds(self, keys: Iterable[Any]) -> bool:
-        """Whether all these keys of rows in a table are of the part, without a doubt."""
+        """Whether all these keys of a table's rows certainly belong to the part."""
         found = set(map(_sign_of, keys))
         if None in found:
             return False
@@ -51,10 +51,10 @@ class Part(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A piece of a log: `rows` is all there is to read up to the id `head`.
+    """A section of a log: `rows` holds all wanted events up to the id `head`.
 
-    A follower records `head`, not the id of the last row, so that it also advances over events that
-    its topics leave out.
+    A follower records `head`, not the id of the last row, so that it also advances past events of
+    other topics.
     """
 
     rows: list[LogRow]
@@ -62,7 +62,7 @@ class Page(NamedTuple):
 
 
 def _sign_of(key: object) -> str | None:
-    """How the key of a row ends; None for kinds of which unlike ones may be one key."""
+    """The last character of a key; None for a type of which unequal values may mean one key."""
     if type(key) is UUID:
         return _HEX[key.int & 15]
     return str(key)[-1:] if type(key) in (str, int) else None
@@ -73,10 +73,9 @@ _KEY: Final = LogRow._fields.index("key")
 
 
 class Appended(NamedTuple):
-    """What an append did: the ids it gave, and the head of the log `before` them.
+    """The result of an append: the new ids, and the head of the log `before` them.
 
-    Ids have gaps, so `before` is how a follower knows that nothing lies between its own position
-    and these rows.
+    Ids have gaps; a follower whose position is `before` knows that it has missed no event.
     """
 
     ids: Sequence[int]

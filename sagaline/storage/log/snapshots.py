@@ -1,4 +1,4 @@
-"""Snapshots in a store: rows of upstream's ``<application>_snapshots``."""
+"""Snapshots: the rows of upstream's table ``<application>_snapshots``."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -7,11 +7,12 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from sqlalchemy import Connection, Table, bindparam, delete, insert
 
-from sagaline.storage.log.event_log import Log, chunks
+from sagaline.storage.log.event_log import Log
+from sagaline.storage.sql.chunks import chunks
 
 
 class SnapshotRow(NamedTuple):
-    """A snapshot, and the event that the log has at its version."""
+    """A snapshot, and the log's event of the same version."""
 
     originator_id: UUID
     version: int
@@ -24,7 +25,7 @@ def snapshots_of(
 ) -> list[SnapshotRow]:
     """The snapshots of these aggregates, each in the order of versions.
 
-    One that is ahead of the log is left out: there is no event of its version.
+    A snapshot newer than the log is left out, as there is no event of its version.
     """
     found: list[SnapshotRow] = []
     for chunk in chunks(list(ids)):
@@ -45,7 +46,7 @@ def snapshots_of(
 def replace_snapshots(
     connection: Connection, snapshots: Table, stored: Sequence[StoredEvent]
 ) -> None:
-    """Writes snapshots in place of all that there are of the same aggregates."""
+    """Replaces all snapshots of the same aggregates."""
     if stored:
         older = delete(snapshots).where(snapshots.c.originator_id == bindparam("id"))
         connection.execute(older, [{"id": each.originator_id} for each in stored])

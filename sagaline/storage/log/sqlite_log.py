@@ -1,4 +1,4 @@
-"""A log in SQLite."""
+"""A log on SQLite."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from sagaline.storage.sql.sqlite import raw
 
 
 class SQLiteLog(Log):
-    """Writes rows with ids of its own: SQLite has one writer at a time, so max(id) + 1 is free."""
+    """Appends rows from the id max(id) + 1, which is free: SQLite has one writer at a time."""
 
     placeholder = "?"
 
@@ -29,12 +29,11 @@ class SQLiteLog(Log):
 
     @override
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
-        """Writes events in order, with the ids that follow the last one."""
         driver = raw(connection)
         before = 0
         try:
-            # Costs nothing in a write transaction of ours. In one that the user began by another
-            # way, it keeps other writers out before the last id is read.
+            # Free in the framework's own write transactions. In a transaction that the user began,
+            # it excludes other writers before the last id is read.
             driver.execute(self._lock)
             before = driver.execute(self.newest).fetchone()[0] or 0
             ids = range(before + 1, before + 1 + len(rows))
@@ -49,12 +48,10 @@ class SQLiteLog(Log):
 
     @override
     def fetch(self, connection: Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        """All rows of a query."""
         return raw(connection).execute(sql, parameters).fetchall()
 
     @override
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
-        """Makes UUIDs of the bytes."""
         new = tuple.__new__
         return [
             new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h)) for i, o, v, t, s, k, c, h in rows
@@ -62,23 +59,20 @@ class SQLiteLog(Log):
 
     @override
     def bound(self, originator_id: UUID | str) -> bytes:
-        """The 16 bytes of the UUID."""
         return _bound(originator_id)
 
     @override
     def loaded(self, originator_id: bytes) -> UUID:
-        """The UUID of 16 bytes."""
         return id_of_bytes(originator_id)
 
     @override
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
-        """IN, with a mark for each value."""
         return f"{column} IN ({', '.join('?' * len(values))})", list(values)
 
     def _conflict(
         self, driver: sqlite3.Connection, before: int, rows: Sequence[EventRow]
     ) -> VersionConflict:
-        # The rows in front of the one that failed are in the transaction: they count it out.
+        # The rows before the failed one are in the transaction, so their count is its index.
         row = rows[(driver.execute(self.newest).fetchone()[0] or 0) - before]
         stream = f"{row.originator_id} in {self.table.name}"
         return VersionConflict(stream=stream, version=row.originator_version)

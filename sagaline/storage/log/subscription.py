@@ -1,4 +1,4 @@
-"""Upstream's iterators over a log that goes on, for every database."""
+"""Upstream's subscriptions to a growing log, on every database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,18 +15,18 @@ from sagaline.errors import StoreClosed
 from sagaline.storage.notify.postgres_listener import PostgresListener
 from sagaline.storage.sql.datastore import Datastore
 
-POLL = 0.05
-"""Seconds between two looks where nobody tells of new events."""
+LOG_POLL_INTERVAL = 0.05
+"""Seconds between two reads of a log without notifications."""
 
-FALLBACK = 1.0
-"""Seconds between two looks where a listener tells: hints can get lost."""
+FALLBACK_POLL_INTERVAL = 1.0
+"""Seconds between two reads of a log with notifications, as these can get lost."""
 
 
 class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
-    """Yields what is in the log, and then waits for more.
+    """Yields the events in the log, and then waits for new ones.
 
-    It looks from time to time, since SQLite tells nobody, and PostgreSQL only those whose
-    connection has survived; and it goes on after a fault of the store.
+    It polls, because SQLite sends no notifications, and PostgreSQL loses them with a connection. It
+    continues after a storage fault.
     """
 
     def __init__(
@@ -38,16 +38,15 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
         topics: Sequence[str] = (),
     ) -> None:
         self._listener: PostgresListener | None = None
-        self._pause = POLL
+        self._interval = LOG_POLL_INTERVAL
         super().__init__(recorder, gt=gt, topics=topics)
         if datastore.dialect == "postgresql":
-            self._pause = FALLBACK
-            heard = self._has_been_notified.set
-            self._listener = PostgresListener(datastore, [channel], heard)
+            self._interval = FALLBACK_POLL_INTERVAL
+            on_change = self._has_been_notified.set
+            self._listener = PostgresListener(datastore, [channel], on_change)
 
     @override
     def stop(self) -> None:
-        """Stops the iteration; what waits for the next event returns."""
         super().stop()
         if self._listener is not None:
             self._listener.stop()
@@ -62,17 +61,17 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
     def _loop_on_pull(self) -> None:
         try:
             while not self._has_been_stopped:
-                self._pull_what_is_there()
-                self._has_been_notified.wait(self._pause)
+                self._pull_available()
+                self._has_been_notified.wait(self._interval)
         except BaseException as error:
             self._thread_error = self._thread_error or error
             self.stop()
 
-    def _pull_what_is_there(self) -> None:
+    def _pull_available(self) -> None:
         try:
             self._pull()
         except StoreClosed:
             raise
         except (OperationalError, InterfaceError):
-            # The store is out of reach. Nothing is lost: the next look starts at the same place.
+            # The store is unreachable. The next read starts at the same position.
             self._has_been_notified.clear()

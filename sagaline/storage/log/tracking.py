@@ -1,4 +1,4 @@
-"""Upstream's recorders of positions, over the one table that holds those of every follower."""
+"""Upstream's recorders of positions, over one table for all followers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,17 +15,20 @@ from typing_extensions import override
 
 from sagaline.storage.log.recorders import ApplicationRecorder, Recorder, schema_for
 from sagaline.storage.sql.datastore import Datastore
-from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.followers import adopt, follower_state, move_forward, position
+from sagaline.storage.tables.followers import (
+    add_positions,
+    follower_state,
+    move_position_forward,
+    read_position,
+)
 
 _SUFFIX = "_tracking"
 
 
 class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
-    """Records how far a follower has come.
+    """Records the positions of one follower.
 
-    The follower is called as `tracking_table_name` says, until the factory gives it the name of
-    its application.
+    `tracking_table_name` names the follower until the factory sets the name of its application.
     """
 
     follower: str
@@ -38,22 +41,22 @@ class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
         schema_name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        # Not upstream's own: it would define a table for each follower.
+        # Not upstream's __init__, which would define a table for each follower.
         SQLAlchemyRecorder.__init__(self, datastore, schema_for(datastore, schema_name), **kwargs)
         self.tracking_table_name = tracking_table_name
         self.follower = tracking_table_name.removesuffix(_SUFFIX)
 
     def adopt_positions(self) -> None:
-        """Goes on where the follower stands in a tracking table of upstream's, if there is one.
+        """Copies the follower's positions from upstream's tracking table, if there is one.
 
-        Without it, a follower that comes from upstream's storage would start again from the
-        first event.
+        Otherwise a follower that comes from upstream's storage would start again from the first
+        event.
         """
         with self.datastore.read() as connection:
             missing = self._unadopted(connection)
         if missing:
             with self.datastore.write() as connection:
-                adopt(connection, self.follower, missing)
+                add_positions(connection, self.follower, missing)
 
     def _unadopted(self, connection: Connection) -> dict[str, int]:
         schema = self.datastore.schema
@@ -66,19 +69,14 @@ class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
         return {leader: reached for leader, reached in rows if leader not in known}
 
     @override
-    def create_table(self) -> None:
-        """Creates the tables of this recorder, and the framework's, where they are missing."""
-        create_tables(self.datastore, self.tables)
-
-    @override
     def max_tracking_id(self, application_name: str) -> int | None:
         """The position in the log of that application; None before its first event."""
         with self.datastore.read() as connection:
-            return position(connection, self.follower, application_name) or None
+            return read_position(connection, self.follower, application_name) or None
 
     @override
     def _insert_tracking(self, session: Session, tracking: Tracking) -> None:
-        move_forward(
+        move_position_forward(
             session.connection(),
             self.follower,
             tracking.application_name,
@@ -87,7 +85,7 @@ class TrackingRecorder(Recorder, SQLAlchemyTrackingRecorder):
 
 
 class ProcessRecorder(TrackingRecorder, ApplicationRecorder, SQLAlchemyProcessRecorder):
-    """Records events together with the position that they follow from."""
+    """Records events in one transaction with the position of the event that caused them."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""Notices that another process has written."""
+"""Notifications that another process has written to a store."""

@@ -1,4 +1,4 @@
-"""Noticing that another process has written, without reading what."""
+"""Checks whether another process has written to a SQLite file, without reading its tables."""
 
 from math import inf
 from typing import Any
@@ -8,15 +8,15 @@ from sagaline.storage.sql import sqlite
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.errors import raise_translated
 
-LOOK = 0.01
-"""Seconds between two looks at a file where nobody tells of what another process writes."""
+FILE_POLL_INTERVAL = 0.01
+"""Seconds between two checks of a file without notifications."""
 
 
 class FileVersion:
-    """Says whether a SQLite file may have changed since it was last asked.
+    """Checks whether a SQLite file may have changed since the last check.
 
-    A hint only: the log decides. It costs some microseconds: `PRAGMA data_version` moves with each
-    commit of another connection. While `listener` tells of them by itself, nobody needs to ask.
+    The result is a hint. A check takes a few microseconds: `PRAGMA data_version` changes with each
+    commit of another connection. No checks are needed while `listener` receives notifications.
     """
 
     def __init__(self, datastore: Datastore, listener: Listener | None = None) -> None:
@@ -27,24 +27,24 @@ class FileVersion:
 
     @property
     def pause(self) -> float:
-        """Seconds to the next look."""
-        return inf if self._is_told else LOOK
+        """Seconds to the next check."""
+        return inf if self._is_notified else FILE_POLL_INTERVAL
 
     def changed(self) -> bool:
-        """Whether to look into the store."""
-        if self._is_told:
+        """Whether the store may have changed."""
+        if self._is_notified:
             return False
         before, self._version = self._version, self._data_version()
         return bool(self._version != before)
 
     def close(self) -> None:
-        """Lets its connection go."""
+        """Closes its connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     @property
-    def _is_told(self) -> bool:
+    def _is_notified(self) -> bool:
         return self._listener is not None and self._listener.is_listening
 
     def _data_version(self) -> int:

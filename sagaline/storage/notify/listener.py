@@ -1,54 +1,49 @@
-"""Hears that others have written, before the next look would find it."""
+"""Calls back when another process has written to a store, in a thread of its own."""
 
 import logging
-import select
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from selectors import EVENT_READ
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import Any, Final
+
+from sagaline.messaging.backoff import Backoff
+from sagaline.storage.sql.selector import Selector
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 5.0
-"""Seconds between two attempts to listen."""
-
+LISTEN_BACKOFF: Final = Backoff(first=0.05, longest=5.0)
+"""Pauses between attempts to listen again after a failure."""
 
 Faults = type[Exception] | tuple[type[Exception], ...]
 
 
-class Source(Protocol):
-    """What can be waited for by its descriptor."""
-
-    def fileno(self) -> int:
-        """The descriptor."""
-
-
 class Listener(ABC):
-    """Calls `heard` when somebody may have written; it sleeps until then, in a thread of its own.
+    """Calls `on_change` when another process may have written; its thread sleeps otherwise.
 
-    A hint only: a notice can get lost. So it also calls when it has just begun to listen, after
-    which nothing before it can have been missed.
+    Each call is a hint, and notifications can get lost. So it also calls `on_change` whenever it
+    starts to listen; the caller then reads what was written before.
     """
 
-    def __init__(self, heard: Callable[[], Any]) -> None:
+    def __init__(self, on_change: Callable[[], Any]) -> None:
         self.is_listening = False
-        """Whether it would hear now."""
-        self._heard = heard
+        """Whether it receives notifications at present."""
+        self._on_change = on_change
         self._stopping = Event()
         self._stop, self._stopped = socket.socketpair()
         self._thread = Thread(target=self._run, name="sagaline-listener", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Asks it to stop."""
+        """Asks the thread to stop."""
         self._stopping.set()
         with suppress(OSError):
             self._stop.send(b".")
 
     def close(self) -> None:
-        """Stops it, and waits until it has let go of what it listens to."""
+        """Stops the thread, and waits until it has closed its source."""
         self.stop()
         self._thread.join()
         self._stop.close()
@@ -56,31 +51,35 @@ class Listener(ABC):
 
     @abstractmethod
     def listen(self) -> None:
-        """Listens until `wait` says no. What it raises of `faults` makes it begin again."""
+        """Listens until `wait` returns False. It is called again after one of its `faults`."""
 
     @property
     @abstractmethod
     def faults(self) -> Faults:
-        """What may happen to who listens."""
+        """The errors after which to listen again."""
 
-    def begin(self) -> None:
-        """From here on it hears, and what was before is not missed."""
+    def mark_listening(self) -> None:
+        """Reports the start of listening, after which no write goes unnoticed."""
         self.is_listening = True
-        self._heard()
+        self._on_change()
 
-    def wait(self, source: Source, seconds: float | None = None) -> bool:
-        """Sleeps until there is something to hear, or for so long; says no where it is to stop."""
-        select.select([source, self._stopped], [], [], seconds)
+    def wait(self, descriptor: int, seconds: float | None = None) -> bool:
+        """Waits for input, or for so many seconds; returns False when it has to stop."""
+        with Selector() as selector:
+            selector.register(descriptor, EVENT_READ)
+            selector.register(self._stopped, EVENT_READ)
+            selector.select(seconds)
         return not self._stopping.is_set()
 
     def _run(self) -> None:
-        pause = 0.05
+        failures = 0
         while not self._stopping.is_set():
             try:
                 self.listen()
-                pause = 0.05
+                failures = 0
             except self.faults as error:
                 self.is_listening = False
+                failures += 1
+                pause = LISTEN_BACKOFF.pause(failures)
                 log.info("Listening again in %.1f s: %s", pause, error)
                 self._stopping.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)

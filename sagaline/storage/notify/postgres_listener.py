@@ -1,4 +1,4 @@
-"""Hears of new events on PostgreSQL."""
+"""Listens for NOTIFY on PostgreSQL."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -14,25 +14,23 @@ if TYPE_CHECKING:
 
 
 class PostgresListener(Listener):
-    """Calls `heard` when something is told on one of the channels, by a connection of its own."""
+    """Calls `on_change` for each notification on its channels, over a connection of its own."""
 
     def __init__(
-        self, datastore: "Datastore", channels: Sequence[str], heard: Callable[[], Any]
+        self, datastore: "Datastore", channels: Sequence[str], on_change: Callable[[], Any]
     ) -> None:
         self._engine = datastore.engine
         quote = self._engine.dialect.identifier_preparer.quote_identifier
         self._commands = [f"LISTEN {quote(channel)}" for channel in channels]
-        super().__init__(heard)
+        super().__init__(on_change)
 
     @property
     @override
     def faults(self) -> Faults:
-        """The connection may be lost."""
         return self._engine.dialect.loaded_dbapi.Error
 
     @override
     def listen(self) -> None:
-        """Listens until the connection fails or is no longer wanted."""
         dialect = self._engine.dialect
         arguments, options = dialect.create_connect_args(self._engine.url)
         options = {**connect_args(self._engine.url), **options}
@@ -40,7 +38,7 @@ class PostgresListener(Listener):
             connection.autocommit = True
             for command in self._commands:
                 connection.execute(command)
-            self.begin()
-            while self.wait(connection):
+            self.mark_listening()
+            while self.wait(connection.fileno()):
                 for _ in connection.notifies(timeout=0):
-                    self._heard()
+                    self._on_change()

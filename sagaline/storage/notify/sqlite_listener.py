@@ -1,4 +1,4 @@
-"""Hears that another process has written to a SQLite file."""
+"""Listens for writes to a SQLite file, by Linux's inotify."""
 
 import sqlite3
 import sys
@@ -6,72 +6,68 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import override
 
+from sagaline.messaging.backoff import Backoff
 from sagaline.storage.notify.listener import Faults, Listener
 from sagaline.storage.sql import sqlite
 from sagaline.storage.sql.datastore import Datastore
 
-SOON = 0.001
-"""Seconds to the first look whether what is being written has been committed."""
+COMMIT_CHECKS: Final = Backoff(first=0.001, longest=0.05)
+"""Pauses between checks whether a write has been committed."""
 
-LATE = 0.05
-"""Seconds between two such looks, when it takes longer."""
-
-LIMIT = 0.1
-"""Seconds after the last write in which a commit is looked for; the runner's own look finds it."""
+COMMIT_TIMEOUT = 0.1
+"""Seconds of such checks after a write; the runner's own poll finds later commits."""
 
 
 class SQLiteListener(Listener):
-    """Calls `heard` when somebody has committed to the file: Linux tells of each write (inotify).
+    """Calls `on_change` after commits to the file, those of this process included.
 
-    It is told of writes, and not of commits: these come a little later, and one may come right
-    behind another. So it looks for a while after each write. Of what this process writes itself it
-    tells too. It listens while `wanted` is set, and tells then of what came before: who is at work
-    looks by itself, and would be told of each page that it writes.
+    inotify reports writes, not commits: a commit comes a little later, and another one may follow
+    at once. So it checks the file's version for a while after each write. It reads notifications
+    only while `resting` is set, including those from before: a busy runner reads the log anyway,
+    and would be notified of each page that it writes.
     """
 
-    def __init__(self, datastore: Datastore, heard: Callable[[], Any], wanted: Event) -> None:
-        self._wanted = wanted
+    def __init__(self, datastore: Datastore, on_change: Callable[[], Any], resting: Event) -> None:
+        self._resting = resting
         self._path = sqlite.path(datastore.engine.url)
         self._names = {self._path.name, f"{self._path.name}-wal"}
         self._version = 0
-        super().__init__(heard)
+        super().__init__(on_change)
 
     @property
     @override
     def faults(self) -> Faults:
-        """The system may have no more watches to give, or the file may be gone."""
-        return OSError, sqlite3.Error
+        return OSError, sqlite3.Error  # such as a lack of watches
 
     @override
     def listen(self) -> None:
-        """Listens until it is no longer wanted."""
         from inotify_simple import INotify, flags
 
         with closing(INotify()) as notices, closing(sqlite3.connect(self._path)) as connection:
-            # On the folder, because the log of writes comes and goes.
+            # On the directory, because the write-ahead log is created and deleted.
             notices.add_watch(str(self._path.parent), flags.MODIFY | flags.CREATE)
             self._is_newer(connection)
-            self.begin()
-            pause: float | None = None
-            while self.wait(notices, pause):
-                self._wanted.wait()
+            self.mark_listening()
+            checks, deadline = 0, 0.0
+            while self.wait(notices.fileno(), COMMIT_CHECKS.pause(checks) if checks else None):
+                self._resting.wait()
                 if not self._names.isdisjoint(each.name for each in notices.read(timeout=0)):
-                    pause, deadline = SOON, time.monotonic() + LIMIT
-                elif pause is not None:
-                    pause = min(2 * pause, LATE) if time.monotonic() < deadline else None
+                    checks, deadline = 1, time.monotonic() + COMMIT_TIMEOUT
+                elif checks:
+                    checks = checks + 1 if time.monotonic() < deadline else 0
                 if self._is_newer(connection):
-                    self._heard()
+                    self._on_change()
 
     def _is_newer(self, connection: sqlite3.Connection) -> bool:
-        """Whether somebody has committed since the last look."""
+        """Whether there was a commit since the last check."""
         before, self._version = self._version, sqlite.data_version(connection)
         return self._version != before
 
 
 def can_listen(datastore: Datastore) -> bool:
-    """Whether there is a file, on a system that tells of its changes."""
+    """Whether the store is a file, on a system that reports changes to it."""
     return datastore.has_file and sys.platform == "linux"

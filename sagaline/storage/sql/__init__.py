@@ -1,1 +1,1 @@
-"""Databases: connections, transactions, dialects, errors and bulk statements."""
+"""Databases: connections, transactions, dialects, column types, errors and bulk statements."""

@@ -1,8 +1,7 @@
-"""Column types of read tables, which give the same values on SQLite as on PostgreSQL.
+"""Column types that return the same values on SQLite as on PostgreSQL.
 
-SQLite has no type for a UUID, an exact decimal or an instant. These types write them as text that
-any SQL client shows as a person would write it, and that sorts and compares as the value does
-where that is possible.
+SQLite has no type for a UUID, an exact decimal or an instant. These types store readable text,
+which sorts and compares as the value does where that is possible.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +22,10 @@ from sagaline.errors import UnfitValue
 
 Convert = Callable[[Any], Any]
 
-_SAME_VALUE_AGAIN = 16_384
-"""One order's id is met several times in a row."""
+_CACHED_UUIDS = 16_384
+"""Parsed UUIDs to keep: the id of one order occurs in several consecutive events."""
 
-# Twice as fast as what Python has to write them with.
+# Twice as fast as the standard library's methods.
 _write_uuid = SchemaSerializer(core_schema.uuid_schema()).to_python
 _write_moment = SchemaSerializer(core_schema.datetime_schema()).to_python
 
@@ -34,25 +33,26 @@ _MOMENT = len("2026-01-01T12:00:00.000000+00:00")
 _MOMENT_Z = len("2026-01-01T12:00:00.000000Z")
 
 
-@lru_cache(_SAME_VALUE_AGAIN)
+@lru_cache(_CACHED_UUIDS)
 def uuid_of_text(text: str) -> UUID:
-    """The UUID; a batch meets each order's several times. Raises ValueError."""
+    """Parses a UUID, or returns it from a cache. Raises ValueError."""
     return UUID(text)
 
 
-def _uuid(value: Any) -> UUID | None:
+def uuid_of(value: Any) -> UUID | None:
+    """A UUID, given as one or as text. Raises `UnfitValue`."""
     if value is None or isinstance(value, UUID):
         return value
     try:
         return uuid_of_text(value)
     except (AttributeError, TypeError, ValueError) as error:
-        why = "36 characters are wanted"
+        why = "it must have 36 characters"
         raise UnfitValue(value=value, kind="a UUID", reason=why) from error
 
 
 def _uuid_text(value: Any) -> str | None:
-    # Without a cache, which takes longer to find a text than this to write it.
-    return None if value is None else _write_uuid(_uuid(value), mode="json")
+    # Without a cache: the look-up takes longer than formatting.
+    return None if value is None else _write_uuid(uuid_of(value), mode="json")
 
 
 def _uuid_read(text: str | None) -> UUID | None:
@@ -63,7 +63,7 @@ def _moment(value: Any) -> datetime | None:
     if value is None or (isinstance(value, datetime) and value.tzinfo is UTC):
         return value
     if not isinstance(value, datetime):
-        raise UnfitValue(value=value, kind="a moment", reason="a datetime is wanted")
+        raise UnfitValue(value=value, kind="a moment", reason="it must be a datetime")
     if value.utcoffset() is None:
         raise UnfitValue(value=value, kind="a moment", reason="it has no time zone")
     return value.astimezone(UTC)
@@ -72,7 +72,7 @@ def _moment(value: Any) -> datetime | None:
 def _moment_text(value: Any) -> str | None:
     if isinstance(value, datetime):
         text: str = _write_moment(value, mode="json")
-        if len(text) == _MOMENT_Z:  # else it is not in UTC, or of a whole second
+        if len(text) == _MOMENT_Z:  # otherwise it is not in UTC, or has no microseconds
             return f"{text[:-1]}+00:00"
     moment = _moment(value)
     return None if moment is None else moment.isoformat(timespec="microseconds")
@@ -87,7 +87,7 @@ def _amount(value: Any) -> Decimal | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    raise UnfitValue(value=value, kind="an amount", reason="a finite Decimal is wanted")
+    raise UnfitValue(value=value, kind="an amount", reason="it must be a finite Decimal")
 
 
 def _amount_text(value: Any) -> str | None:
@@ -102,36 +102,36 @@ def _amount_read(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-class _Portable(TypeDecorator[Any]):
-    """A type that PostgreSQL has and that SQLite keeps as text.
+class PortableType(TypeDecorator[Any]):
+    """A type that is native on PostgreSQL, and stored as another one on SQLite.
 
-    The conversions are handed over as they are, rather than through `process_bind_param`, which
-    would cost one more call a value. Each takes and gives None too.
+    SQLAlchemy calls the conversions directly: `process_bind_param` would add a call for each
+    value. Each of them accepts and returns None too.
     """
 
     native: TypeEngine[Any]
-    text: TypeEngine[Any]
+    stored: TypeEngine[Any]
     to_native: Convert
-    to_text: Convert
+    to_stored: Convert
     from_native: Convert | None = None
-    from_text: Convert
+    from_stored: Convert
 
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kept = self.native if dialect.name == "postgresql" else self.text
-        return dialect.type_descriptor(kept)
+        is_native = dialect.name == "postgresql"
+        return dialect.type_descriptor(self.native if is_native else self.stored)
 
     @override
     def bind_processor(self, dialect: Dialect) -> Convert | None:
-        return self.to_native if dialect.name == "postgresql" else self.to_text
+        return self.to_native if dialect.name == "postgresql" else self.to_stored
 
     @override
     def result_processor(self, dialect: Dialect, coltype: object) -> Convert | None:
-        return self.from_native if dialect.name == "postgresql" else self.from_text
+        return self.from_native if dialect.name == "postgresql" else self.from_stored
 
     @override
     def process_literal_param(self, value: Any, dialect: Dialect) -> str:
-        return str(self.to_text(value))
+        return str(self.to_stored(value))
 
     @property
     @override
@@ -139,57 +139,57 @@ class _Portable(TypeDecorator[Any]):
         return self.native.python_type
 
 
-class Uuid(_Portable):
-    """A UUID; on SQLite text in the 36-character form, which joins with what people paste.
+class Uuid(PortableType):
+    """A UUID; on SQLite text in the 36-character form, so that pasted ids match.
 
-    Takes UUIDs and their text, gives UUIDs. Raises `UnfitValue`.
+    Accepts UUIDs and their text, returns UUIDs. Raises `UnfitValue`.
     """
 
     impl = sa.Uuid
     cache_ok = True
     native = sa.Uuid()
-    text = sa.String(36)
-    to_native = staticmethod(_uuid)
-    to_text = staticmethod(_uuid_text)
-    from_text = staticmethod(_uuid_read)
+    stored = sa.String(36)
+    to_native = staticmethod(uuid_of)
+    to_stored = staticmethod(_uuid_text)
+    from_stored = staticmethod(_uuid_read)
 
 
-class Amount(_Portable):
+class Amount(PortableType):
     """An exact decimal: NUMERIC on PostgreSQL, its digits as text on SQLite.
 
-    Takes finite Decimals and integers, gives Decimals with the places that they were given. SQLite
-    would turn a sum, or an order by such a column, into floating point: do both in Python. Raises
-    `UnfitValue`, for a float too, because its digits are not what somebody meant to pay.
+    Accepts finite Decimals and integers, returns Decimals with the same number of places. Sum and
+    sort in Python: SQLite would use floating point for both. Raises `UnfitValue`, for a float too,
+    because a float rarely has the digits of the intended amount.
     """
 
     impl = sa.Numeric
     cache_ok = True
     native = sa.Numeric()
-    text = sa.Text()
+    stored = sa.Text()
     to_native = staticmethod(_amount)
-    to_text = staticmethod(_amount_text)
-    from_text = staticmethod(_amount_read)
+    to_stored = staticmethod(_amount_text)
+    from_stored = staticmethod(_amount_read)
 
 
-class Moment(_Portable):
-    """An instant: TIMESTAMPTZ on PostgreSQL, ISO 8601 text of one width in UTC on SQLite.
+class Moment(PortableType):
+    """An instant: TIMESTAMPTZ on PostgreSQL, ISO 8601 text of fixed width in UTC on SQLite.
 
-    Takes aware datetimes, gives aware datetimes in UTC; the text sorts as time passes. Raises
-    `UnfitValue` for a datetime without a zone, which would mean another instant on each machine.
+    Accepts aware datetimes, returns aware datetimes in UTC; the text sorts by time. Raises
+    `UnfitValue` for a datetime without a time zone, which is ambiguous.
     """
 
     impl = sa.DateTime
     cache_ok = True
     native = sa.DateTime(timezone=True)
-    text = sa.String(_MOMENT)
+    stored = sa.String(_MOMENT)
     to_native = staticmethod(_moment)
-    to_text = staticmethod(_moment_text)
+    to_stored = staticmethod(_moment_text)
     from_native = staticmethod(_moment)
-    from_text = staticmethod(_moment_read)
+    from_stored = staticmethod(_moment_read)
 
 
 class ColumnValues:
-    """The values of one column, on their way into statements and out of results."""
+    """Converts the values of one column for statements and from results."""
 
     def __init__(self, column: sa.Column[Any], dialect: Dialect) -> None:
         self._column = column
@@ -197,10 +197,10 @@ class ColumnValues:
         self._type = column.type.dialect_impl(dialect)
         self._bind: Convert | None = self._type.bind_processor(dialect)
         self._kinds: set[type] = set()
-        """Types of values that are known to fit."""
+        """Types of the values that were checked."""
 
     def bound(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The values as the driver takes them. Raises UnfitAt with the index of one that is not."""
+        """The values converted for the driver. Raises UnfitAt with the index of an unfit one."""
         if not self._kinds.issuperset(map(type, values)):
             for index, value in enumerate(values):
                 self._check(index, value)
@@ -215,11 +215,11 @@ class ColumnValues:
 
     @property
     def are_plain(self) -> bool:
-        """Whether what goes to the driver is of the column's own type, and of no subclass of it."""
+        """Whether the driver receives values of exactly the column's type, and of no subclass."""
         return self._bind is not None or self._kinds <= {kind_of(self._column), type(None)}
 
     def reader(self, driver_type: object) -> Convert | None:
-        """What turns a value of a result into the column's own."""
+        """The conversion from a result's value to the column's; None if there is none."""
         return self._type.result_processor(self._dialect, driver_type)
 
     def _check(self, index: int, value: Any) -> None:
@@ -258,6 +258,6 @@ def kind_of(column: sa.Column[Any]) -> type:
 
 
 def default_of(column: sa.Column[Any]) -> Any:
-    """The value of a column that a whole row was assigned without."""
+    """The default of a column that a new row leaves out; None if there is none."""
     default = column.default
     return default.arg if isinstance(default, ScalarElementColumnDefault) else None

@@ -1,4 +1,4 @@
-"""Why a store cannot be used, in one line for a person."""
+"""Explains in one line why a store cannot be used."""
 
 import os
 from pathlib import Path
@@ -10,14 +10,14 @@ from sagaline.storage.sql import sqlite
 _SECRETS = ("password", "sslpassword")
 
 
-def address(url: URL) -> str:
-    """The URL as it may be shown: without a password."""
+def without_password(url: URL) -> str:
+    """The URL as text that may be shown."""
     shown = url.set(query={k: v for k, v in url.query.items() if k not in _SECRETS})
     return shown.render_as_string(hide_password=True)
 
 
 def reason(url: URL | None, error: BaseException) -> str:
-    """What went wrong when the store was first looked at."""
+    """The reason for an error raised by the first access to a store."""
     error = _innermost(error)
     text = _first_line(error)
     if url is None:
@@ -41,7 +41,7 @@ def _first_line(error: BaseException) -> str:
 def _of_file(path: Path, error: BaseException, text: str) -> str:
     if os.path.isdir(path):
         return f"{path} is a directory"
-    if not sqlite.may(path.parent, os.F_OK):
+    if not sqlite.has_access(path.parent, os.F_OK):
         return f"the directory {path.parent} does not exist"
     if "not a database" in text:
         return f"{path} is not a SQLite database"
@@ -53,9 +53,9 @@ def _of_file(path: Path, error: BaseException, text: str) -> str:
 
 
 def _of_permissions(path: Path, text: str) -> str:
-    if not sqlite.may(path.parent, os.W_OK | os.X_OK):
+    if not sqlite.has_access(path.parent, os.W_OK | os.X_OK):
         return f"there is no permission to write in the directory {path.parent}"
-    if sqlite.may(path, os.F_OK) and not sqlite.may(path, os.R_OK | os.W_OK):
+    if sqlite.has_access(path, os.F_OK) and not sqlite.has_access(path, os.R_OK | os.W_OK):
         return f"there is no permission to read and write {path}"
     return f"{path} can only be read" if "readonly" in text else text
 

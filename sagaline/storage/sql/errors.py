@@ -1,4 +1,4 @@
-"""Errors of SQLAlchemy and of the drivers, as upstream's error classes."""
+"""Translates errors of SQLAlchemy and of the drivers to upstream's error classes."""
 
 from typing import Final
 
@@ -10,78 +10,71 @@ STORAGE_FAULTS: Final = (
     persistence.InterfaceError,
     persistence.InternalError,
 )
-"""The store is out of reach, locked or full: nothing is skipped, the same batch comes again."""
+"""Errors of a store that is unreachable, locked or full: followers retry the same batch."""
 
-_CLASSES: dict[str, type[persistence.PersistenceError]] = {
-    each.__name__: each
-    for each in (
-        persistence.InterfaceError,
-        persistence.DataError,
-        persistence.OperationalError,
-        persistence.IntegrityError,
-        persistence.InternalError,
-        persistence.ProgrammingError,
-        persistence.NotSupportedError,
-        persistence.DatabaseError,
-    )
-}
+_NAMES: Final = frozenset(
+    {"InterfaceError", "DataError", "OperationalError", "IntegrityError", "InternalError"}
+    | {"ProgrammingError", "NotSupportedError", "DatabaseError"}
+)
+"""The error classes of PEP 249, which upstream and the drivers have."""
 
-_LIMIT = "54"
-"""PostgreSQL's class of what is too large, such as a key for its index. The driver counts it among
-the faults of operation, but waiting makes no value smaller."""
+_LIMIT_CLASS = "54"
+"""PostgreSQL's class for values above a limit, such as a key too long for its index. The driver
+raises OperationalError, but a retry cannot succeed."""
 
-_UNFIT = ("42P01", "42703", "3F000", "42501")
-"""PostgreSQL's states for a table, a column or a schema that is gone, or that is forbidden. The
-driver counts them among the mistakes of a program; but somebody has changed the store under it, and
-no event is to blame. SQLite's driver counts them among the faults of operation."""
+_SCHEMA_STATES = ("42P01", "42703", "3F000", "42501")
+"""PostgreSQL's states for a table, column or schema that is missing or forbidden. The driver raises
+ProgrammingError; but the store was changed from outside, and no event is the cause. SQLite's driver
+raises OperationalError."""
 
-_NO_LOCK = "55P03"
-"""PostgreSQL's state for a wait for a lock that was ended."""
+_LOCK_TIMEOUT_STATE = "55P03"
+"""PostgreSQL's state for a lock wait that timed out."""
 
-_MODULES = ("sqlalchemy", "sqlite3", "psycopg")
+_DRIVER_MODULES = ("sqlalchemy", "sqlite3", "psycopg")
 
 
 def translated(error: BaseException) -> BaseException:
-    """Gives upstream's error for one of SQLAlchemy or of a driver, and any other as it is.
+    """Returns upstream's error for one of SQLAlchemy or of a driver, and any other unchanged.
 
-    Drivers share these names by agreement (PEP 249), so the name of the class, or of the nearest
-    base class, tells.
+    All drivers use the class names of PEP 249, so it goes by the name of the error's class, or of
+    its nearest base class.
     """
     if isinstance(error, persistence.PersistenceError):
         return error
     if isinstance(error, sqlalchemy.exc.TimeoutError):
-        said = str(error).partition(" (Background")[0]
-        return persistence.OperationalError(f"All connections of this process are in use: {said}")
+        text = str(error).partition(" (Background")[0]
+        return persistence.OperationalError(f"All connections of this process are in use: {text}")
     state = _state(error)
-    if state.startswith(_LIMIT):
-        return persistence.DataError(_said(error))
-    if state in _UNFIT:
-        return persistence.OperationalError(_said(error))
+    if state.startswith(_LIMIT_CLASS):
+        return persistence.DataError(_message(error))
+    if state in _SCHEMA_STATES:
+        return persistence.OperationalError(_message(error))
     for each in type(error).__mro__:
-        if each.__name__ in _CLASSES and each.__module__.partition(".")[0] in _MODULES:
-            return _CLASSES[each.__name__](_said(error))
+        if each.__name__ in _NAMES and each.__module__.partition(".")[0] in _DRIVER_MODULES:
+            kind: type[persistence.PersistenceError] = getattr(persistence, each.__name__)
+            return kind(_message(error))
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return persistence.PersistenceError(str(error))
     return error
 
 
 def is_lock_timeout(error: BaseException) -> bool:
-    """Whether the server has ended a wait for a lock; of an error as it came, or translated."""
+    """Whether a lock wait has timed out; for an original or a translated error."""
     is_ours = isinstance(error, persistence.PersistenceError)
-    return _state(error.__cause__ if is_ours else error) == _NO_LOCK
+    return _state(error.__cause__ if is_ours else error) == _LOCK_TIMEOUT_STATE
 
 
 def _state(error: BaseException | None) -> str:
     return str(getattr(getattr(error, "orig", error), "sqlstate", None))
 
 
-def _said(error: BaseException) -> str:
-    # Without the statement and the link that SQLAlchemy adds, and on one line; the cause has all.
+def _message(error: BaseException) -> str:
+    # On one line, without the statement and the link that SQLAlchemy adds; the cause has both.
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def raise_translated(error: BaseException) -> None:
-    """Raises upstream's error in place of this one; returns if it needs no translation."""
+    """Raises upstream's error in place of this one; returns if no translation is needed."""
     known = translated(error)
     if known is not error:
         raise known from error

@@ -1,27 +1,51 @@
-"""The record classes of events tables: upstream's columns, and the envelope beside them."""
+"""The record classes of events tables: upstream's columns and the envelope."""
 
 import hashlib
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy_utils.types.uuid import UUIDType
 
-IDENTIFIER_LENGTH = 63  # of PostgreSQL; what is longer is cut off there without a word
+from sagaline.storage.sql.columns import PortableType, uuid_of
 
-ENVELOPE = ("key", "cause", "hop")
+IDENTIFIER_LENGTH = 63
+"""Characters of an identifier on PostgreSQL, which truncates longer ones without an error."""
+
+ENVELOPE_COLUMNS = ("key", "cause", "hop")
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 
+def _id_bytes(value: Any) -> bytes | None:
+    found = uuid_of(value)
+    return None if found is None else found.bytes
+
+
+def _id_of_bytes(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=value)
+
+
+class OriginatorId(PortableType):
+    """A UUID as upstream stores it: UUID on PostgreSQL, its 16 bytes on SQLite."""
+
+    impl = sa.BINARY
+    cache_ok = True
+    native = sa.Uuid()
+    stored = sa.BINARY(16)
+    to_native = staticmethod(uuid_of)
+    to_stored = staticmethod(_id_bytes)
+    from_stored = staticmethod(_id_of_bytes)
+
+
 class Base(DeclarativeBase):
-    """A base of our own: upstream's registry may hold classes of the same names."""
+    """A base of the framework's own: upstream's registry may hold classes of the same names."""
 
 
 class EventRecord(Base):
-    """What upstream stores of one event."""
+    """The columns of an event in upstream's tables."""
 
     __abstract__ = True
 
@@ -42,7 +66,7 @@ class StoredEventRecord(EventRecord):
     __abstract__ = True
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    originator_id: Mapped[UUID] = mapped_column(UUIDType(), nullable=False)
+    originator_id: Mapped[UUID] = mapped_column(OriginatorId(), nullable=False)
     originator_version: Mapped[int] = mapped_column(BigId, nullable=False)
     topic: Mapped[str] = mapped_column(Text(), nullable=False)
     state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
@@ -52,7 +76,7 @@ class StoredEventRecord(EventRecord):
 
     @staticmethod
     def indexes(table_name: str) -> list[Index]:
-        """One that keeps versions unique, under upstream's name, and one to find a key."""
+        """A unique index of versions, under upstream's name, and an index of keys."""
         aggregate = shortened(f"{table_name}_aggregate_idx")
         return [
             Index(aggregate, "originator_id", "originator_version", unique=True),
@@ -65,14 +89,14 @@ class SnapshotRecord(EventRecord):
 
     __abstract__ = True
 
-    originator_id: Mapped[UUID] = mapped_column(UUIDType(), primary_key=True)
+    originator_id: Mapped[UUID] = mapped_column(OriginatorId(), primary_key=True)
     originator_version: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     topic: Mapped[str] = mapped_column(Text(), nullable=False)
     state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
 
 
 def shortened(name: str) -> str:
-    """Makes a name fit PostgreSQL, and keeps it unique."""
+    """A name that fits PostgreSQL's limit and stays unique."""
     if len(name) <= IDENTIFIER_LENGTH:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -84,7 +108,7 @@ _defining = Lock()
 
 
 def record_class(table_name: str, schema: str | None, base: type[EventRecord]) -> type[EventRecord]:
-    """The record class of a table, defined when first asked for."""
+    """The record class of a table, defined on first use."""
     with _defining:
         known = _record_classes.get((schema, table_name))
         if known is None:
@@ -101,7 +125,7 @@ def _define(table_name: str, schema: str | None, base: type[EventRecord]) -> typ
         "__tablename__": table_name,
         "__table_args__": (*base.indexes(table_name), options),
     }
-    # The whole table name makes the class name: two tables must not share one in the registry.
+    # The class is named after schema and table: names in the registry must be unique.
     return type(f"{schema or ''}.{table_name}", (base,), body)
 
 

@@ -5,16 +5,16 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from threading import Semaphore, get_ident
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from eventsourcing.persistence import OperationalError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import Transaction as SQLAlchemyTransaction
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from sagaline.errors import AnotherTransaction, TransactionFailed, TransactionNotShared
+from sagaline.errors import AnotherTransaction, TransactionFailed
 from sagaline.storage.sql.errors import is_lock_timeout, raise_translated
 
 Owner = tuple[int, object]
@@ -23,32 +23,41 @@ _writing: ContextVar["Transaction | None"] = ContextVar("sagaline_writing", defa
 
 
 class Database(Protocol):
-    """What a transaction needs of its datastore."""
+    """What transactions and the events of an engine need of a datastore."""
 
     current: ContextVar["Transaction | None"]
-    patience: float
+    engine: Engine
+    has_file: bool
+    is_sqlite_in_memory_db: bool
+    lock_timeout: float
+    lock_wait: float
+    silence_timeout: float
     scoped_session: Any
     session_maker: Any
 
     @property
     def address(self) -> str:
-        """The URL as it may be shown."""
+        """The URL without its password."""
 
-    def connected(self, commit: bool) -> Connection:
-        """A connection whose transactions begin as reads or as writes."""
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last reference was released."""
 
-    def end_stuck(self) -> None:
+    def connect(self, commit: bool) -> Connection:
+        """Returns a connection whose transactions begin as reads, or as writes."""
+
+    def terminate_stuck_copies(self) -> None:
         """Ends a stopped writer that holds a lock."""
 
-    def lock_for(self, commit: bool) -> Semaphore | None:
-        """The lock that the transactions of this process queue on."""
+    def process_lock(self, commit: bool) -> Semaphore | None:
+        """The lock that the transactions of this process queue for."""
 
     def refuse_closed(self) -> None:
-        """Raises StoreClosed after the last reference was given back."""
+        """Raises StoreClosed after the last reference was released."""
 
 
 def present_owner() -> Owner:
-    """Who asks: the thread, and the task where an event loop runs."""
+    """The current thread, and the current task if an event loop runs."""
     task = None
     with suppress(RuntimeError):
         task = asyncio.current_task()
@@ -56,10 +65,10 @@ def present_owner() -> Owner:
 
 
 class Transaction(SQLAlchemyTransaction):
-    """The outermost transaction: it begins, and it commits or rolls back.
+    """An outermost transaction: it opens a connection, and commits or rolls back.
 
-    It belongs to the thread and the task that began it. Others may see it in a context that they
-    inherited, but writing into it would mix their work with its owner's.
+    It belongs to the thread and the task that opened it. Other threads and tasks may inherit its
+    context, but must not write into it: their work would be committed with the owner's.
     """
 
     def __init__(self, datastore: "Database", commit: bool) -> None:
@@ -67,7 +76,7 @@ class Transaction(SQLAlchemyTransaction):
         self.commit = commit
         self.owner = present_owner()
         self.failure: BaseException | None = None
-        """What went wrong inside, after which nothing may be committed."""
+        """An error raised inside, after which nothing may be committed."""
         self._connection: Connection | None = None
         self._session: Session | None = None
         self._lock: Semaphore | None = None
@@ -75,7 +84,7 @@ class Transaction(SQLAlchemyTransaction):
 
     @property
     def is_open(self) -> bool:
-        """Whether it has begun and not yet ended."""
+        """Whether it was opened and is not yet closed."""
         return self._connection is not None
 
     @property
@@ -87,22 +96,22 @@ class Transaction(SQLAlchemyTransaction):
 
     @property
     def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
-        """A session on its connection, made when first asked for as it is not cheap."""
+        """A session on its connection, created on first use because that is not cheap."""
         if self._session is None:
             maker = self.datastore.session_maker
             assert maker is not None
             self._session = maker(bind=self.connection)
         return self._session
 
-    def begin(self) -> Connection:
-        """Takes the lock where there is one, and a connection, and begins."""
+    def open(self) -> Connection:
+        """Acquires the process's lock, if there is one, and begins on a connection."""
         if self.is_open:
             raise ProgrammingError("The transaction is already open")
         refuse_inside_another(self.datastore)
         self._acquire()
         try:
-            self.datastore.refuse_closed()  # it may have been, while waiting for the lock
-            self._connection = self._connected()
+            self.datastore.refuse_closed()  # it may have been closed during the wait for the lock
+            self._connection = self._begun()
         except BaseException as error:
             self._release()
             raise_translated(error)
@@ -112,8 +121,8 @@ class Transaction(SQLAlchemyTransaction):
             self._enter(_writing, self)
         return self._connection
 
-    def end(self, error: BaseException | None) -> None:
-        """Commits, or rolls back; whatever happens, nothing is left behind in the connection."""
+    def close(self, error: BaseException | None) -> None:
+        """Commits, or rolls back after an error; either way nothing stays in the connection."""
         try:
             if error is None and self.commit:
                 self._commit()
@@ -124,12 +133,12 @@ class Transaction(SQLAlchemyTransaction):
             self._release()
         if error is not None:
             if is_lock_timeout(error):
-                self.datastore.end_stuck()
+                self.datastore.terminate_stuck_copies()
             raise_translated(error)
 
     @override
     def __enter__(self) -> Session:
-        self.begin()
+        self.open()
         return self.session
 
     @override
@@ -139,21 +148,21 @@ class Transaction(SQLAlchemyTransaction):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
-        self.end(exc_val)
+        self.close(exc_val)
 
-    def _connected(self, again: bool = True) -> Connection:
-        """A connection that has begun: another one, where the server has left the first meanwhile.
+    def _begun(self, again: bool = True) -> Connection:
+        """Begins on a connection; on a second one if the server has dropped the first.
 
-        Nothing was done in that one, so nobody needs to hear of it.
+        Nothing was done on the first one, so the caller needs no error.
         """
-        connection = self.datastore.connected(self.commit)
+        connection = self.datastore.connect(self.commit)
         try:
             connection.begin()
         except BaseException as error:
             lost = _is_lost(connection)
-            _give_back(connection)
+            _return_to_pool(connection)
             if again and lost and isinstance(error, Exception):
-                return self._connected(again=False)
+                return self._begun(again=False)
             raise
         return connection
 
@@ -165,8 +174,8 @@ class Transaction(SQLAlchemyTransaction):
         self.connection.commit()
 
     def _acquire(self) -> None:
-        lock = self.datastore.lock_for(self.commit)
-        if lock is not None and not lock.acquire(timeout=self.datastore.patience):
+        lock = self.datastore.process_lock(self.commit)
+        if lock is not None and not lock.acquire(timeout=self.datastore.lock_wait):
             raise OperationalError("Another transaction of this process keeps the database locked")
         self._lock = lock
 
@@ -175,7 +184,7 @@ class Transaction(SQLAlchemyTransaction):
             if self._session is not None:
                 self._session.close()
             if self._connection is not None:
-                _give_back(self._connection)
+                _return_to_pool(self._connection)
         finally:
             self._session = self._connection = None
             if self._lock is not None:
@@ -189,86 +198,13 @@ class Transaction(SQLAlchemyTransaction):
     def _leave(self) -> None:
         while self._tokens:
             variable, token = self._tokens.pop()
-            # A generator may be closed in another context; there the ended transaction is ignored.
+            # A generator may be closed in another context; the closed transaction is ignored there.
             with suppress(ValueError):
                 variable.reset(token)
 
 
-def _give_back(connection: Connection) -> None:
-    try:
-        if _is_lost(connection):
-            # The pool would try to roll back, and say at length that it could not.
-            connection.invalidate()
-        connection.close()
-    except SQLAlchemyError:
-        # It could not even roll back. The server does that, and the error that led here says more.
-        connection.invalidate()
-        connection.close()
-
-
-def _is_lost(connection: Connection) -> bool:
-    """Whether the driver has lost the server, which it may not have told SQLAlchemy."""
-    if connection.closed or connection.invalidated:
-        return False
-    return bool(getattr(connection.connection.dbapi_connection, "closed", False))
-
-
-class JoinedTransaction(Transaction):
-    """A transaction inside one of the same datastore: the outer one decides."""
-
-    def __init__(self, outer: Transaction, commit: bool) -> None:
-        super().__init__(outer.datastore, commit)
-        self._outer = outer
-
-    @property
-    @override
-    def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
-        """The outer transaction's."""
-        return self._outer.session
-
-    @override
-    def begin(self) -> Connection:
-        """Goes on in the outer transaction."""
-        return self._outer.connection
-
-    @override
-    def end(self, error: BaseException | None) -> None:
-        """Leaves the outcome to the outer one, which must not commit half of a failed write."""
-        if error is None:
-            return
-        if self.commit:
-            self._outer.failure = self._outer.failure or error
-        raise_translated(error)
-
-
-class ScopedTransaction(Transaction):
-    """A transaction that the user's own scoped session begins and ends."""
-
-    @property
-    @override
-    def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
-        """The user's session of this thread."""
-        assert self.datastore.scoped_session is not None
-        return cast("Session", self.datastore.scoped_session())
-
-    @override
-    def begin(self) -> Connection:
-        """Goes on in the user's transaction."""
-        return self.session.connection()
-
-    @override
-    def end(self, error: BaseException | None) -> None:
-        """Only translates the error."""
-        if error is not None:
-            raise_translated(error)
-
-    @override
-    def __enter__(self) -> Session:
-        return self.session
-
-
-class Connected:
-    """A transaction as a context manager that gives its Core connection."""
+class CoreTransaction:
+    """A transaction as a context manager that returns its Core connection."""
 
     __slots__ = ("_transaction",)
 
@@ -276,7 +212,7 @@ class Connected:
         self._transaction = transaction
 
     def __enter__(self) -> Connection:
-        return self._transaction.begin()
+        return self._transaction.open()
 
     def __exit__(
         self,
@@ -284,13 +220,14 @@ class Connected:
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
-        self._transaction.end(exc_val)
+        self._transaction.close(exc_val)
 
 
 def refuse_inside_another(datastore: "Database") -> None:
     """Raises AnotherTransaction if this context is writing to another store.
 
-    Two stores cannot commit together: the inner one would stand while the outer is rolled back.
+    Two stores cannot commit together: the inner commit would stay when the outer one is rolled
+    back.
     """
     writing = _writing.get()
     if writing is None or not writing.is_open or writing.datastore is datastore:
@@ -299,14 +236,20 @@ def refuse_inside_another(datastore: "Database") -> None:
         raise AnotherTransaction(url=datastore.address, other=writing.datastore.address)
 
 
-def joined(outer: Transaction, commit: bool) -> JoinedTransaction:
-    """A transaction inside an open one.
+def _return_to_pool(connection: Connection) -> None:
+    try:
+        if _is_lost(connection):
+            # The pool would try to roll back and log the failure at length.
+            connection.invalidate()
+        connection.close()
+    except SQLAlchemyError:
+        # The rollback failed, so the server does it; the original error is the one to report.
+        connection.invalidate()
+        connection.close()
 
-    Raises TransactionNotShared if the caller is not its owner, and upstream's ProgrammingError for
-    a write inside a read.
-    """
-    if outer.owner != present_owner():
-        raise TransactionNotShared(url=outer.datastore.address)
-    if commit and not outer.commit:
-        raise ProgrammingError("Transaction already started with commit=False")
-    return JoinedTransaction(outer, commit)
+
+def _is_lost(connection: Connection) -> bool:
+    """Whether the driver has lost the server, possibly without SQLAlchemy's knowledge."""
+    if connection.closed or connection.invalidated:
+        return False
+    return bool(getattr(connection.connection.dbapi_connection, "closed", False))

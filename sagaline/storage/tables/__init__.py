@@ -1,1 +1,1 @@
-"""The framework's own tables, and the statements over each."""
+"""The framework's own tables, and the statements on each of them."""

@@ -1,6 +1,7 @@
-"""What people did to timers and dead letters: a row each, in the transaction of the deed.
+"""The audit table: what operators did to timers and dead letters.
 
-Where a saga is concerned its stream tells of it too; what belongs to none has no other record.
+Each row commits with the action. A saga's own stream records actions on that saga too; for others
+this is the only record.
 """
 
 from collections.abc import Collection
@@ -13,7 +14,7 @@ from sagaline.storage.tables.schema import interventions
 
 
 class Intervention(NamedTuple):
-    """Who did what, when and why. `about` is the id of a timer, or of a dead letter."""
+    """One operator's action. `about` is the id of a timer or of a dead letter."""
 
     at: datetime
     by: str
@@ -24,12 +25,12 @@ class Intervention(NamedTuple):
 
 
 def add_intervention(connection: Connection, done: Intervention) -> None:
-    """Records what a person does, in the transaction that does it."""
+    """Records an action, in the transaction that performs it."""
     connection.execute(insert(interventions), done._asdict())
 
 
 def interventions_of(connection: Connection, actions: Collection[str]) -> list[Intervention]:
-    """What people did, of these kinds, in the order of their doing."""
+    """The recorded actions of these kinds, oldest first."""
     columns = [interventions.c[name] for name in Intervention._fields]
     query = select(*columns).where(interventions.c.action.in_(actions)).order_by(interventions.c.id)
     return [Intervention(*row) for row in connection.execute(query)]

@@ -1,4 +1,4 @@
-"""Creating the tables of a store, when many processes may start at once."""
+"""Creates the tables of a store; many processes may do so at once."""
 
 import json
 from collections.abc import Sequence
@@ -9,27 +9,27 @@ from sqlalchemy.schema import CreateSchema
 from sagaline.errors import StoreTooNew, StoreUnusable
 from sagaline.storage.sql import postgres
 from sagaline.storage.sql.datastore import Datastore
-from sagaline.storage.sql.records import ENVELOPE
+from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 from sagaline.storage.tables.schema import metadata, store
 
 FOREIGN = "is not one of Sagaline"
-"""What is said of another program's table."""
+"""The end of the message about another program's table."""
 
-VERSION = 1
-"""The version of the framework's tables, which a store records."""
+SCHEMA_VERSION = 1
+"""The version of the framework's tables, recorded in each store."""
 
 
 def create_tables(datastore: Datastore, tables: Sequence[Table] = ()) -> None:
-    """Creates the framework's tables, and these, where they are missing.
+    """Creates the missing tables of the framework, and the missing ones of `tables`.
 
-    Many processes may do so at once. Raises StoreTooNew before anything is created, and
-    StoreUnusable where the store is out of reach.
+    Many processes may call it at once. Raises StoreTooNew before it creates anything, and
+    StoreUnusable if the store is unreachable.
     """
-    with datastore.creating:
+    with datastore.creation_lock:
         wanted = [
             table
             for table in (*metadata.sorted_tables, *tables)
-            if table.fullname not in datastore.existing
+            if table.fullname not in datastore.existing_tables
         ]
         if not wanted:
             return
@@ -38,15 +38,15 @@ def create_tables(datastore: Datastore, tables: Sequence[Table] = ()) -> None:
         except Exception as error:
             datastore.refuse_unusable(error)
             raise
-        datastore.existing.update(table.fullname for table in wanted)
+        datastore.existing_tables.update(table.fullname for table in wanted)
 
 
 def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
-    """Creates the tables that are not there, and the columns that upstream's tables lack.
+    """Creates missing tables, and the columns that upstream's tables lack.
 
-    Most starts find all of them, so it reads first and takes the lock only where one is missing.
+    Most starts find all tables, so it reads first and acquires the lock only if one is missing.
     """
-    with datastore.look() as connection:
+    with datastore.inspect() as connection:
         refuse_unfit(datastore, connection)
         if not any(_is_missing(connection, datastore, table) for table in tables):
             return
@@ -56,15 +56,15 @@ def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
         for table in tables:
             _complete(connection, datastore, table)
         if store in tables and connection.execute(select(store)).first() is None:
-            row = {"version": VERSION, "applications": json.dumps([])}
+            row = {"version": SCHEMA_VERSION, "applications": json.dumps([])}
             connection.execute(insert(store), row)
 
 
 def refuse_unfit(datastore: Datastore, connection: Connection) -> None:
-    """Raises StoreTooNew if the store was made by a version that this code does not know.
+    """Raises StoreTooNew for a store made by a later version.
 
-    Raises StoreUnusable if it has a table of another program under the name of one of ours. Other
-    tables may share the database.
+    Raises StoreUnusable if one of the framework's table names belongs to another program. Tables
+    with other names may share the database.
     """
     foreign = _foreign(datastore, connection)
     if foreign is not None:
@@ -73,14 +73,14 @@ def refuse_unfit(datastore: Datastore, connection: Connection) -> None:
     if not inspect(connection).has_table(store.name, datastore.schema):
         return
     found = connection.execute(select(store.c.version)).scalar()
-    if found is not None and found > VERSION:
-        raise StoreTooNew(url=datastore.address, reason="", found=found, known=VERSION)
+    if found is not None and found > SCHEMA_VERSION:
+        raise StoreTooNew(url=datastore.address, reason="", found=found, known=SCHEMA_VERSION)
 
 
 def _foreign(datastore: Datastore, connection: Connection) -> str | None:
-    """The table of another program that stands where one of ours should."""
+    """Another program's table that has the name of one of the framework's."""
     inspector = inspect(connection)
-    # All names by one query: between two of them somebody may create all of them.
+    # One query for all names: between two queries another process may create all tables.
     there = {*inspector.get_table_names(datastore.schema)}
     if store.name in there:
         columns = inspector.get_columns(store.name, datastore.schema)
@@ -97,8 +97,8 @@ def _is_missing(connection: Connection, datastore: Datastore, table: Table) -> b
 
 
 def _lacking(connection: Connection, table: Table, schema: str | None) -> list[str]:
-    """The columns of the envelope, where upstream created the events table."""
-    wanted = [name for name in ENVELOPE if name in table.c and "originator_id" in table.c]
+    """The columns of the envelope that an events table created by upstream lacks."""
+    wanted = [name for name in ENVELOPE_COLUMNS if name in table.c and "originator_id" in table.c]
     if not wanted:
         return []
     there = {column["name"] for column in inspect(connection).get_columns(table.name, schema)}
@@ -107,7 +107,7 @@ def _lacking(connection: Connection, table: Table, schema: str | None) -> list[s
 
 def _lock(datastore: Datastore, connection: Connection) -> None:
     if datastore.dialect != "postgresql":
-        return  # a write transaction of SQLite is the lock
+        return  # on SQLite the write transaction is the lock
     postgres.lock_creation(connection)
     if datastore.schema and not inspect(connection).has_schema(datastore.schema):
         connection.execute(CreateSchema(datastore.schema))

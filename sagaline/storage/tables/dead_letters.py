@@ -1,19 +1,19 @@
-"""Dead letters: events that a follower could not take, and those that wait behind them."""
+"""Dead letters: events that a follower could not handle, and later events of the same keys."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
 
 from sagaline.storage.tables.schema import dead_letters
 
-# A rebuild keeps those of the table that it replaces, for a rollback.
+# A rebuild keeps the dead letters of the table that it replaces, for a rollback.
 _current = dead_letters.c.follower.not_like("%@old")
 
 
 class Letter(NamedTuple):
-    """One event parked for one follower. `leader` and `position` say where the event stands."""
+    """One event parked for one follower. `leader` and `position` name its place in a log."""
 
     follower: str
     leader: str
@@ -27,14 +27,16 @@ class Letter(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where the event stands: ``orders:12``; a timer stands in no log."""
+        """The event's place in a log, such as ``orders:12``; the leader alone for a timer."""
         return f"{self.leader.lower()}:{self.position}" if self.position else self.leader
 
     @property
     def id(self) -> str:
-        """What a person calls it: ``order_list/orders:12``."""
+        """The id for operators, such as ``order_list/orders:12``."""
         return f"{self.follower}/{self.place}"
 
+
+_columns = [dead_letters.c[name] for name in Letter._fields]
 
 _delete = delete(dead_letters).where(
     dead_letters.c.follower == bindparam("by"),
@@ -46,7 +48,7 @@ _delete = delete(dead_letters).where(
 def add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
     """Parks events, in the transaction that moves the follower past them.
 
-    A letter that is there already is written again: a timer may have been set anew and failed anew.
+    It replaces an existing letter of the same place: a timer may be set again and fail again.
     """
     if letters:
         connection.execute(
@@ -56,7 +58,7 @@ def add_letters(connection: Connection, letters: Sequence[Letter]) -> None:
 
 
 def parked_keys(connection: Connection, follower: str) -> set[str]:
-    """The business transactions whose events a follower parks until a person has looked."""
+    """The keys whose events a follower parks until an operator acts."""
     query = (
         select(dead_letters.c.key)
         .where(dead_letters.c.follower == follower, dead_letters.c.key.is_not(None))
@@ -66,30 +68,31 @@ def parked_keys(connection: Connection, follower: str) -> set[str]:
 
 
 def letters_of(connection: Connection, follower: str) -> list[Letter]:
-    """The dead letters of one follower, in the order of their coming."""
-    columns = [dead_letters.c[name] for name in Letter._fields]
-    order = (dead_letters.c.parked_at, dead_letters.c.leader, dead_letters.c.position)
-    query = select(*columns).where(dead_letters.c.follower == follower).order_by(*order)
-    return [Letter(*row) for row in connection.execute(query)]
+    """The dead letters of one follower, oldest first."""
+    return _letters(connection, dead_letters.c.follower == follower)
 
 
 def delete_letter(connection: Connection, letter: Letter) -> bool:
-    """Deletes a letter; says whether it was there."""
+    """Deletes a letter. Returns False if it did not exist."""
     row = {"by": letter.follower, "of": letter.leader, "at": letter.position}
     return connection.execute(_delete, row).rowcount == 1
 
 
 def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
-    columns = [dead_letters.c[name] for name in Letter._fields]
-    order = (dead_letters.c.parked_at, dead_letters.c.follower, dead_letters.c.position)
-    query = select(*columns).where(_current).order_by(*order)
-    return [Letter(*row) for row in connection.execute(query)]
+    return _letters(connection, _current)
 
 
 def count_letters(connection: Connection) -> dict[str, int]:
-    """How many events each follower has parked."""
+    """The number of parked events of each follower."""
     count = select(dead_letters.c.follower, func.count()).where(_current)
     query = count.group_by(dead_letters.c.follower)
     rows: Any = connection.execute(query)
     return dict(rows.tuples().all())
+
+
+def _letters(connection: Connection, condition: ColumnElement[bool]) -> list[Letter]:
+    c = dead_letters.c
+    query = select(*_columns).where(condition)
+    rows = connection.execute(query.order_by(c.parked_at, c.follower, c.leader, c.position))
+    return [Letter(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""Followers and how far each has come along the logs that it follows."""
+"""Followers, their fences, and their positions in the logs that they follow."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -14,7 +14,7 @@ from sagaline.storage.tables.schema import followers, positions
 
 
 class FollowerState(NamedTuple):
-    """Where a follower stands: who holds `fence` may write next."""
+    """A follower's positions, and its fence: only a runner that knows the fence may write."""
 
     fence: int
     positions: dict[str, int]
@@ -46,7 +46,7 @@ def _placing_forward(statement: _Insert) -> _Insert:
 
 
 class _Statements:
-    """Statements that each dialect has a class of its own for."""
+    """Statements built with a dialect's own INSERT class."""
 
     def __init__(self, insert: Callable[[Table], _Insert]) -> None:
         self.add_follower = insert(followers).on_conflict_do_nothing()
@@ -63,14 +63,14 @@ _statements = {
 
 
 def register(connection: Connection, name: str, leaders: Iterable[str]) -> None:
-    """Makes a follower known, at the start of each of the logs that it does not follow yet."""
+    """Adds a follower, at the start of each log that it does not follow yet."""
     add_follower = _statements[connection.dialect.name].add_follower
     connection.execute(add_follower, {"name": name, "fence": 0})
-    adopt(connection, name, dict.fromkeys(leaders, 0))
+    add_positions(connection, name, dict.fromkeys(leaders, 0))
 
 
-def adopt(connection: Connection, name: str, positions: Mapping[str, int]) -> None:
-    """Starts a follower at positions that were recorded elsewhere; those it has stay."""
+def add_positions(connection: Connection, name: str, positions: Mapping[str, int]) -> None:
+    """Adds positions of a follower in other logs; existing positions stay."""
     add_position = _statements[connection.dialect.name].add_position
     for leader, reached in positions.items():
         row = {"follower": name, "leader": leader, "position": reached}
@@ -78,33 +78,34 @@ def adopt(connection: Connection, name: str, positions: Mapping[str, int]) -> No
 
 
 def follower_state(connection: Connection, name: str) -> FollowerState:
-    """Where a follower stands; fence 0 and no positions where it is not registered."""
+    """The state of a follower; fence 0 and no positions if it is not registered."""
     fence = connection.execute(_read_fence, {"follower": name}).scalar()
     rows = connection.execute(_read_positions, {"follower": name})
     return FollowerState(fence or 0, dict(rows.tuples().all()))
 
 
 def advance(connection: Connection, name: str, fence: int, positions: Mapping[str, int]) -> int:
-    """Takes the fence and moves the positions; returns the next fence.
+    """Checks and moves the fence, moves the positions, and returns the next fence.
 
-    To be called first in the transaction: from there on every other runner of this follower waits
-    at the fence, and then finds that it has moved. Raises FencedOut where it has.
+    Call it first in the transaction: every other runner of this follower then waits for the fence,
+    and finds it moved. Raises FencedOut if it has moved already.
     """
     move = _move_at_once if connection.dialect.name == "postgresql" else _move_each
     moved = move(connection, name, fence, positions)
     if moved is None:
         raise FencedOut(follower=name)
     if moved < len(positions):
-        adopt(connection, name, positions)  # the others are where they should be
+        add_positions(connection, name, positions)  # the existing ones have been moved
     return fence + 1
 
 
 def _move_each(
     connection: Connection, name: str, fence: int, positions: Mapping[str, int]
 ) -> int | None:
-    """Passes the fence and moves what is there; says how many, or None where it is in the way.
+    """Moves the fence and existing positions; returns their number, or None if fenced out.
 
-    By the driver: each write begins with this, and by SQLAlchemy it takes five times as long.
+    It uses the driver directly, because each write starts with it: SQLAlchemy takes five times as
+    long.
     """
     driver: Any = connection.connection.dbapi_connection
     fences, reached = _tables(connection)
@@ -120,7 +121,7 @@ def _move_each(
 def _move_at_once(
     connection: Connection, name: str, fence: int, positions: Mapping[str, int]
 ) -> int | None:
-    """The same in one statement, for a server that is a journey away."""
+    """The same in one statement, which takes one round trip to the server."""
     driver: Any = connection.connection.dbapi_connection
     fences, reached = _tables(connection)
     to = ", ".join(["(%s, %s::bigint)"] * len(positions)) or "(NULL, NULL::bigint)"
@@ -138,29 +139,29 @@ def _move_at_once(
 
 
 def _tables(connection: Connection) -> tuple[str, str]:
-    """Where the fences are, and the positions."""
+    """The qualified names of the tables of followers and of positions."""
     return qualified(connection, followers.name), qualified(connection, positions.name)
 
 
 def raise_fence(connection: Connection, name: str) -> None:
-    """Moves the fence: a runner that leads this follower must not build on what it read before.
+    """Moves the fence, so that the follower's runner reads its state again before it writes.
 
-    To be called first in the transaction, as `advance` is, so that the two never wait crosswise.
+    Call it first in the transaction, like `advance`, so that the two cannot deadlock.
     """
     connection.execute(_bump_fence, {"follower": name})
 
 
-def position(connection: Connection, name: str, leader: str) -> int:
-    """How far a follower has come along one log; 0 where it has not begun."""
+def read_position(connection: Connection, name: str, leader: str) -> int:
+    """A follower's position in one log; 0 before its first event."""
     place = {"follower": name, "leader": leader}
     return connection.execute(_read_position, place).scalar() or 0
 
 
-def move_forward(connection: Connection, name: str, leader: str, new: int) -> None:
-    """Moves one position, by upstream's rule: each event once, and never back.
+def move_position_forward(connection: Connection, name: str, leader: str, new: int) -> None:
+    """Moves one position by upstream's rule: each event once, and never back.
 
-    Raises upstream's IntegrityError where the position is already there or further. The condition
-    is part of the write: a check before it would let two runners through.
+    Raises upstream's IntegrityError if the position is there or further already. The statement
+    checks that itself: a separate check would admit two runners.
     """
     raise_fence(connection, name)
     place_forward = _statements[connection.dialect.name].place_forward
@@ -170,12 +171,12 @@ def move_forward(connection: Connection, name: str, leader: str, new: int) -> No
 
 
 def all_fences(connection: Connection) -> dict[str, int]:
-    """The fence of every follower: as long as it stands, the follower has written nothing."""
+    """The fence of every follower; while it is unchanged, the follower has written nothing."""
     rows: Any = connection.execute(select(followers.c.name, followers.c.fence))
     return dict(rows.tuples().all())
 
 
 def all_positions(connection: Connection) -> dict[tuple[str, str], int]:
-    """How far every follower has come, by follower and leader."""
+    """The position of every follower in each log, by follower and leader."""
     rows = connection.execute(select(positions))
     return {(row.follower, row.leader): row.position for row in rows}

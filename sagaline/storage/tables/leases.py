@@ -1,7 +1,7 @@
-"""Who leads a follower now: a lease in the follower's row, by the database's own clock.
+"""Leases of followers, and the runners that ask for them, by the database's own clock.
 
-And who would, and how much work each follower is: each runner says so, in a row of its own, for as
-long as it is alive.
+A lease is part of the follower's row. Each live runner has a row of its own, with the followers
+that it would run and their loads.
 """
 
 import json
@@ -28,12 +28,12 @@ from sqlalchemy import (
 from sagaline.storage.sql import postgres
 from sagaline.storage.tables.schema import followers, runners
 
-FORGOTTEN = 60.0
-"""Seconds after which an owner that says nothing any more is not even known."""
+RUNNER_RETENTION = 60.0
+"""Seconds after the end of a runner's lifetime in which its row is kept."""
 
 
 def _now(connection: Connection) -> ColumnElement[float]:
-    """Seconds since 1970, the same for every machine that uses this database."""
+    """The database's time in seconds since 1970, the same for every machine."""
     return _now_on(connection.dialect.name)
 
 
@@ -44,8 +44,8 @@ def _now_on(dialect: str) -> ColumnElement[float]:
     return cast(func.extract("epoch", func.clock_timestamp()), Double)
 
 
-class _Renewing:
-    """What every runner asks more than once a second, also while it rests: made once."""
+class _Statements:
+    """Statements that every runner runs more than once a second, even idle; built once."""
 
     def __init__(self, dialect: str) -> None:
         now = _now_on(dialect)
@@ -62,29 +62,29 @@ class _Renewing:
             .values(lease_until=until)
             .returning(followers.c.name)
         )
-        self.living = select(runners.c.owner, runners.c.wanted).where(runners.c.alive_until >= now)
+        self.live = select(runners.c.owner, runners.c.wanted).where(runners.c.alive_until >= now)
         self.owners = select(followers.c.name, followers.c.owner).where(
             followers.c.owner.is_not(None), followers.c.lease_until >= now
         )
 
 
-_renewing = cache(_Renewing)
+_statements = cache(_Statements)
 
 
-def take_leases(
+def acquire_leases(
     connection: Connection,
     names: Collection[str],
     owner: str,
     seconds: float,
     dead: Collection[str] = (),
 ) -> set[str]:
-    """Takes those of these leases that are free; returns the followers that are new to the owner.
+    """Acquires the free ones of these leases for `seconds`; returns their followers.
 
-    A lease is free where it has run out, and where its owner is among the `dead`. To take it moves
-    the fence, so that its last owner, if it still runs, writes nothing more.
+    A lease is free if it has expired, or if its owner is among the `dead`. Acquiring it moves the
+    fence, so that its last owner, if it still runs, cannot write any more.
     """
     if connection.dialect.name == "postgresql":
-        postgres.end_stuck(connection, postgres.STUCK)
+        postgres.terminate_stuck_copies(connection, postgres.STUCK_COPY_TIMEOUT)
     now = _now(connection)
     free = or_(
         followers.c.owner.is_(None), followers.c.lease_until < now, followers.c.owner.in_(dead)
@@ -98,48 +98,50 @@ def take_leases(
     return {name for (name,) in connection.execute(statement)}
 
 
-def give_back_leases(connection: Connection, names: Collection[str], owner: str) -> None:
-    """Gives some leases of an owner back, for others to take at once."""
+def release_leases(connection: Connection, names: Collection[str], owner: str) -> None:
+    """Releases some leases of an owner, so that others can acquire them at once."""
     mine = update(followers).where(followers.c.owner == owner, followers.c.name.in_(names))
     connection.execute(mine.values(owner=None, lease_until=None))
 
 
-def release_leases(connection: Connection, owner: str) -> None:
-    """Gives all leases of an owner back, who wants no more of them."""
+def unregister_runner(connection: Connection, owner: str) -> None:
+    """Releases all leases of an owner and deletes its row."""
     statement = update(followers).where(followers.c.owner == owner)
     connection.execute(statement.values(owner=None, lease_until=None))
     connection.execute(delete(runners).where(runners.c.owner == owner))
 
 
-def keep_leases(
+def renew_leases(
     connection: Connection, owner: str, loads: Mapping[str, float], seconds: float
 ) -> set[str]:
-    """Renews the leases that an owner has, and takes no others; returns their followers.
+    """Renews the leases of an owner for `seconds`; returns their followers.
 
-    `loads` are the followers that it would lead, each with the work that it has had with it.
+    `loads` are the followers that it would run, each with the work that it has caused.
     """
-    ask, mine = _renewing(connection.dialect.name), {"of": owner, "seconds": seconds}
-    connection.execute(ask.alive, {**mine, "loads": json.dumps(loads)})
-    return {name for (name,) in connection.execute(ask.mine, mine)}
+    statements, mine = _statements(connection.dialect.name), {"of": owner, "seconds": seconds}
+    connection.execute(statements.alive, {**mine, "loads": json.dumps(loads)})
+    return {name for (name,) in connection.execute(statements.mine, mine)}
 
 
-def appear(connection: Connection, owner: str, loads: Mapping[str, float], seconds: float) -> None:
-    """Makes an owner known, and which followers it would lead; forgets the long silent ones."""
+def register_runner(
+    connection: Connection, owner: str, loads: Mapping[str, float], seconds: float
+) -> None:
+    """Adds the row of a runner, and deletes those that expired long ago."""
     now = _now(connection)
-    silent = delete(runners).where(runners.c.alive_until < now - literal(FORGOTTEN))
-    connection.execute(silent)
+    expired = delete(runners).where(runners.c.alive_until < now - literal(RUNNER_RETENTION))
+    connection.execute(expired)
     until = now + literal(seconds)
     row = {"owner": owner, "wanted": json.dumps(loads), "alive_until": until}
     connection.execute(insert(runners).values(row))
 
 
-def living(connection: Connection) -> dict[str, dict[str, float]]:
-    """The owners that are alive, each with the followers that it would lead, and their loads."""
-    rows = connection.execute(_renewing(connection.dialect.name).living)
+def live_runners(connection: Connection) -> dict[str, dict[str, float]]:
+    """The live runners, each with the followers that it would run, and their loads."""
+    rows = connection.execute(_statements(connection.dialect.name).live)
     return {owner: json.loads(wanted) for owner, wanted in rows.tuples()}
 
 
-def owners(connection: Connection) -> dict[str, str]:
-    """Who holds each follower's lease now; those that nobody holds are left out."""
-    rows: Any = connection.execute(_renewing(connection.dialect.name).owners)
+def lease_owners(connection: Connection) -> dict[str, str]:
+    """The current owner of each follower's lease, by follower; without the free ones."""
+    rows: Any = connection.execute(_statements(connection.dialect.name).owners)
     return dict(rows.tuples().all())

@@ -1,4 +1,4 @@
-"""Whom a store was made for."""
+"""Which system owns a store."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,23 +15,22 @@ NO_TABLES: Final[Mapping[str, Collection[str]]] = {}
 
 
 class Ownership(NamedTuple):
-    """The system that a store was made for, and its applications; no system before the first."""
+    """The system that owns a store, and its applications; no system before the first one."""
 
     system: str | None = None
     applications: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, connection: Connection) -> "Ownership":
-        """What the store says."""
+        """Reads it from a store."""
         row = connection.execute(select(store.c.system, store.c.applications)).first()
         return cls() if row is None else cls(row[0], tuple(json.loads(row[1])))
 
 
 def own_store(datastore: Datastore, system: str, applications: Sequence[str]) -> None:
-    """Makes a new store one of this system; later, lets only this system in.
+    """Claims a new store for a system, and adds applications that are new to the store.
 
-    A system may grow: applications that are new to the store are added. Raises
-    StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
+    Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
     """
     found = read_ownership(datastore) or Ownership()
     _refuse_another(datastore, found, system)
@@ -39,7 +38,7 @@ def own_store(datastore: Datastore, system: str, applications: Sequence[str]) ->
     if found.system == system and set(applications) <= set(found.applications):
         return
     with datastore.write() as connection:
-        # Of those that claim it at once, the row lets one be the first.
+        # This update locks the row, so that one of several claims at once comes first.
         connection.execute(update(store).values(version=store.c.version))
         found = Ownership.read(connection)
         _refuse_another(datastore, found, system)
@@ -52,9 +51,9 @@ def refuse_another(
 ) -> None:
     """Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
 
-    `tables` are those that the system is about to make there, with the columns that each has at
-    least. In a store that is not one yet, a view of that name, or a table that lacks one of the
-    columns, is another program's; later the tables may have changed with their system.
+    `tables` are those that the system is about to create there, with the columns that each needs.
+    In a database that is not a store yet, a view of that name, or a table that lacks one of the
+    columns, belongs to another program; later, the tables may have changed with their system.
     """
     found = read_ownership(datastore)
     _refuse_another(datastore, found or Ownership(), system)
@@ -63,10 +62,10 @@ def refuse_another(
 
 
 def _refuse_taken(datastore: Datastore, tables: Mapping[str, Collection[str]]) -> None:
-    with datastore.look() as connection:
+    with datastore.inspect() as connection:
         inspector = inspect(connection)
-        known = _as_compared(datastore, inspector.get_table_names(datastore.schema))
-        views = _as_compared(datastore, inspector.get_view_names(datastore.schema))
+        known = _by_compared_name(datastore, inspector.get_table_names(datastore.schema))
+        views = _by_compared_name(datastore, inspector.get_view_names(datastore.schema))
         for name, wanted in tables.items():
             found = known.get(name)
             columns = [] if found is None else inspector.get_columns(found, datastore.schema)
@@ -75,13 +74,13 @@ def _refuse_taken(datastore: Datastore, tables: Mapping[str, Collection[str]]) -
                 raise StoreUnusable(url=datastore.address, reason=f"its table {name!r} {FOREIGN}")
 
 
-def _as_compared(datastore: Datastore, names: Iterable[str]) -> dict[str, str]:
-    """Names of tables by what the database takes them for: SQLite makes no difference of case."""
+def _by_compared_name(datastore: Datastore, names: Iterable[str]) -> dict[str, str]:
+    """Names of tables by the form that the database compares: SQLite ignores case."""
     return {each.lower() if datastore.dialect == "sqlite" else each: each for each in names}
 
 
 def refuse_foreign_application(datastore: Datastore, application: str) -> None:
-    """Lets an application use the store, if nobody has claimed it or it is one of the system's.
+    """Refuses an application that the system owning the store does not have.
 
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
     """
@@ -93,12 +92,12 @@ def refuse_foreign_application(datastore: Datastore, application: str) -> None:
 
 
 def read_ownership(datastore: Datastore) -> Ownership | None:
-    """Whom the store was made for; None where it is no store yet.
+    """The ownership of a store; None if the database is not a store yet.
 
     Raises StoreTooNew or StoreUnusable; changes nothing.
     """
     try:
-        with datastore.look() as connection:
+        with datastore.inspect() as connection:
             refuse_unfit(datastore, connection)
             if not inspect(connection).has_table(store.name, datastore.schema):
                 return None

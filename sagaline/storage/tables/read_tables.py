@@ -1,4 +1,4 @@
-"""Which code each read table was made by, and the tables that a rebuild makes beside them."""
+"""Read tables: the fingerprints of their code, and the steps of a rebuild."""
 
 from collections.abc import Collection
 
@@ -16,19 +16,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from sagaline.storage.sql.names import qualified, schema_of
-from sagaline.storage.tables.followers import FollowerState, follower_state, register
+from sagaline.storage.sql.names import default_schema, qualified
+from sagaline.storage.tables.followers import FollowerState, follower_state, raise_fence, register
 from sagaline.storage.tables.schema import dead_letters, followers, positions, read_tables
 
 
 def fingerprints(connection: Connection) -> dict[str, str]:
-    """The fingerprint of the code and schema that each read table was made by."""
+    """The fingerprint of the code and schema that each read table was built with, by table."""
     query = select(read_tables.c.name, read_tables.c.fingerprint)
     return dict(connection.execute(query).tuples().all())
 
 
 def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> None:
-    """Says what a read table was made by."""
+    """Records the fingerprint of a read table."""
     connection.execute(CreateTable(read_tables, if_not_exists=True))
     values = {"fingerprint": fingerprint}
     changed = connection.execute(
@@ -39,7 +39,7 @@ def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> N
 
 
 def shadows(connection: Connection, prefix: str) -> list[str]:
-    """The followers whose names begin so: the rebuilds of a table that are under way."""
+    """The followers whose names start with a prefix: the running rebuilds of a table."""
     query = select(followers.c.name).where(followers.c.name.startswith(prefix, autoescape=True))
     return list(connection.execute(query.order_by(followers.c.name)).scalars())
 
@@ -51,14 +51,13 @@ def forget_follower(connection: Connection, name: str) -> None:
 
 
 def lock_follower(connection: Connection, name: str) -> FollowerState:
-    """Moves a follower's fence, so that whoever leads it starts afresh; says where it stands."""
-    statement = update(followers).where(followers.c.name == name)
-    connection.execute(statement.values(fence=followers.c.fence + 1))
+    """Moves a follower's fence, so that its runner reads its state again; returns that state."""
+    raise_fence(connection, name)
     return follower_state(connection, name)
 
 
 def place_follower(connection: Connection, name: str, reached: dict[str, int]) -> None:
-    """Puts a follower at these positions, forward or back."""
+    """Sets a follower's positions, forward or back."""
     register(connection, name, reached)
     for leader, position in reached.items():
         statement = update(positions).where(
@@ -68,7 +67,7 @@ def place_follower(connection: Connection, name: str, reached: dict[str, int]) -
 
 
 def start_over(connection: Connection, name: str) -> None:
-    """Puts a follower back to the beginning of its logs, with nothing parked: its table is new."""
+    """Resets a follower to the start of its logs, without dead letters, for a new table."""
     reached = lock_follower(connection, name).positions
     if reached:
         place_follower(connection, name, dict.fromkeys(reached, 0))
@@ -76,36 +75,36 @@ def start_over(connection: Connection, name: str) -> None:
 
 
 def move_letters(connection: Connection, follower: str, other: str) -> None:
-    """Gives what one follower has parked to another one, in place of what that one had."""
+    """Moves the dead letters of one follower to another, and deletes the other's own."""
     connection.execute(delete(dead_letters).where(dead_letters.c.follower == other))
     mine = dead_letters.c.follower == follower
     connection.execute(update(dead_letters).where(mine).values(follower=other))
 
 
-def has_table(connection: Connection, name: str) -> bool:
-    """Whether there is such a table."""
-    return inspect(connection).has_table(name, schema=schema_of(connection))
+def table_exists(connection: Connection, name: str) -> bool:
+    """Whether the database has this table."""
+    return inspect(connection).has_table(name, schema=default_schema(connection))
 
 
 def columns_of(connection: Connection, name: str) -> list[str]:
-    """The names of a table's columns, as they are in the database."""
-    found = inspect(connection).get_columns(name, schema=schema_of(connection))
+    """The names of a table's columns in the database."""
+    found = inspect(connection).get_columns(name, schema=default_schema(connection))
     return [each["name"] for each in found]
 
 
 def rename_table(connection: Connection, old: str, new: str) -> None:
-    """Renames a table, in the transaction."""
+    """Renames a table, in the caller's transaction."""
     quote = connection.dialect.identifier_preparer.quote
     connection.execute(text(f"ALTER TABLE {qualified(connection, old)} RENAME TO {quote(new)}"))
 
 
 def drop_table(connection: Connection, name: str) -> None:
-    """Drops a table; one that is not there is no error."""
+    """Drops a table if it exists."""
     connection.execute(text(f"DROP TABLE IF EXISTS {qualified(connection, name)}"))
 
 
 def count_rows(connection: Connection, name: str) -> int:
-    """How many rows a table has."""
+    """The number of rows of a table."""
     query = text(f"SELECT count(*) FROM {qualified(connection, name)}")
     return int(connection.execute(query).scalar_one())
 
@@ -113,7 +112,7 @@ def count_rows(connection: Connection, name: str) -> int:
 def differing_keys(
     connection: Connection, table: Table, other: str, limit: int
 ) -> list[tuple[object, ...]]:
-    """The primary keys of rows that stand in only one of two tables, or differ between them."""
+    """The primary keys of up to `limit` rows that differ, or exist in one of two tables only."""
     quote = connection.dialect.identifier_preparer.quote
     columns = ", ".join(_comparable(connection, each) for each in table.columns)
     keys = ", ".join(quote(each.name) for each in table.primary_key.columns)

@@ -1,8 +1,8 @@
-"""Semantic locks: what a saga keeps to itself from its start to its end.
+"""Semantic locks, which a saga instance holds from its start to its end.
 
-A claim is a row with a ticket; of all claims on one name the lowest ticket holds it. An instance
-claims all its names at once with one ticket, and runs when it is the first on each of them. It
-waits for lower tickets alone, so no two can wait for each other.
+A request is a row with a ticket; the lowest ticket of a name holds the lock. An instance requests
+all its names at once with one ticket, and runs when it holds every lock. It waits only for lower
+tickets, so no two instances can wait for each other.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from sagaline.storage.tables.schema import saga_locks
 
 
 class LockRequest(NamedTuple):
-    """What one instance claims, in the queue of one name."""
+    """One instance's request in the queue of one name. `since` is in seconds since 1970."""
 
     name: str
     ticket: int
@@ -24,19 +24,22 @@ class LockRequest(NamedTuple):
     since: float
 
 
+_columns = [saga_locks.c[name] for name in LockRequest._fields]
+
+
 def request_locks(
     connection: Connection, saga: str, key: str, names: Iterable[str], now: float
 ) -> None:
-    """Queues for all these names at once."""
-    _one_at_a_time(connection)
+    """Requests the locks of all these names in one transaction."""
+    _serialize(connection)
     last = connection.execute(select(func.max(saga_locks.c.ticket))).scalar() or 0
     rows = [LockRequest(name, last + 1, saga, key, now)._asdict() for name in sorted(set(names))]
     connection.execute(insert(saga_locks), rows)
 
 
 def release_locks(connection: Connection, saga: str, key: str) -> list[LockRequest]:
-    """Gives all names of an instance back; returns who is the first on one of them now."""
-    _one_at_a_time(connection)
+    """Releases all locks of an instance; returns the next holder of each."""
+    _serialize(connection)
     mine = and_(saga_locks.c.saga == saga, saga_locks.c.key == key)
     names = list(connection.execute(select(saga_locks.c.name).where(mine)).scalars())
     connection.execute(delete(saga_locks).where(mine))
@@ -44,12 +47,11 @@ def release_locks(connection: Connection, saga: str, key: str) -> list[LockReque
     return list(heads.values())
 
 
-def first_ahead_of(connection: Connection, saga: str, key: str) -> LockRequest | None:
-    """The first claim, by name, that an instance has to wait for; None where it may run."""
+def blocking_request(connection: Connection, saga: str, key: str) -> LockRequest | None:
+    """The first request, by name, that blocks an instance; None if the instance may run."""
     mine = saga_locks.alias("mine")
-    columns = [saga_locks.c[name] for name in LockRequest._fields]
     query = (
-        select(*columns)
+        select(*_columns)
         .join(mine, and_(mine.c.name == saga_locks.c.name, mine.c.ticket > saga_locks.c.ticket))
         .where(mine.c.saga == saga, mine.c.key == key)
         .order_by(saga_locks.c.name, saga_locks.c.ticket)
@@ -60,22 +62,20 @@ def first_ahead_of(connection: Connection, saga: str, key: str) -> LockRequest |
 
 
 def all_lock_requests(connection: Connection) -> list[LockRequest]:
-    """All claims, the holder of each name before those that wait for it."""
-    columns = [saga_locks.c[name] for name in LockRequest._fields]
-    query = select(*columns).order_by(saga_locks.c.name, saga_locks.c.ticket)
+    """All requests, the holder of each name before those that wait for it."""
+    query = select(*_columns).order_by(saga_locks.c.name, saga_locks.c.ticket)
     return [LockRequest(*row) for row in connection.execute(query)]
 
 
 def _heads(connection: Connection, names: Iterable[str]) -> Iterable[LockRequest]:
-    columns = [saga_locks.c[name] for name in LockRequest._fields]
     for name in names:
-        query = select(*columns).where(saga_locks.c.name == name)
+        query = select(*_columns).where(saga_locks.c.name == name)
         row = connection.execute(query.order_by(saga_locks.c.ticket).limit(1)).first()
         if row is not None:
             yield LockRequest(*row)
 
 
-def _one_at_a_time(connection: Connection) -> None:
-    """Tickets grow in the order of commits, and no release overlooks a claim beside it."""
+def _serialize(connection: Connection) -> None:
+    """Makes tickets grow in commit order, and keeps releases from missing concurrent requests."""
     if connection.dialect.name == "postgresql":
-        postgres.lock_claims(connection)  # a write transaction of SQLite is the lock
+        postgres.lock_saga_locks(connection)  # on SQLite the write transaction is the lock

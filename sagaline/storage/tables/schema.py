@@ -1,13 +1,8 @@
 """The framework's own tables, which every store has beside its events tables."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Column,
-    DateTime,
-    Dialect,
     Double,
     Index,
     Integer,
@@ -15,40 +10,9 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
 )
-from sqlalchemy.types import TypeEngine
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment: TIMESTAMP WITH TIME ZONE on PostgreSQL, ISO 8601 text in UTC on SQLite.
-
-    SQLite has no type for it, and text in one form sorts as the moments do.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text where the database has no moments."""
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl_instance)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Brings the moment to UTC; one without a time zone is refused, as it could be any."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        moment = value.astimezone(UTC)
-        return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Gives the moment back in UTC."""
-        if value is None:
-            return None
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return moment.astimezone(UTC)
-
+from sagaline.storage.sql.columns import Moment
 
 metadata = MetaData()
 
@@ -58,16 +22,14 @@ followers = Table(
     Column("name", Text, primary_key=True),
     Column("fence", BigInteger, nullable=False, default=0),
     Column("owner", Text),
-    Column("lease_until", Double),  # seconds since 1970, so that databases and clocks agree
+    Column("lease_until", Double),  # seconds since 1970, on every database
 )
 
 runners = Table(
     "runners",
     metadata,
     Column("owner", Text, primary_key=True),
-    Column(
-        "wanted", Text, nullable=False
-    ),  # JSON: the followers that it would lead, and their loads
+    Column("wanted", Text, nullable=False),  # JSON: followers that it would run, and their loads
     Column("alive_until", Double, nullable=False),
 )
 
@@ -113,7 +75,7 @@ dead_letters = Table(
     Column("error", Text, nullable=False),
     Column("traceback", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("parked_at", UtcTime, nullable=False),
+    Column("parked_at", Moment, nullable=False),
     Index("dead_letters_key_idx", "key"),
 )
 
@@ -121,7 +83,7 @@ interventions = Table(
     "interventions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("at", UtcTime, nullable=False),
+    Column("at", Moment, nullable=False),
     Column("by", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("about", Text, nullable=False),
@@ -149,7 +111,7 @@ definitions = Table(
     metadata,
     Column("saga", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
-    Column("shape", Text, nullable=False),  # JSON: part of the definition -> what it says
+    Column("shape", Text, nullable=False),  # JSON: part of the definition -> its shape
 )
 
 saga_locks = Table(

@@ -1,4 +1,4 @@
-"""Timers in their table, written in the transaction of the follower that owns them."""
+"""Timers: their rows, written in the transaction of the follower that owns them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from sagaline.storage.sql.bulk import bulk_of
+from sagaline.storage.sql.bulk_registry import bulk_of
 from sagaline.storage.tables.schema import followers, timers
 
-HELD = 253_402_300_799.0
-"""When a timer is due that waits for a person: the last second of the year 9999."""
+HELD_DUE_AT = 253_402_300_799.0
+"""The due time of a timer that waits for an operator: the last second of the year 9999."""
 
 
 class TimerRow(NamedTuple):
-    """A command that its owner will give to itself at `due_at` (seconds since 1970)."""
+    """A message that its owner handles at `due_at` (seconds since 1970)."""
 
     id: str
     due_at: float
@@ -25,13 +25,15 @@ class TimerRow(NamedTuple):
     hop: int | None
 
 
+_columns = [timers.c[name] for name in TimerRow._fields]
+
 _hold = (
     update(timers)
     .where(timers.c.follower == bindparam("owner"), timers.c.id == bindparam("timer"))
-    .values(due_at=HELD)
+    .values(due_at=HELD_DUE_AT)
 )
 
-# One look into the index for each follower, however many timers it has.
+# One index search for each follower, however many timers it has.
 _first_due = (
     select(func.min(timers.c.due_at)).where(timers.c.follower == followers.c.name).scalar_subquery()
 )
@@ -39,7 +41,7 @@ _first_dues = select(followers.c.name, _first_due)
 
 
 def set_timers(connection: Connection, follower: str, rows: Sequence[TimerRow]) -> None:
-    """Sets timers; each takes the place of one of the same id."""
+    """Sets timers; each replaces one of the same id."""
     if rows:
         owner = [follower] * len(rows)
         bulk = bulk_of(timers, connection)
@@ -47,14 +49,14 @@ def set_timers(connection: Connection, follower: str, rows: Sequence[TimerRow]) 
 
 
 def delete_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:
-    """Deletes timers; those that are not there are no error."""
+    """Deletes timers; it ignores unknown ids."""
     if ids:
         bulk = bulk_of(timers, connection)
         bulk.write(connection, bulk.deleted([[follower] * len(ids), list(ids)]))
 
 
 def hold_timers(connection: Connection, follower: str, ids: Collection[str]) -> None:
-    """Keeps timers from firing until a person makes them due again; a dead letter tells of each."""
+    """Stops timers from firing until an operator makes them due; each has a dead letter."""
     if ids:
         connection.execute(_hold, [{"owner": follower, "timer": each} for each in ids])
 
@@ -66,9 +68,8 @@ def due_timers(
     limit: int,
     topics: Collection[str] | None = None,
 ) -> list[TimerRow]:
-    """The timers due by `now`, the longest due first; all of them, or those of some topics."""
-    columns = [timers.c[name] for name in TimerRow._fields]
-    query = select(*columns).where(timers.c.follower == follower, timers.c.due_at <= now)
+    """The timers due by `now`, the earliest first; all of them, or those of some topics."""
+    query = select(*_columns).where(timers.c.follower == follower, timers.c.due_at <= now)
     if topics is not None:
         query = query.where(timers.c.topic.in_(topics))
     query = query.order_by(timers.c.due_at, timers.c.id).limit(limit)
@@ -76,41 +77,39 @@ def due_timers(
 
 
 def timer_of_id(connection: Connection, follower: str, id: str) -> TimerRow | None:
-    """One timer; None where there is none of this id."""
-    columns = [timers.c[name] for name in TimerRow._fields]
-    query = select(*columns).where(timers.c.follower == follower, timers.c.id == id)
+    """One timer; None if there is none with this id."""
+    query = select(*_columns).where(timers.c.follower == follower, timers.c.id == id)
     row = connection.execute(query).first()
     return None if row is None else TimerRow(*row)
 
 
 def due_of(connection: Connection, follower: str, id: str) -> float | None:
-    """When a timer is due; None where there is none of this id."""
+    """The due time of a timer; None if there is none with this id."""
     row = timer_of_id(connection, follower, id)
     return None if row is None else row.due_at
 
 
 def timers_named(connection: Connection, name: str) -> list[tuple[str, TimerRow]]:
-    """Each timer that is meant by an id, or by ``follower/id``, behind its follower."""
-    columns = [timers.c[name] for name in TimerRow._fields]
-    query = select(timers.c.follower, *columns).where(
+    """The timers with an id, or with ``follower/id``, each with its follower."""
+    query = select(timers.c.follower, *_columns).where(
         or_(timers.c.id == name, timers.c.follower + "/" + timers.c.id == name)
     )
     return [(follower, TimerRow(*row)) for follower, *row in connection.execute(query)]
 
 
 def move_timer(connection: Connection, follower: str, id: str, due_at: datetime) -> None:
-    """Lets a timer be due at another moment."""
+    """Changes the due time of a timer."""
     row = timers.c.follower == follower, timers.c.id == id
     connection.execute(update(timers).where(*row).values(due_at=due_at.timestamp()))
 
 
 def pending_timers(connection: Connection) -> int:
-    """How many timers are pending; those that wait for a person are not among them."""
-    query = select(func.count()).select_from(timers).where(timers.c.due_at < HELD)
+    """The number of pending timers, without those that wait for an operator."""
+    query = select(func.count()).select_from(timers).where(timers.c.due_at < HELD_DUE_AT)
     return connection.execute(query).scalar() or 0
 
 
 def first_dues(connection: Connection) -> dict[str, float]:
-    """When the next timer of each follower is due; those that have none are left out."""
+    """The due time of each follower's next timer, by follower; without followers that have none."""
     rows = connection.execute(_first_dues)
     return {name: due_at for name, due_at in rows if due_at is not None}

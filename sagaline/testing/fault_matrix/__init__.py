@@ -1,1 +1,1 @@
-"""The fault matrix: all that can go wrong with a saga, and what must hold then."""
+"""The fault matrix: every fault of a saga, and the invariants that must hold."""

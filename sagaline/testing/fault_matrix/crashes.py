@@ -1,4 +1,4 @@
-"""A saga on a real store, where everything crashes before and behind each commit."""
+"""Runs a saga on a store, and crashes everything before and after each commit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -6,68 +6,63 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
-from sagaline.testing.fault_matrix.invariants import excuses, wrong_at_the_end
-from sagaline.testing.simulation.in_memory_system import Commits
+from sagaline.saga.step_timers import Timing
+from sagaline.testing.fault_matrix.invariants import allowed_by, violations_at_the_end
+from sagaline.testing.simulation.commits import Commits
 from sagaline.testing.simulation.saga_run import SagaRun
-from sagaline.testing.simulation.script import Casting, Script
+from sagaline.testing.simulation.script import ParticipantFactory, Script, describe_script
 from sagaline.testing.simulation.transcript import Transcript
 
 
 @dataclass(frozen=True)
-class Crash:
-    """One run with a crash in it, and what was wrong with it."""
+class CrashRun:
+    """One run with a crash, and the invariants that it violated."""
 
-    script: Script
-    where: str
-    wrong: list[str]
-    story: Transcript
+    faults: list[str]
+    """The faults of the script, and where the crash is."""
+    violations: list[str]
+    transcript: Transcript
 
 
-def crashed(
+def run_with_crashes(
     saga: type[Saga],
     start: Any,
-    participants: Mapping[str, Casting],
+    participants: Mapping[str, ParticipantFactory],
     timings: Mapping[str, Timing],
     scripts: Sequence[Script],
-) -> Iterator[Crash]:
-    """Each script, played twice for each of its commits: with a crash before it, and behind it.
+) -> Iterator[CrashRun]:
+    """Runs each script without a crash, then with a crash before and after each of its commits.
 
-    A crash must leave no trace: not even in what the saga has recorded.
+    The saga must record the same events with and without the crash.
     """
-    performance = SagaRun(saga, participants, timings=timings)
-    with closing(performance.stage):
+    with closing(SagaRun(saga, participants, timings=timings)) as run:
         for script in scripts:
             commits = Commits()
-            calm = _played(saga, performance, start, script, commits, "without a crash")
-            yield calm
+            plain = _run(saga, run, start, script, commits, "without a crash")
+            yield plain
             for number in range(1, commits.count + 1):
                 for before in (True, False):
-                    crash = Commits(number, before=before)
-                    where = f"everything crashes {'before' if before else 'behind'} commit {number}"
-                    played = _played(saga, performance, start, script, crash, where)
-                    if list(played.story.lines()) != list(calm.story.lines()):
-                        played.wrong.append(
-                            "without the crash the saga would have recorded something else"
+                    crash = f"everything crashes {'before' if before else 'after'} commit {number}"
+                    at = Commits(number, before=before)
+                    crashed = _run(saga, run, start, script, at, crash)
+                    if list(crashed.transcript.lines()) != list(plain.transcript.lines()):
+                        crashed.violations.append(
+                            "without the crash the saga would have recorded other events"
                         )
-                    yield played
+                    yield crashed
 
 
-def _played(
-    saga: type[Saga],
-    performance: SagaRun,
-    start: Any,
-    script: Script,
-    commits: Commits,
-    where: str,
-) -> Crash:
-    performance.restart(script, commits)
-    key = performance.begin(start)
-    performance.run_out()
-    journal = performance.journal(key)
-    cast = performance.casts[journal.id]
-    wrong = list(wrong_at_the_end(saga, cast, journal, excuses(saga, cast.timings, script)))
-    wrong += [f"a timer is left over: {each.id}" for each in performance.stage.timers()]
-    wrong += [f"a lock is left over: {each.name}" for each in performance.stage.claims()]
-    wrong += [f"{each.follower} fails: {each.error}" for each in performance.stage.letters()]
-    return Crash(script, where, wrong, performance.chronicle.story)
+def _run(
+    saga: type[Saga], run: SagaRun, start: Any, script: Script, commits: Commits, crash: str
+) -> CrashRun:
+    run.restart(script, commits)
+    journal_key = run.start(start)
+    run.run()
+    journal = run.journal(saga.__name__, journal_key)
+    participants = run.participants[journal.id]
+    allowed = allowed_by(saga, participants.timings, script)
+    violations = list(violations_at_the_end(saga, participants, journal, allowed))
+    violations += [f"a timer is left over: {each.id}" for each in run.timers()]
+    violations += [f"a lock is left over: {each.name}" for each in run.lock_requests()]
+    violations += [f"{each.follower} fails: {each.error}" for each in run.dead_letters()]
+    return CrashRun([*describe_script(script), crash], violations, run.log.transcript)

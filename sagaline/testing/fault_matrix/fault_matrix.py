@@ -1,64 +1,71 @@
-"""Everything that can go wrong with a saga, one at a time and two at a time, played through."""
+"""Runs a saga with every fault, and every pair of faults, that its definition allows for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.state import Role, State
-from sagaline.testing.fault_matrix.crashes import crashed
+from sagaline.saga.step_timers import Timing
+from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
 from sagaline.testing.fault_matrix.invariants import (
-    Excuses,
-    excuses,
-    wrong_at_the_end,
-    wrong_while_parked,
+    Allowed,
+    allowed_by,
+    violations_at_the_end,
+    violations_while_parked,
 )
-from sagaline.testing.given.aggregates import Happened
-from sagaline.testing.given.example_values import sealed
+from sagaline.testing.given.example_values import example_event
+from sagaline.testing.given.happened import Happened
+from sagaline.testing.simulation.attempt import FaultPoint
 from sagaline.testing.simulation.engine_run import EngineRun
-from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, FaultPoint, faults_of
-from sagaline.testing.simulation.script import Casting, Script, ScriptedParticipants
+from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, faults_of
+from sagaline.testing.simulation.script import (
+    ParticipantFactory,
+    ScriptedParticipants,
+    describe_script,
+)
 from sagaline.testing.simulation.simulated_application import system_of
 from sagaline.testing.simulation.transcript import Transcript
 
 Case = dict[FaultPoint, Any]
-"""What goes wrong, and where: with the first attempt, with the second, and so on."""
+"""The faults of each command: of its first attempt, of its second, and so on."""
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """How much was played through."""
+    """How many runs there were."""
 
     cases: int
-    """With no fault, with one, and with two; on the way back of everything, with two undos."""
+    """With no fault, one and two; where everything is undone, with two faults of undos."""
     crashes: int
-    """Commits before and behind which the whole system crashed."""
+    """Runs on a store: without a crash, and with a crash before and after each commit."""
 
 
 def fault_matrix(
     saga: type[Saga],
     *,
     start: Any = None,
-    participants: Mapping[str, Casting] | None = None,
+    participants: Mapping[str, ParticipantFactory] | None = None,
     timings: Mapping[str, Timing] | None = None,
 ) -> Matrix:
-    """Plays a saga through every fault, and every pair of faults, that its declaration allows for.
+    """Runs a saga with every fault, and every pair of faults, that its definition allows for.
 
-    Each case must come to an allowed end, with no effect doubled and none left over: completed or
-    compensated, or parked where something is broken for good; and once that is mended and a
-    person asks again, completed or compensated. Every command may be refused, fault, or be
-    pending; its answer may be late, come twice, or after the others; the saga and its participants
-    may crash before and after each commit, which is played on a real store.
+    Each case must end as allowed, with no effect duplicated or left over: completed or
+    compensated, or parked at a permanent fault; and after the repair and an operator's retry,
+    completed or compensated. Every command may be refused, fault or be pending; its answer may be
+    late, duplicated, or out of order; the saga and its participants may crash before and after
+    each commit, on a real store.
 
-    `start` is the event that the saga starts on, or several of them, where conditions depend on
-    it; without it one is made up. `participants` are other than honest ones by the name of their
-    step: subclasses of `SimulatedParticipant`. `timings` are those that a system gives the saga in
-    place of the declared ones, as `System` takes them. Raises AssertionError with the shortest
-    story of a case that goes wrong.
+    `start` is the event that the saga starts on, or a list of them where conditions depend on it;
+    the default is an example event. `participants` replace simulated ones by the name of their
+    step: subclasses of `SimulatedParticipant`. `timings` override the declared times, as those of
+    `System` do. Raises AssertionError with the shortest transcript of a case that fails.
     """
-    starts = [_start(saga, each) for each in _several(start)]
-    return _Cases(saga, starts, participants or {}, timings or {}).play()
+    starts = start if isinstance(start, list | tuple) else [start]
+    events = [
+        example_event(Happened(saga.starts_on, {}) if each is None else each) for each in starts
+    ]
+    return _Cases(saga, events, participants or {}, timings or {}).run()
 
 
 class _Cases:
@@ -68,160 +75,133 @@ class _Cases:
         self,
         saga: type[Saga],
         starts: Sequence[Any],
-        participants: Mapping[str, Casting],
+        participants: Mapping[str, ParticipantFactory],
         timings: Mapping[str, Timing],
     ) -> None:
-        system_of(saga, timings)  # refuses timings of steps that there are not
+        system_of(saga, timings)  # refuses timings of unknown steps
         self._saga = saga
         self._timings = timings
         self._starts = starts
         self._participants = participants
         self._faults = dict(faults_of(saga, timings))
         self._seen: set[frozenset[Any]] = set()
-        self._cases = 0
+        self._count = 0
 
-    def play(self) -> Matrix:
-        """Plays all of them. Raises AssertionError where some go wrong."""
-        one = self._play([{}], "without any fault")
-        two = self._play(self._more(one), "with one fault")
-        three = self._play(self._more(two), "with two faults")
-        self._play(list(self._undos(three)), "with two faults on the way back")
-        return Matrix(self._cases, self._crash())
+    def run(self) -> Matrix:
+        """Runs all cases. Raises AssertionError where some fail."""
+        none = self._run([{}], "without any fault")
+        one = self._run(self._with_one_more(none), "with one fault")
+        two = self._run(self._with_one_more(one), "with two faults")
+        self._run(list(self._with_two_undos(two)), "with two faults of undos")
+        return Matrix(self._count, self._run_crashes())
 
-    def _play(self, cases: Iterable[Case], what: str) -> "list[_Played]":
-        """Plays these cases. Raises AssertionError where some of them go wrong."""
-        played = [
-            _Played(
+    def _run(self, cases: Iterable[Case], what: str) -> "list[_CaseRun]":
+        runs = [
+            _CaseRun(
                 self._saga,
-                start,
-                ScriptedParticipants(self._saga, self._participants, case, self._timings),
+                ScriptedParticipants(self._saga, start, self._participants, case, self._timings),
             )
             for case in cases
             for start in self._starts
         ]
-        self._cases += len(played)
-        failed = [each for each in played if each.wrong]
-        if failed:
-            shortest = min(failed, key=lambda each: len(each.story))
-            lines = _faults(shortest.case), shortest.story, shortest.wrong
-            what = f"{len(failed)} of {len(played)} cases {what} went"
-            raise AssertionError(_told(f"{self._saga.__name__}: {what}", *lines))
-        return played
+        self._count += len(runs)
+        self._must_pass(runs, f"{len(runs)} cases {what}")
+        return runs
 
-    def _crash(self) -> int:
-        """On a store: the way forward, the whole way back, and a time limit that runs out."""
-        scripts = [{}, self._last_turn(), self._last_time_out()]
+    def _run_crashes(self) -> int:
+        """Runs on a store: without faults, with all steps undone, and with a time limit reached."""
+        scripts = [{}, self._last_refusal(), self._last_timeout()]
         different = [each for i, each in enumerate(scripts) if each not in scripts[:i]]
-        played = [
-            crash
+        runs = [
+            run
             for start in self._starts
-            for crash in crashed(self._saga, start, self._participants, self._timings, different)
+            for run in run_with_crashes(
+                self._saga, start, self._participants, self._timings, different
+            )
         ]
-        failed = [each for each in played if each.wrong]
-        if failed:
-            first = min(failed, key=lambda each: len(each.story))
-            lines = [*_faults(first.script), first.where], first.story, first.wrong
-            what = f"{len(failed)} of {len(played)} cases with a crash went"
-            raise AssertionError(_told(f"{self._saga.__name__}: {what}", *lines))
-        return len(played)
+        self._must_pass(runs, f"{len(runs)} cases with a crash")
+        return len(runs)
 
-    def _more(self, played: "Iterable[_Played]") -> Iterator[Case]:
-        """The same cases with one fault more, at each command that was given in them."""
-        for each in played:
-            yield from self._longer(each)
+    def _must_pass(self, runs: "Sequence[_CaseRun | CrashRun]", what: str) -> None:
+        failed = [each for each in runs if each.violations]
+        if not failed:
+            return
+        first = min(failed, key=lambda each: len(each.transcript))
+        head = f"{self._saga.__name__}: {len(failed)} of {what} failed. The shortest of them:"
+        parts = {
+            head: first.faults or ["no fault"],
+            "What happened:": first.transcript.lines(),
+            "What is wrong:": first.violations,
+        }
+        texts = ["\n  ".join([title, *lines]) for title, lines in parts.items()]
+        raise AssertionError("\n\n".join(texts))
 
-    def _longer(self, played: "_Played") -> Iterator[Case]:
-        for place, attempt in sorted(played.asked, key=str):
-            before = played.case.get(place, ())
-            if attempt != len(before) + 1 or (before and before[-1].lasting):
-                continue
-            for fault in self._faults[place]:
-                case = {**played.case, place: (*before, fault)}
-                key = frozenset(case.items())
-                if key not in self._seen:
-                    self._seen.add(key)
-                    yield case
-
-    def _undos(self, played: "Iterable[_Played]") -> Iterator[Case]:
-        """Where everything is to be undone: two faults on the way back."""
-        turn = self._last_turn()
-        for each in played:
-            undone = [place for place in each.case if place.role is not Role.DO]
-            if len(undone) == 1 and turn.items() <= each.case.items():
-                for case in self._longer(each):
-                    if all(place in turn or place.role is not Role.DO for place in case):
+    def _with_one_more(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
+        """The same cases with one more fault, at each command that was issued in them."""
+        for run in runs:
+            for point, attempt in sorted(run.requested, key=str):
+                before = run.case.get(point, ())
+                if attempt != len(before) + 1 or (before and before[-1].permanent):
+                    continue
+                for fault in self._faults[point]:
+                    case = {**run.case, point: (*before, fault)}
+                    key = frozenset(case.items())
+                    if key not in self._seen:
+                        self._seen.add(key)
                         yield case
 
-    def _last_turn(self) -> Case:
-        """What turns the saga round as late as can be."""
+    def _with_two_undos(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
+        """Where all steps are undone: two faults of undos or closing commands."""
+        refusal = self._last_refusal()
+        for run in runs:
+            undone = [point for point in run.case if point.role is not Role.DO]
+            if len(undone) == 1 and refusal.items() <= run.case.items():
+                for case in self._with_one_more([run]):
+                    if all(point in refusal or point.role is not Role.DO for point in case):
+                        yield case
+
+    def _last_refusal(self) -> Case:
+        """The fault that makes the saga compensate as late as possible."""
         for name, step in reversed(list(self._saga.steps.items())):
-            place = FaultPoint(name, Role.DO)
-            if REFUSED in self._faults[place]:
-                return {place: (REFUSED,)}
+            point = FaultPoint(name, Role.DO)
+            if REFUSED in self._faults[point]:
+                return {point: (REFUSED,)}
             if step.undoing is not None:
-                return {place: (DOWN,)}
+                return {point: (DOWN,)}
         return {}
 
-    def _last_time_out(self) -> Case:
-        """An answer that comes too late, as late as can be."""
+    def _last_timeout(self) -> Case:
+        """The answer after its time limit that is as late in the saga as possible."""
         for name in reversed(list(self._saga.steps)):
-            place = FaultPoint(name, Role.DO)
-            if LATE in self._faults[place]:
-                return {place: (LATE,)}
+            point = FaultPoint(name, Role.DO)
+            if LATE in self._faults[point]:
+                return {point: (LATE,)}
         return {}
 
 
-class _Played:
-    """One case, played to its end: which commands were given in it, and what was wrong."""
+class _CaseRun:
+    """One case, run to its end: the commands issued in it, and the violated invariants."""
 
-    def __init__(self, saga: type[Saga], start: Any, cast: ScriptedParticipants) -> None:
-        self.case: Case = dict(cast.script)
-        excused = excuses(saga, cast.timings, cast.script)
-        play = EngineRun(saga, start, cast)
-        play.run()
-        self.asked = frozenset(cast.asked)
-        self.wrong = list(_wrong(saga, play, excused))
-        # Of the thousands that went well nobody wants to hear.
-        self.story = play.story if self.wrong else Transcript()
+    def __init__(self, saga: type[Saga], participants: ScriptedParticipants) -> None:
+        self.case: Case = dict(participants.script)
+        allowed = allowed_by(saga, participants.timings, participants.script)
+        run = EngineRun(saga, participants)
+        run.run()
+        self.faults = describe_script(self.case)
+        self.requested = frozenset(participants.requested)
+        self.violations = list(_violations(saga, run, allowed))
+        # Thousands of cases pass: their transcripts are dropped.
+        self.transcript = run.transcript if self.violations else Transcript()
 
 
-def _wrong(saga: type[Saga], play: EngineRun, excused: Excuses) -> Iterator[str]:
-    if play.raised is None and play.journal.state is State.PARKED:
-        yield from wrong_while_parked(play.cast, play.journal, excused)
-        play.retry()
-        play.run()
-    if play.raised is not None:
-        yield f"it ends with an error: {play.raised!r}"
+def _violations(saga: type[Saga], run: EngineRun, allowed: Allowed) -> Iterator[str]:
+    if run.raised is None and run.journal.state is State.PARKED:
+        yield from violations_while_parked(run.participants, run.journal, allowed)
+        run.retry()
+        run.run()
+    if run.raised is not None:
+        yield f"the run ends with an error: {run.raised!r}"
         return
-    yield from wrong_at_the_end(saga, play.cast, play.journal, excused)
-    for due, timer in play.timers.values():
+    yield from violations_at_the_end(saga, run.participants, run.journal, allowed)
+    for due, timer in run.timers.values():
         yield f"a timer is left over: {timer.id}, due at {due}"
-
-
-def _faults(script: Script) -> list[str]:
-    return [f"{place} {fault.words}" for place, found in script.items() for fault in found]
-
-
-def _told(what: str, faults: Sequence[str], story: Transcript, wrong: Sequence[str]) -> str:
-    """What a person reads about a case that goes wrong."""
-    parts = {
-        f"{what} wrong. The shortest of them:": faults or ["nothing is in the way"],
-        "What happens:": list(story.lines()),
-        "What is wrong:": wrong,
-    }
-    return "\n\n".join(
-        "\n".join([head, *(f"  {each}" for each in body)]) for head, body in parts.items()
-    )
-
-
-def _start(saga: type[Saga], start: Any) -> Any:
-    """An event that the saga starts on: as it is given, or told, or made up."""
-    told = Happened(saga.starts_on, {}) if start is None else start
-    return sealed(told) if isinstance(told, Happened) else told
-
-
-def _several(start: Any) -> Sequence[Any]:
-    return start if isinstance(start, list | tuple) else [start]
-
-
-__all__ = ["Matrix", "fault_matrix"]

@@ -1,4 +1,4 @@
-"""Values that a test does not care about: one of every type that an event may have for a field."""
+"""Example values for event fields that a test leaves out."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -14,13 +14,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from sagaline.testing.given.aggregates import ENVELOPE, LONG_AGO, SOMEONE, Happened
-from sagaline.testing.given.sagas import owner_of
+from sagaline.testing.given.happened import ENVELOPE, LONG_AGO, SOMEONE, Happened, owner_of
 
-TEXTS = ("USD", "US")
-"""Texts for fields that take no other: a currency and a country are the most usual ones."""
+EXAMPLE_CODES = ("USD", "US")
+"""Tried where a class refuses the field's own name as text: a currency and a country code."""
 
-_VALUES: Mapping[Any, Any] = {
+_EXAMPLES: Mapping[Any, Any] = {
     int: 1,
     float: 1.0,
     Decimal: Decimal(1),
@@ -35,23 +34,23 @@ _VALUES: Mapping[Any, Any] = {
 }
 
 
-def facts_of(event_class: type[Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each field of an event: what is known under its name, else any that fits.
+def field_values(event_class: type[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a value for each field of an event: the known one if it fits, else an example.
 
-    Raises TypeError where none can be made up.
+    Raises TypeError for a field without an example.
     """
-    facts: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, has_default in _fields(event_class).items():  # type: ignore[arg-type]  # has a hash
         if name in known and _fits(event_class, name, known[name]):
-            facts[name] = known[name]
+            values[name] = known[name]
         elif not has_default:
-            facts[name] = _sample(event_class, name)  # type: ignore[arg-type]  # has a hash
-    return facts
+            values[name] = _example(event_class, name)  # type: ignore[arg-type]  # has a hash
+    return values
 
 
 @cache
 def _fields(event_class: type[Any]) -> dict[str, bool]:
-    """The fields of an event that are its own, and whether each has a default."""
+    """The event's own fields, and whether each has a default."""
     return {
         each.name: each.default is not MISSING or each.default_factory is not MISSING
         for each in fields(event_class)
@@ -59,14 +58,17 @@ def _fields(event_class: type[Any]) -> dict[str, bool]:
     }
 
 
-def sealed(told: Happened, version: int = 1) -> Any:
-    """The event as it is told, with what is left out made up."""
-    facts = facts_of(told.event_class, told.fields) | told.fields
-    return Happened(told.event_class, facts).sealed(owner_of(told.event_class), SOMEONE, version)
+def example_event(event: Any, version: int = 1) -> Any:
+    """Returns an event, built from `happened(...)` with examples for the fields left out."""
+    if not isinstance(event, Happened):
+        return event
+    kind = event.event_class
+    values = field_values(kind, event.fields) | event.fields
+    return Happened(kind, values).to_event(owner_of(kind), SOMEONE, version)
 
 
 def _fits(event_class: type[Any], name: str, value: Any) -> bool:
-    """Whether what is known under a name is of the type that is wanted under it."""
+    """Whether a known value has the type of the field."""
     adapter = _adapter(event_class, name)  # type: ignore[arg-type]  # has a hash
     try:
         return adapter is None or adapter.validate_python(value, strict=True) is not None
@@ -79,22 +81,22 @@ def _adapter(event_class: type[Any], name: str) -> TypeAdapter[Any] | None:
     try:
         return TypeAdapter(get_type_hints(event_class, include_extras=True)[name])
     except (NameError, PydanticUserError):
-        return None  # a type that only its own code knows
+        return None  # a type that pydantic cannot check
 
 
 @cache
-def _sample(event_class: type[Any], name: str) -> Any:
+def _example(event_class: type[Any], name: str) -> Any:
     for value in candidates(get_type_hints(event_class, include_extras=True)[name], name):
         return value
-    raise TypeError(f"a value for {event_class.__qualname__}.{name} cannot be made up")
+    raise TypeError(f"no example value for {event_class.__qualname__}.{name}: pass one")
 
 
 def candidates(hint: Any, name: str) -> Iterator[Any]:
-    """Values of a type, the most telling first; none where the type is not known."""
-    if hint in _VALUES:
-        yield _VALUES[hint]
+    """Yields values of a type, the most specific first; none for an unknown type."""
+    if hint in _EXAMPLES:
+        yield _EXAMPLES[hint]
     elif hint is str:
-        yield from (name, *TEXTS)
+        yield from (name, *EXAMPLE_CODES)
     elif hint is UUID:
         yield uuid5(NAMESPACE_URL, name)
     elif get_origin(hint) is not None:
@@ -116,15 +118,10 @@ def _composed(hint: Any, origin: Any, name: str) -> Iterator[Any]:
 
 
 def _collections(hint: Any, name: str) -> Iterator[Any]:
-    """A collection of one: an empty one is often refused."""
-    adapter = TypeAdapter[Any](hint)
+    """Collections of one item: an empty one is often refused."""
     args = [each for each in get_args(hint) if each is not Ellipsis]
     for values in zip(*(candidates(each, name) for each in args), strict=False):
-        for made in (list(values), dict([values]) if len(values) == 2 else {}):
-            try:
-                yield adapter.validate_python(made)
-            except ValidationError:
-                continue
+        yield from _valid(hint, [list(values), dict([values]) if len(values) == 2 else {}])
 
 
 def _valid(hint: Any, values: Iterable[Any]) -> Iterator[Any]:
@@ -141,10 +138,11 @@ def _instances(cls: type[Any]) -> Iterator[Any]:
         yield from cls
     elif issubclass(cls, BaseModel):
         hints = {name: _hint(each) for name, each in cls.model_fields.items() if each.is_required()}
-        yield from _made(cls, hints)
+        yield from _constructed(cls, hints)
     elif is_dataclass(cls):
         known = get_type_hints(cls, include_extras=True)
-        yield from _made(cls, {each.name: known[each.name] for each in fields(cls) if each.init})
+        hints = {each.name: known[each.name] for each in fields(cls) if each.init}
+        yield from _constructed(cls, hints)
 
 
 def _hint(field: FieldInfo) -> Any:
@@ -154,19 +152,16 @@ def _hint(field: FieldInfo) -> Any:
     return hint
 
 
-def _made(cls: type[Any], hints: Mapping[str, Any]) -> Iterator[Any]:
-    """Instances of first, second and third choices: a class may refuse what its fields take."""
-    for choice in range(1 + len(TEXTS)):
+def _constructed(cls: type[Any], hints: Mapping[str, Any]) -> Iterator[Any]:
+    """Instances of the first, second and third candidates: a class may refuse some values."""
+    for choice in range(1 + len(EXAMPLE_CODES)):
         chosen = {name: _choice(hint, name, choice) for name, hint in hints.items()}
         try:
             yield cls(**chosen)
-        except Exception:  # whatever a class refuses its values with
+        except Exception:  # a class may raise any error for a bad value
             continue
 
 
 def _choice(hint: Any, name: str, choice: int) -> Any:
     found = list(islice(candidates(hint, name), choice + 1))
     return found[-1] if found else None
-
-
-__all__ = ["facts_of", "sealed"]

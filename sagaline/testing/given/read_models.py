@@ -1,11 +1,9 @@
-"""Tests of read models: what has happened, what happens now, which rows there are then."""
+"""Tests of read models: given a history, when an event is projected, then these rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Self
 
-from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import get_topic
 from sqlalchemy import select
 
@@ -13,51 +11,52 @@ from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projector import Projector
 from sagaline.storage import Datastore
-from sagaline.testing.given.aggregates import LONG_AGO, SOMEONE, Happened
+from sagaline.testing.failure import unexpected
+from sagaline.testing.given.happened import SOMEONE, Happened, owner_of
 
 
 @dataclass(frozen=True)
-class Told:
-    """An event, and what its envelope says where that matters to the test."""
+class Recorded:
+    """An event together with its envelope, as a log holds it."""
 
     event: Any
     envelope: dict[str, Any]
 
 
-def told(event: Any, /, **envelope: Any) -> Told:
-    """Tells of an event with its `application`, `key`, `cause` or `hop`.
+def recorded(event: Any, /, **envelope: Any) -> Recorded:
+    """Declares an event with its `application`, `key`, `cause` or `hop`.
 
-    Otherwise the key is the event's stream, which for an order's own events is the order.
+    The default key is the event's stream: for an order's own events, the order.
     """
-    return Told(event, envelope)
+    return Recorded(event, envelope)
 
 
 class GivenReadModel:
-    """A read model, and what it has folded: events, `happened(...)` or `told(...)`."""
+    """A read model with its history: events, `happened(...)` or `recorded(...)`."""
 
     def __init__(self, model: type[ReadModel], history: Iterable[Any]) -> None:
         self._model = model
         self._history = list(history)
 
-    def when(self, event: Any, /, *more: Any, **fields: Any) -> "FoldedRows":
-        """Folds one event more, or several in one batch.
+    def when(self, event: Any, /, *more: Any, **fields: Any) -> "ProjectedRows":
+        """Projects one more event, or several in one batch.
 
-        One may be told as ``when(Order.Cancelled, reason="no stock")``: the kit fills in id,
-        version and time. It runs on a real SQLite database in memory, with nothing kept in memory
-        between what has happened and what happens now.
+        Write one event as ``when(Order.Cancelled, reason="no stock")``: the kit fills in id,
+        version and time. The history is projected first, as a batch of its own, on a real SQLite
+        database in memory; no rows stay cached between the two batches.
         """
         new = [Happened(event, fields) if isinstance(event, type) else event, *more]
         messages = [_message(each, id_) for id_, each in enumerate([*self._history, *new], start=1)]
         before = len(self._history)
         datastore = Datastore.open("sqlite://")
         try:
-            return _folded(self._model, datastore, (messages[:before], messages[before:]))
+            return _projected(self._model, datastore, (messages[:before], messages[before:]))
         finally:
             datastore.close()
 
 
-class FoldedRows:
-    """The rows that there are then."""
+class ProjectedRows:
+    """The rows of a read table after the last batch."""
 
     def __init__(self, model: type[ReadModel], rows: list[dict[str, Any]]) -> None:
         self._table = model.table
@@ -66,39 +65,36 @@ class FoldedRows:
     def then(self, *rows: Mapping[str, Any]) -> Self:
         """Expects exactly these rows, in any order, each with at least these values."""
         left = list(self.rows)
-        # Who says most is served first: what says less may fit several.
+        # The most detailed expectation is matched first: a less detailed one may fit several rows.
         for wanted in sorted(rows, key=len, reverse=True):
             self._must_be_columns(wanted)
             found = next((each for each in left if wanted.items() <= each.items()), None)
             if found is None:
-                raise AssertionError(self._told(f"No row as expected: {dict(wanted)}"))
+                raise self._failure(f"a row with {dict(wanted)}")
             left.remove(found)
         return self.then_rows(len(rows))
 
     def then_row(self, key: Any, /, **columns: Any) -> Self:
         """Expects a row of this key, with at least these values."""
         self._must_be_columns(columns)
-        row = self._of(key)
-        if row is None:
-            raise AssertionError(self._told(f"No row {key}."))
-        found = {name: row[name] for name in columns}
-        if found != columns:
-            raise AssertionError(self._told(f"Another row {key} than expected: {columns}"))
+        row = self._row(key)
+        if row is None or not columns.items() <= row.items():
+            raise self._failure(f"row {key} with {columns}")
         return self
 
     def then_no_row(self, key: Any, /) -> Self:
-        """Expects that there is no row of this key."""
-        if self._of(key) is not None:
-            raise AssertionError(self._told(f"A row {key}, where none was expected."))
+        """Expects no row of this key."""
+        if self._row(key) is not None:
+            raise self._failure(f"no row {key}")
         return self
 
     def then_rows(self, count: int, /) -> Self:
-        """Expects so many rows in all."""
+        """Expects this number of rows in all."""
         if len(self.rows) != count:
-            raise AssertionError(self._told(f"{len(self.rows)} rows, where {count} were expected."))
+            raise self._failure(f"{count} rows")
         return self
 
-    def _of(self, key: Any) -> dict[str, Any] | None:
+    def _row(self, key: Any) -> dict[str, Any] | None:
         names = [each.name for each in self._table.primary_key.columns]
         wanted = key if isinstance(key, tuple) else (key,)
         return next((each for each in self.rows if tuple(each[n] for n in names) == wanted), None)
@@ -109,14 +105,13 @@ class FoldedRows:
                 known = ", ".join(self._table.columns.keys())
                 raise TypeError(f"{self._table.name} has no column {name!r}: {known}")
 
-    def _told(self, problem: str) -> str:
-        there = [f"  {row}" for row in self.rows] or ["  none"]
-        return "\n".join([problem, f"rows of {self._table.name}:", *there])
+    def _failure(self, expected: str) -> AssertionError:
+        return unexpected(f"rows of {self._table.name}", [expected], self.rows)
 
 
-def _folded(
+def _projected(
     model: type[ReadModel], datastore: Datastore, batches: Iterable[Sequence[Message]]
-) -> FoldedRows:
+) -> ProjectedRows:
     projector = Projector(model, datastore)
     with datastore.write() as connection:
         projector.create_table(connection)
@@ -130,28 +125,17 @@ def _folded(
         projector.roll_back()
     with datastore.read() as connection:
         rows = connection.execute(select(model.table)).mappings()
-        return FoldedRows(model, [dict(row) for row in rows])
+        return ProjectedRows(model, [dict(row) for row in rows])
 
 
 def _message(item: Any, id_: int) -> Message:
     envelope: dict[str, Any] = {"application": "Test"}
-    if isinstance(item, Told):
+    if isinstance(item, Recorded):
         envelope |= item.envelope
         item = item.event
-    event = _sealed(item, id_) if isinstance(item, Happened) else item
-    envelope.setdefault("key", str(event.originator_id))
+    if isinstance(item, Happened):
+        item = item.to_event(owner_of(item.event_class), SOMEONE, id_)
+    envelope.setdefault("key", str(item.originator_id))
     if envelope["key"] is not None:
         envelope["key"] = str(envelope["key"])
-    return Message(id=id_, topic=get_topic(type(event)), event=event, **envelope)
-
-
-def _sealed(told_of: Happened, version: int) -> Any:
-    envelope: dict[str, Any] = {
-        "originator_id": SOMEONE,
-        "originator_version": version,
-        "timestamp": LONG_AGO + timedelta(seconds=version - 1),
-    }
-    kind = told_of.event_class
-    if issubclass(kind, CanInitAggregate):
-        envelope["originator_topic"] = f"{kind.__module__}:{kind.__qualname__.rpartition('.')[0]}"
-    return kind(**(envelope | told_of.fields))
+    return Message(id=id_, topic=get_topic(type(item)), event=item, **envelope)

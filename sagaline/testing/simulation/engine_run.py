@@ -1,137 +1,118 @@
-"""One run of one saga instance on the engine alone: no store, and a clock that jumps."""
+"""One run of one saga instance on the engine alone: no store, and a simulated clock."""
 
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from eventsourcing.application import project_aggregate
-
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import SagaEngine
-from sagaline.saga.history import fired, heard, recorded
+from sagaline.saga.history import describe_effects, describe_input, describe_timer
 from sagaline.saga.instance import Journal
-from sagaline.saga.interventions import Interventions, Operator
-from sagaline.saga.timers import StepTimedOut
-from sagaline.testing.simulation.faults import NOW, ScriptedAnswer
+from sagaline.saga.interventions import Operator
+from sagaline.testing.drive import Driven, drive, replay
+from sagaline.testing.simulation.attempt import ScriptedAnswer
+from sagaline.testing.simulation.faults import NOW
 from sagaline.testing.simulation.script import ScriptedParticipants
 from sagaline.testing.simulation.transcript import Transcript
 
-TOO_LONG = 1_000
-"""Inputs after which a saga counts as never coming to an end."""
-
-Take = Callable[[Interventions], None]
+MAX_INPUTS = 1_000
+"""Inputs after which a saga counts as never ending."""
 
 
 class EngineRun:
-    """A saga and its simulated participants, led by the code that leads it in production.
+    """A saga instance and its simulated participants, run by the production engine.
 
-    What happens at one moment happens in the order of asking; an answer comes before the end of
-    its time limit, as in a log.
+    Answers of one moment arrive in the order of their commands; an answer arrives before a time
+    limit of the same moment, as in a log.
     """
 
-    def __init__(self, saga: type[Saga], start: Any, cast: ScriptedParticipants) -> None:
-        self.cast = cast
-        self.story = Transcript()
+    def __init__(self, saga: type[Saga], participants: ScriptedParticipants) -> None:
+        self.participants = participants
+        self.transcript = Transcript()
         self.timers: dict[str, tuple[timedelta, SetTimer]] = {}
-        """The timers that are pending, with the moment when each is due."""
+        """The pending timers, each with the moment when it is due."""
         self.raised: Exception | None = None
         self._saga = saga
         self._now = NOW
-        self._agenda: list[tuple[timedelta, int, ScriptedAnswer]] = []
+        self._answers: list[tuple[timedelta, int, ScriptedAnswer]] = []
         self._number = count()
         self._events: list[Any] = []
-        cast.start = start
-        self._journal = Journal.start(
-            saga.__name__, str(saga.key_of(start)), start, saga.fingerprint(), saga.steps
-        )
-        self.story.tell(NOW, heard(start))
-        self._take(SagaEngine.start)
+        self._journal: Journal | None = None
+        self.transcript.add(NOW, describe_input(participants.start))
+        self._handle(participants.start)
 
     @property
     def journal(self) -> Journal:
         """The saga instance as it is now."""
+        assert self._journal is not None
         return self._journal
 
     def run(self) -> None:
-        """Goes on until nothing more will happen by itself."""
-        for _ in range(TOO_LONG):
+        """Handles inputs until no answer and no timer is left."""
+        for _ in range(MAX_INPUTS):
             if self.raised is not None or not self._step():
                 return
-        self.raised = TimeoutError(f"it goes on and on: {TOO_LONG} inputs")
+        self.raised = TimeoutError(f"no end after {MAX_INPUTS} inputs")
 
     def retry(self) -> None:
-        """A person has mended what was broken, and asks for all that is stuck once more."""
-        self.cast.mend()
-        self.story.tell(self._now, "somebody has mended it, and a person asks again")
-        self._take(lambda course: course.retry(Operator("a person")))
+        """Ends all faults, and has an operator retry what is stuck."""
+        self.participants.repair()
+        self.transcript.add(self._now, "the fault is repaired, and an operator retries")
+        self._handle(lambda saga: saga.retry(Operator("an operator")))
 
     def _step(self) -> bool:
         due = min((at for at, _ in self.timers.values()), default=None)
-        if self._agenda and (due is None or self._agenda[0][0] <= due):
-            self._now, _, cue = heappop(self._agenda)
-            self._hear(cue)
+        if self._answers and (due is None or self._answers[0][0] <= due):
+            self._now, _, answer = heappop(self._answers)
+            self._receive(answer)
         elif due is not None:
             self._now = due
-            self._fire(next(t for at, t in self.timers.values() if at == due))
+            self._fire(next(timer for at, timer in self.timers.values() if at == due))
         else:
             return False
         return True
 
-    def _hear(self, cue: ScriptedAnswer) -> None:
-        event = cue.say()
+    def _receive(self, answer: ScriptedAnswer) -> None:
+        event = answer.make_event()
         if event is None:
             return
-        self.story.tell(self._now, heard(event))
-        if cue.crash:
-            self.story.tell(self._now, "  the saga crashes before that is written down")
-            self._try(
-                lambda: Interventions(self._saga, self._replayed(), self.cast.timings).hear(event)
-            )
-            self._journal = self._replayed()
-        self._take(lambda course: course.hear(event))
-        if cue.crash:
-            self._journal = self._replayed()
+        self.transcript.add(self._now, describe_input(event))
+        if answer.crash:
+            self.transcript.add(self._now, "  the saga crashes before its commit")
+            self._drive(event)  # what it records is lost
+            self._journal = replay(self._events)
+        self._handle(event)
+        if answer.crash:
+            self._journal = replay(self._events)
 
     def _fire(self, timer: SetTimer) -> None:
         del self.timers[timer.id]
-        command: Any = timer.command
-        self.story.tell(self._now, fired(command))
-        if isinstance(command, StepTimedOut):
-            self._take(lambda course: course.time_out(command.step))
-        else:
-            self._take(lambda course: course.ask_again(command.step))
+        self.transcript.add(self._now, describe_timer(timer.command))
+        self._handle(timer.command)
 
-    def _take(self, take: Take) -> None:
-        """One input: what the saga records, which timers it sets, and which commands it gives."""
-        course = Interventions(self._saga, self._journal, self.cast.timings)
-        self._try(lambda: take(course))
-        events = self._journal.collect_events()
-        self._events += events
-        for change in course.timers:
+    def _handle(self, message: Any) -> None:
+        """Handles one input: records the events, sets the timers and issues the commands."""
+        driven = self._drive(message)
+        if driven is None:
+            return
+        self._journal = driven.journal
+        self._events += driven.events
+        for change in driven.timers:
             self.timers.pop(change.id, None)
             if isinstance(change, SetTimer):
                 self.timers[change.id] = (self._now + change.after, change)
-        for event in events:
-            for line in recorded(event):
-                self.story.tell(self._now, line)
-            if isinstance(event, Journal.Requested):
-                self._give(self.cast.take(event))
+        for event in driven.events:
+            for line in describe_effects(event):
+                self.transcript.add(self._now, line)
+        for request in driven.commands:
+            for answer in self.participants.answer(request):
+                heappush(self._answers, (self._now + answer.after, next(self._number), answer))
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _drive(self, message: Any) -> Driven | None:
         try:
-            act()
+            return drive(self._saga, self._journal, message, self.participants.timings)
         except Exception as error:
-            self.story.tell(self._now, f"  the saga raises {error!r}")
+            self.transcript.add(self._now, f"  the saga raises {error!r}")
             self.raised = error
-
-    def _give(self, cues: Sequence[ScriptedAnswer]) -> None:
-        for cue in cues:
-            heappush(self._agenda, (self._now + cue.after, next(self._number), cue))
-
-    def _replayed(self) -> Journal:
-        journal: Any = project_aggregate(None, self._events)
-        assert isinstance(journal, Journal)
-        return journal
+            return None

@@ -1,188 +1,141 @@
-"""What can go wrong with one command of a saga, in words and in deeds."""
+"""The faults that one command of a saga can have, and what each may lead to."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
 
 from sagaline.messaging.retry import Retry
 from sagaline.saga.definition import RETRIABLE, Saga, Step
-from sagaline.saga.engine import Timing
 from sagaline.saga.state import Role
+from sagaline.saga.step_timers import Timing
 from sagaline.saga.steps import PIVOT, Kind
+from sagaline.testing.simulation.attempt import Attempt, FaultPoint, ScriptedAnswer
 
 NOW = timedelta(0)
-SLOW = timedelta(milliseconds=1)
-"""After the answers to what was asked for at the same time, and before everything else."""
+SHORT_DELAY = timedelta(milliseconds=1)
+"""After the answers to all commands of the same moment, and before any timer."""
 
-A_WHILE = timedelta(minutes=1)
-"""How long an answer is pending where there is no time limit."""
+PENDING_DELAY = timedelta(minutes=1)
+"""How long an answer is pending without a time limit."""
 
-LONG = timedelta(days=1)
-"""When everything else is over."""
-
-
-class ScriptedAnswer(NamedTuple):
-    """When a participant says something, and what; it may find then that there is nothing to say.
-
-    `crash`: the saga hears it, and crashes before that is written down.
-    """
-
-    after: timedelta
-    say: Callable[[], Any]
-    crash: bool = False
-
-
-class AnsweringPart(Protocol):
-    """What a participant can do about one command that it was given."""
-
-    limit: timedelta | None
-    """How long the saga waits for its answer."""
-
-    def work(self) -> Any:
-        """Does what is asked; the event that says so, or None where no event does."""
-
-    def refusal(self, reason: str = "") -> Any:
-        """Does nothing; the event that says so."""
-
-    def fault(self, reason: str = "") -> Any:
-        """The event that says that nobody knows."""
+LONG_DELAY = timedelta(days=1)
+"""After the end of the saga."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which one answer is not as one wishes."""
+    """One way in which an attempt at a command goes wrong."""
 
-    words: str
-    play: Callable[[AnsweringPart], Sequence[ScriptedAnswer]]
+    description: str
+    answers: Callable[[Attempt], Sequence[ScriptedAnswer]]
     fails: bool = False
     """It uses up an attempt of the step's `retry`."""
-    lasting: bool = False
-    """It is the same for every attempt, until somebody mends it."""
-    turns: bool = False
-    """It is a reason to turn round, before the pivot or at it."""
+    permanent: bool = False
+    """It recurs at every attempt until it is repaired."""
+    compensates: bool = False
+    """It is a reason to compensate, before the pivot or at it."""
 
 
-class FaultPoint(NamedTuple):
-    """One command of a saga: which part of the declaration gives it, and what for."""
-
-    name: str
-    role: Role
-
-    def __str__(self) -> str:
-        return f"the undo of {self.name}" if self.role is Role.UNDO else self.name
-
-
-def _faults(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(NOW, part.fault)]
-
-
-def _works_and_faults(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    part.work()
-    return [ScriptedAnswer(NOW, part.fault)]
-
-
-def _refuses(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(NOW, part.refusal)]
-
-
-def _refuses_late(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(_too_late(part), part.refusal)]
-
-
-def _is_silent(_: AnsweringPart) -> Sequence[ScriptedAnswer]:
+def no_answer(_: Attempt) -> Sequence[ScriptedAnswer]:
+    """Neither works nor answers."""
     return []
 
 
-def _works_slowly(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    answer = part.work()
-    return [ScriptedAnswer(SLOW, lambda: answer)]
+def done_and_answered_after(attempt: Attempt, delay: timedelta) -> Sequence[ScriptedAnswer]:
+    """Works now, and answers after a delay."""
+    event = attempt.work()
+    return [ScriptedAnswer(delay, lambda: event)]
 
 
-def _answers_late(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    answer = part.work()
-    return [ScriptedAnswer(_too_late(part), lambda: answer)]
+def _refused(attempt: Attempt) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, attempt.refusal)]
 
 
-def _is_pending(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(A_WHILE if part.limit is None else part.limit / 4, part.work)]
+def _faulted(attempt: Attempt) -> Sequence[ScriptedAnswer]:
+    return [ScriptedAnswer(NOW, attempt.fault)]
 
 
-def _is_pending_too_long(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(_too_late(part), part.work)]
+def _done_and_faulted(attempt: Attempt) -> Sequence[ScriptedAnswer]:
+    attempt.work()
+    return _faulted(attempt)
 
 
-def _answers_twice(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(NOW, part.work), ScriptedAnswer(NOW, part.work)]
+def _done_twice(attempt: Attempt) -> Sequence[ScriptedAnswer]:
+    attempt.work()
+    return [ScriptedAnswer(NOW, attempt.work)]
 
 
-def _answers_again(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(NOW, part.work), ScriptedAnswer(LONG, part.work)]
+def _pending(attempt: Attempt) -> Sequence[ScriptedAnswer]:
+    delay = PENDING_DELAY if attempt.limit is None else attempt.limit / 4
+    return [ScriptedAnswer(delay, attempt.work)]
 
 
-def _works_twice(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    part.work()
-    return [ScriptedAnswer(NOW, part.work)]
+def _too_late(attempt: Attempt) -> timedelta:
+    return (attempt.limit or NOW) + SHORT_DELAY
 
 
-def _is_heard_twice(part: AnsweringPart) -> Sequence[ScriptedAnswer]:
-    return [ScriptedAnswer(NOW, part.work, crash=True)]
-
-
-def _too_late(part: AnsweringPart) -> timedelta:
-    return (part.limit or NOW) + SLOW
-
-
-REFUSED = Fault("is refused", _refuses, turns=True)
-REFUSED_LATE = Fault("is refused when its time is over", _refuses_late, turns=True)
-REFUSED_ONCE = Fault("is refused once", _refuses, fails=True)
-REFUSED_FOR_GOOD = Fault("is refused until somebody mends it", _refuses, fails=True, lasting=True)
-FAULTED = Fault("faults, and nothing is done", _faults, fails=True)
-FAULTED_DONE = Fault("faults, though it is done", _works_and_faults, fails=True)
-DOWN = Fault("faults until somebody mends it", _faults, fails=True, lasting=True)
+REFUSED = Fault("is refused", _refused, compensates=True)
+REFUSED_LATE = Fault(
+    "is refused after its time limit",
+    lambda attempt: [ScriptedAnswer(_too_late(attempt), attempt.refusal)],
+    compensates=True,
+)
+REFUSED_ONCE = Fault("is refused once", _refused, fails=True)
+REFUSED_FOR_GOOD = Fault("is refused until repaired", _refused, fails=True, permanent=True)
+FAULTED = Fault("faults without effect", _faulted, fails=True)
+FAULTED_DONE = Fault("faults after its effect", _done_and_faulted, fails=True)
+DOWN = Fault("faults without effect until repaired", _faulted, fails=True, permanent=True)
 DOWN_DONE = Fault(
-    "faults until somebody mends it, though it is done",
-    _works_and_faults,
-    fails=True,
-    lasting=True,
+    "faults after its effect until repaired", _done_and_faulted, fails=True, permanent=True
 )
 SILENT = Fault(
-    "is not answered until somebody mends it", _is_silent, fails=True, lasting=True, turns=True
+    "is not answered until repaired", no_answer, fails=True, permanent=True, compensates=True
 )
-LATE = Fault("is done, and answered when its time is over", _answers_late, fails=True, turns=True)
+LATE = Fault(
+    "is performed in time, and answered after its time limit",
+    lambda attempt: done_and_answered_after(attempt, _too_late(attempt)),
+    fails=True,
+    compensates=True,
+)
 PENDING_LATE = Fault(
-    "is pending, and done when its time is over", _is_pending_too_long, fails=True, turns=True
+    "is pending, and performed after its time limit",
+    lambda attempt: [ScriptedAnswer(_too_late(attempt), attempt.work)],
+    fails=True,
+    compensates=True,
 )
-PENDING = Fault("is pending, and done in time", _is_pending)
-SLOWLY = Fault("is answered after all the others", _works_slowly)
-TWICE = Fault("is answered twice", _answers_twice)
-AGAIN = Fault("is answered, and again a day later", _answers_again)
-WORKS_TWICE = Fault("is done by a participant that crashes before its commit", _works_twice)
-HEARD_TWICE = Fault("is answered to a saga that crashes before its commit", _is_heard_twice)
+PENDING = Fault("is pending, and performed in time", _pending)
+SLOW = Fault(
+    "is answered after all other commands",
+    lambda attempt: done_and_answered_after(attempt, SHORT_DELAY),
+)
+ANSWERED_TWICE = Fault("is answered twice", lambda attempt: [ScriptedAnswer(NOW, attempt.work)] * 2)
+ANSWERED_AGAIN = Fault(
+    "is answered, and answered again a day later",
+    lambda attempt: [ScriptedAnswer(each, attempt.work) for each in (NOW, LONG_DELAY)],
+)
+DONE_TWICE = Fault("is performed by a participant that crashes before its commit", _done_twice)
+HANDLED_TWICE = Fault(
+    "is answered to a saga that crashes before its commit",
+    lambda attempt: [ScriptedAnswer(NOW, attempt.work, crash=True)],
+)
 
-_ANY = (FAULTED, FAULTED_DONE, DOWN, DOWN_DONE, WORKS_TWICE)
-_ANSWERED = (PENDING, SLOWLY, TWICE, AGAIN, HEARD_TWICE)
+_ANY = (FAULTED, FAULTED_DONE, DOWN, DOWN_DONE, DONE_TWICE)
+_ANSWERED = (PENDING, SLOW, ANSWERED_TWICE, ANSWERED_AGAIN, HANDLED_TWICE)
 _LIMITED = (SILENT, LATE, PENDING_LATE)
 
 
-def limit_of(step: Step, timings: Mapping[str, Timing]) -> timedelta | None:
-    """How long a saga waits for a step, in a system with these timings."""
-    timing = timings.get(step.name)
-    return step.within if timing is None or timing.within is None else timing.within
-
-
-def retry_of(step: Step, timings: Mapping[str, Timing]) -> Retry:
-    """How often a step is tried again, in a system with these timings."""
-    timing = timings.get(step.name)
-    return step.retry if timing is None or timing.retry is None else timing.retry
+def timing_of(step: Step, timings: Mapping[str, Timing]) -> tuple[timedelta | None, Retry]:
+    """The time limit and the `retry` of a step in a system with these timings."""
+    timing = timings.get(step.name, Timing())
+    return step.within if timing.within is None else timing.within, timing.retry or step.retry
 
 
 def faults_of(
     saga: type[Saga], timings: Mapping[str, Timing]
 ) -> Iterator[tuple[FaultPoint, Sequence[Fault]]]:
-    """All that can go wrong with each command, as far as the declaration allows for it."""
+    """Yields each command with the faults that the saga's definition allows for."""
     for step in saga.steps.values():
-        limited = _LIMITED if limit_of(step, timings) is not None else ()
+        limited = _LIMITED if timing_of(step, timings)[0] is not None else ()
         refused: Sequence[Fault] = (REFUSED,) if step.refused else ()
         late = (REFUSED_LATE,) if refused and limited else ()
         yield FaultPoint(step.name, Role.DO), (*refused, *_ANY, *limited, *late, *_ANSWERED)
@@ -194,21 +147,21 @@ def faults_of(
             yield FaultPoint(closing.name, Role.CLOSE), _ANY
 
 
-def may_turn(kind: Kind | None, retry: Retry, faults: Sequence[Fault]) -> bool:
-    """Whether what went wrong with a step is a reason to turn round."""
+def may_compensate(kind: Kind | None, retry: Retry, faults: Sequence[Fault]) -> bool:
+    """Whether these faults of a step are a reason to compensate."""
     if kind in (RETRIABLE, None):
         return False
     if kind is PIVOT:
         return any(each in (REFUSED, REFUSED_LATE) for each in faults)
-    return any(each.turns for each in faults) or _exhausted(retry, faults)
+    return any(each.compensates for each in faults) or _exhausted(retry, faults)
 
 
 def may_park(kind: Kind | None, role: Role, retry: Retry, faults: Sequence[Fault]) -> bool:
-    """Whether what went wrong with a command is a reason to wait for a person."""
+    """Whether these faults of a command are a reason to park."""
     forward = role is Role.DO and kind not in (PIVOT, RETRIABLE)
     return not forward and _exhausted(retry, faults)
 
 
 def _exhausted(retry: Retry, faults: Sequence[Fault]) -> bool:
     failing = [each for each in faults if each.fails]
-    return len(failing) >= retry.attempts or any(each.lasting for each in failing)
+    return len(failing) >= retry.attempts or any(each.permanent for each in failing)

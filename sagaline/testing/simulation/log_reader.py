@@ -1,34 +1,33 @@
-"""The story of a system's sagas, read from their logs as it goes on."""
+"""Reads the logs of a system's sagas into a transcript."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
-from sagaline.saga.definition import Saga
 from sagaline.saga.history import describe
-from sagaline.testing.given.aggregates import LONG_AGO
-from sagaline.testing.simulation.in_memory_system import InMemorySystem
 from sagaline.testing.simulation.transcript import Transcript
 
-PAGE = 1_000
+TRANSCRIPT_PAGE_SIZE = 1_000
+"""Log rows read from each saga at a time."""
 
 
 class LogReader:
-    """Tells what sagas have recorded since it was last asked, at the time that it is now."""
+    """Reads the events that sagas have recorded since the previous call."""
 
-    def __init__(self, stage: InMemorySystem, sagas: Iterable[type[Saga]]) -> None:
-        self.story = Transcript()
+    def __init__(self, apps: Mapping[str, Any], sagas: Iterable[str]) -> None:
+        self.transcript = Transcript()
         self.events: list[Any] = []
-        """Everything in the logs of the sagas, in order."""
-        self._stage = stage
-        self._read = {each.__name__: 0 for each in sagas}
+        """All events in the logs of the sagas, in the order of reading."""
+        self._apps = apps
+        self._positions = dict.fromkeys(sagas, 0)
 
-    def go_on(self) -> None:
-        """Reads what is new."""
-        for name, after in self._read.items():
-            mapper: Any = self._stage.apps[name].mapper
-            for row in self._stage.apps[name].recorder.page(after, PAGE).rows:
-                event = mapper.to_domain_event(row)
+    def read(self, now: timedelta) -> None:
+        """Reads the new events, and adds them to the transcript at the present time."""
+        for name, after in self._positions.items():
+            app = self._apps[name]
+            for row in app.recorder.page(after, TRANSCRIPT_PAGE_SIZE).rows:
+                event = app.mapper.to_domain_event(row)
                 self.events.append(event)
-                self._read[name] = row.id
+                self._positions[name] = row.id
                 for line in describe(event):
-                    self.story.tell(self._stage.now - LONG_AGO, line)
+                    self.transcript.add(now, line)

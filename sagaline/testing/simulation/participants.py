@@ -1,4 +1,4 @@
-"""Participants of a saga, simulated: what they do, what they take back, and their account of it."""
+"""Simulated participants of a saga, and the effects that they have performed and undone."""
 
 from collections import Counter
 from uuid import UUID
@@ -8,76 +8,64 @@ from sagaline.saga.steps import NO_EFFECT, Kind
 
 
 class Effects:
-    """What the participants have done to the world, by the name of the step, for one instance.
+    """The effects of one saga instance's participants, by the name of the step.
 
-    An effect takes place once for each idempotency key, and never after it was settled.
+    An effect takes place once for each idempotency key, and never once it is settled.
     """
 
     def __init__(self) -> None:
-        self.taken: Counter[str] = Counter()
-        self.taken_back: Counter[str] = Counter()
+        self.performed: Counter[str] = Counter()
+        self.undone: Counter[str] = Counter()
         self._keys: set[tuple[str, UUID]] = set()
         self._settled: set[str] = set()
 
-    def take(self, name: str, key: UUID) -> bool:
-        """Does it, once for each key; False where it was settled before that, so never will be."""
+    def perform(self, name: str, key: UUID) -> bool:
+        """Performs the effect, once for each key; False where it was settled before."""
         if (name, key) in self._keys:
             return True
         if name in self._settled:
             return False
         self._keys.add((name, key))
-        self.taken[name] += 1
+        self.performed[name] += 1
         return True
 
     def refuse(self, name: str, key: UUID) -> bool:
-        """Never does it; False where it was done before that."""
+        """Settles that the effect will never be performed; False where it was performed before."""
         if (name, key) in self._keys:
             return False
         self._settled.add(name)
         return True
 
     def settle(self, name: str) -> None:
-        """Takes it back, if it was done; if not, it never will be."""
+        """Undoes the effect if it was performed; if not, it never will be."""
         self._settled.add(name)
-        if self.there(name):
-            self.take_back(name)
+        if self.count(name):
+            self.undone[name] += 1
 
-    def take_back(self, name: str) -> None:
-        """Takes it back, and leaves it open whether it will be done once more."""
-        self.taken_back[name] += 1
-
-    def there(self, name: str) -> int:
-        """How often it is there now."""
-        return self.taken[name] - self.taken_back[name]
-
-    @property
-    def in_place(self) -> set[str]:
-        """What is there now."""
-        return {name for name in self.taken if self.there(name)}
+    def count(self, name: str) -> int:
+        """How many times the effect is performed and not undone."""
+        return self.performed[name] - self.undone[name]
 
 
 class SimulatedParticipant:
-    """Does one step of a saga, and takes it back: honest, so that a saga can rely on it.
+    """Performs one step of a saga and undoes it, with the guarantees that a saga relies on.
 
-    The same command is one effect. An undo settles the outcome by key before it answers: never
-    taken, or taken and then taken back; what is still under way then will not be done. Override
-    `do` and `undo` to try what becomes of a saga whose participant is otherwise.
+    The same command has one effect. An undo settles the outcome by key before it answers: never
+    performed, or performed and then undone; an attempt that is still under way then has no
+    effect. Override `do` and `undo` to test a saga with a participant that breaks these rules.
     """
 
     def __init__(self, name: str, kind: Kind | None, effects: Effects) -> None:
         self.name = name
         self.kind = kind
-        """None for the participant that is given a closing command."""
+        """None for the participant of a closing command."""
         self.effects = effects
 
     def do(self, command: Command) -> bool:
-        """Does it; says whether it is done, or refused."""
-        return self.kind is NO_EFFECT or self.effects.take(self.name, command.id)
+        """Performs the step; True where it is done, False where it is refused."""
+        return self.kind is NO_EFFECT or self.effects.perform(self.name, command.id)
 
     def undo(self, command: Command) -> bool:
-        """Takes it back; says whether there is nothing of it any more, or this is refused."""
+        """Undoes the step; True where no effect is left, False where the undo is refused."""
         self.effects.settle(self.name)
         return True
-
-
-__all__ = ["Effects", "SimulatedParticipant"]

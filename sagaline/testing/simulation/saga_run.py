@@ -1,4 +1,4 @@
-"""A saga with simulated participants on a real store, as many instances as there are starts."""
+"""A saga with simulated participants on a store in memory, with any number of instances."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,129 +7,116 @@ from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from typing_extensions import override
+
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.testing.simulation.faults import NOW, ScriptedAnswer
-from sagaline.testing.simulation.in_memory_system import Commits, InMemorySystem
-from sagaline.testing.simulation.log_reader import LogReader
-from sagaline.testing.simulation.script import Casting, Script, ScriptedParticipants
+from sagaline.saga.step_timers import Timing
+from sagaline.testing.simulation.attempt import ScriptedAnswer
+from sagaline.testing.simulation.commits import Commits
+from sagaline.testing.simulation.faults import NOW
+from sagaline.testing.simulation.in_memory_system import InMemorySystem
+from sagaline.testing.simulation.script import ParticipantFactory, Script, ScriptedParticipants
 from sagaline.testing.simulation.simulated_application import SimulatedApplication, system_of
 
+MAX_MOMENTS = 1_000
+"""Moves of the clock after which a saga counts as never ending."""
 
-class _Later(NamedTuple):
-    """Something that a participant will say."""
+
+class _LateAnswer(NamedTuple):
+    """An answer that a participant gives later; the number keeps the order of one moment."""
 
     at: datetime
     number: int
     key: str
     request: UUID
-    cue: ScriptedAnswer
+    answer: ScriptedAnswer
 
 
-class SagaRun:
-    """What the simulated participants of a saga say on its stage, now and later."""
+class SagaRun(InMemorySystem):
+    """The system of one saga; its participants answer by a script, now and later."""
 
     def __init__(
         self,
         saga: type[Saga],
-        participants: Mapping[str, Casting] | None = None,
+        participants: Mapping[str, ParticipantFactory] | None = None,
         script: Script | None = None,
         timings: Mapping[str, Timing] | None = None,
     ) -> None:
-        self.script: Script = {} if script is None else script
-        """What goes wrong with the commands of the instances that begin from now on."""
-        self.casts: dict[UUID, ScriptedParticipants] = {}
-        """The participants of each instance, by the id of its journal."""
         self._timings = timings or {}
-        self.stage = InMemorySystem(system_of(saga, self._timings))
-        self.chronicle = LogReader(self.stage, [saga])
+        super().__init__(system_of(saga, self._timings))
+        self.script: Script = {} if script is None else script
+        """The faults of the instances that start from now on."""
+        self.participants: dict[UUID, ScriptedParticipants] = {}
+        """The participants of each instance, by the id of its journal."""
         self._saga = saga
-        self._participants = participants or {}
-        self._later: list[_Later] = []
+        self._factories = participants or {}
+        self._late: list[_LateAnswer] = []
         self._number = count()
-        (self._app,) = (a for a in self.stage.apps.values() if isinstance(a, SimulatedApplication))
-        self._app.take = self._take
+        (self._app,) = (a for a in self.apps.values() if isinstance(a, SimulatedApplication))
+        self._app.answer = self._answer
 
     def restart(self, script: Script, commits: Commits) -> None:
-        """Begins anew, with nothing left of what was before."""
-        self.stage.clear()
-        self.stage.commits = commits
+        """Empties the store, and replaces the script."""
+        self.clear()
+        self.commits = commits
         self.script = script
-        self.casts.clear()
-        self.chronicle = LogReader(self.stage, [self._saga])
-        self._later.clear()
+        self.participants.clear()
+        self._late.clear()
 
-    def begin(self, start: Any) -> str:
-        """The event is recorded that starts an instance; returns the key of the instance."""
-        key = str(self._saga.key_of(start))
-        cast = ScriptedParticipants(self._saga, self._participants, self.script, self._timings)
-        cast.start, cast.key = start, key
-        self.casts.setdefault(journal_id(self._saga.__name__, key), cast)
-        self.say(key, start)
+    def start(self, event: Any) -> str:
+        """Records the event that starts an instance; returns the key of the instance."""
+        key = str(self._saga.key_of(event))
+        made = ScriptedParticipants(self._saga, event, self._factories, self.script, self._timings)
+        self.participants.setdefault(journal_id(self._saga.__name__, key), made)
+        self.record(key, event)
         return key
 
-    def say(self, key: str, event: Any) -> None:
-        """An event is recorded, for the instance of this key."""
-        self._app.say(key, event)
+    def record(self, key: str, event: Any) -> None:
+        """Records an event for the instance of this key."""
+        self._app.record(key, event)
         self.settle()
 
-    def settle(self) -> None:
-        """All that can happen without time passing."""
-        self.stage.settle()
-        self.chronicle.go_on()
+    @override
+    def next_due(self) -> datetime | None:
+        """When the next timer is due, or the next answer of a participant."""
+        due, late = super().next_due(), self._late[0].at if self._late else None
+        return min((each for each in (due, late) if each is not None), default=None)
 
-    def next_moment(self) -> datetime | None:
-        """When something happens next, if time passes."""
-        due, later = self.stage.next_due(), self._later[0].at if self._later else None
-        return min((each for each in (due, later) if each is not None), default=None)
-
-    def jump(self, moment: datetime) -> None:
-        """It is that moment, and what is to happen then does; answers come before time limits."""
-        self.stage.now = moment
-        while self._later and self._later[0].at <= moment:
-            later = heappop(self._later)
-            event = later.cue.say()
+    @override
+    def advance_to(self, moment: datetime) -> None:
+        """Moves the clock: late answers arrive before the timers of the same moment fire."""
+        self.now = moment
+        while self._late and self._late[0].at <= moment:
+            late = heappop(self._late)
+            event = late.answer.make_event()
             if event is not None:
-                self._app.say(later.key, event)
+                self._app.record(late.key, event)
         self.settle()
 
-    def run_out(self, limit: int = 1_000) -> None:
-        """Lets time pass until nothing more will happen by itself."""
+    def run(self) -> None:
+        """Moves the clock until no timer and no answer is left."""
         self.settle()
-        for _ in range(limit):
-            moment = self.next_moment()
+        for _ in range(MAX_MOMENTS):
+            moment = self.next_due()
             if moment is None:
                 return
-            self.jump(moment)
-        raise TimeoutError("it goes on and on")
+            self.advance_to(moment)
+        raise TimeoutError(f"no end after {MAX_MOMENTS} moments")
 
-    def journal(self, key: str) -> Journal:
-        """An instance of the saga, as its own stream says."""
-        found = self.stage.apps[self._saga.__name__].repository.get(
-            journal_id(self._saga.__name__, key)
-        )
-        assert isinstance(found, Journal)
-        return found
-
-    def _take(self, request: Journal.Requested) -> Sequence[Any]:
-        said: list[Any] = []
-        cast = self.casts[request.originator_id]
-        self._forget(request)
-        for cue in cast.take(request):
-            if cue.after <= NOW:
-                said.append(cue.say())
+    def _answer(self, request: Journal.Requested) -> Sequence[Any]:
+        """The events that answer a command now; the later answers are kept for `advance_to`."""
+        participants = self.participants[request.originator_id]
+        request_id = uuid5(request.command.id, str(request.attempt))
+        # After a crash a command is handled again: its answers replace the earlier ones.
+        self._late = [each for each in self._late if each.request != request_id]
+        heapify(self._late)
+        events: list[Any] = []
+        for answer in participants.answer(request):
+            if answer.after <= NOW:
+                events.append(answer.make_event())
             else:
-                later = self.stage.now + cue.after, next(self._number)
-                heappush(self._later, _Later(*later, cast.key, _id_of(request), cue))
-        return [each for each in said if each is not None]
-
-    def _forget(self, request: Journal.Requested) -> None:
-        """A command that is given once more after a crash is answered as if for the first time."""
-        self._later = [each for each in self._later if each.request != _id_of(request)]
-        heapify(self._later)
-
-
-def _id_of(request: Journal.Requested) -> UUID:
-    """One attempt at a command."""
-    return uuid5(request.command.id, str(request.attempt))
+                when = self.now + answer.after, next(self._number)
+                key = str(self._saga.key_of(participants.start))
+                heappush(self._late, _LateAnswer(*when, key, request_id, answer))
+        return [each for each in events if each is not None]

@@ -1,4 +1,4 @@
-"""A saga as a system of its own, whose participants are one simulated application."""
+"""A system of one saga, whose participants are one simulated application."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -13,52 +13,52 @@ from sagaline.application.message_handling import MessageHandling
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
 from sagaline.saga.definition import Saga
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal
+from sagaline.saga.step_timers import Timing
 from sagaline.system.system import System
 
 
-class Say(Command, key="saga_key"):
-    """Records an event that nobody asks for now: a start, or an answer that comes later."""
+class RecordEvent(Command, key="saga_key"):
+    """Records an event that is no immediate answer: a start event, or a late answer."""
 
     saga_key: str
 
 
 class SimulatedHandling(MessageHandling):
-    """Answers the commands of a saga by the function that the application is given."""
+    """Answers the commands of a saga by the application's function `answer`."""
 
     @override
     def handle(self, message: Message, answers: Any) -> Sequence[Any]:
         request = message.event
         assert isinstance(request, Journal.Requested)
-        return cast("SimulatedApplication", self.application).take(request)
+        return cast("SimulatedApplication", self.application).answer(request)
 
 
 class SimulatedApplication(Application):
-    """Handles all commands of a saga; `take` decides on the answers."""
+    """Handles all commands of a saga; `answer` returns the events that answer a command."""
 
     _sagaline_handling = SimulatedHandling
 
-    take: Callable[[Journal.Requested], Sequence[Any]]
-    said: dict[Any, Any]
+    answer: Callable[[Journal.Requested], Sequence[Any]]
+    event: Any
+    """The event to record, while `RecordEvent` is handled."""
 
-    def say(self, key: str, event: Any) -> None:
-        """Records an event, for the instance of this key."""
-        command = Say(saga_key=key)
-        self.said = {command.id: event}
-        self.execute_one(command)
-
-
-def _say(app: SimulatedApplication, command: Say) -> Any:
-    return app.said[command.id]
+    def record(self, key: str, event: Any) -> None:
+        """Records an event for the saga instance of this key."""
+        self.event = event
+        self.execute_one(RecordEvent(saga_key=key))
 
 
-def _nothing(app: SimulatedApplication, command: Command) -> None:
-    """What comes from a saga is handled as a message."""
+def _record(app: SimulatedApplication, _command: RecordEvent) -> Any:
+    return app.event
+
+
+def _unused(_app: SimulatedApplication, _command: Command) -> None:
+    """Declares the command; `SimulatedHandling` handles it."""
 
 
 def system_of(saga: type[Saga], timings: Mapping[str, Timing]) -> System:
-    """The system of a saga and its simulated participants, the same for the same timings."""
+    """Returns the system of a saga and its simulated participants, cached by the timings."""
     return _system_of(saga, frozenset(timings.items()))  # type: ignore[arg-type]  # has a hash
 
 
@@ -66,19 +66,19 @@ def system_of(saga: type[Saga], timings: Mapping[str, Timing]) -> System:
 def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> System:
     return System(
         f"{saga.__name__} simulated",
-        applications=[_participants_of(saga)],  # type: ignore[arg-type]  # has a hash
+        applications=[_application_of(saga)],  # type: ignore[arg-type]  # has a hash
         sagas=[saga],
         timings={saga: dict(timings)},
     )
 
 
 @cache
-def _participants_of(saga: type[Saga]) -> type[SimulatedApplication]:
+def _application_of(saga: type[Saga]) -> type[SimulatedApplication]:
     events = (saga.starts_on, *saga.answers)
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
-    handlers: dict[type, Handler[Any]] = {Say: Handler(Say, _say, None)}
+    handlers: dict[type, Handler[Any]] = {RecordEvent: Handler(RecordEvent, _record, None)}
     for command in saga.commands().values():
-        handlers[command] = Handler(command, _nothing, None)
+        handlers[command] = Handler(command, _unused, None)
     application: type[SimulatedApplication] = type(
         f"ParticipantsOf{saga.__name__}",
         (SimulatedApplication,),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 
 class Transcript:
-    """What happened, line by line, each with the time since the beginning."""
+    """Lines of text, each with the time since the start of the test."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[timedelta, str]] = []
@@ -13,12 +13,12 @@ class Transcript:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def tell(self, at: timedelta, line: str) -> None:
-        """One line more."""
+    def add(self, at: timedelta, line: str) -> None:
+        """Adds a line."""
         self._lines.append((at, line))
 
     def lines(self) -> Iterator[str]:
-        """The story as it is printed; a time is shown where it changes."""
+        """The lines as they are printed; a time is shown where it changes."""
         clocks = [_clock(at) for at, _ in self._lines]
         width = max(map(len, clocks), default=0)
         before = None

@@ -32,7 +32,7 @@ from sagaline.admin.timeline import timeline
 from sagaline.application.declaration import declaration_of
 from sagaline.messaging.ids import named_id
 from sagaline.storage.tables.dead_letters import all_letters
-from sagaline.system.diagram import system_diagram
+from sagaline.system.system_diagram import system_diagram
 
 
 class Meal(Aggregate):
@@ -382,7 +382,7 @@ def reserved() -> None:
         (
             lambda: System("s", applications=[Deaf, Kitchen]),
             "Deaf.hear",
-            "it makes CookDish, which Deaf does not handle",
+            "it issues CookDish, which Deaf does not handle",
         ),
         (
             lambda: System("s", applications=[Selfish]),

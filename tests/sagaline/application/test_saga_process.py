@@ -19,14 +19,14 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message
 from sagaline.messaging.retry import Retry, minutes
 from sagaline.saga.definition import NO_EFFECT, PIVOT, RETRIABLE, Saga, on_compensated, step
-from sagaline.saga.engine import Timing
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.interventions import Operator
 from sagaline.saga.state import State
+from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import StepTimedOut
 from sagaline.storage import LogRow, follower_state, register
 from sagaline.storage.tables.timers import TimerRow, delete_timers, due_timers
-from sagaline.testing.given.aggregates import Happened, happened
+from sagaline.testing.given.happened import Happened, happened
 from tests.sagas.trip import (
     ALL_BOOKED,
     FLIGHT,
@@ -75,7 +75,7 @@ class Desk:
     def message(self, event: Any, key: str | None = "Ada") -> Message:
         self.ids += 1
         if isinstance(event, Happened):
-            event = event.sealed(Trip, journal_id("trips", key or ""), self.ids)
+            event = event.to_event(Trip, journal_id("trips", key or ""), self.ids)
         topic = get_topic(type(event))
         return Message("Trips", self.ids, topic, key=key, hop=4, event=event)
 
@@ -221,7 +221,7 @@ def test_a_fault_of_a_command_that_another_saga_gave_is_not_ours(desk: Desk) -> 
 
 def test_a_fault_of_our_own_command_is_retried(desk: Desk) -> None:
     desk.hear(WANTED)
-    (command,) = desk.journal().asked
+    (command,) = desk.journal().requests
     asked = CheckVisa(id=command, traveller="Ada")
     desk.hear(CommandFaulted.of(asked, 1, "down"))
     desk.fire(NOON + timedelta(seconds=1))
@@ -301,7 +301,7 @@ def test_a_system_gives_a_process_its_own_times(sqlite_store: str) -> None:
     (timer,) = desk.timers()
     assert timer.due_at == (NOON + minutes(2)).timestamp()
     desk.hear(VISA)
-    *_, command = desk.journal().asked
+    *_, command = desk.journal().requests
     asked = BookFlight(id=command, traveller="Ada")
     desk.hear(CommandFaulted.of(asked, 1, "down"))
     assert desk.given()[-1] == construct_topic(CancelFlight).rpartition(":")[2]
@@ -337,7 +337,7 @@ def test_what_a_person_wants_and_the_code_cannot_do_is_told_and_changes_nothing(
     desk.hear(WANTED)
     desk.take(fault_of_visa(desk, "Ada"))
     before = desk.log()
-    with pytest.raises(InterventionFailed, match=r"Careless Ada: nothing is done, .* KeyError"):
+    with pytest.raises(InterventionFailed, match=r"Careless Ada: nothing was changed, .* KeyError"):
         desk.process.intervene("Ada", lambda saga: saga.skip("check_visa", Operator("Eve", "seen")))
     assert desk.log() == before
     assert desk.journal().state is State.PARKED
@@ -393,7 +393,7 @@ def errands(url: str, names: Sequence[str], stuck: Sequence[str] = ()) -> Desk:
 
 
 def fault_of_visa(desk: Desk, traveller: str) -> Message:
-    (command,) = desk.journal(traveller).asked
+    (command,) = desk.journal(traveller).requests
     asked = CheckVisa(id=command, traveller=traveller)
     return desk.message(CommandFaulted.of(asked, 1, "down"), traveller)
 

@@ -74,18 +74,23 @@ def test_a_change_that_live_sagas_cannot_follow_is_refused_and_harms_nothing(
     said = waiting.process("sagaline", "check", "--json")
     (found,) = said.json["sagas"]
     assert (said.status, found["can_go_on"]) == (1, False)
-    assert found["reason"] == "it has begun pay, which is no more"
-    assert "it has begun pay, which is no more" in waiting.process("sagaline", "check").output
+    assert found["reason"] == "it has requested pay, which is no longer declared"
+    assert (
+        "it has requested pay, which is no longer declared"
+        in waiting.process("sagaline", "check").output
+    )
     refused = waiting.process("sagaline", "run", *NOT_YET)
     assert refused.status == 2
     assert "1 live sagas Fulfil in" in refused.errors
-    assert f"The first is {GOOD}: it has begun pay, which is no more." in refused.errors
+    assert (
+        f"The first is {GOOD}: it has requested pay, which is no longer declared." in refused.errors
+    )
     shown = waiting.process("sagaline", "sagas", "show", GOOD, "--json").json
-    assert shown["in_the_way"] == "it has begun pay, which is no more"
+    assert shown["in_the_way"] == "it has requested pay, which is no longer declared"
     assert shown["next"] == [{"action": "abandon", "step": ""}]
     cancelled = waiting.process("sagaline", "sagas", "cancel", GOOD)
     assert (cancelled.status, cancelled.errors.count("\n")) == (2, 1)
-    assert "cancel is refused: the code that is loaded cannot lead it on: it" in cancelled.errors
+    assert "cancel is refused: the loaded code cannot continue it: it" in cancelled.errors
     define(waiting, "pay")
     assert waiting.process("sagaline", "run", *NOT_YET).status == 0
     (timer,) = (

@@ -79,24 +79,24 @@ def test_an_operator_reads_the_history_and_the_possible_actions(parked: CommandL
 
 
 STORY = """\
-Order.Placed is heard
-the saga asks: reserve_stock (ReserveStock)
-Reservation.Made is heard
-the saga asks: take_payment (TakePayment)
-Payment.Captured is heard
-the saga asks: book_shipment (BookShipment)
-Shipment.Refused is heard: undeliverable address
-the saga asks: undo take_payment (RefundPayment)
-Payment.RefundRefused is heard: refund refused
-the saga waits, and will ask again
-the saga asks: undo take_payment (RefundPayment), attempt 2
-Payment.RefundRefused is heard: refund refused
-the saga waits, and will ask again
-the saga asks: undo take_payment (RefundPayment), attempt 3
-Payment.RefundRefused is heard: refund refused
+Order.Placed received
+the saga requests: reserve_stock (ReserveStock)
+Reservation.Made received
+the saga requests: take_payment (TakePayment)
+Payment.Captured received
+the saga requests: book_shipment (BookShipment)
+Shipment.Refused received: undeliverable address
+the saga requests: undo take_payment (RefundPayment)
+Payment.RefundRefused received: refund refused
+the saga pauses before it retries
+the saga requests: undo take_payment (RefundPayment), attempt 2
+Payment.RefundRefused received: refund refused
+the saga pauses before it retries
+the saga requests: undo take_payment (RefundPayment), attempt 3
+Payment.RefundRefused received: refund refused
 the undo of take_payment is stuck
-the saga asks: undo reserve_stock (ReleaseStock)
-Reservation.Released is heard
+the saga requests: undo reserve_stock (ReleaseStock)
+Reservation.Released received
 the saga is parked at take_payment: refund refused
 
 to undo  take_payment
@@ -214,8 +214,8 @@ def test_an_action_that_is_not_allowed_is_refused_in_one_line(paying: CommandLin
         (("retry", PAYING), "nothing is stuck; it waits for the answer to take_payment"),
         (("skip", PAYING, "take_payment", "--reason", "x"), "take_payment is asked, not stuck"),
         (("skip", PAYING, "refund_payment", "--reason", "x"), "the undo of take_payment"),
-        (("cancel", "nobody"), "There is no saga nobody."),
-        (("show", "nobody"), "There is no saga nobody."),
+        (("cancel", "nobody"), "There is no saga nobody: see `sagas list`."),
+        (("show", "nobody"), "There is no saga nobody: see `sagas list`."),
     ):
         said = paying.sagaline("sagas", *arguments)
         assert (said.status, said.errors.count("\n")) == (2, 1)

@@ -254,12 +254,12 @@ def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
 
 
 def test_an_answer_is_heeded_before_the_next_command_is_made_and_recorded_with_it() -> None:
-    begun: Any = happened(Visit.Begun, guest=ANN).sealed(Visit, ANN, 1)
-    hung: Any = happened(Coat.Hung, guest=ANN, hook=7).sealed(Coat, Coat.create_id(ANN), 1)
+    begun: Any = happened(Visit.Begun, guest=ANN).to_event(Visit, ANN, 1)
+    hung: Any = happened(Coat.Hung, guest=ANN, hook=7).to_event(Coat, Coat.create_id(ANN), 1)
     journal = Journal.start("Evening", str(ANN), begun, Evening.fingerprint(), Evening.steps)
     course = SagaEngine(Evening, journal, {})
     course.start()
-    course.hear(hung)
+    course.handle_answer(hung)
     *_, request = journal.collect_events()
     assert isinstance(request, Journal.Requested)
     assert request.answer is not None

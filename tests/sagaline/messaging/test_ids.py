@@ -1,4 +1,4 @@
-"""Ids are made fast, and lie in the order of time."""
+"""Ids sort by the time when they were made."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from sagaline.messaging.ids import id_of_bytes, named_id, new_id
 
 
 @given(some.uuids(), some.text(some.characters(exclude_categories=["Cs"])))
-def test_a_name_has_one_id_that_begins_as_its_namespace_does(namespace: UUID, name: str) -> None:
+def test_a_named_id_is_repeatable_and_begins_like_its_namespace(namespace: UUID, name: str) -> None:
     made = named_id(namespace, name)
     assert made == named_id(namespace, name) == UUID(str(made))
     assert made.bytes[:6] == namespace.bytes[:6]
@@ -20,7 +20,7 @@ def test_a_name_has_one_id_that_begins_as_its_namespace_does(namespace: UUID, na
     assert made != named_id(UUID(int=namespace.int ^ 1), name)
 
 
-def test_new_ids_begin_with_the_time_and_are_never_the_same() -> None:
+def test_new_ids_begin_with_the_time_and_are_unique() -> None:
     before = time.time_ns() // 1_000_000
     made = [new_id() for _ in range(1_000)]
     after = time.time_ns() // 1_000_000
@@ -32,13 +32,13 @@ def test_new_ids_begin_with_the_time_and_are_never_the_same() -> None:
 
 
 @given(some.binary(min_size=16, max_size=16))
-def test_bytes_are_read_as_the_standard_library_reads_them(value: bytes) -> None:
+def test_ids_of_bytes_equal_those_of_the_standard_library(value: bytes) -> None:
     assert id_of_bytes(value) == UUID(bytes=value)
     assert repr(id_of_bytes(value)) == repr(UUID(bytes=value))
     assert id_of_bytes(value).bytes == value
 
 
-def test_a_child_process_makes_ids_of_its_own() -> None:
+def test_a_child_process_makes_different_ids() -> None:
     new_id()
     reads, writes = os.pipe()
     child = os.fork()

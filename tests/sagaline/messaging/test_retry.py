@@ -1,4 +1,4 @@
-"""How soon, and how often, what failed is tried again."""
+"""Retries: the number of attempts and the pauses between them."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sagaline.messaging.retry import Retry, hours, in_words, minutes, seconds
 
 
-def test_a_declaration_reads_as_it_is_meant() -> None:
+def test_durations_are_declared_in_units() -> None:
     assert (seconds(1.5), minutes(5), hours(2)) == (
         timedelta(seconds=1.5),
         timedelta(minutes=5),
@@ -18,7 +18,7 @@ def test_a_declaration_reads_as_it_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "said"),
+    ("time", "text"),
     [
         (seconds(0), "0 s"),
         (seconds(0.25), "0.25 s"),
@@ -32,8 +32,8 @@ def test_a_declaration_reads_as_it_is_meant() -> None:
         (hours(24 * 14), "14 days"),
     ],
 )
-def test_a_length_of_time_is_said_as_people_say_it(time: timedelta, said: str) -> None:
-    assert in_words(time) == said
+def test_a_duration_is_written_in_its_largest_whole_unit(time: timedelta, text: str) -> None:
+    assert in_words(time) == text
 
 
 def test_pauses_grow_up_to_the_longest() -> None:
@@ -52,7 +52,7 @@ def test_one_attempt_is_no_retry() -> None:
     assert Retry(attempts=1).pause(1) is None
 
 
-def test_a_first_pause_is_no_longer_than_the_longest() -> None:
+def test_the_first_pause_is_limited_by_the_longest() -> None:
     assert Retry(first=minutes(9), longest=minutes(5)).pause(1) == minutes(5)
 
 
@@ -62,7 +62,7 @@ def test_a_first_pause_is_no_longer_than_the_longest() -> None:
     factor=st.floats(1, 1e300),
     longest=st.timedeltas(timedelta(0), timedelta(days=9_000)),
 )
-def test_whatever_is_declared_gives_a_pause_that_does_not_shrink(
+def test_pauses_never_shrink_and_never_exceed_the_longest(
     attempts: int, first: timedelta, factor: float, longest: timedelta
 ) -> None:
     retry = Retry(attempts, first, factor, longest)
@@ -82,6 +82,6 @@ def test_whatever_is_declared_gives_a_pause_that_does_not_shrink(
     ],
     ids=["no attempt", "negative pause", "negative limit", "shrinking pause"],
 )
-def test_what_cannot_be_meant_is_refused(declare: object) -> None:
+def test_invalid_retries_are_refused(declare: object) -> None:
     with pytest.raises(ValueError, match=r"at least 1|negative"):
         declare()  # type: ignore[operator]

@@ -77,7 +77,7 @@ def test_a_timer_of_version_0_1_is_a_command_of_today() -> None:
 
 def test_new_rows_have_the_fixed_topic() -> None:
     codec = codec_for(Journal.Awaited)
-    (event,) = Journal.awaiting("BookTrip", str(uuid4())).collect_events()
+    (event,) = Journal.await_start("BookTrip", str(uuid4())).collect_events()
     assert codec.topic == "sagaline:SagaAwaited"
     assert b'"originator_topic":"sagaline:Saga"' in codec.encode(event)
 

@@ -1,4 +1,4 @@
-"""A read model at work: batches of events in, rows out, in a real store."""
+"""The projector of a read model: batches of events become rows in a real store."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,8 @@ from eventsourcing.utils import get_topic
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, event, inspect, select
 
 from sagaline.messaging.message import Message
-from sagaline.read_model.definition import ReadModel, project
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projection import project
 from sagaline.read_model.projector import Projector, copy_of
 from sagaline.storage import Datastore
 from sagaline.storage.sql.columns import Uuid
@@ -81,7 +82,7 @@ places = Table(
 
 
 class Places(ReadModel):
-    """Where each event stands; none of its rows is read."""
+    """The position of each event; a model that reads none of its rows."""
 
     table = places
     cached_rows = 0
@@ -173,13 +174,13 @@ def test_the_rows_of_a_batch_are_read_with_one_statement(store: Datastore) -> No
     assert {paid for _, _, paid in rows_in(store)} == {3}
 
 
-def test_an_event_that_the_model_does_not_know_changes_nothing(store: Datastore) -> None:
+def test_an_event_without_a_handler_changes_nothing(store: Datastore) -> None:
     projector = projector_in(store)
     fold(store, projector, messages(happened(Aggregate.Event, ANN)))
     assert rows_in(store) == []
 
 
-def test_every_event_with_a_key_may_be_wanted(store: Datastore) -> None:
+def test_a_model_may_handle_every_event_with_a_key(store: Datastore) -> None:
     projector = projector_in(store, Places)
     assert projector.topics is None
     batch = messages(happened(Opened, ANN, owner="Ann"), happened(Aggregate.Event, BOB))
@@ -188,7 +189,7 @@ def test_every_event_with_a_key_may_be_wanted(store: Datastore) -> None:
     assert [key for _, _, key in rows_in(store, places)] == [str(ANN), str(BOB)]
 
 
-def test_a_batch_that_failed_leaves_no_trace(store: Datastore) -> None:
+def test_a_batch_that_was_rolled_back_changes_no_row(store: Datastore) -> None:
     projector = projector_in(store)
     fold(store, projector, messages(happened(Opened, ANN, owner="Ann")))
     projector.prepare([])
@@ -200,7 +201,7 @@ def test_a_batch_that_failed_leaves_no_trace(store: Datastore) -> None:
     assert rows_in(store) == [(ANN, "Ann", 1)]
 
 
-def test_a_copy_of_the_table_stands_beside_it_with_indexes_of_its_own(store: Datastore) -> None:
+def test_a_copy_of_the_table_has_indexes_of_its_own(store: Datastore) -> None:
     copy = copy_of(accounts, "accounts_2")
     live, shadow = projector_in(store), projector_in(store, table=copy, rebuilding=True)
     assert (live.name, shadow.name) == ("accounts", "accounts")
@@ -219,7 +220,7 @@ def test_a_copy_of_the_table_stands_beside_it_with_indexes_of_its_own(store: Dat
     assert names == {"accounts_owner", "most_paid", "accounts_2_owner", "accounts_2_most_paid"}
 
 
-def test_the_indexes_may_come_after_the_rows(store: Datastore) -> None:
+def test_indexes_may_be_created_after_the_rows(store: Datastore) -> None:
     projector = Projector(Accounts, store)
     with store.write() as connection:
         projector.create_table(connection, indexed=False)
@@ -230,7 +231,7 @@ def test_the_indexes_may_come_after_the_rows(store: Datastore) -> None:
         assert len(inspect(connection).get_indexes("accounts")) == 2
 
 
-def test_rows_that_are_changed_later_leave_room_for_it(postgres_store: str) -> None:
+def test_a_table_of_rows_that_change_leaves_room_in_its_pages(postgres_store: str) -> None:
     class Receipts(Accounts):
         table = copy_of(accounts, "receipts")
         cached_rows = 0
@@ -247,7 +248,7 @@ def test_rows_that_are_changed_later_leave_room_for_it(postgres_store: str) -> N
     assert options == {"accounts": ["fillfactor=50"], "receipts": None}
 
 
-def test_many_may_create_the_table_at_once(store_url: str) -> None:
+def test_a_table_may_be_created_by_several_projectors_at_once(store_url: str) -> None:
     def start(_: int) -> None:
         datastore = Datastore(url=store_url)
         projector_in(datastore)

@@ -1,4 +1,4 @@
-"""A table seen as a mapping: what handlers may do with rows, and what is written of it."""
+"""Rows of a table as a mapping: what handlers may do with them, and what is written."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -40,17 +40,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from sagaline.errors import (
     DefinitionError,
+    RowColumnsFixed,
     RowMissing,
     RowsLost,
     RowsNotListed,
     RowUnfit,
-    RowWhole,
     UnknownColumn,
 )
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
-from sagaline.storage.sql.bulk import MANY
 from sagaline.storage.sql.columns import Amount, Moment, Uuid
+from sagaline.storage.sql.postgres_bulk import MIN_COPIED_ROWS as MANY
 
 metadata = MetaData()
 
@@ -95,13 +95,13 @@ def store(store_url: str) -> Iterator[Datastore]:
 
 @pytest.fixture
 def statements(store: Datastore) -> list[str]:
-    """The statements on rows that reach the driver from here on."""
+    """Records the statements on rows that reach the driver."""
     return noted(store)
 
 
 def noted(store: Datastore) -> list[str]:
     seen: list[str] = []
-    look = "SELECT 1 "  # whether there are any rows at all
+    look = "SELECT 1 "  # of the test whether the table is empty
 
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
         if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and look not in statement:
@@ -220,7 +220,7 @@ def test_more_rows_than_one_statement_takes_are_read_too(store: Datastore) -> No
     assert all(rows[hall, number]["order"] == f"{hall}{number}" for hall, number in keys)
 
 
-def test_a_row_that_was_not_foreseen_is_read_singly_and_once(
+def test_a_row_that_was_not_prefetched_is_read_alone_and_once(
     store: Datastore, statements: list[str]
 ) -> None:
     rows = rows_of(store)
@@ -235,10 +235,10 @@ def test_a_row_that_was_not_foreseen_is_read_singly_and_once(
     assert len(statements) == 2
 
 
-def test_a_table_that_began_empty_is_not_asked_for_rows(
+def test_no_row_is_read_of_a_table_that_was_empty_at_first(
     store: Datastore, statements: list[str]
 ) -> None:
-    rows = rows_of(store, kept=2)
+    rows = rows_of(store, max_kept=2)
     for key in (ANN, BOB):
         assert rows.get(key) is None
         rows[key] = {"owner": "somebody"}
@@ -251,7 +251,7 @@ def test_a_table_that_began_empty_is_not_asked_for_rows(
     assert statements[-1].startswith("SELECT")
 
 
-def test_after_a_rollback_the_table_is_looked_at_again(store: Datastore) -> None:
+def test_after_a_rollback_rows_are_read_again(store: Datastore) -> None:
     rows = rows_of(store)
     assert rows.get(ANN) is None
     another = rows_of(store)
@@ -261,7 +261,7 @@ def test_after_a_rollback_the_table_is_looked_at_again(store: Datastore) -> None
     assert rows[ANN]["owner"] == "Ann"
 
 
-def test_absence_is_remembered_for_one_batch_only(store: Datastore) -> None:
+def test_a_missing_row_is_remembered_for_one_batch_only(store: Datastore) -> None:
     rows = rows_of(store)
     rows[CAT] = {"owner": "Cat"}
     save(store, rows)
@@ -281,7 +281,7 @@ def test_a_missing_row_is_an_error_that_names_table_and_key(store: Datastore) ->
         del rows[ANN]
 
 
-def test_a_row_may_be_made_where_there_is_none(store: Datastore) -> None:
+def test_setdefault_adds_a_row_where_there_is_none(store: Datastore) -> None:
     rows = rows_of(store)
     rows.setdefault(ANN, {"owner": "Ann"})["movements"] += 1
     save(store, rows)
@@ -290,7 +290,7 @@ def test_a_row_may_be_made_where_there_is_none(store: Datastore) -> None:
     assert [(row["owner"], row["movements"]) for row in stored(store)] == [("Ann", 2)]
 
 
-def test_deleted_rows_are_gone_and_may_come_again(store: Datastore) -> None:
+def test_a_deleted_row_can_be_added_again(store: Datastore) -> None:
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann"}
     rows[BOB] = {"owner": "Bob", "movements": 9}
@@ -306,7 +306,7 @@ def test_deleted_rows_are_gone_and_may_come_again(store: Datastore) -> None:
     assert stored(store) == []
 
 
-def test_a_row_that_is_made_and_deleted_in_one_batch_leaves_nothing(store: Datastore) -> None:
+def test_a_row_that_is_added_and_deleted_in_one_batch_is_not_written(store: Datastore) -> None:
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann"}
     del rows[ANN]
@@ -314,7 +314,7 @@ def test_a_row_that_is_made_and_deleted_in_one_batch_leaves_nothing(store: Datas
     assert stored(store) == []
 
 
-def test_a_row_from_before_that_is_replaced_and_deleted_in_one_batch_is_gone(
+def test_a_kept_row_that_is_replaced_and_deleted_in_one_batch_is_deleted(
     store: Datastore,
 ) -> None:
     rows = rows_of(store)
@@ -357,7 +357,7 @@ def test_a_table_of_keys_alone_is_written_too(store: Datastore) -> None:
     assert stored(store, tags) == [{"tag": "red"}]
 
 
-def test_what_was_rolled_back_is_not_applied_again(store: Datastore) -> None:
+def test_changes_that_were_rolled_back_are_not_written_later(store: Datastore) -> None:
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann", "movements": 1}
     save(store, rows)
@@ -372,10 +372,10 @@ def test_what_was_rolled_back_is_not_applied_again(store: Datastore) -> None:
     assert [(row["owner"], row["movements"]) for row in stored(store)] == [("Ann", 2)]
 
 
-def test_rows_stay_in_memory_up_to_a_bound_those_used_last(
+def test_the_rows_used_last_stay_in_memory_up_to_a_limit(
     store: Datastore, statements: list[str]
 ) -> None:
-    rows = rows_of(store, kept=2)
+    rows = rows_of(store, max_kept=2)
     for key in (ANN, BOB, CAT):
         rows[key] = {"owner": str(key)}
         save(store, rows)
@@ -394,7 +394,7 @@ def test_rows_stay_in_memory_up_to_a_bound_those_used_last(
 def test_rows_that_are_never_read_again_are_not_kept(
     store: Datastore, statements: list[str]
 ) -> None:
-    rows = rows_of(store, kept=0)
+    rows = rows_of(store, max_kept=0)
     rows[ANN] = {"owner": "Ann"}
     save(store, rows)
     statements.clear()
@@ -412,7 +412,7 @@ def test_rows_that_are_never_read_again_are_not_kept(
     ],
     ids=["assigned", "set", "updated", "merged"],
 )
-def test_a_misspelt_column_is_refused_with_the_names_of_all(
+def test_an_unknown_column_is_refused_with_the_names_of_all_columns(
     store: Datastore, change: Callable[[Rows], None]
 ) -> None:
     rows = rows_of(store)
@@ -448,7 +448,7 @@ def test_the_key_of_a_row_cannot_be_changed(store: Datastore) -> None:
 def test_a_row_keeps_all_its_columns(store: Datastore, change: Callable[[Any], None]) -> None:
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann"}
-    with pytest.raises(RowWhole, match="accounts"):
+    with pytest.raises(RowColumnsFixed, match="accounts"):
         change(rows[ANN])
 
 
@@ -458,7 +458,7 @@ def test_a_row_keeps_all_its_columns(store: Datastore, change: Callable[[Any], N
     ids=["list", "len", "items", "clear"],
 )
 def test_rows_are_not_listed_or_counted(store: Datastore, ask: Callable[[Rows], Any]) -> None:
-    with pytest.raises(RowsNotListed, match="The rows of accounts are asked for by key"):
+    with pytest.raises(RowsNotListed, match="The rows of accounts are read by key"):
         ask(rows_of(store))
     assert rows_of(store)
 
@@ -469,12 +469,12 @@ def test_rows_are_not_listed_or_counted(store: Datastore, ask: Callable[[Rows], 
         ({}, "owner: it needs a value"),
         ({"owner": 7}, "owner: 7 is not of the type str"),
         ({"owner": "Ann", "balance": 0.1}, "balance: 0.1 is not an amount"),
-        ({"owner": "Ann", "balance": Decimal("NaN")}, "a finite Decimal is wanted"),
+        ({"owner": "Ann", "balance": Decimal("NaN")}, "it must be a finite Decimal"),
         ({"owner": "Ann", "movements": "7"}, "movements: '7' is not of the type int"),
         ({"owner": "Ann", "seen_at": NOON.replace(tzinfo=None)}, "it has no time zone"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_before_the_database_sees_it(
+def test_a_value_of_another_type_is_refused_before_it_reaches_the_database(
     store: Datastore, statements: list[str], values: dict[str, Any], reason: str
 ) -> None:
     rows = rows_of(store)
@@ -540,7 +540,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_many_new_rows_come_back_as_they_were(postgres: Datastore, kind: Any) -> None:
+def test_many_new_rows_are_read_as_they_were_written(postgres: Datastore, kind: Any) -> None:
     kinds = Table(
         "kinds", MetaData(), Column("number", Integer, primary_key=True), Column("100%", kind)
     )
@@ -556,7 +556,7 @@ def test_many_new_rows_come_back_as_they_were(postgres: Datastore, kind: Any) ->
     assert [row["100%"] for row in stored(postgres, kinds)] == [KINDS[kind], None] * (MANY * 3 // 2)
 
 
-def test_many_new_rows_are_copied_until_one_is_there_already(
+def test_many_new_rows_are_copied_until_one_exists_already(
     store: Datastore, statements: list[str]
 ) -> None:
     def add(owner: str, numbers: range) -> list[str]:
@@ -566,7 +566,7 @@ def test_many_new_rows_are_copied_until_one_is_there_already(
         save(store, rows)
         return [each.split()[0] for each in statements]
 
-    rows = rows_of(store, kept=0)
+    rows = rows_of(store, max_kept=0)
     inserted = ["INSERT"]
     assert add("first", range(MANY)) == (inserted if store.dialect == "sqlite" else [])
     assert add("second", range(MANY - 1, 2 * MANY)) == inserted
@@ -624,7 +624,7 @@ def test_a_number_of_an_enumeration_is_not_cut_to_the_width_of_another(postgres:
         save(postgres, rows)
 
 
-def test_rows_that_somebody_else_deleted_are_not_lost_silently(store: Datastore) -> None:
+def test_a_change_to_a_row_that_another_writer_deleted_raises(store: Datastore) -> None:
     rows = rows_of(store)
     rows[ANN] = {"owner": "Ann"}
     save(store, rows)
@@ -722,7 +722,7 @@ def test_rows_are_written_where_the_store_keeps_its_tables(postgres_store: str) 
     store.close()
 
 
-def test_rows_written_by_sql_are_understood(store: Datastore) -> None:
+def test_rows_written_by_sql_are_read(store: Datastore) -> None:
     with store.write() as connection:
         connection.execute(insert(accounts).values(id=ANN, owner="Ann", balance=Decimal(1)))
         connection.execute(update(accounts).where(accounts.c.id == str(ANN)).values(movements=3))

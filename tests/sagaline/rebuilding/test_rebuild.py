@@ -26,6 +26,7 @@ from sagaline import (
     roll_back,
 )
 from sagaline.errors import StoreOfAnotherSystem
+from sagaline.read_model.definition import projections_of
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.rebuilding.shadow_table import ShadowTable
 from tests.sagaline.bank import (
@@ -316,7 +317,7 @@ def test_a_changed_read_model_is_built_anew(store: Store, monkeypatch: pytest.Mo
     store.stopped()
     left = [each for each in store.names() if ":" in each]
     with monkeypatch.context() as patch:
-        paid_twice._projection = Balances.projections[Account.Paid]  # type: ignore[attr-defined]
+        paid_twice._projection = projections_of(Balances).by_event[Account.Paid]  # type: ignore[attr-defined]
         patch.setattr(Balances, "paid", paid_twice)
         assert store.rebuilt("balances")["balances"].events == 121
         assert {row[2] for row in rows_of(store.views, "balances")} == {14}

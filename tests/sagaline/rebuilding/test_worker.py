@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from sagaline import ReadModel, Runner, rebuild
+from sagaline.read_model.definition import is_by_key
 from sagaline.rebuilding.worker import WORKER_PART, NoWorker, rebuild_worker
 from tests.sagaline.bank import (
     Balances,
@@ -140,7 +141,7 @@ def test_a_short_log_is_replayed_without_a_worker(store: str) -> None:
 def test_only_models_whose_events_are_for_the_row_of_their_key_are_divided(
     model: type[ReadModel],
 ) -> None:
-    assert model.is_by_key() is (model is Branches)
+    assert is_by_key(model) is (model is Branches)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from sagaline.runner.leases import Leases
 from sagaline.storage import Datastore, advance, follower_state, register
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.leases import appear, living, owners
+from sagaline.storage.tables.leases import lease_owners, live_runners, register_runner
 from sagaline.storage.tables.schema import followers
 from sagaline.storage.tables.schema import runners as runners_table
 from tests.sagaline.small_system import (
@@ -89,7 +89,7 @@ def test_two_share_them(store_url: str) -> None:
         assert len(first.held) == 1
         assert second.take() == second.held == set(NAMES) - first.held
         with datastore.read() as connection:
-            assert set(owners(connection)) == set(NAMES)
+            assert set(lease_owners(connection)) == set(NAMES)
 
 
 def test_who_has_died_has_no_share(store_url: str) -> None:
@@ -193,13 +193,13 @@ def test_the_load_of_a_follower_is_the_time_it_has_taken(store_url: str) -> None
             leases.take()
         leases.keep()
         with datastore.read() as connection:
-            (loads,) = living(connection).values()
+            (loads,) = live_runners(connection).values()
         assert loads["House"] > 1_000 * loads["Evening"] == 0
         leases.worked("Evening", 1e-12)
         leases.take()
         leases.keep()
         with datastore.read() as connection:
-            assert living(connection) == {leases.owner: loads}, "a rest changes nothing"
+            assert live_runners(connection) == {leases.owner: loads}, "a rest changes nothing"
 
 
 def test_what_has_just_moved_is_as_much_work_as_it_was() -> None:
@@ -264,7 +264,7 @@ def test_an_owner_that_nobody_has_followed_goes_on(store_url: str) -> None:
         before = fences(datastore)
         run_out(datastore)
         with datastore.read() as connection:
-            assert owners(connection) == {}
+            assert lease_owners(connection) == {}
         assert leases.take() == set()
         assert fences(datastore) == before
 
@@ -310,7 +310,7 @@ def test_the_leases_of_a_process_that_was_killed_are_taken_at_once(store_url: st
         process.join()
         assert process.exitcode == -signal.SIGKILL
         with datastore.read() as connection:
-            assert set(owners(connection)) == set(NAMES)
+            assert set(lease_owners(connection)) == set(NAMES)
         assert Leases(datastore, NAMES).take() == set(NAMES)
 
 
@@ -331,7 +331,7 @@ def test_an_owner_on_another_machine_is_waited_for(
         prepared(datastore)
         far = f"{machine}:{NOBODYS}:abc"
         with datastore.write() as connection:
-            appear(connection, far, {}, 3600)
+            register_runner(connection, far, {}, 3600)
             connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
         leases = Leases(datastore, NAMES)
         assert leases.take() == set()
@@ -342,7 +342,7 @@ def test_an_owner_on_another_machine_is_waited_for(
 def test_who_is_stopped_while_it_sends_rows_is_ended_by_who_takes_over(
     postgres_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK", 0.0)
+    monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK_COPY_TIMEOUT", 0.0)
     with opened(postgres_store) as datastore:
         prepared(datastore)
         leases = Leases(datastore, NAMES)
@@ -361,7 +361,7 @@ def test_who_is_stopped_while_it_sends_rows_is_ended_by_who_takes_over(
 
 def led_by(runner: Runner) -> set[str]:
     with runner.views.read() as connection:
-        return set(owners(connection))
+        return set(lease_owners(connection))
 
 
 def test_a_second_runner_takes_over_when_the_first_one_stops(store_url: str) -> None:

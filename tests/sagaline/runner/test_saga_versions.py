@@ -110,11 +110,13 @@ def test_what_has_not_begun_may_change(changed: type[Saga]) -> None:
 
 def test_what_has_begun_must_stay() -> None:
     gone = giving(hall(), pay())
-    assert why_not(gone, hall_booked()) == "it has begun hire_band, which is no more"
+    assert why_not(gone, hall_booked()) == "it has requested hire_band, which is no longer declared"
     assert why_not(gone, given(FIRST, SMALL)) is None
     other = why_not(giving(hall(), band(OrderCake), pay()), hall_booked())
     assert other is not None
-    assert other.startswith("it has begun hire_band, and hire_band was 'compensatable: tests.sagas")
+    assert other.startswith(
+        "it has requested hire_band, and hire_band was 'compensatable: tests.sagas"
+    )
     assert "OrderCake" in other
     late = hall(done=(HallBooked, PartyPaid))
     assert "book_hall was" in (why_not(giving(late, band()), hall_booked()) or "")
@@ -123,21 +125,21 @@ def test_what_has_begun_must_stay() -> None:
 def test_an_undo_that_may_be_wanted_must_stay() -> None:
     made = step(done=HallBooked, refused=HallTaken, kind=NO_EFFECT)
     without = giving({"book_hall": made(method("book_hall", BookHall))}, band(), pay())
-    assert "it has begun book_hall" in (why_not(without, hall_booked()) or "")
+    assert "it has requested book_hall" in (why_not(without, hall_booked()) or "")
 
 
 def test_no_step_may_come_before_one_that_has_begun() -> None:
     swapped = giving(band(), hall(), pay())
     assert why_not(swapped, hall_booked()) is None, "both have begun"
     assert why_not(swapped, given(FIRST, SMALL)) == (
-        "it has begun book_hall, which now waits for hire_band"
+        "it has requested book_hall, which now waits for hire_band"
     )
 
 
 def test_an_instance_of_a_definition_that_nobody_knows_cannot_go_on() -> None:
     told = incompatibility(giving(hall(), band()), hall_booked().journal, None)
     assert told is not None
-    assert told.startswith("another definition began it, ")
+    assert told.startswith("it was started by another definition, ")
 
 
 # In a store.
@@ -167,7 +169,7 @@ def test_only_instances_that_have_not_ended_are_judged(process: SagaProcess) -> 
     changed = process_of(giving(band(), pay()), {})
     found = list(verdicts(changed, process.recorder, process.mapper))
     assert [(each.key, each.can_go_on, each.reason) for each in found] == [
-        ("Bea", False, "it has begun book_hall, which is no more")
+        ("Bea", False, "it has requested book_hall, which is no longer declared")
     ]
     (same,) = verdicts(process_of(FIRST, {}), process.recorder, process.mapper)
     assert (same.state, same.can_go_on) == ("running", True)

@@ -1,4 +1,4 @@
-"""A saga that could not end well is refused where it is written, with the step and the cure."""
+"""A saga that could not end well is refused when it is defined, with the step and the cure."""
 
 import subprocess
 import sys
@@ -84,7 +84,7 @@ def problem_of(declare: Callable[[], object]) -> str:
     return str(refused.value)
 
 
-def ask_make(name: str = "make") -> Callable[[Any], Make]:
+def making(name: str = "make") -> Callable[[Any], Make]:
     def ask(saga: Any) -> Make:
         return Make(number=saga.key)
 
@@ -97,7 +97,7 @@ def saga(**members: Any) -> type[Saga]:
     return cast("type[Saga]", new_class("Work", (Saga,), about, lambda body: body.update(members)))
 
 
-def test_a_good_definition_says_what_it_listens_for_and_what_it_asks_for() -> None:
+def test_a_definition_lists_its_steps_commands_and_answers() -> None:
     assert list(BookTrip.steps) == [
         "check_visa",
         "book_flight",
@@ -120,8 +120,8 @@ def test_a_good_definition_says_what_it_listens_for_and_what_it_asks_for() -> No
 
 
 def test_a_compensatable_step_needs_an_undo() -> None:
-    told = problem_of(lambda: saga(make=step(done=Made)(ask_make())))
-    assert told == (
+    message = problem_of(lambda: saga(make=step(done=Made)(making())))
+    assert message == (
         "Work.make: a compensatable step without an undo. "
         "Declare one under it with @make.undo(done=...), or say kind=NO_EFFECT."
     )
@@ -130,207 +130,209 @@ def test_a_compensatable_step_needs_an_undo() -> None:
 @pytest.mark.parametrize("kind", [NO_EFFECT, PIVOT])
 def test_a_step_that_is_never_undone_has_no_undo(kind: Kind) -> None:
     def declare() -> type[Saga]:
-        make = step(done=Made, kind=kind)(ask_make())
-        return saga(make=make, unmake=make.undo(done=Unmade)(ask_make("unmake")))
+        make = step(done=Made, kind=kind)(making())
+        return saga(make=make, unmake=make.undo(done=Unmade)(making("unmake")))
 
-    told = problem_of(declare)
-    assert told.startswith(f"Work.make: a {kind.value} step with an undo, which would never run.")
-    assert "or make the step compensatable" in told
+    message = problem_of(declare)
+    assert message.startswith(
+        f"Work.make: a {kind.value} step with an undo, which would never run."
+    )
+    assert "or make the step compensatable" in message
 
 
-def test_there_is_one_point_of_no_return() -> None:
-    told = problem_of(
+def test_a_second_pivot_is_refused() -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=PIVOT)(ask_make()),
-            send=step(done=Sent, kind=PIVOT)(ask_make("send")),
+            make=step(done=Made, kind=PIVOT)(making()),
+            send=step(done=Sent, kind=PIVOT)(making("send")),
         )
     )
-    assert told.startswith("Work.send: a second pivot, after make.")
-    assert "RETRIABLE" in told
+    assert message.startswith("Work.send: a second pivot, after make.")
+    assert "RETRIABLE" in message
 
 
 @pytest.mark.parametrize("kind", [COMPENSATABLE, NO_EFFECT])
-def test_behind_the_pivot_there_is_no_way_back(kind: Kind) -> None:
-    told = problem_of(
+def test_a_step_after_the_pivot_must_be_retriable(kind: Kind) -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=PIVOT)(ask_make()),
-            send=step(done=Sent, kind=kind)(ask_make("send")),
+            make=step(done=Made, kind=PIVOT)(making()),
+            send=step(done=Sent, kind=kind)(making("send")),
         )
     )
-    assert told.startswith(f"Work.send: a {kind.value} step behind the pivot make.")
-    assert "Make it RETRIABLE, or declare it before the pivot." in told
+    assert message.startswith(f"Work.send: a {kind.value} step after the pivot make.")
+    assert "Make it RETRIABLE, or declare it before the pivot." in message
 
 
-def test_without_a_pivot_nothing_goes_forward_only() -> None:
-    told = problem_of(lambda: saga(make=step(done=Made, kind=RETRIABLE)(ask_make())))
-    assert told.startswith("Work.make: a RETRIABLE step with no pivot before it.")
-    assert "give this an undo" in told
+def test_a_retriable_step_needs_a_pivot_before_it() -> None:
+    message = problem_of(lambda: saga(make=step(done=Made, kind=RETRIABLE)(making())))
+    assert message.startswith("Work.make: a RETRIABLE step with no pivot before it.")
+    assert "give this an undo" in message
 
 
-def test_behind_the_pivot_nothing_is_refused() -> None:
-    told = problem_of(
+def test_a_step_after_the_pivot_cannot_be_refused() -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=PIVOT)(ask_make()),
-            send=step(done=Sent, refused=NotSent, kind=RETRIABLE)(ask_make("send")),
+            make=step(done=Made, kind=PIVOT)(making()),
+            send=step(done=Sent, refused=NotSent, kind=RETRIABLE)(making("send")),
         )
     )
-    assert told.startswith("Work.send: a step behind the pivot that can be refused.")
-    assert "Move it before the pivot" in told
+    assert message.startswith("Work.send: a step after the pivot that can be refused.")
+    assert "Move it before the pivot" in message
 
 
-def test_a_step_that_nothing_completes_would_leave_the_next_ones_out_of_reach() -> None:
-    told = problem_of(lambda: saga(make=step(done=(), kind=NO_EFFECT)(ask_make())))
-    assert told.startswith("Work.make: no event says that it is done")
-    assert "done=..." in told
+def test_a_step_without_a_done_event_is_refused() -> None:
+    message = problem_of(lambda: saga(make=step(done=(), kind=NO_EFFECT)(making())))
+    assert message.startswith("Work.make: no event says that it is done")
+    assert "done=..." in message
 
 
-def test_an_undo_that_nothing_completes_would_never_end() -> None:
+def test_an_undo_without_a_done_event_is_refused() -> None:
     def declare() -> type[Saga]:
-        make = step(done=Made)(ask_make())
-        return saga(make=make, unmake=make.undo(done=())(ask_make("unmake")))
+        make = step(done=Made)(making())
+        return saga(make=make, unmake=make.undo(done=())(making("unmake")))
 
     assert problem_of(declare).startswith("Work.make: no event says that it is done")
 
 
-def test_an_event_answers_one_thing() -> None:
-    told = problem_of(
+def test_an_event_class_answers_one_step_only() -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
-            send=step(done=Made, kind=NO_EFFECT)(ask_make("send")),
+            make=step(done=Made, kind=NO_EFFECT)(making()),
+            send=step(done=Made, kind=NO_EFFECT)(making("send")),
         )
     )
-    assert told.startswith("Work.send: the event Made already means something else.")
-    assert problem_of(lambda: saga(make=step(done=Started, kind=NO_EFFECT)(ask_make()))).startswith(
-        "Work.make: the event Started already means something else."
+    assert message.startswith("Work.send: the event Made already has another meaning in this saga.")
+    assert problem_of(lambda: saga(make=step(done=Started, kind=NO_EFFECT)(making()))).startswith(
+        "Work.make: the event Started already has another meaning in this saga."
     )
 
 
-def test_a_saga_has_steps() -> None:
+def test_a_saga_without_steps_is_refused() -> None:
     assert problem_of(saga).startswith("Work: it has no steps.")
 
 
-def test_a_saga_closes_with_one_command() -> None:
-    told = problem_of(
+def test_a_second_on_compensated_command_is_refused() -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
-            tell=on_compensated(ask_make("tell")),
-            tell_again=on_compensated(ask_make("tell_again")),
+            make=step(done=Made, kind=NO_EFFECT)(making()),
+            tell=on_compensated(making("tell")),
+            tell_again=on_compensated(making("tell_again")),
         )
     )
-    assert told.startswith("Work.tell_again: a second @on_compensated.")
+    assert message.startswith("Work.tell_again: a second @on_compensated.")
 
 
-def test_a_step_has_one_undo() -> None:
+def test_a_second_undo_of_a_step_is_refused() -> None:
     def declare() -> type[Saga]:
-        make = step(done=Made)(ask_make())
+        make = step(done=Made)(making())
         return saga(
             make=make,
-            unmake=make.undo(done=Unmade)(ask_make("unmake")),
-            unmake_again=make.undo(done=Unsent)(ask_make("unmake_again")),
+            unmake=make.undo(done=Unmade)(making("unmake")),
+            unmake_again=make.undo(done=Unsent)(making("unmake_again")),
         )
 
-    told = problem_of(declare)
-    assert told.startswith("Work.unmake: an undo of a step that has another one")
-    assert "one undo for each step" in told
+    message = problem_of(declare)
+    assert message.startswith("Work.unmake: an undo of a step that has another undo")
+    assert "one undo for each step" in message
 
 
-def test_an_undo_does_not_take_the_name_of_its_step() -> None:
-    """As a property's setter does: the step itself would be gone from the class."""
+def test_an_undo_with_the_name_of_its_step_is_refused() -> None:
+    """A setter shares the name of its property; here the step would be lost from the class."""
 
     def declare() -> type[Saga]:
-        make = step(done=Made)(ask_make())
-        return saga(make=make.undo(done=Unmade)(ask_make()))
+        make = step(done=Made)(making())
+        return saga(make=make.undo(done=Unmade)(making()))
 
     assert "not in this class" in problem_of(declare)
 
 
-def test_each_method_of_a_saga_has_a_name_of_its_own() -> None:
+def test_two_methods_of_the_same_name_are_refused() -> None:
     def declare() -> type[Saga]:
-        make = step(done=Made)(ask_make())
-        make.undo(done=Unmade)(ask_make("send"))
-        send = step(done=Sent, kind=NO_EFFECT)(ask_make("send"))
+        make = step(done=Made)(making())
+        make.undo(done=Unmade)(making("send"))
+        send = step(done=Sent, kind=NO_EFFECT)(making("send"))
         return saga(make=make, send=send)
 
     assert problem_of(declare).startswith("Work.send: a second method of this name.")
 
 
-def test_a_step_says_which_command_it_gives() -> None:
+def test_the_annotation_of_a_step_names_its_command() -> None:
     def make(saga: Any):  # type: ignore[no-untyped-def]  # the missing annotation is the point
         return Make(number=1)
 
-    told = problem_of(lambda: saga(make=step(done=Made, kind=NO_EFFECT)(make)))
-    assert told.startswith("Work.make: its return annotation names no command.")
+    message = problem_of(lambda: saga(make=step(done=Made, kind=NO_EFFECT)(make)))
+    assert message.startswith("Work.make: its return annotation names no command.")
 
     def ask(saga: Any) -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821
         return Make(number=1)
 
-    told = problem_of(lambda: saga(ask=step(done=Made, kind=NO_EFFECT)(ask)))
-    assert "cannot be read (name 'Nowhere' is not defined)" in told
-    assert "Import the command's class" in told
+    message = problem_of(lambda: saga(ask=step(done=Made, kind=NO_EFFECT)(ask)))
+    assert "cannot be read (name 'Nowhere' is not defined)" in message
+    assert "Import the command's class" in message
 
 
-def test_a_step_waits_for_steps_above_it_in_its_own_saga() -> None:
-    elsewhere = step(done=Sent, kind=NO_EFFECT)(ask_make("elsewhere"))
-    told = problem_of(
-        lambda: saga(make=step(done=Made, kind=NO_EFFECT, after=(elsewhere,))(ask_make()))
+def test_a_step_waits_only_for_steps_declared_above_it() -> None:
+    elsewhere = step(done=Sent, kind=NO_EFFECT)(making("elsewhere"))
+    message = problem_of(
+        lambda: saga(make=step(done=Made, kind=NO_EFFECT, after=(elsewhere,))(making()))
     )
-    assert told.startswith("Work.make: it waits for elsewhere, which is no step above it.")
-    assert "declare them first" in told
+    assert message.startswith("Work.make: it waits for elsewhere, which is not a step above it.")
+    assert "declare them first" in message
 
 
-def test_nothing_that_can_be_undone_runs_beside_the_point_of_no_return() -> None:
-    told = problem_of(
+def test_the_pivot_waits_for_all_steps_above_it() -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
-            send=step(done=Sent, kind=PIVOT, after=())(ask_make("send")),
+            make=step(done=Made, kind=NO_EFFECT)(making()),
+            send=step(done=Sent, kind=PIVOT, after=())(making("send")),
         )
     )
-    assert told == (
-        "Work.send: the pivot does not wait for make, which it could overtake. "
+    assert message == (
+        "Work.send: the pivot does not wait for make, and could be done first. "
         "Name it too: after=(make,)."
     )
 
 
 def test_a_retriable_step_waits_for_the_pivot() -> None:
     def declare() -> type[Saga]:
-        make = step(done=Made, kind=PIVOT)(ask_make())
-        return saga(make=make, send=step(done=Sent, kind=RETRIABLE, after=())(ask_make("send")))
+        make = step(done=Made, kind=PIVOT)(making())
+        return saga(make=make, send=step(done=Sent, kind=RETRIABLE, after=())(making("send")))
 
     assert problem_of(declare).startswith("Work.send: a RETRIABLE step with no pivot before it.")
 
 
-def test_an_undo_always_gives_a_command() -> None:
+def test_an_undo_that_may_return_none_is_refused() -> None:
     def unmake(saga: Any) -> Unmake | None:
         return None
 
     def declare() -> type[Saga]:
-        make = step(done=Made)(ask_make())
+        make = step(done=Made)(making())
         return saga(make=make, unmake=make.undo(done=Unmade)(unmake))
 
-    told = problem_of(declare)
-    assert told.startswith("Work.make: its undo may return no command.")
+    message = problem_of(declare)
+    assert message.startswith("Work.make: its undo may return no command.")
 
 
-def test_a_saga_remembers_only_what_it_hears() -> None:
+def test_a_fold_of_an_event_that_the_saga_does_not_receive_is_refused() -> None:
     def note(saga: Any, event: Sent) -> None:
         saga.sent = True
 
-    told = problem_of(
-        lambda: saga(make=step(done=Made, kind=NO_EFFECT)(ask_make()), note=hears(Sent)(note))
+    message = problem_of(
+        lambda: saga(make=step(done=Made, kind=NO_EFFECT)(making()), note=hears(Sent)(note))
     )
-    assert told.startswith("Work.note: the saga does not hear Sent.")
+    assert message.startswith("Work.note: Sent neither starts the saga nor answers a step.")
 
 
-def test_a_saga_has_one_last_word_for_each_end() -> None:
-    told = problem_of(
+def test_a_second_on_completed_command_is_refused() -> None:
+    message = problem_of(
         lambda: saga(
-            make=step(done=Made, kind=NO_EFFECT)(ask_make()),
-            thank=on_completed(ask_make("thank")),
-            sorry=on_compensated(ask_make("sorry")),
-            thank_again=on_completed(ask_make("thank_again")),
+            make=step(done=Made, kind=NO_EFFECT)(making()),
+            thank=on_completed(making("thank")),
+            sorry=on_compensated(making("sorry")),
+            thank_again=on_completed(making("thank_again")),
         )
     )
-    assert told.startswith("Work.thank_again: a second @on_completed.")
+    assert message.startswith("Work.thank_again: a second @on_completed.")
 
 
 class MakeMuch(Make):
@@ -341,7 +343,7 @@ class MakeKeyless(Command):
     pass
 
 
-def test_a_command_that_needs_the_key_alone_stands_for_its_method() -> None:
+def test_a_command_class_that_needs_only_the_key_replaces_the_method() -> None:
     class Short(Saga, starts_on=Started, key=number_of):
         make = step(Make, done=Made)
         unmake = make.undo(Unmake, done=Unmade)
@@ -354,19 +356,21 @@ def test_a_command_that_needs_the_key_alone_stands_for_its_method() -> None:
     story.when(NotSent, reason="lost").then(Unmake(number=7))
 
 
-def test_it_is_the_same_definition_as_with_methods() -> None:
+def test_a_definition_with_command_classes_equals_one_with_methods() -> None:
     make = step(Make, done=Made, refused=NotMade)
     unmake = make.undo(Unmake, done=Unmade)
     short = saga(make=make, unmake=unmake, send=step(Send, done=Sent, kind=NO_EFFECT))
-    assert short.shape() == declared(gives=Send, undoes=Unmake).shape()
-    assert short.fingerprint() == declared(gives=Send, undoes=Unmake).fingerprint()
+    assert short.shape() == declared(issues=Send, undoes_by=Unmake).shape()
+    assert short.fingerprint() == declared(issues=Send, undoes_by=Unmake).fingerprint()
 
 
 @pytest.mark.parametrize("command", [MakeMuch, MakeKeyless])
-def test_a_command_that_needs_more_or_has_no_key_needs_a_method(command: type[Command]) -> None:
-    told = problem_of(lambda: saga(make=step(command, done=Made, kind=NO_EFFECT)))
+def test_a_command_class_with_other_required_fields_needs_a_method(command: type[Command]) -> None:
+    message = problem_of(lambda: saga(make=step(command, done=Made, kind=NO_EFFECT)))
     name = command.__name__
-    assert told.startswith(f"Work.make: {name} is not made from a key alone. Declare a method")
+    assert message.startswith(
+        f"Work.make: {name} cannot be made from the saga's key alone. Declare a method"
+    )
 
 
 # The fingerprint.
@@ -379,32 +383,32 @@ def declared(
     refused: type | tuple[type, ...] = NotMade,
     kind: Kind = COMPENSATABLE,
     undone: type = Unmade,
-    sends: bool = True,
-    closes: bool = False,
-    gives: type[Command] = Make,
-    undoes: type[Command] = Make,
+    has_send: bool = True,
+    has_closing: bool = False,
+    issues: type[Command] = Make,
+    undoes_by: type[Command] = Make,
     after: Sequence[Step] | None = None,
 ) -> type[Saga]:
-    make = step(done=Made, refused=refused, within=within, retry=retry, kind=kind)(ask_make())
+    make = step(done=Made, refused=refused, within=within, retry=retry, kind=kind)(making())
     members: dict[str, Any] = {"make": make}
     if kind is COMPENSATABLE:
-        undo = ask_make("unmake")
-        undo.__annotations__["return"] = undoes
+        undo = making("unmake")
+        undo.__annotations__["return"] = undoes_by
         members["unmake"] = make.undo(done=undone)(undo)
-    if sends:
-        ask = ask_make("send")
-        ask.__annotations__["return"] = gives
+    if has_send:
+        ask = making("send")
+        ask.__annotations__["return"] = issues
         members["send"] = step(done=Sent, kind=NO_EFFECT, after=after)(ask)
-    if closes:
-        members["tell"] = on_compensated(ask_make("tell"))
+    if has_closing:
+        members["tell"] = on_compensated(making("tell"))
     return saga(**members)
 
 
 def test_the_same_definition_has_the_same_fingerprint_in_every_process() -> None:
-    told = "from tests.sagas.trip import BookTrip; print(BookTrip.fingerprint())"
+    program = "from tests.sagas.trip import BookTrip; print(BookTrip.fingerprint())"
     found = {
         subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", told],
+            [sys.executable, "-W", "ignore", "-c", program],
             capture_output=True,
             text=True,
             check=True,
@@ -423,19 +427,19 @@ def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None
 @pytest.mark.parametrize(
     "changed",
     [
-        lambda: declared(sends=False),
+        lambda: declared(has_send=False),
         lambda: declared(kind=NO_EFFECT),
         lambda: declared(refused=()),
         lambda: declared(refused=(NotMade, NotSent)),
         lambda: declared(undone=Unsent),
-        lambda: declared(closes=True),
-        lambda: declared(gives=Send),
+        lambda: declared(has_closing=True),
+        lambda: declared(issues=Send),
         lambda: declared(after=()),
         lambda: saga(
-            send=step(done=Sent, kind=NO_EFFECT)(ask_make("send")),
+            send=step(done=Sent, kind=NO_EFFECT)(making("send")),
             **{
                 name: each
-                for name, each in vars(declared(sends=False)).items()
+                for name, each in vars(declared(has_send=False)).items()
                 if name in ("make", "unmake")
             },
         ),
@@ -452,22 +456,22 @@ def test_times_and_retries_may_change_without_changing_the_fingerprint() -> None
         "order",
     ],
 )
-def test_what_the_steps_are_changes_the_fingerprint(changed: Declare) -> None:
+def test_a_change_of_the_steps_changes_the_fingerprint(changed: Declare) -> None:
     assert changed().fingerprint() != declared().fingerprint()
 
 
-# What a step sees.
+# What a step reads.
 
 
-def test_a_step_sees_the_key_as_the_key_function_gave_it() -> None:
+def test_a_step_reads_the_key_and_the_received_events() -> None:
     work = declared()
-    event = happened(Started, number=7).sealed(Journal, SOMEONE, 1)
+    event = happened(Started, number=7).to_event(Journal, SOMEONE, 1)
     journal = Journal.start("Work", "7", event, work.fingerprint(), work.steps)
-    seen = work(journal)
-    assert seen.key == 7
-    assert seen[Started] is event
-    assert Started in seen
-    assert Made not in seen
-    assert seen.reason == ""
+    instance = work(journal)
+    assert instance.key == 7
+    assert instance[Started] is event
+    assert Started in instance
+    assert Made not in instance
+    assert instance.reason == ""
     with pytest.raises(KeyError):
-        seen[Made]
+        instance[Made]

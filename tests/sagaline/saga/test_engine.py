@@ -1,4 +1,4 @@
-"""What a saga does next: each of the semantics that the documentation promises, in a trip."""
+"""The decisions of the engine: each rule that the documentation promises, for a trip."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,9 +8,10 @@ import pytest
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.messaging.timers import CancelTimer, SetTimer
-from sagaline.saga.engine import SagaEngine, Timing
+from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role, State
+from sagaline.saga.step_timers import Timing
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
 from tests.sagas.trip import (
@@ -62,19 +63,19 @@ def sorry(reason: str) -> TellTraveller:
 
 
 def requests(story: GivenSaga, step: str) -> list[Journal.Requested]:
-    asked = [each for each in story.events if isinstance(each, Journal.Requested)]
-    return [each for each in asked if each.step == step]
+    request_events = [each for each in story.events if isinstance(each, Journal.Requested)]
+    return [each for each in request_events if each.step == step]
 
 
 def recorded(story: GivenSaga) -> type:
-    """What was recorded last."""
+    """The class of the event that was recorded last."""
     return type(story.events[-1])
 
 
 # Forward.
 
 
-def test_steps_are_asked_for_one_after_another_as_declared() -> None:
+def test_steps_are_requested_one_after_another_in_order_of_declaration() -> None:
     story = given(BookTrip, WANTED).then(CheckVisa(traveller="Ada"))
     story = story.when(VISA).then(FLY)
     story = story.when(FLIGHT).then(STAY)
@@ -84,7 +85,7 @@ def test_steps_are_asked_for_one_after_another_as_declared() -> None:
     story.when(TicketsSent).then().then_ends(State.COMPLETED, "").then_no_timers()
 
 
-def test_what_was_heard_is_at_hand_for_later_commands() -> None:
+def test_later_commands_read_received_events() -> None:
     story = given(BookTrip, WANTED, VISA).when(FlightBooked, seat="1C")
     (
         story.when(HotelBooked)
@@ -94,7 +95,7 @@ def test_what_was_heard_is_at_hand_for_later_commands() -> None:
     )
 
 
-def test_a_step_with_a_time_limit_sets_a_timer_and_an_answer_takes_it_back() -> None:
+def test_a_time_limit_sets_a_timer_and_an_answer_cancels_it() -> None:
     waiting = given(BookTrip, WANTED, VISA).then_timer("book_flight", minutes(5))
     waiting.when(FLIGHT).then_waits("book_hotel").then_no_timers()
 
@@ -114,11 +115,11 @@ def test_a_refusal_undoes_what_was_done_in_reverse_order_of_start() -> None:
     )
 
 
-def test_the_refused_step_itself_left_nothing_to_undo() -> None:
+def test_a_refused_step_is_not_undone() -> None:
     given(BookTrip, WANTED, VISA, FLIGHT).when(HotelFull, reason="full").then(NO_FLIGHT)
 
 
-def test_where_the_first_step_is_refused_there_is_nothing_to_undo() -> None:
+def test_a_refusal_of_the_first_step_ends_the_saga_without_undos() -> None:
     (
         given(BookTrip, WANTED)
         .when(VisaMissing, reason="no visa")
@@ -135,7 +136,7 @@ def test_a_step_without_effect_is_not_undone() -> None:
 # A fault is not a refusal.
 
 
-def test_a_fault_is_tried_again_after_a_pause_with_the_same_key() -> None:
+def test_a_fault_is_retried_after_a_pause_with_the_same_command_id() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight").then_nothing()
     story = story.then_timer("book_flight", seconds(2)).when_pause_ends("book_flight").then(FLY)
     first, second = requests(story, "book_flight")
@@ -149,12 +150,12 @@ def test_pauses_grow_with_each_fault() -> None:
     story.then_timer("book_flight", seconds(4))
 
 
-def test_a_success_after_a_fault_goes_on_and_stops_the_pause() -> None:
+def test_a_success_after_a_fault_continues_and_cancels_the_pause() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when(FLIGHT).then(STAY)
     story.then_no_timers()
 
 
-def test_a_refusal_after_a_fault_turns_round_and_stops_the_pause() -> None:
+def test_a_refusal_after_a_fault_compensates_and_cancels_the_pause() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when(FlightFull, reason="full")
     story.then(sorry("full")).then_no_timers()
 
@@ -166,14 +167,14 @@ def test_exhausted_retries_mean_unknown_so_the_step_is_undone_too() -> None:
     story.when(FlightCancelled).then_ends(State.COMPENSATED, "still down")
 
 
-def test_a_second_report_of_one_fault_counts_once() -> None:
+def test_a_duplicate_of_a_fault_has_no_effect() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight")
     assert story.timers == story.when_fault("book_flight").then_nothing().timers
     again = story.when_fault("book_flight").when_fault("book_flight").when_pause_ends("book_flight")
     assert [each.attempt for each in requests(again, "book_flight")] == [1, 2]
 
 
-def test_a_fault_of_an_earlier_attempt_says_nothing_of_the_present_one() -> None:
+def test_a_fault_of_an_earlier_attempt_has_no_effect() -> None:
     story = given(BookTrip, *ALL_BOOKED)
     (first,) = requests(story, "pay_trip")
     again = story.when_time_runs_out("pay_trip").then(PAY)
@@ -182,11 +183,11 @@ def test_a_fault_of_an_earlier_attempt_says_nothing_of_the_present_one() -> None
     assert late.timers == again.timers
 
 
-def test_a_fault_after_the_step_was_given_up_is_noted_and_changes_nothing() -> None:
+def test_a_fault_after_the_last_attempt_is_noted_without_effect() -> None:
     story = given(BookTrip, WANTED, VISA)
-    (asked,) = requests(story, "book_flight")
+    (request,) = requests(story, "book_flight")
     undoing = story.when_time_runs_out("book_flight")
-    late = undoing.when(CommandFaulted.of(asked.command, 1, "down")).then_nothing()
+    late = undoing.when(CommandFaulted.of(request.command, 1, "down")).then_nothing()
     assert recorded(late) is Journal.Noted
     assert late.timers == {}
     late.when(FlightCancelled).then_ends(State.COMPENSATED)
@@ -202,15 +203,15 @@ def test_a_timeout_means_unknown_so_the_step_is_undone_too() -> None:
     story.when(FlightCancelled).then_ends(State.COMPENSATED, "rent_car: no answer within 5 min")
 
 
-def test_a_success_that_comes_after_the_timeout_is_noted_and_changes_nothing() -> None:
+def test_a_success_after_the_timeout_is_noted_without_effect() -> None:
     undoing = given(BookTrip, WANTED, VISA).when_time_runs_out("book_flight")
     late = undoing.then(CancelFlight(traveller="Ada", seat="any")).when(FLIGHT).then_nothing()
     assert recorded(late) is Journal.Noted
-    assert FlightBooked not in late.journal.heard
+    assert FlightBooked not in late.journal.received
     late.when(FlightCancelled).then_ends(State.COMPENSATED)
 
 
-def test_a_refusal_that_comes_after_the_timeout_changes_nothing() -> None:
+def test_a_refusal_after_the_timeout_has_no_effect() -> None:
     undoing = given(BookTrip, WANTED, VISA).when_time_runs_out("book_flight")
     late = undoing.when(FlightFull, reason="full").then_nothing().when(FlightCancelled)
     late.then_ends(State.COMPENSATED, "book_flight: no answer within 5 min")
@@ -227,7 +228,7 @@ def test_the_time_limit_covers_the_retries_too() -> None:
     ).then_no_timers()
 
 
-def test_a_step_without_effect_that_gives_no_answer_leaves_nothing_to_undo() -> None:
+def test_a_step_without_effect_is_not_undone_after_a_timeout() -> None:
     story = given(BookTrip, WANTED).when_time_runs_out("check_visa")
     story.then(sorry("check_visa: no answer within 1 min")).then_ends(State.COMPENSATED)
 
@@ -235,7 +236,7 @@ def test_a_step_without_effect_that_gives_no_answer_leaves_nothing_to_undo() -> 
 # The pivot.
 
 
-def test_a_timeout_at_the_pivot_asks_again_with_the_same_key_and_a_new_limit() -> None:
+def test_a_timeout_at_the_pivot_retries_with_the_same_command_id_and_a_new_limit() -> None:
     story = given(BookTrip, *ALL_BOOKED).when_time_runs_out("pay_trip").then(PAY)
     story.then_timer("pay_trip", minutes(10))
     first, second = requests(story, "pay_trip")
@@ -276,16 +277,16 @@ def test_a_fault_of_a_parked_pivot_does_not_park_it_again() -> None:
     still.then_parks("pay_trip", "pay_trip: no answer within 10 min")
 
 
-def test_a_timeout_during_the_pause_at_the_pivot_leaves_no_timer_of_the_pause() -> None:
+def test_a_timeout_during_the_pause_at_the_pivot_cancels_the_pause() -> None:
     story = given(BookTrip, *ALL_BOOKED).when_fault("pay_trip").when_time_runs_out("pay_trip")
     story.then(PAY).then_timer("pay_trip", minutes(10))
     assert len(story.timers) == 1
 
 
-# Behind the pivot.
+# After the pivot.
 
 
-def test_behind_the_pivot_faults_are_retried_forward_and_then_park() -> None:
+def test_after_the_pivot_faults_are_retried_and_then_park_the_saga() -> None:
     story = given(BookTrip, *ALL_BOOKED, TripPaid)
     for _ in range(2):
         story = story.when_fault("send_tickets").when_pause_ends("send_tickets").then(SEND)
@@ -293,7 +294,7 @@ def test_behind_the_pivot_faults_are_retried_forward_and_then_park() -> None:
     story.when(TicketsSent).then_ends(State.COMPLETED)
 
 
-def test_behind_the_pivot_a_timeout_asks_again_and_then_parks() -> None:
+def test_after_the_pivot_a_timeout_is_retried_and_then_parks_the_saga() -> None:
     story = given(BookTrip, *ALL_BOOKED, TripPaid)
     for _ in range(2):
         story = story.when_time_runs_out("send_tickets").then(SEND)
@@ -301,7 +302,7 @@ def test_behind_the_pivot_a_timeout_asks_again_and_then_parks() -> None:
 
 
 @pytest.mark.parametrize("refused", [VisaMissing, FlightFull, HotelFull, TripNotPaid])
-def test_behind_the_pivot_no_refusal_turns_the_saga_round(refused: type) -> None:
+def test_after_the_pivot_a_refusal_does_not_compensate(refused: type) -> None:
     paid = given(BookTrip, *ALL_BOOKED, TripPaid)
     paid.when(refused, reason="after all not").then_nothing().then_waits("send_tickets")
 
@@ -314,7 +315,7 @@ def undoing() -> GivenSaga:
     return given(BookTrip, *ALL_BOOKED).when(TripNotPaid, reason="no money").then(NO_RENT)
 
 
-def test_a_refused_undo_is_tried_again_after_a_pause_with_the_same_key() -> None:
+def test_a_refused_undo_is_retried_after_a_pause_with_the_same_command_id() -> None:
     story = undoing().when(CarKept, reason="on the road").then_nothing()
     story = story.then_timer("rent_car", seconds(1)).when_pause_ends("rent_car").then(NO_RENT)
     first, second = (r for r in requests(story, "rent_car") if r.role is Role.UNDO)
@@ -323,19 +324,19 @@ def test_a_refused_undo_is_tried_again_after_a_pause_with_the_same_key() -> None
     assert story.journal.state is State.COMPENSATING
 
 
-def test_an_undo_that_faults_is_tried_again_too() -> None:
+def test_an_undo_that_faults_is_retried_too() -> None:
     story = undoing().when_fault("rent_car").when_pause_ends("rent_car").then(NO_RENT)
     story.when(CarReturned).then(NO_STAY).then_no_timers()
 
 
-def test_the_attempts_of_an_undo_are_counted_anew() -> None:
+def test_the_attempts_of_an_undo_are_counted_from_one() -> None:
     story = given(BookTrip, WANTED, VISA, FLIGHT, HotelBooked).when_fault("rent_car")
     story = story.when_pause_ends("rent_car").when_fault("rent_car").then(NO_RENT)
     story = story.when_fault("rent_car").then_timer("rent_car", seconds(1))
     story.when_pause_ends("rent_car").then(NO_RENT)
 
 
-def test_a_second_refusal_of_one_attempt_at_an_undo_counts_once() -> None:
+def test_a_duplicate_refusal_of_an_undo_has_no_effect() -> None:
     story = undoing().when(CarKept, reason="on the road")
     again = story.when(CarKept, reason="on the road").then_nothing()
     assert again.timers == story.timers
@@ -348,12 +349,12 @@ def stuck_car() -> GivenSaga:
     return story.when(CarKept, reason="stolen").then(NO_STAY)
 
 
-def test_where_an_undo_is_exhausted_the_others_still_run_and_the_saga_parks() -> None:
+def test_after_the_last_attempt_at_an_undo_the_others_run_and_the_saga_parks() -> None:
     story = stuck_car().when(HotelCancelled).then(NO_FLIGHT)
     story.when(FlightCancelled).then().then_parks("rent_car", "stolen").then_no_timers()
 
 
-def test_a_saga_that_parked_on_an_undo_ends_when_the_undo_is_done_after_all() -> None:
+def test_a_saga_parked_at_an_undo_ends_when_the_undo_is_done_late() -> None:
     parked = stuck_car().when(HotelCancelled).when(FlightCancelled).then_parks("rent_car")
     ended = parked.when(CarReturned).then(sorry("no money"))
     ended.then_ends(State.COMPENSATED, "no money")
@@ -365,7 +366,7 @@ def test_a_further_refusal_of_a_stuck_undo_does_not_park_the_saga_again() -> Non
     assert recorded(still) is Journal.Noted
 
 
-def test_a_stuck_undo_that_is_done_late_waits_for_the_undo_under_way() -> None:
+def test_a_stuck_undo_that_is_done_late_waits_for_the_undo_in_flight() -> None:
     story = stuck_car().when(CarReturned).then_nothing().then_waits("book_hotel")
     story = story.when(HotelCancelled).then(NO_FLIGHT)
     story.when(FlightCancelled).then(sorry("no money")).then_ends(State.COMPENSATED)
@@ -377,14 +378,14 @@ def both_stuck() -> GivenSaga:
     return story.when(FlightCancelled)
 
 
-def test_of_several_stuck_undos_each_is_named_until_all_are_done() -> None:
+def test_a_saga_with_several_stuck_undos_parks_until_all_are_done() -> None:
     parked = both_stuck().then_parks("book_hotel", "rather not")
     parked.when(HotelCancelled).then().then_parks("rent_car", "stolen")
     parked.when(CarReturned).then().then_parks("book_hotel", "rather not")
     parked.when(HotelCancelled).when(CarReturned).then_ends(State.COMPENSATED, "no money")
 
 
-def test_the_reason_is_that_of_the_turn_and_not_of_a_later_trouble() -> None:
+def test_the_reason_is_the_first_cause_of_the_compensation() -> None:
     story = stuck_car().when(HotelCancelled).when(FlightCancelled).when(CarReturned)
     story.then_ends(State.COMPENSATED, "no money")
 
@@ -392,13 +393,13 @@ def test_the_reason_is_that_of_the_turn_and_not_of_a_later_trouble() -> None:
 # Duplicates, late and early events.
 
 
-def test_an_answer_that_comes_twice_is_noted_and_changes_nothing() -> None:
+def test_a_duplicate_answer_is_noted_without_effect() -> None:
     story = given(BookTrip, WANTED, VISA, FLIGHT).when(FLIGHT).then_nothing()
     assert recorded(story) is Journal.Noted
     story.then_waits("book_hotel")
 
 
-def test_answers_after_the_end_are_noted_and_change_nothing() -> None:
+def test_answers_after_the_end_are_noted_without_effect() -> None:
     ended = given(BookTrip, *ALL_BOOKED, TripPaid, TicketsSent).then_ends(State.COMPLETED)
     for late in (TicketsSent, TripPaid, CarReturned):
         assert recorded(ended.when(late).then_nothing()) is Journal.Noted
@@ -407,54 +408,54 @@ def test_answers_after_the_end_are_noted_and_change_nothing() -> None:
     ended.when_fault("send_tickets").then_nothing().then_no_timers()
 
 
-def test_the_first_start_wins() -> None:
+def test_a_second_start_event_is_recorded_and_ignored() -> None:
     story = given(BookTrip, WANTED, VISA)
     again = story.when(WANTED).then_nothing().then_waits("book_flight")
     assert again.events[:-1] == story.events
     ignored = again.events[-1]
     assert isinstance(ignored, Journal.Ignored)
-    assert (type(ignored.event), ignored.reason) == (Trip.Wanted, "it has begun already")
+    assert (type(ignored.event), ignored.reason) == (Trip.Wanted, "it has already started")
 
 
-def test_an_answer_that_comes_early_is_kept_until_its_step_is_wanted() -> None:
+def test_an_early_answer_is_kept_until_its_step_is_due() -> None:
     story = given(BookTrip, WANTED, VISA).when(HotelBooked).then_nothing()
     story.then_waits("book_flight").when(FLIGHT).then(RENT)
 
 
-def test_a_step_that_was_done_early_is_undone_like_any_other() -> None:
+def test_a_step_that_was_done_early_is_undone() -> None:
     story = (
         given(BookTrip, WANTED, VISA).when(HotelBooked).when(FLIGHT).when_time_runs_out("rent_car")
     )
     story.then(NO_RENT).when(CarReturned).then(NO_STAY).when(HotelCancelled).then(NO_FLIGHT)
 
 
-def test_a_refusal_that_comes_early_turns_round_once_its_step_is_wanted() -> None:
+def test_an_early_refusal_compensates_when_its_step_is_due() -> None:
     story = given(BookTrip, WANTED, VISA).when(HotelFull, reason="full").then_nothing()
     story = story.when(FLIGHT).then(NO_FLIGHT).when(FlightCancelled)
     story.then_ends(State.COMPENSATED, "full")
 
 
-def test_any_order_of_answers_completes() -> None:
+def test_answers_in_any_order_complete_the_saga() -> None:
     story = given(BookTrip, WANTED).when(TicketsSent).when(TripPaid).when(CarRented)
     story = story.when(HotelBooked).when(FLIGHT).then_nothing()
     story.when(VISA).then().then_ends(State.COMPLETED)
 
 
-def test_an_early_answer_is_not_at_hand_before_its_step() -> None:
+def test_a_command_cannot_read_an_early_answer_before_its_step_is_due() -> None:
     story = given(BookTrip, WANTED).when(FLIGHT)
-    assert FlightBooked not in story.journal.heard
-    assert FlightBooked in story.when(VISA).journal.heard
+    assert FlightBooked not in story.journal.received
+    assert FlightBooked in story.when(VISA).journal.received
 
 
-def test_an_early_undo_is_asked_for_all_the_same() -> None:
+def test_an_undo_is_requested_even_if_its_answer_came_early() -> None:
     story = given(BookTrip, WANTED, VISA).when(FlightCancelled).then_nothing().when(FLIGHT)
     story.when(HotelFull, reason="full").then(NO_FLIGHT)
 
 
-# Timers that come too late.
+# Late timers.
 
 
-def course_of(story: GivenSaga) -> tuple[Journal, SagaEngine]:
+def engine_of(story: GivenSaga) -> tuple[Journal, SagaEngine]:
     journal = story.journal
     return journal, SagaEngine(BookTrip, journal, {})
 
@@ -468,58 +469,56 @@ def course_of(story: GivenSaga) -> tuple[Journal, SagaEngine]:
         given(BookTrip, WANTED, VISA).when(FlightFull, reason="full"),
         given(BookTrip, *ALL_BOOKED, TripPaid, TicketsSent),
     ],
-    ids=["not asked", "done", "undoing", "refused", "ended"],
+    ids=["not requested", "done", "undoing", "refused", "ended"],
 )
-def test_a_timer_of_a_step_that_has_moved_on_changes_nothing(story: GivenSaga) -> None:
-    journal, course = course_of(story)
-    course.time_out("book_flight")
-    course.ask_again("book_flight")
+def test_a_late_timer_of_a_step_has_no_effect(story: GivenSaga) -> None:
+    journal, engine = engine_of(story)
+    engine.handle_timeout("book_flight")
+    engine.handle_pause_end("book_flight")
     assert journal.collect_events() == []
-    assert course.timers == []
+    assert engine.timers == []
 
 
-def test_the_end_of_a_pause_that_is_over_does_not_use_up_an_attempt() -> None:
+def test_a_duplicate_end_of_a_pause_uses_no_attempt() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight").when_pause_ends("book_flight")
-    journal, course = course_of(story)
-    course.ask_again("book_flight")
+    journal, engine = engine_of(story)
+    engine.handle_pause_end("book_flight")
     assert journal.collect_events() == []
 
 
-def test_an_abandoned_saga_takes_neither_answers_nor_timers() -> None:
-    journal, course = course_of(parked_at_the_pivot())
+def test_answers_and_timers_have_no_effect_on_an_abandoned_saga() -> None:
+    journal, engine = engine_of(parked_at_the_pivot())
     journal.trigger_event(
         Journal.Ended, state=State.ABANDONED, reason="by hand: no such customer", answer=None
     )
     journal.collect_events()
-    paid: Any = given(BookTrip, *ALL_BOOKED, TripPaid).journal.heard[TripPaid]
-    course.hear(paid)
-    course.time_out("pay_trip")
-    course.ask_again("pay_trip")
+    paid: Any = given(BookTrip, *ALL_BOOKED, TripPaid).journal.received[TripPaid]
+    engine.handle_answer(paid)
+    engine.handle_timeout("pay_trip")
+    engine.handle_pause_end("pay_trip")
     assert [type(each) for each in journal.collect_events()] == [Journal.Noted]
     assert journal.state is State.ABANDONED
 
 
-def test_what_was_under_way_when_a_saga_was_abandoned_is_neither_timed_out_nor_tried_again() -> (
-    None
-):
-    journal, course = course_of(given(BookTrip, WANTED, VISA).when_fault("book_flight"))
+def test_steps_in_flight_of_an_abandoned_saga_neither_time_out_nor_retry() -> None:
+    journal, engine = engine_of(given(BookTrip, WANTED, VISA).when_fault("book_flight"))
     journal.trigger_event(Journal.Ended, state=State.ABANDONED, reason="by hand", answer=None)
     journal.collect_events()
-    course.time_out("book_flight")
-    course.ask_again("book_flight")
+    engine.handle_timeout("book_flight")
+    engine.handle_pause_end("book_flight")
     assert journal.collect_events() == []
-    assert course.timers == []
+    assert engine.timers == []
 
 
 # The closing command.
 
 
-def told_of_no_visa() -> GivenSaga:
+def visa_refused() -> GivenSaga:
     return given(BookTrip, WANTED).when(VisaMissing, reason="no visa").then(sorry("no visa"))
 
 
-def test_a_fault_of_the_closing_command_is_tried_again_with_the_same_key() -> None:
-    story = told_of_no_visa().when_fault("tell_traveller").then_nothing()
+def test_a_fault_of_the_closing_command_is_retried_with_the_same_command_id() -> None:
+    story = visa_refused().when_fault("tell_traveller").then_nothing()
     story = story.then_timer("tell_traveller", seconds(1)).when_pause_ends("tell_traveller")
     story.then(sorry("no visa")).then_ends(State.COMPENSATED, "no visa").then_no_timers()
     first, second = requests(story, "tell_traveller")
@@ -527,43 +526,43 @@ def test_a_fault_of_the_closing_command_is_tried_again_with_the_same_key() -> No
     assert second.attempt == 2
 
 
-def test_a_second_report_of_one_fault_of_the_closing_command_counts_once() -> None:
-    story = told_of_no_visa().when_fault("tell_traveller")
+def test_a_duplicate_fault_of_the_closing_command_has_no_effect() -> None:
+    story = visa_refused().when_fault("tell_traveller")
     again = story.when_fault("tell_traveller").then_nothing()
     assert again.timers == story.timers
     noted = [each for each in again.events if isinstance(each, Journal.Noted)]
     assert [each.heeded for each in noted] == [True, False]
 
 
-def test_a_closing_command_that_faults_for_good_parks_the_saga() -> None:
-    story = told_of_no_visa()
+def test_a_closing_command_without_attempts_left_parks_the_saga() -> None:
+    story = visa_refused()
     for _ in range(2):
         story = story.when_fault("tell_traveller", "no line").when_pause_ends("tell_traveller")
     story = story.when_fault("tell_traveller", "no line")
     story.then_parks("tell_traveller", "no line").then_no_timers()
 
 
-# Keys and times.
+# Command ids and timings.
 
 
-def test_each_request_has_a_key_of_its_own() -> None:
+def test_each_request_has_its_own_command_id() -> None:
     story = both_stuck().when(HotelCancelled).when(CarReturned)
-    asked = [each for each in story.events if isinstance(each, Journal.Requested)]
-    by_request = {(each.step, each.role): each.command.id for each in asked}
+    request_events = [each for each in story.events if isinstance(each, Journal.Requested)]
+    by_request = {(each.step, each.role): each.command.id for each in request_events}
     assert len(set(by_request.values())) == len(by_request)
-    assert all(by_request[each.step, each.role] == each.command.id for each in asked)
+    assert all(by_request[each.step, each.role] == each.command.id for each in request_events)
 
 
 def test_a_system_overrides_times_and_retries() -> None:
     story = given(BookTrip, WANTED, VISA)
-    (asked,) = requests(story, "book_flight")
+    (request,) = requests(story, "book_flight")
     journal = given(BookTrip, WANTED).journal
     timing = Timing(within=timedelta(0), retry=Retry(1))
-    course = SagaEngine(BookTrip, journal, {"book_flight": timing})
-    course.hear(story.journal.heard[VisaFound])
-    (limit,) = (each for each in course.timers if isinstance(each, SetTimer))
+    engine = SagaEngine(BookTrip, journal, {"book_flight": timing})
+    engine.handle_answer(story.journal.received[VisaFound])
+    (limit,) = (each for each in engine.timers if isinstance(each, SetTimer))
     assert limit.after == timedelta(0)
-    course.hear(CommandFaulted.of(asked.command, 1, "down"))
+    engine.handle_answer(CommandFaulted.of(request.command, 1, "down"))
     (_, undo) = (e for e in journal.collect_events() if isinstance(e, Journal.Requested))
     assert undo.role is Role.UNDO
-    assert CancelTimer(limit.id) in course.timers
+    assert CancelTimer(limit.id) in engine.timers

@@ -1,4 +1,4 @@
-"""A saga's own stream: readable by a person, followed by participants, and the whole state."""
+"""The stream of a saga instance: participants follow it, and the state follows from it."""
 
 from copy import deepcopy
 from uuid import UUID
@@ -9,7 +9,8 @@ from eventsourcing.persistence import JSONTranscoder
 from eventsourcing.utils import construct_topic, get_topic
 
 from sagaline.codec import TypedMapper, loaded_class
-from sagaline.saga.instance import Journal, journal_id, requested
+from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.requests import request_class
 from sagaline.saga.state import Answer, Outcome, Role, State, StepStatus
 from sagaline.testing import given
 from sagaline.testing.given.sagas import GivenSaga
@@ -57,11 +58,11 @@ def timed_out() -> GivenSaga:
     return given(BookTrip, WANTED, VISA).when_time_runs_out("book_flight").when(FLIGHT)
 
 
-STORIES = pytest.mark.parametrize("tell", [completed, compensated, parked, timed_out])
+EACH_STORY = pytest.mark.parametrize("story_of", [completed, compensated, parked, timed_out])
 
 
-def test_an_instance_is_found_by_its_saga_and_its_key() -> None:
-    """Another way of making ids would lose every saga that is under way."""
+def test_the_id_of_an_instance_follows_from_its_saga_and_key() -> None:
+    """Other ids would lose every live saga of a store."""
     ada = journal_id("BookTrip", "Ada")
     assert ada == UUID("9e2deb79-f2c8-59cd-8653-2438f6b962ff")
     assert given(BookTrip, WANTED).journal.id == ada
@@ -71,7 +72,7 @@ def test_an_instance_is_found_by_its_saga_and_its_key() -> None:
     assert journal_id("BookTrip", trip) != journal_id("BookTrip", trip.upper())
 
 
-def test_the_stream_begins_with_what_started_it_and_with_the_plan() -> None:
+def test_the_stream_begins_with_the_start_event_and_the_plan() -> None:
     started = given(BookTrip, WANTED).events[0]
     assert isinstance(started, Journal.Started)
     assert (started.saga, started.key) == ("BookTrip", "Ada")
@@ -80,20 +81,20 @@ def test_the_stream_begins_with_what_started_it_and_with_the_plan() -> None:
     assert isinstance(started.event, Trip.Wanted)
 
 
-def test_a_command_stands_in_the_log_under_its_own_topic() -> None:
+def test_a_command_is_stored_under_its_own_topic() -> None:
     event = given(BookTrip, WANTED).events[-1]
-    assert isinstance(event, requested(CheckVisa))
+    assert isinstance(event, request_class(CheckVisa))
     assert MAPPER.to_stored_event(event).topic == construct_topic(CheckVisa)
-    assert get_topic(requested(CheckVisa)) == construct_topic(CheckVisa)
-    assert loaded_class(construct_topic(CheckVisa)) is requested(CheckVisa)
+    assert get_topic(request_class(CheckVisa)) == construct_topic(CheckVisa)
+    assert loaded_class(construct_topic(CheckVisa)) is request_class(CheckVisa)
 
 
 def test_each_class_of_command_has_one_class_of_event() -> None:
-    assert requested(CheckVisa) is requested(CheckVisa)
-    assert requested(CheckVisa) is not requested(BookFlight)
+    assert request_class(CheckVisa) is request_class(CheckVisa)
+    assert request_class(CheckVisa) is not request_class(BookFlight)
 
 
-def test_an_answer_is_recorded_with_what_it_led_to() -> None:
+def test_an_answer_is_recorded_with_the_command_that_it_led_to() -> None:
     (asked,) = given(BookTrip, WANTED, VISA).events[2:]
     assert isinstance(asked, Journal.Requested)
     assert (asked.step, asked.role, asked.attempt) == ("book_flight", Role.DO, 1)
@@ -102,62 +103,62 @@ def test_an_answer_is_recorded_with_what_it_led_to() -> None:
     assert isinstance(asked.answer.event, VisaFound)
 
 
-def test_the_last_command_stands_before_the_end() -> None:
+def test_the_closing_command_is_recorded_before_the_end() -> None:
     closing, ended = given(BookTrip, WANTED).when(VisaMissing, reason="none").events[2:]
-    assert isinstance(closing, requested(TellTraveller))
+    assert isinstance(closing, request_class(TellTraveller))
     assert closing.role is Role.CLOSE
     assert closing.answer is not None
     assert isinstance(ended, Journal.Ended)
     assert (ended.state, ended.reason, ended.answer) == (State.COMPENSATED, "none", None)
 
 
-@STORIES
-def test_every_event_comes_back_from_its_json_as_it_was(tell: object) -> None:
-    for event in tell().events:  # type: ignore[operator]
+@EACH_STORY
+def test_every_event_equals_itself_after_a_json_round_trip(story_of: object) -> None:
+    for event in story_of().events:  # type: ignore[operator]
         again = MAPPER.to_domain_event(MAPPER.to_stored_event(event))
         assert type(again) is type(event)
         assert again == event
 
 
-@STORIES
-def test_the_state_follows_from_the_stored_events_alone(tell: object) -> None:
-    story = tell()  # type: ignore[operator]
+@EACH_STORY
+def test_the_state_follows_from_the_stored_events_alone(story_of: object) -> None:
+    story = story_of()  # type: ignore[operator]
     stored = [MAPPER.to_stored_event(each) for each in story.events]
     assert project_aggregate(None, map(MAPPER.to_domain_event, stored)) == story.journal
 
 
-@STORIES
-def test_heeding_an_answer_twice_changes_nothing(tell: object) -> None:
-    """It counts before the command that it leads to is made, and again with that command."""
-    story = tell()  # type: ignore[operator]
+@EACH_STORY
+def test_applying_an_answer_twice_changes_nothing(story_of: object) -> None:
+    """It is applied before its command is made, and again with the event of that command."""
+    story = story_of()  # type: ignore[operator]
     journal = None
     for event in story.events:
         answer = getattr(event, "answer", None)
         if journal is not None and getattr(event, "heeded", True):
-            journal.heed(deepcopy(answer))
+            journal.apply_answer(deepcopy(answer))
         journal = event.mutate(journal)
     assert journal == story.journal
 
 
-def test_progress_says_what_the_last_trouble_was() -> None:
+def test_progress_keeps_the_reason_of_the_last_failure() -> None:
     story = given(BookTrip, WANTED, VISA).when_fault("book_flight", "down")
     progress = story.journal.steps["book_flight"]
     assert (progress.status, progress.reason) == (StepStatus.ASKED, "down")
     assert story.when(FLIGHT).journal.steps["book_flight"].reason == ""
 
 
-def test_what_is_kept_is_the_first_answer_to_a_step_not_yet_begun() -> None:
+def test_only_the_first_early_answer_to_a_step_is_kept() -> None:
     journal = given(BookTrip, WANTED, VISA).journal
     first = Answer("book_hotel", False, Outcome.DONE, "", None)
-    journal.keep(first)
+    journal.keep_early_answer(first)
     for other in (
         Answer("book_hotel", False, Outcome.REFUSED, "full", None),
         Answer("rent_car", True, Outcome.DONE, "", None),
         Answer("rent_car", False, Outcome.FAULTED, "down", None),
         Answer("book_flight", False, Outcome.DONE, "", None),
     ):
-        journal.keep(other)
-    assert journal.early == {"book_hotel": first}
+        journal.keep_early_answer(other)
+    assert journal.early_answers == {"book_hotel": first}
 
 
 @pytest.mark.parametrize(

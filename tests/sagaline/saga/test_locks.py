@@ -1,4 +1,4 @@
-"""Semantic locks: what a saga keeps to itself, others wait for, or are refused."""
+"""Semantic locks: a saga holds names that others wait for, or are refused."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -18,12 +18,12 @@ from tests.sagas.trip import CheckVisa, TellTraveller, Trip, VisaFound, VisaMiss
 
 
 def passport(traveller: str) -> list[str]:
-    """Those who travel together write their names with a plus; each has one passport."""
+    """The locks of a party of travellers, whose names are joined by a plus: one passport each."""
     return [f"passport:{each}" for each in reversed(traveller.split("+"))]
 
 
 class Visit(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
-    """It waits for the passports that it needs."""
+    """A saga that waits for its locks."""
 
     @locks
     def passports(self) -> list[str]:
@@ -35,7 +35,7 @@ class Visit(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
 
 
 class Hurry(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
-    """It does not wait."""
+    """A saga that does not wait for its locks."""
 
     @locks(wait=False)
     def passports(self) -> list[str]:
@@ -67,20 +67,20 @@ def hurries(store_url: str) -> Iterator[Desk]:
 
 
 def want(desk: Desk, *travellers: str) -> None:
-    """All of them want to travel, in one batch; then those look that may be the first."""
+    """Starts a saga for each traveller in one batch, and fires the timers of their locks."""
     desk.take(*(desk.message(happened(Trip.Wanted, traveller=each), each) for each in travellers))
     desk.fire(NOON)
 
 
 def end(desk: Desk, traveller: str, **answer: Any) -> None:
-    """The one who has the passport gets the visa, or not; then those look that waited."""
+    """Ends the saga of a traveller, and fires the timers of the sagas that waited for its locks."""
     event = happened(VisaMissing, **answer) if answer else happened(VisaFound, number="V1")
     desk.hear(event, key=traveller)
     desk.fire(NOON)
 
 
-def asked(desk: Desk, *travellers: str) -> list[str]:
-    """For whom the first step was taken."""
+def started(desk: Desk, *travellers: str) -> list[str]:
+    """The travellers whose sagas have requested their first step."""
     return [each for each in travellers if desk.journal(each).steps]
 
 
@@ -92,50 +92,50 @@ def queues(desk: Desk) -> dict[str, list[str]]:
     return found
 
 
-def test_the_second_saga_that_wants_a_lock_waits_and_then_runs(visits: Desk) -> None:
+def test_a_saga_waits_for_a_held_lock_and_then_runs(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada 2", "Bea 1")
-    assert asked(visits, "Ada 1", "Ada 2", "Bea 1") == ["Ada 1", "Bea 1"]
+    assert started(visits, "Ada 1", "Ada 2", "Bea 1") == ["Ada 1", "Bea 1"]
     assert queues(visits) == {"passport:Ada": ["Ada 1", "Ada 2"], "passport:Bea": ["Bea 1"]}
     end(visits, "Ada 1")
-    assert asked(visits, "Ada 2") == ["Ada 2"]
+    assert started(visits, "Ada 2") == ["Ada 2"]
     end(visits, "Ada 2")
     end(visits, "Bea 1")
     assert queues(visits) == {}
     assert visits.timers() == []
 
 
-def test_those_that_wait_come_in_the_order_of_their_starts(visits: Desk) -> None:
+def test_waiting_sagas_acquire_a_lock_in_the_order_of_their_starts(visits: Desk) -> None:
     names = [f"Ada {n}" for n in range(5)]
     want(visits, *names)
     for number, name in enumerate(names):
-        assert asked(visits, *names) == names[: number + 1]
+        assert started(visits, *names) == names[: number + 1]
         end(visits, name)
 
 
-def test_who_wants_several_locks_has_all_of_them_or_none(visits: Desk) -> None:
+def test_a_saga_acquires_all_its_locks_or_none(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4")
-    assert asked(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada 1"]
-    # In the order of their names, however they were named.
+    assert started(visits, "Ada 1", "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada 1"]
+    # Sorted, in whichever order the saga names them.
     for each in ("Ada+Bea 2", "Bea+Ada 3"):
         assert visits.journal(each).locks == ("passport:Ada", "passport:Bea")
     end(visits, "Ada 1")
-    assert asked(visits, "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada+Bea 2"]
+    assert started(visits, "Ada+Bea 2", "Bea+Ada 3", "Bea 4") == ["Ada+Bea 2"]
     end(visits, "Ada+Bea 2", reason="none")
-    assert asked(visits, "Bea+Ada 3", "Bea 4") == ["Bea+Ada 3"]
+    assert started(visits, "Bea+Ada 3", "Bea 4") == ["Bea+Ada 3"]
     end(visits, "Bea+Ada 3")
-    assert asked(visits, "Bea 4") == ["Bea 4"]
+    assert started(visits, "Bea 4") == ["Bea 4"]
 
 
-def test_sagas_of_another_class_in_the_store_share_the_locks(visits: Desk, hurries: Desk) -> None:
+def test_sagas_of_all_classes_in_a_store_share_the_locks(visits: Desk, hurries: Desk) -> None:
     want(hurries, "Ada 1")
     want(visits, "Ada 2")
-    assert asked(visits, "Ada 2") == []
+    assert started(visits, "Ada 2") == []
     end(hurries, "Ada 1")
     visits.fire(NOON)
-    assert asked(visits, "Ada 2") == ["Ada 2"]
+    assert started(visits, "Ada 2") == ["Ada 2"]
 
 
-def test_who_does_not_wait_is_refused_and_told_who_holds_the_lock(
+def test_a_saga_that_does_not_wait_is_refused_with_the_holder_of_the_lock(
     visits: Desk, hurries: Desk
 ) -> None:
     want(visits, "Ada 1")
@@ -147,26 +147,26 @@ def test_who_does_not_wait_is_refused_and_told_who_holds_the_lock(
     assert queues(hurries) == {"passport:Ada": ["Ada 1"]}
 
 
-def test_an_answer_that_comes_before_the_lock_is_kept(visits: Desk) -> None:
+def test_an_answer_before_the_lock_is_acquired_is_kept(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada 2")
     visits.hear(happened(VisaFound, number="V2"), key="Ada 2")
-    assert asked(visits, "Ada 2") == []
+    assert started(visits, "Ada 2") == []
     end(visits, "Ada 1")
     assert visits.journal("Ada 2").state is State.COMPLETED
     assert queues(visits) == {}
 
 
-def test_who_is_cancelled_while_it_waits_gives_its_place_up(visits: Desk) -> None:
+def test_a_saga_cancelled_while_it_waits_leaves_the_queue(visits: Desk) -> None:
     want(visits, "Ada 1", "Ada 2", "Ada 3")
     visits.process.intervene("Ada 2", lambda saga: saga.cancel(Operator("Eve")))
     assert queues(visits) == {"passport:Ada": ["Ada 1", "Ada 3"]}
     visits.process.intervene("Ada 1", lambda saga: saga.abandon(Operator("Eve", "lost")))
     visits.participant.roll_back()
     visits.fire(NOON)
-    assert asked(visits, "Ada 2", "Ada 3") == ["Ada 3"]
+    assert started(visits, "Ada 2", "Ada 3") == ["Ada 3"]
 
 
-def test_a_batch_that_is_rolled_back_claims_nothing(visits: Desk) -> None:
+def test_a_batch_that_is_rolled_back_requests_no_lock(visits: Desk) -> None:
     visits.participant.prepare([])
     visits.participant.handle(visits.message(happened(Trip.Wanted, traveller="Ada 1"), "Ada 1"))
     visits.participant.roll_back()
@@ -174,27 +174,29 @@ def test_a_batch_that_is_rolled_back_claims_nothing(visits: Desk) -> None:
     assert queues(visits) == {"passport:Bea": ["Bea 1"]}
 
 
-def test_a_release_beside_a_look_wakes_the_one_that_looked(visits: Desk, hurries: Desk) -> None:
+def test_a_release_during_the_check_of_a_lock_wakes_the_waiting_saga(
+    visits: Desk, hurries: Desk
+) -> None:
     want(hurries, "Ada 1")
     visits.take(visits.message(happened(Trip.Wanted, traveller="Ada 2"), "Ada 2"))
     handling = cast("SagaHandling", handling_of(visits.process))
     start_if_first = handling._start_if_first
 
     def overtaken(*given: Any) -> None:
-        """It has looked, and found the lock held; before it has written, the holder ends."""
+        """Ends the holder after the check has found the lock held, and before it is committed."""
         start_if_first(*given)
         handling._start_if_first = start_if_first  # type: ignore[method-assign]
         end(hurries, "Ada 1")
 
     handling._start_if_first = overtaken  # type: ignore[method-assign, assignment]
     visits.fire(NOON)
-    assert asked(visits, "Ada 2") == []
+    assert started(visits, "Ada 2") == []
     visits.fire(NOON)
-    assert asked(visits, "Ada 2") == ["Ada 2"]
+    assert started(visits, "Ada 2") == ["Ada 2"]
 
 
-def test_a_system_may_do_without_the_locks(store_url: str) -> None:
+def test_a_system_may_run_without_locks(store_url: str) -> None:
     for desk in opened(Visit, store_url, takes_locks=False):
         want(desk, "Ada 1", "Ada 2")
-        assert asked(desk, "Ada 1", "Ada 2") == ["Ada 1", "Ada 2"]
+        assert started(desk, "Ada 1", "Ada 2") == ["Ada 1", "Ada 2"]
         assert queues(desk) == {}

@@ -1,4 +1,4 @@
-"""Steps side by side, steps on a condition, and what a saga remembers: a party is given."""
+"""Parallel steps, conditional steps, folds and closing commands, for a party."""
 
 from typing import Any
 
@@ -64,23 +64,23 @@ def statuses(story: GivenSaga) -> dict[str, StepStatus]:
     return {name: each.status for name, each in story.journal.steps.items()}
 
 
-# Side by side.
+# Parallel steps.
 
 
-def test_steps_that_wait_for_nothing_are_asked_for_at_once() -> None:
+def test_steps_that_wait_for_none_are_requested_together() -> None:
     story = given(GiveParty, LARGE).then(HALL_PLEASE, BAND_PLEASE)
-    story.then_waits("book_hall, hire_band")
+    story.then_waits("book_hall", "hire_band")
     assert len(story.timers) == 2
 
 
-def test_a_step_begins_when_all_that_it_waits_for_is_done_in_whatever_order() -> None:
+def test_a_step_starts_when_all_that_it_waits_for_is_done_in_any_order() -> None:
     hall_first = given(GiveParty, LARGE).when(HALL).then(CAKE_PLEASE).when(BAND).then_nothing()
     hall_first.when(CAKE).then(pay(890))
     band_first = given(GiveParty, LARGE).when(BAND).then_nothing().when(HALL).then(CAKE_PLEASE)
     band_first.when(CAKE).then(pay(890))
 
 
-def test_an_answer_that_leads_to_nothing_yet_is_recorded_and_counts() -> None:
+def test_an_answer_that_leads_to_no_command_yet_is_recorded_and_applied() -> None:
     story = given(GiveParty, LARGE).when(BAND)
     noted = story.events[-1]
     assert isinstance(noted, Journal.Noted)
@@ -92,71 +92,71 @@ def paid() -> GivenSaga:
     return given(GiveParty, SMALL, HALL, BAND, PartyPaid)
 
 
-def test_behind_the_pivot_steps_run_side_by_side_too_and_meet_again() -> None:
+def test_steps_after_the_pivot_run_in_parallel_and_join_again() -> None:
     story = paid().then(InviteGuests(host="Ada"), PrintMenus(host="Ada"))
     story = story.when(MenusPrinted).then_nothing().when(GuestsInvited).then(OpenDoors(host="Ada"))
     story.when(DoorsOpened).then().then_ends(State.COMPLETED).then_no_timers()
 
 
-def test_a_refusal_waits_for_what_is_in_flight_before_it_undoes() -> None:
+def test_after_a_refusal_undos_wait_for_steps_in_flight() -> None:
     refused = given(GiveParty, LARGE).when(BandBusy, reason="on tour").then_nothing()
     assert refused.journal.state is State.COMPENSATING
     story = refused.when(HALL).then(NO_HALL)
     story.when(HallFreed).then(sorry("on tour")).then_ends(State.COMPENSATED, "on tour")
 
 
-def test_what_is_refused_while_another_refusal_is_waiting_leaves_nothing_to_undo() -> None:
+def test_a_second_refusal_leaves_nothing_to_undo() -> None:
     story = given(GiveParty, LARGE).when(BandBusy, reason="on tour")
     story = story.when(HallTaken, reason="a wedding").then(sorry("on tour"))
     story.then_ends(State.COMPENSATED, "on tour").then_no_timers()
 
 
-def test_on_the_way_back_no_further_step_begins() -> None:
+def test_a_compensating_saga_starts_no_further_step() -> None:
     story = given(GiveParty, LARGE, HALL).then(CAKE_PLEASE).when(BandBusy, reason="on tour")
     story = story.then_nothing().when(CAKE).then(CancelCake(host="Ada"))
     story.when(CakeCancelled).then(NO_HALL)
 
 
-def test_a_step_in_flight_that_gives_no_answer_in_time_is_undone_as_well() -> None:
+def test_a_step_in_flight_that_times_out_is_undone() -> None:
     story = given(GiveParty, LARGE).when(HallTaken, reason="a wedding").then_nothing()
     story = story.when_time_runs_out("hire_band").then(NO_BAND).when(BandDismissed)
     story.then_ends(State.COMPENSATED, "a wedding")
 
 
-def test_a_fault_in_flight_on_the_way_back_is_not_tried_again() -> None:
+def test_a_compensating_saga_retries_no_step() -> None:
     story = given(GiveParty, LARGE).when(HallTaken, reason="a wedding").when_fault("hire_band")
     story.then(NO_BAND).then_no_timers()
 
 
-def test_a_pause_ends_where_the_saga_turns_round_and_its_step_is_undone() -> None:
+def test_a_compensating_saga_undoes_a_pausing_step_at_once() -> None:
     story = given(GiveParty, LARGE).when_fault("hire_band").when(HallTaken, reason="a wedding")
     story = story.then(NO_BAND).then_no_timers().when(BandDismissed)
     story.then_ends(State.COMPENSATED, "a wedding")
 
 
-def test_undos_go_in_reverse_order_of_start_one_at_a_time() -> None:
+def test_undos_run_in_reverse_order_of_start_one_at_a_time() -> None:
     story = given(GiveParty, LARGE, BAND, HALL, CAKE).when(PartyNotPaid, reason="broke")
     story = story.then(CancelCake(host="Ada")).when(CakeCancelled).then(NO_BAND)
     story = story.when(BandDismissed).then(NO_HALL)
     story.when(HallFreed).then(sorry("broke")).then_ends(State.COMPENSATED, "broke")
 
 
-def test_what_is_stuck_does_not_stop_what_runs_beside_it() -> None:
+def test_a_stuck_step_does_not_stop_parallel_steps() -> None:
     story = paid().when_fault("invite", "no stamps").when_pause_ends("invite")
     stuck = story.when_fault("invite", "no stamps").then_nothing().then_waits("print_menus")
     parked = stuck.when(MenusPrinted).then_parks("invite", "no stamps").then_no_timers()
     parked.when(GuestsInvited).then(OpenDoors(host="Ada")).then_waits("open_doors")
 
 
-def test_an_early_answer_of_a_parallel_step_is_taken_when_its_turn_comes() -> None:
+def test_an_early_answer_of_a_parallel_step_is_applied_when_the_step_is_due() -> None:
     story = given(GiveParty, LARGE).when(CAKE).then_nothing().when(BAND).then_nothing()
     story.when(HALL).then(pay(890))
 
 
-# On a condition.
+# Conditional steps.
 
 
-def test_a_step_whose_condition_is_false_gets_no_command_and_is_recorded() -> None:
+def test_a_step_whose_condition_is_false_is_recorded_as_skipped() -> None:
     story = given(GiveParty, SMALL, BAND).when(HALL).then(pay(800))
     (skipped,) = (each for each in story.events if isinstance(each, Journal.Skipped))
     assert skipped.step == "order_cake"
@@ -170,12 +170,12 @@ def test_a_step_that_was_skipped_is_not_undone() -> None:
     story.when(HallFreed).then_ends(State.COMPENSATED, "broke")
 
 
-def test_an_answer_to_a_step_that_was_skipped_changes_nothing() -> None:
+def test_an_answer_to_a_skipped_step_has_no_effect() -> None:
     story = given(GiveParty, SMALL, HALL).when(CAKE).then_nothing().then_waits("hire_band")
     story.when(BAND).then(pay(800))
 
 
-def test_a_step_that_must_not_be_skipped_says_so() -> None:
+def test_a_step_that_is_not_conditional_must_return_a_command() -> None:
     class Careless(Saga, starts_on=Party.Planned, key=lambda event: event.host):
         @step(done=HallBooked, kind=NO_EFFECT)
         def book_hall(self) -> BookHall:
@@ -186,31 +186,31 @@ def test_a_step_that_must_not_be_skipped_says_so() -> None:
         given(Careless, SMALL)
 
 
-# What it remembers, and its last words.
+# Folds and closing commands.
 
 
-def test_a_saga_folds_a_small_state_from_what_it_has_heard() -> None:
+def test_a_saga_folds_its_state_from_received_events() -> None:
     given(GiveParty, LARGE, HALL, BAND).when(CakeOrdered, price=11).then(pay(811))
 
 
-def test_what_did_not_count_is_not_folded() -> None:
+def test_events_without_effect_are_not_folded() -> None:
     given(GiveParty, LARGE, HALL, HALL, BAND, BAND).when(CAKE).then(pay(890))
 
 
-def test_a_saga_says_a_last_word_when_it_is_completed() -> None:
+def test_a_completed_saga_issues_its_closing_command() -> None:
     story = given(GiveParty, LARGE, HALL, BAND, CAKE, PartyPaid, GuestsInvited, MenusPrinted)
     ended = story.when(DoorsOpened).then(Toast(host="Ada")).then_ends(State.COMPLETED, "")
     again = ended.when_fault("toast", "hoarse").then_timer("toast", 1).when_pause_ends("toast")
     again.then(Toast(host="Ada")).then_ends(State.COMPLETED)
 
 
-def test_a_last_word_has_as_many_attempts_as_it_is_given() -> None:
+def test_a_closing_command_has_the_declared_attempts() -> None:
     story = given(GiveParty, SMALL).when(BandBusy, reason="on tour")
     ended = story.when(HallTaken, reason="a wedding").then(sorry("on tour"))
     ended.when_fault("apologise", "no line").then_parks("apologise", "no line")
 
 
-def test_an_undo_beside_others_may_be_stuck_without_stopping_them() -> None:
+def test_a_stuck_undo_does_not_stop_other_undos() -> None:
     story = given(GiveParty, SMALL, HALL, BAND).when(PartyNotPaid, reason="broke")
     for _ in range(2):
         story = story.when(BandInsists, reason="a contract").when_pause_ends("hire_band")

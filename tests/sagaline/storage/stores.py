@@ -1,4 +1,4 @@
-"""What several tests of storage need: opened stores, recorders and rows."""
+"""Stores, recorders and rows for the tests of storage."""
 
 import warnings
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ def opened(url: str, schema: str | None = None) -> Iterator[Datastore]:
 
 @contextmanager
 def bare(url: str) -> Iterator[SQLAlchemyDatastore]:
-    """A datastore of the library underneath, to show what it does."""
+    """A datastore of the library, without the framework."""
     datastore = SQLAlchemyDatastore(url=url)
     with warnings.catch_warnings():
-        # It gives the classes of all tracking tables one name.
+        # It uses one class name for all tracking tables.
         warnings.simplefilter("ignore", SAWarning)
         try:
             yield datastore
@@ -37,7 +37,7 @@ def bare(url: str) -> Iterator[SQLAlchemyDatastore]:
 
 @contextmanager
 def outside(url: str) -> Iterator[Connection]:
-    """A connection that knows nothing of the framework."""
+    """A connection without the framework."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:

@@ -1,20 +1,20 @@
-"""Diagrams: what a saga may do, drawn from what it declares."""
+"""Diagrams of sagas: their steps, compensation and ends."""
 
 from itertools import pairwise
 
-from sagaline.system.diagram import saga_diagram
+from sagaline.system.saga_diagram import saga_diagram
 from tests.sagas.party import GiveParty
 from tests.sagas.trip import BookTrip
 from tests.trips.plan_trip import PlanTrip
 
 
 def arrows(drawn: str, start: str) -> list[str]:
-    """Where it goes from one of its nodes, and by what."""
+    """The arrows from a node, with their labels."""
     lines = (line.strip() for line in drawn.splitlines())
     return [line.removeprefix(start).strip() for line in lines if line.startswith(f"{start} ")]
 
 
-def test_steps_that_run_side_by_side_are_drawn_side_by_side() -> None:
+def test_parallel_steps_start_from_one_node() -> None:
     drawn = saga_diagram(PlanTrip)
     together = ("book_flight", "book_room", "rent_car")
     assert arrows(drawn, "start_") == [f"--> {each}" for each in together]
@@ -23,7 +23,7 @@ def test_steps_that_run_side_by_side_are_drawn_side_by_side() -> None:
         assert forward.endswith("| insure")
 
 
-def test_what_is_refused_beside_others_turns_round_to_the_last_that_has_begun() -> None:
+def test_a_refused_parallel_step_leads_to_the_undo_of_the_last_step_that_started() -> None:
     drawn = saga_diagram(PlanTrip)
     assert '-.->|"Flight.Refused"| return_car' in arrows(drawn, "book_flight")
     assert '-.->|"Car.Refused"| cancel_room' in arrows(drawn, "rent_car")
@@ -33,12 +33,12 @@ def test_what_is_refused_beside_others_turns_round_to_the_last_that_has_begun() 
         assert arrows(drawn, undo)[0].endswith(f"| {after}")
 
 
-def test_a_step_that_may_be_skipped_says_so() -> None:
+def test_a_conditional_step_is_labelled() -> None:
     assert 'insure["insure<br/>Insure, or nothing"]' in saga_diagram(PlanTrip)
     assert ", or nothing" not in saga_diagram(BookTrip)
 
 
-def test_the_last_word_of_a_good_end_is_drawn_before_it() -> None:
+def test_the_closing_command_is_drawn_before_the_end() -> None:
     drawn = saga_diagram(GiveParty)
     assert 'toast["toast<br/>Toast, or nothing"]' in drawn
     assert arrows(drawn, "toast") == ["--> completed_"]

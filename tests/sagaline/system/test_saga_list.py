@@ -1,4 +1,4 @@
-"""Which saga instances there are, where each is, and why."""
+"""The list of saga instances: state, step, remaining steps and reason of each."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.interventions import Operator
 from sagaline.system.saga_list import SagaList
 from sagaline.testing import LONG_AGO, SOMEONE, given
-from sagaline.testing.given.read_models import FoldedRows
+from sagaline.testing.given.read_models import ProjectedRows
 from sagaline.testing.given.sagas import GivenSaga
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagaline.saga.test_engine import stuck_car
@@ -33,12 +33,12 @@ STEPS = ["reserve_stock", "take_payment", "book_shipment", "dispatch_stock", "co
 
 
 def paid() -> GivenSaga:
-    """A saga that is about to ship."""
+    """A saga that has issued BookShipment."""
     return given(OrderFulfilment, PLACED, StockReserved).when(PaymentCaptured, reference="ch_1")
 
 
-def listed(story: GivenSaga) -> FoldedRows:
-    """The list when the saga has recorded this story, each of its events in a batch of its own."""
+def listed(story: GivenSaga) -> ProjectedRows:
+    """The list after the events of this story, the last of them in a batch of its own."""
     events: list[Any] = story.events
     return given(SagaList, *events[:-1]).when(events[-1]).then_rows(1)
 
@@ -52,7 +52,7 @@ def after(*steps: str) -> str:
     return ", ".join(steps)
 
 
-def test_a_saga_that_has_begun_is_listed_with_what_is_left() -> None:
+def test_a_started_saga_is_listed_with_its_remaining_steps() -> None:
     story = given(OrderFulfilment, PLACED)
     listed(story).then_row(SAGA, name="OrderFulfilment", key=str(ORDER), ended_at=None)
     assert row(story) == {
@@ -63,7 +63,7 @@ def test_a_saga_that_has_begun_is_listed_with_what_is_left() -> None:
     }
 
 
-def test_each_step_leaves_less() -> None:
+def test_a_step_that_is_started_does_not_remain() -> None:
     story = paid()
     assert row(story)["step"] == "book_shipment"
     assert row(story)["remaining"] == after(*STEPS[3:])
@@ -71,7 +71,7 @@ def test_each_step_leaves_less() -> None:
     assert (row(story)["step"], row(story)["remaining"]) == ("complete_order", "")
 
 
-def test_a_completed_saga_has_an_end_and_nothing_left() -> None:
+def test_a_completed_saga_has_an_end_and_no_remaining_steps() -> None:
     story = paid().when(ShipmentBooked, tracking_number="SL1")
     story = story.when(StockDispatched).when(Order.Completed, placed_at=LONG_AGO)
     (found,) = listed(story).rows
@@ -79,7 +79,7 @@ def test_a_completed_saga_has_an_end_and_nothing_left() -> None:
     assert found["ended_at"] >= found["started_at"]
 
 
-def test_a_saga_that_turned_round_says_why_and_what_is_still_to_undo() -> None:
+def test_a_compensating_saga_has_a_reason_and_the_steps_to_undo() -> None:
     story = paid()
     story = story.when(ShipmentRefused, reason="undeliverable address")
     assert row(story) == {
@@ -95,12 +95,12 @@ def test_a_saga_that_turned_round_says_why_and_what_is_still_to_undo() -> None:
     assert row(story)["reason"] == "undeliverable address"
 
 
-def test_a_refusal_at_the_first_step_ends_it_at_once() -> None:
+def test_a_refusal_of_the_first_step_ends_the_saga() -> None:
     story = given(OrderFulfilment, PLACED).when(StockRefused, reason="unknown SKU A1")
     assert (row(story)["state"], row(story)["reason"]) == ("compensated", "unknown SKU A1")
 
 
-def test_a_saga_that_is_stuck_says_at_which_step_and_why() -> None:
+def test_a_parked_saga_has_its_step_and_reason() -> None:
     story = paid()
     story = story.when(ShipmentRefused, reason="undeliverable address")
     story = story.when(RefundRefused, reason="refund refused").when_pause_ends("take_payment")
@@ -115,7 +115,7 @@ def test_a_saga_that_is_stuck_says_at_which_step_and_why() -> None:
     }
 
 
-def test_a_retry_after_a_fault_is_still_running() -> None:
+def test_a_saga_that_retries_after_a_fault_is_running() -> None:
     story = given(OrderFulfilment, PLACED, StockReserved).when_fault("take_payment")
     story = story.when_pause_ends("take_payment")
     assert (row(story)["state"], row(story)["step"]) == ("running", "take_payment")
@@ -123,23 +123,23 @@ def test_a_retry_after_a_fault_is_still_running() -> None:
     assert (row(story)["state"], row(story)["reason"]) == ("compensating", "card declined")
 
 
-def test_what_only_is_noted_changes_nothing() -> None:
+def test_an_event_that_is_noted_only_changes_no_row() -> None:
     story = given(OrderFulfilment, PLACED, StockReserved)
     assert row(story.when(StockReserved)) == row(story)
 
 
-def test_a_saga_whose_answer_came_before_its_start_is_listed_from_its_start_on() -> None:
-    journal = Journal.awaiting("GiveParty", "Ada")
+def test_a_saga_whose_answer_came_first_is_listed_from_its_start_on() -> None:
+    journal = Journal.await_start("GiveParty", "Ada")
     course = SagaEngine(GiveParty, journal, {})
-    course.hear(BAND.sealed(Party, SOMEONE, 1))
-    journal.start_late(SMALL.sealed(Party, SOMEONE, 1), "f", GiveParty.steps)
+    course.handle_answer(BAND.to_event(Party, SOMEONE, 1))
+    journal.start_late(SMALL.to_event(Party, SOMEONE, 1), "f", GiveParty.steps)
     course.start()
     events: Any = journal.collect_events()
     (found,) = given(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
     assert (found["key"], found["step"]) == ("Ada", "book_hall")
 
 
-def test_steps_side_by_side_are_left_until_they_are_asked_for() -> None:
+def test_parallel_steps_remain_until_they_are_started() -> None:
     story = given(GiveParty, SMALL)
     assert row(story)["remaining"] == "order_cake, pay, invite, print_menus, open_doors"
     assert row(story.when(HALL))["remaining"] == "pay, invite, print_menus, open_doors"
@@ -154,19 +154,19 @@ def test_steps_side_by_side_are_left_until_they_are_asked_for() -> None:
     assert (row(waiting)["state"], row(waiting)["remaining"]) == ("compensating", "book_hall")
 
 
-def test_a_saga_that_a_person_cancels_or_resumes_is_listed_so() -> None:
-    cancelled = given(GiveParty, SMALL).when_person(lambda saga: saga.cancel(Operator("Eve")))
+def test_a_saga_that_is_cancelled_or_resumed_by_an_operator_shows_it() -> None:
+    cancelled = given(GiveParty, SMALL).when_operator(lambda saga: saga.cancel(Operator("Eve")))
     assert row(cancelled)["state"] == "compensating"
     assert row(cancelled)["reason"] == "cancelled by Eve"
     stuck = given(GiveParty, SMALL, HALL, BAND, PartyPaid, MenusPrinted).when_fault("invite")
     parked = stuck.when_pause_ends("invite").when_fault("invite", "no stamps")
     assert row(parked)["state"] == "parked"
-    resumed = row(parked.when_person(lambda saga: saga.retry(Operator("Eve"))))
+    resumed = row(parked.when_operator(lambda saga: saga.retry(Operator("Eve"))))
     assert (resumed["state"], resumed["step"], resumed["reason"]) == ("running", "invite", "")
 
 
-def test_an_abandoned_saga_says_by_whom_and_why() -> None:
-    story = paid().when_person(lambda saga: saga.abandon(Operator("Eve", "the shop burnt down")))
+def test_an_abandoned_saga_has_the_operator_and_the_reason() -> None:
+    story = paid().when_operator(lambda saga: saga.abandon(Operator("Eve", "the shop burnt down")))
     assert row(story) == {
         "state": "abandoned",
         "step": "book_shipment",
@@ -175,7 +175,7 @@ def test_an_abandoned_saga_says_by_whom_and_why() -> None:
     }
 
 
-def test_where_an_undo_is_stuck_nothing_else_is_left_to_undo() -> None:
+def test_a_saga_parked_at_an_undo_has_no_other_step_to_undo() -> None:
     story = stuck_car().when(HotelCancelled).when(FlightCancelled).then_parks("rent_car")
     found = row(story)
     assert (found["state"], found["step"], found["remaining"]) == ("parked", "rent_car", "")

@@ -1,4 +1,4 @@
-"""Systems: who follows whom is derived, and what cannot work is refused when it is defined."""
+"""Systems: which logs each part follows, and which definitions are refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,6 @@ from sagaline import (
     step,
 )
 from sagaline.system.saga_list import SagaList
-from sagaline.system.system import topics_of_application
 from sagas.order_fulfilment import OrderFulfilment
 
 ALL = ["Orders", "Inventory", "Payments", "Shipping"]
@@ -76,7 +75,7 @@ class PackOrder(Saga, starts_on=Order.Placed, key=lambda event: event.originator
 
 
 def model(*events: type, name: str = "anything") -> type[ReadModel]:
-    """A read model of these events; of all where none is given."""
+    """A read model of these events, or of every event."""
 
     def fold(self: Any, event: Any) -> None: ...
 
@@ -100,10 +99,10 @@ def test_a_saga_and_its_participants_follow_each_other() -> None:
         "domain.order:Order.Placed",
         "tests.sagaline.system.test_system:Parcel.Packed",
     }
-    assert topics_of_application(packing(), Orders) == frozenset()
+    assert packing().topics["Orders"] == frozenset()
 
 
-def test_a_saga_hears_of_the_faults_of_those_who_ask_ports() -> None:
+def test_a_saga_follows_the_faults_of_applications_that_call_ports() -> None:
     faults = "sagaline:CommandFaulted"
     assert faults in shop.topics["OrderFulfilment"]
     assert faults not in packing().topics["PackOrder"]
@@ -133,7 +132,7 @@ def test_a_read_model_follows_the_logs_of_its_events(
     assert built.leaders_of[read_model.table.name] == leaders
 
 
-def test_upstream_sees_the_same_system() -> None:
+def test_upstream_derives_the_same_leaders_and_followers() -> None:
     (process,) = shop.processes
     assert set(shop.edges) == {
         *(("OrderFulfilment", each) for each in ALL),
@@ -153,7 +152,7 @@ def test_upstream_sees_the_same_system() -> None:
     assert packing().leaders_only == ["Orders"]
 
 
-def test_one_saga_can_be_part_of_several_systems() -> None:
+def test_a_saga_can_be_part_of_several_systems() -> None:
     hurried = packing(timings={PackOrder: {"pack": Timing(within=minutes(1))}})
     assert packing().processes == packing().processes
     assert packing().processes != hurried.processes
@@ -241,7 +240,7 @@ def test_upstream_finds_a_system_by_its_topic() -> None:
         ),
     ],
 )
-def test_what_could_not_work_is_refused_with_the_cure(
+def test_a_definition_that_cannot_work_is_refused_with_the_cure(
     define: Callable[[], System], where: str, problem: str, cure: str
 ) -> None:
     with pytest.raises(DefinitionError) as refused:
@@ -262,6 +261,6 @@ def test_a_second_handler_in_one_application_is_refused() -> None:
             def other(self, command: Pack) -> None: ...
 
 
-def test_a_runner_leads_only_followers_that_there_are() -> None:
+def test_a_runner_refuses_a_follower_that_the_system_does_not_have() -> None:
     with pytest.raises(DefinitionError, match="it has no follower Nobody"):
         Runner(packing(), only=["Nobody"])

@@ -1,4 +1,4 @@
-"""The shop crashes before and behind each commit of an order: the order ends as it should."""
+"""The shop crashes before and after each commit of an order, and the order ends correctly."""
 
 from collections.abc import Iterator
 from uuid import UUID, uuid5
@@ -25,8 +25,8 @@ def shop() -> Iterator[Scenario]:
         yield scenario
 
 
-def order_runs(shop: Scenario, order: UUID, method: str, to: ShipTo) -> int:
-    """One order, until nothing more happens; how many commits it took."""
+def run_order(shop: Scenario, order: UUID, method: str, to: ShipTo) -> int:
+    """Runs one order to its end; returns the number of commits."""
     lines = PLACED.fields["lines"]
     shop.gives(
         PlaceOrder(
@@ -37,8 +37,8 @@ def order_runs(shop: Scenario, order: UUID, method: str, to: ShipTo) -> int:
     return shop.commits
 
 
-def moved(shop: Scenario, order: UUID) -> list[str]:
-    """The movements of money."""
+def movements(shop: Scenario, order: UUID) -> list[str]:
+    """The movements of money of one order."""
     return [str(row["kind"]) for row in shop.rows(PaymentLedger) if row["order_id"] == order]
 
 
@@ -51,21 +51,21 @@ def moved(shop: Scenario, order: UUID) -> list[str]:
     ],
     ids=["completed", "undeliverable", "late answer"],
 )
-def test_an_order_ends_as_it_should_wherever_the_shop_crashes(
+def test_an_order_ends_correctly_wherever_the_shop_crashes(
     shop: Scenario, method: str, to: ShipTo, end: str, money: list[str]
 ) -> None:
     shop.will_crash(0, before=True)
-    calm = uuid5(ORDER, f"{method} {to}")
-    commits = order_runs(shop, calm, method, to)
-    orders = [calm]
+    plain = uuid5(ORDER, f"{method} {to}")
+    commits = run_order(shop, plain, method, to)
+    orders = [plain]
     for number in range(1, commits + 1):
         for before in (True, False):
             shop.will_crash(number, before=before)
-            orders.append(uuid5(calm, f"{number} {before}"))
-            order_runs(shop, orders[-1], method, to)
+            orders.append(uuid5(plain, f"{number} {before}"))
+            run_order(shop, orders[-1], method, to)
     statuses = {row["order_id"]: row["status"] for row in shop.rows(OrderList)}
     assert {statuses[each] for each in orders} == {end}
-    assert {tuple(sorted(moved(shop, each))) for each in orders} == {tuple(money)}
+    assert {tuple(sorted(movements(shop, each))) for each in orders} == {tuple(money)}
     (shelf,) = shop.rows(StockLevel)
     sold = [each for each in statuses.values() if each == "completed"]
     assert (shelf["on_hand"], shelf["reserved"]) == (PIECES - 2 * len(sold), 0)

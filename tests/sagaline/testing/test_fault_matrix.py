@@ -1,4 +1,4 @@
-"""Everything that can go wrong with a saga is played; what is broken on purpose is found."""
+"""`fault_matrix`: correct sagas pass, and each deliberate defect is found."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,15 +10,15 @@ from typing_extensions import override
 
 from application.settings import Settings
 from application.system import timings
-from sagaline.application.saga_process import SagaProcess
+from sagaline.application.saga_handling import SagaHandling
 from sagaline.errors import DefinitionError
 from sagaline.followers.follower import Follower
 from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes, seconds
-from sagaline.saga import engine as course
+from sagaline.saga import engine
 from sagaline.saga.definition import PIVOT, Saga, step
-from sagaline.saga.engine import Timing
 from sagaline.saga.state import StepStatus
+from sagaline.saga.step_timers import Timing
 from sagaline.testing import SimulatedParticipant, fault_matrix
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.party import (
@@ -50,31 +50,31 @@ class KeepsAFile(SimulatedParticipant):
 
     @override
     def do(self, command: Command) -> bool:
-        return self.effects.take(self.name, command.id)
+        return self.effects.perform(self.name, command.id)
 
 
 class HasNoPaper(SimulatedParticipant):
-    """It refuses, and stands behind the pivot."""
+    """It refuses a step after the pivot."""
 
     @override
     def do(self, command: Command) -> bool:
         return False
 
 
-class TakesSilenceForNo(SimulatedParticipant):
-    """What it has not done yet when it is to undo it, it does not settle."""
+class ForgetsPendingWork(SimulatedParticipant):
+    """Its undo does not settle a command that is still pending."""
 
     @override
     def undo(self, command: Command) -> bool:
-        return not self.effects.there(self.name) or super().undo(command)
+        return not self.effects.count(self.name) or super().undo(command)
 
 
 class ForgetsTheKey(SimulatedParticipant):
-    """The same command is another effect each time."""
+    """The same command has another effect each time."""
 
     @override
     def do(self, command: Command) -> bool:
-        return self.effects.take(self.name, uuid4())
+        return self.effects.perform(self.name, uuid4())
 
 
 class Gluttony(Saga, starts_on=Party.Planned, key=lambda event: event.host):
@@ -94,7 +94,7 @@ class Gluttony(Saga, starts_on=Party.Planned, key=lambda event: event.host):
         return PayParty(host=self.key, amount=len(vars(self[CakeOrdered])))
 
 
-def story_of(
+def report_of(
     saga: type[Saga], start: Any = None, **broken: Callable[..., SimulatedParticipant]
 ) -> str:
     with pytest.raises(AssertionError) as failure:
@@ -102,85 +102,86 @@ def story_of(
     return str(failure.value)
 
 
-def wrong_in(story: str) -> list[str]:
-    return [line.strip() for line in story.partition("What is wrong:\n")[2].splitlines()]
+def violations_in(report: str) -> list[str]:
+    return [line.strip() for line in report.partition("What is wrong:\n")[2].splitlines()]
 
 
-def test_the_shops_saga_comes_to_a_good_end_whatever_goes_wrong() -> None:
-    played = fault_matrix(OrderFulfilment)
-    assert played.cases > 1_000
-    assert played.crashes > 50
+def test_the_shops_saga_passes() -> None:
+    matrix = fault_matrix(OrderFulfilment)
+    assert matrix.cases > 1_000
+    assert matrix.crashes > 50
 
 
-def test_the_shops_saga_comes_to_a_good_end_with_the_times_of_the_shop_too() -> None:
+def test_the_shops_saga_passes_with_the_times_of_the_shop() -> None:
     hasty = timings(Settings(payment_timeout=10, stock_timeout=1, retry_base=4))
-    played = fault_matrix(OrderFulfilment, timings=hasty)
-    assert played.cases > 1_000
+    matrix = fault_matrix(OrderFulfilment, timings=hasty)
+    assert matrix.cases > 1_000
 
 
-def test_the_times_of_a_system_are_those_that_are_played() -> None:
+def test_timings_override_the_declared_times() -> None:
     hasty = {"take_payment": Timing(seconds(10), Retry(1))}
-    broken = {"take_payment": TakesSilenceForNo}
+    broken = {"take_payment": ForgetsPendingWork}
     with pytest.raises(AssertionError) as failure:
         fault_matrix(OrderFulfilment, participants=broken, timings=hasty)
-    told = str(failure.value)
-    assert "0:00:10  the time for take_payment is over" in told
-    assert "no answer within 10 s" in told
+    report = str(failure.value)
+    assert "0:00:10  the time for take_payment is over" in report
+    assert "no answer within 10 s" in report
 
 
-def test_a_time_limit_of_a_system_alone_is_played_as_well() -> None:
-    """`Gluttony` declares none: what comes too late comes only where a system sets one."""
+def test_a_time_limit_that_only_the_timings_set_adds_cases() -> None:
     without = fault_matrix(Gluttony, start=LARGE).cases
     assert fault_matrix(Gluttony, start=LARGE, timings={"pay": Timing(minutes(1))}).cases > without
 
 
-def test_times_of_a_step_that_there_is_not_are_a_mistake_of_the_test() -> None:
+def test_timings_of_an_unknown_step_are_refused() -> None:
     with pytest.raises(DefinitionError, match="has no step take_money"):
         fault_matrix(OrderFulfilment, timings={"take_money": Timing(seconds(10))})
 
 
 def test_a_lock_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SagaProcess, "_release_at_end", lambda *_: None)
-    wrong = wrong_in(story_of(OrderFulfilment, PLACED))
-    assert "a lock is left over: customer:900" in wrong
+    monkeypatch.setattr(SagaHandling, "_release_locks", lambda *_: None)
+    violations = violations_in(report_of(OrderFulfilment, PLACED))
+    assert "a lock is left over: customer:900" in violations
 
 
-def test_a_real_start_may_be_told_and_serves_as_well_as_one_that_is_made_up() -> None:
+def test_a_given_start_and_an_example_start_give_the_same_report() -> None:
     class Broken(ForgetsTheKey):
         pass
 
-    told = story_of(OrderFulfilment, PLACED, take_payment=Broken)
-    assert told == story_of(OrderFulfilment, take_payment=Broken)
+    report = report_of(OrderFulfilment, PLACED, take_payment=Broken)
+    assert report == report_of(OrderFulfilment, take_payment=Broken)
 
 
-def test_an_undo_that_undoes_the_wrong_thing_is_found() -> None:
-    wrong = wrong_in(story_of(BookTrip, book_flight=CancelsTheHotel))
-    assert "the effect of book_flight is left over: done once, never taken back" in wrong
+def test_an_undo_of_the_wrong_effect_is_found() -> None:
+    violations = violations_in(report_of(BookTrip, book_flight=CancelsTheHotel))
+    assert "the effect of book_flight is left over: performed once, undone 0 times" in violations
 
 
-def test_an_effect_that_was_declared_to_be_none_is_found_where_it_is_left_over() -> None:
-    story = story_of(BookTrip, check_visa=KeepsAFile)
-    assert wrong_in(story) == ["the effect of check_visa is left over: done once, never taken back"]
-
-
-def test_a_step_behind_the_point_of_no_return_that_is_refused_is_found_without_any_fault() -> None:
-    story = story_of(BookTrip, send_tickets=HasNoPaper)
-    assert "1 of 1 cases without any fault went wrong" in story
-    assert wrong_in(story) == [
-        "the saga is parked at send_tickets, though nothing is broken there for good",
-        "the saga is still parked, though everything is mended",
+def test_an_effect_of_a_no_effect_step_is_found() -> None:
+    report = report_of(BookTrip, check_visa=KeepsAFile)
+    assert violations_in(report) == [
+        "the effect of check_visa is left over: performed once, undone 0 times"
     ]
 
 
-def test_a_participant_that_takes_a_timeout_for_a_no_is_found_with_its_story() -> None:
-    assert story_of(BookTrip, book_flight=TakesSilenceForNo) == STORY
+def test_a_refusal_after_the_pivot_is_found_without_any_fault() -> None:
+    report = report_of(BookTrip, send_tickets=HasNoPaper)
+    assert "1 of 1 cases without any fault failed" in report
+    assert violations_in(report) == [
+        "the saga is parked at send_tickets without a permanent fault there",
+        "the saga is still parked after the repair",
+    ]
 
 
-STORY = """\
-BookTrip: 1 of 82 cases with one fault went wrong. The shortest of them:
-  book_flight is pending, and done when its time is over
+def test_pending_work_that_is_not_settled_is_found_and_reported() -> None:
+    assert report_of(BookTrip, book_flight=ForgetsPendingWork) == REPORT
 
-What happens:
+
+REPORT = """\
+BookTrip: 1 of 82 cases with one fault failed. The shortest of them:
+  book_flight is pending, and performed after its time limit
+
+What happened:
       0:00:00  Trip.Wanted is heard
                  the saga asks: check_visa (CheckVisa)
                VisaFound is heard
@@ -195,20 +196,23 @@ What happens:
                  that changes nothing (book_flight is done)
 
 What is wrong:
-  the effect of book_flight is left over: done once, never taken back"""
+  the effect of book_flight is left over: performed once, undone 0 times"""
 
 
-def test_an_effect_without_an_idempotency_key_is_found_doubled() -> None:
-    story = story_of(BookTrip, pay_trip=ForgetsTheKey)
-    assert "pay_trip is done by a participant that crashes before its commit" in story
-    assert wrong_in(story)[1] == "the effect of pay_trip is doubled: done twice, never taken back"
+def test_an_effect_without_an_idempotency_key_is_found() -> None:
+    report = report_of(BookTrip, pay_trip=ForgetsTheKey)
+    assert "pay_trip is performed by a participant that crashes before its commit" in report
+    assert (
+        violations_in(report)[1]
+        == "the effect of pay_trip is duplicated: performed twice, undone 0 times"
+    )
 
 
-def test_a_saga_that_asks_for_what_it_has_not_heard_is_found() -> None:
-    assert "KeyError" in story_of(Gluttony, start=[LARGE, happened_small()])
+def test_an_error_in_a_step_is_found() -> None:
+    assert "KeyError" in report_of(Gluttony, start=[LARGE, no_guests()])
 
 
-def happened_small() -> Any:
+def no_guests() -> Any:
     return type(SMALL)(SMALL.event_class, {**SMALL.fields, "guests": 0})
 
 
@@ -219,18 +223,18 @@ def happened_small() -> Any:
         ("_WAITS", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
         ("_BEHIND_US", (StepStatus.DONE,)),
     ],
-    ids=["unknown is not undone", "late answers are not heeded", "what is skipped holds up"],
+    ids=["unknown is not undone", "late answers are ignored", "skipped steps block"],
 )
-def test_an_engine_that_is_broken_is_found(
+def test_a_defect_of_the_engine_is_found(
     broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(course, broken, value)
-    saga: Mapping[str, tuple[type[Saga], Any]] = {"_BEHIND_US": (Gluttony, happened_small())}
-    story_of(*saga.get(broken, (BookTrip, None)))
+    monkeypatch.setattr(engine, broken, value)
+    saga: Mapping[str, tuple[type[Saga], Any]] = {"_BEHIND_US": (Gluttony, no_guests())}
+    report_of(*saga.get(broken, (BookTrip, None)))
 
 
 def commit_in_two(self: Any, positions: Mapping[str, int], write: Callable[[Any], None]) -> None:
-    """What follows from a batch is on disk before the position is."""
+    """Commits the result of a batch before the position."""
     with self.datastore.write() as connection:
         write(connection)
     whole_commit(self, positions, lambda _: None)
@@ -239,17 +243,17 @@ def commit_in_two(self: Any, positions: Mapping[str, int], write: Callable[[Any]
 whole_commit = Follower._commit
 
 
-def test_a_follower_that_commits_in_two_parts_is_found_by_a_crash_between_them(
+def test_a_follower_that_commits_in_two_parts_is_found_by_a_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Follower, "_commit", commit_in_two)
-    story = story_of(Gluttony, start=LARGE)
-    assert "everything crashes behind commit" in story
-    assert "without the crash the saga would have recorded something else" in wrong_in(story)
+    report = report_of(Gluttony, start=LARGE)
+    assert "everything crashes after commit" in report
+    assert "without the crash the saga would have recorded other events" in violations_in(report)
 
 
 class Secret:
-    """Of which nobody knows how to make one."""
+    """A type without an example value."""
 
 
 class Hidden(Aggregate):
@@ -258,13 +262,13 @@ class Hidden(Aggregate):
 
 
 class KeepSecret(Saga, starts_on=Hidden.Begun, key=lambda event: event.originator_id):
-    """Starts on an event that cannot be made up."""
+    """Starts on an event without an example."""
 
     @step(done=PartyPaid, kind=PIVOT)
     def pay(self) -> PayParty:
         return PayParty(host="Ada", amount=1)
 
 
-def test_where_no_start_can_be_made_up_the_test_must_tell_it() -> None:
-    with pytest.raises(TypeError, match=r"Hidden\.Begun\.secret cannot be made up"):
+def test_a_start_event_without_an_example_must_be_given() -> None:
+    with pytest.raises(TypeError, match=r"no example value for Hidden\.Begun\.secret"):
         fault_matrix(KeepSecret)

@@ -1,4 +1,4 @@
-"""The aggregate test kit reports what was expected and what happened."""
+"""`given(AggregateClass)`: expectations about events and errors, and their failure messages."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ import pytest
 from eventsourcing.domain import Aggregate, event
 
 from sagaline.testing import given, happened
-from sagaline.testing.given.aggregates import SOMEONE
+from sagaline.testing.given.happened import SOMEONE
 
 
 class DoorLocked(Exception):
@@ -44,8 +44,8 @@ class Door(Aggregate):
 built = happened(Door.Built, colour="red")
 
 
-def test_history_may_be_told_or_done_or_be_events() -> None:
-    event_itself = built.sealed(Door, SOMEONE, 1)
+def test_history_is_declared_events_or_functions_or_events() -> None:
+    event_itself = built.to_event(Door, SOMEONE, 1)
     given(Door, event_itself, happened(Door.Opened, by="me")).when(Door.open, "you").then(
         Door.Opened, originator_version=3, originator_id=SOMEONE
     )
@@ -54,13 +54,13 @@ def test_history_may_be_told_or_done_or_be_events() -> None:
     )
 
 
-def test_one_history_serves_several_questions() -> None:
+def test_one_history_continues_in_several_ways() -> None:
     door = given(Door, built)
     door.when(Door.open, "me").then(Door.Opened).with_state(is_open=True)
     door.when(Door.open, "burglar").then_raises(DoorLocked, key="of wire").with_state(is_open=False)
 
 
-def test_several_events_are_told_in_order() -> None:
+def test_several_events_are_expected_in_order() -> None:
     def twice(door: Door) -> None:
         door.open("me")
         door.open("you")
@@ -72,7 +72,7 @@ def test_several_events_are_told_in_order() -> None:
     )
 
 
-def test_nothing_may_be_what_comes() -> None:
+def test_then_nothing_refuses_new_events() -> None:
     given(Door, built).when(lambda door: None).then_nothing()
     with pytest.raises(AssertionError, match="Opened"):
         given(Door, built).when(Door.open, "me").then_nothing()
@@ -84,54 +84,54 @@ def failure(check: Any) -> str:
     return str(failed.value)
 
 
-def test_another_field_is_told_side_by_side() -> None:
-    told = failure(lambda: given(Door, built).when(Door.open, "me").then(Door.Opened, by="you"))
-    assert told.splitlines() == [
-        "Other events than expected.",
+def test_a_failure_shows_both_lists_of_events() -> None:
+    message = failure(lambda: given(Door, built).when(Door.open, "me").then(Door.Opened, by="you"))
+    assert message.splitlines() == [
+        "Unexpected events.",
         "expected:",
         "  Door.Opened(by='you')",
-        "came:",
+        "actual:",
         "  Door.Opened(by='me')",
     ]
 
 
-def test_an_error_instead_of_an_event_is_told_with_its_cause() -> None:
+def test_an_error_instead_of_an_event_is_chained() -> None:
     with pytest.raises(AssertionError, match="raises DoorLocked: the key of wire") as failed:
         given(Door, built).when(Door.open, "burglar").then(Door.Opened)
     assert isinstance(failed.value.__cause__, DoorLocked)
 
 
-def test_an_event_instead_of_an_error_is_told() -> None:
-    told = failure(lambda: given(Door, built).when(Door.open, "me").then_raises(DoorLocked))
-    assert "raises DoorLocked()" in told
-    assert "Door.Opened(by='me')" in told
+def test_a_failure_shows_an_event_instead_of_an_error() -> None:
+    message = failure(lambda: given(Door, built).when(Door.open, "me").then_raises(DoorLocked))
+    assert "raises DoorLocked()" in message
+    assert "Door.Opened(by='me')" in message
 
 
-def test_an_error_with_other_facts_is_told() -> None:
+def test_a_failure_shows_an_error_with_other_attributes() -> None:
     burglar = given(Door, built).when(Door.open, "burglar")
     assert "key='of gold'" in failure(lambda: burglar.then_raises(DoorLocked, key="of gold"))
     assert "of wire" in failure(lambda: burglar.then_raises(DoorLocked, colour="red"))
 
 
-def test_another_state_is_told() -> None:
+def test_a_failure_shows_another_state() -> None:
     opened = given(Door, built).when(Door.open, "me")
     assert "is_open=True" in failure(lambda: opened.with_state(is_open=False))
 
 
-def test_state_that_no_event_explains_is_a_failure() -> None:
-    told = failure(lambda: given(Door, built).when(Door.paint, "blue").then_nothing())
-    assert "changed without one" in told
+def test_state_changed_without_an_event_fails() -> None:
+    message = failure(lambda: given(Door, built).when(Door.paint, "blue").then_nothing())
+    assert "changed without an event" in message
 
 
-def test_a_field_that_the_event_does_not_have_is_a_mistake_of_the_test() -> None:
+def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(TypeError, match="no field 'who': by"):
         given(Door, built).when(Door.open, "me").then(Door.Opened, who="me")
     with pytest.raises(TypeError, match="several"):
         given(Door, built).when(Door.open, "me").then(Door.Opened, Door.Opened, by="me")
 
 
-def test_what_is_no_history_is_a_mistake_of_the_test() -> None:
+def test_what_is_no_history_is_refused() -> None:
     with pytest.raises(TypeError, match="is no history"):
         given(Door, "built")
-    with pytest.raises(TypeError, match="UUID is no aggregate, no saga and no read model"):
+    with pytest.raises(TypeError, match="UUID is neither an aggregate nor a saga nor a read model"):
         given(UUID)

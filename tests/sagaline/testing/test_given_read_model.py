@@ -1,4 +1,4 @@
-"""The test kit of read models, tested."""
+"""`given(ReadModelClass)`: expectations about rows, and their failure messages."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,9 +10,10 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 from sagaline.errors import RowMissing
 from sagaline.messaging.message import Message
-from sagaline.read_model.definition import ReadModel, project
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.projection import project
 from sagaline.storage.sql.columns import Amount, Uuid
-from sagaline.testing import LONG_AGO, SOMEONE, given, happened, told
+from sagaline.testing import LONG_AGO, SOMEONE, given, happened, recorded
 
 ANN = UUID(int=1)
 
@@ -60,7 +61,7 @@ class Moments(ReadModel):
         self.rows[second, event.originator_version] = {}
 
 
-def test_history_and_a_new_event_make_rows() -> None:
+def test_history_and_a_new_event_are_projected() -> None:
     (
         given(Accounts, happened(Account.Opened, owner="Ann"))
         .when(Account.Paid, amount=Decimal("2.50"))
@@ -70,7 +71,7 @@ def test_history_and_a_new_event_make_rows() -> None:
     )
 
 
-def test_events_may_be_of_any_stream_and_several_at_once() -> None:
+def test_a_batch_holds_events_of_several_streams() -> None:
     (
         given(Accounts)
         .when(
@@ -83,7 +84,7 @@ def test_events_may_be_of_any_stream_and_several_at_once() -> None:
     )
 
 
-def test_the_kit_fills_in_what_the_envelope_needs() -> None:
+def test_the_kit_fills_in_the_envelope() -> None:
     (
         given(Accounts, happened(Account.Opened, owner="Ann"))
         .when(happened(Account.Paid, amount=Decimal(1)))
@@ -97,42 +98,42 @@ def test_the_kit_fills_in_what_the_envelope_needs() -> None:
     )
 
 
-def test_the_envelope_may_be_told() -> None:
-    paid = told(happened(Account.Paid, amount=Decimal(1)), application="Bank", key=ANN, hop=3)
+def test_a_test_may_set_the_envelope() -> None:
+    paid = recorded(happened(Account.Paid, amount=Decimal(1)), application="Bank", key=ANN, hop=3)
     (
         given(Accounts, happened(Account.Opened, owner="Ann"))
         .when(paid)
         .then_row(SOMEONE, last=f"bank:2 {ANN} hop 3")
     )
-    keyless = told(happened(Account.Opened, owner="Ann"), key=None)
+    keyless = recorded(happened(Account.Opened, owner="Ann"), key=None)
     given(Moments).when(keyless).then_rows(0)
 
 
-def test_all_rows_may_be_told_at_once_in_any_order() -> None:
+def test_all_rows_are_expected_at_once_in_any_order() -> None:
     outcome = given(Accounts, happened(Account.Opened, originator_id=ANN, owner="Ann")).when(
         Account.Opened, owner="Bob"
     )
     outcome.then({"owner": "Bob"}, {"id": ANN, "owner": "Ann", "paid": Decimal(0)})
     outcome.then({}, {"owner": "Bob"})
-    with pytest.raises(AssertionError, match=r"(?s)No row as expected: {'owner': 'Eve'}.*'Bob'"):
+    with pytest.raises(AssertionError, match=r"(?s)a row with {'owner': 'Eve'}.*'Bob'"):
         outcome.then({"owner": "Bob"}, {"owner": "Eve"})
-    with pytest.raises(AssertionError, match=r"No row as expected: {'owner': 'Bob'}"):
+    with pytest.raises(AssertionError, match=r"a row with {'owner': 'Bob'}"):
         outcome.then({"owner": "Bob"}, {"owner": "Bob"})
-    with pytest.raises(AssertionError, match="2 rows, where 1 were expected"):
+    with pytest.raises(AssertionError, match=r"expected:\n  1 rows"):
         outcome.then({"owner": "Bob"})
     with pytest.raises(TypeError, match="no column 'onwer'"):
         outcome.then({"onwer": "Ann"})
 
 
-def test_what_is_expected_and_not_there_is_told_with_all_rows() -> None:
+def test_a_failure_shows_all_rows() -> None:
     outcome = given(Accounts).when(Account.Opened, owner="Ann")
-    with pytest.raises(AssertionError, match=rf"(?s)No row {ANN}.*rows of accounts:.*'Ann'"):
+    with pytest.raises(AssertionError, match=rf"(?s)rows of accounts.*row {ANN}.*actual:.*'Ann'"):
         outcome.then_row(ANN)
-    with pytest.raises(AssertionError, match=r"(?s)than expected: {'owner': 'Bob'}.*'Ann'"):
+    with pytest.raises(AssertionError, match=r"(?s)expected:.*{'owner': 'Bob'}.*'Ann'"):
         outcome.then_row(SOMEONE, owner="Bob")
-    with pytest.raises(AssertionError, match="where none was expected"):
+    with pytest.raises(AssertionError, match=f"no row {SOMEONE}"):
         outcome.then_no_row(SOMEONE)
-    with pytest.raises(AssertionError, match="1 rows, where 2 were expected"):
+    with pytest.raises(AssertionError, match="2 rows"):
         outcome.then_rows(2)
     with pytest.raises(TypeError, match="accounts has no column 'onwer': id, owner, paid, last"):
         outcome.then_row(SOMEONE, onwer="Ann")

@@ -1,4 +1,4 @@
-"""Scenarios: what a test of a system, or of a saga with time that passes, can say."""
+"""`Scenario`: a system, or a saga with simulated participants, on a clock that the test moves."""
 
 import threading
 from collections.abc import Iterator
@@ -52,20 +52,20 @@ FORWARD = (ReserveStock, TakePayment, BookShipment, DispatchStock, CompleteOrder
 PAID = (ReserveStock, TakePayment)
 
 
-def test_without_a_word_participants_do_what_they_are_asked(order: Scenario) -> None:
+def test_participants_succeed_by_default(order: Scenario) -> None:
     order.happens(PLACED).then_ends(State.COMPLETED).then_asked(*FORWARD).then_no_timers()
     order.then_in_place(
         "reserve_stock", "take_payment", "book_shipment", "dispatch_stock", "complete_order"
     )
 
 
-def test_a_refusal_undoes_what_was_done_and_says_why(order: Scenario) -> None:
+def test_a_refusal_undoes_the_earlier_steps_and_gives_the_reason(order: Scenario) -> None:
     order.when_asked_for("take_payment").refuses("card declined")
     order.happens(PLACED).then_ends(State.COMPENSATED, "card declined")
     order.then_asked(*PAID, ReleaseStock, CancelOrder).then_in_place()
 
 
-def test_a_fault_is_tried_again_when_its_pause_is_over(order: Scenario) -> None:
+def test_a_fault_is_retried_after_its_pause(order: Scenario) -> None:
     order.when_asked_for("take_payment").faults(times=2)
     order.happens(PLACED).then_waits("take_payment").then_timers("take_payment", "take_payment")
     order.pass_time(seconds=0.9).then_asked(*PAID)
@@ -73,7 +73,7 @@ def test_a_fault_is_tried_again_when_its_pause_is_over(order: Scenario) -> None:
     order.pass_time(seconds=2).then_ends(State.COMPLETED).then_no_timers()
 
 
-def test_the_time_of_a_step_covers_its_retries_and_does_not_begin_anew_with_them() -> None:
+def test_the_time_limit_of_a_step_covers_its_retries() -> None:
     with Scenario(BookTrip) as trip:
         trip.when_asked_for("book_flight").faults(times=2).is_silent()
         trip.happens(Trip.Wanted, traveller="Ada").pass_time(minutes=4, seconds=59)
@@ -82,7 +82,7 @@ def test_the_time_of_a_step_covers_its_retries_and_does_not_begin_anew_with_them
         trip.then_ends(State.COMPENSATED, "book_flight: no answer within 5 min")
 
 
-def test_a_late_answer_finds_its_effect_taken_back(order: Scenario) -> None:
+def test_an_effect_whose_answer_is_late_is_undone(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_late(minutes=20)
     order.happens(PLACED).pass_time(minutes=14).then_waits("take_payment")
     order.then_in_place("reserve_stock", "take_payment")
@@ -90,45 +90,43 @@ def test_a_late_answer_finds_its_effect_taken_back(order: Scenario) -> None:
     order.pass_time(minutes=5).then_ends(State.COMPENSATED).then_in_place()
 
 
-def test_a_pending_answer_comes_when_it_comes(order: Scenario) -> None:
+def test_a_pending_answer_arrives_after_its_delay(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_pending(minutes=3)
     order.happens(PLACED).then_in_place("reserve_stock").then_timers("take_payment")
     order.pass_time(minutes=2.9).then_waits("take_payment")
     order.pass_time(minutes=0.1).then_ends(State.COMPLETED)
 
 
-def test_what_is_pending_when_it_is_undone_is_never_done(order: Scenario) -> None:
+def test_a_command_that_is_undone_while_pending_is_never_performed(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_pending(minutes=16)
     order.happens(PLACED).pass_time(hours=1).then_ends(State.COMPENSATED).then_in_place()
 
 
-def test_an_answer_that_comes_twice_changes_nothing(order: Scenario) -> None:
+def test_a_duplicate_answer_changes_nothing(order: Scenario) -> None:
     order.when_asked_for("reserve_stock").answers_twice()
     order.happens(PLACED).then_ends(State.COMPLETED).then_asked(*FORWARD)
 
 
-def test_what_is_stuck_waits_for_a_person_and_goes_on_when_it_is_mended(order: Scenario) -> None:
+def test_a_parked_saga_continues_after_an_operators_retry(order: Scenario) -> None:
     order.when_asked_for("book_shipment").refuses("no such street")
     order.when_asked_to_undo("take_payment").is_down("bank closed")
     order.happens(PLACED).pass_time(hours=1).then_parks("take_payment", "bank closed")
     order.then_in_place("take_payment").then_no_timers()
-    order.when_asked_to_undo("take_payment").is_mended()
-    order.person(lambda saga: saga.retry(Operator("Eve")))
+    order.when_asked_to_undo("take_payment").recovers()
+    order.intervene(lambda saga: saga.retry(Operator("Eve")))
     order.then_ends(State.COMPENSATED, "no such street").then_in_place()
     refunds = [RefundPayment] * 3
     order.then_asked(*PAID, BookShipment, *refunds, ReleaseStock, RefundPayment, CancelOrder)
 
 
-def test_where_an_undo_in_the_middle_fails_for_good_a_person_mends_it_and_each_is_undone_once() -> (
-    None
-):
+def test_an_undo_that_fails_for_good_parks_the_saga_and_each_step_is_undone_once() -> None:
     with Scenario(BookTrip) as trip:
         trip.when_asked_for("pay_trip").refuses("no money")
-        trip.when_asked_to_undo("book_hotel").is_down("nobody at the desk")
+        trip.when_asked_to_undo("book_hotel").is_down("the desk is closed")
         trip.happens(Trip.Wanted, traveller="Ada").pass_time(hours=1)
-        trip.then_parks("book_hotel", "nobody at the desk").then_in_place("book_hotel")
-        trip.when_asked_to_undo("book_hotel").is_mended()
-        trip.person(lambda saga: saga.retry(Operator("Eve", "somebody is back")))
+        trip.then_parks("book_hotel", "the desk is closed").then_in_place("book_hotel")
+        trip.when_asked_to_undo("book_hotel").recovers()
+        trip.intervene(lambda saga: saga.retry(Operator("Eve", "the desk is open")))
         trip.then_ends(State.COMPENSATED, "no money").then_in_place().then_no_timers()
         trip.then_asked(
             *(CheckVisa, BookFlight, BookHotel, RentCar, PayTrip),
@@ -137,18 +135,18 @@ def test_where_an_undo_in_the_middle_fails_for_good_a_person_mends_it_and_each_i
         )
 
 
-def test_attempts_are_told_one_after_another(order: Scenario) -> None:
-    order.when_asked_for("book_shipment").faults().does_it()
+def test_attempts_are_scripted_one_after_another(order: Scenario) -> None:
+    order.when_asked_for("book_shipment").faults().succeeds()
     order.happens(PLACED).then_waits("book_shipment").pass_time(seconds=1)
     order.then_ends(State.COMPLETED)
 
 
-def test_silence_at_a_step_without_a_time_limit_is_waited_out(order: Scenario) -> None:
+def test_a_step_without_a_time_limit_waits_for_its_answer(order: Scenario) -> None:
     order.when_asked_for("book_shipment").is_silent()
     order.happens(PLACED).pass_time(days=30).then_waits("book_shipment").then_no_timers()
 
 
-def test_an_answer_may_be_told_by_the_test_itself(order: Scenario) -> None:
+def test_a_test_may_record_an_answer_itself(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_silent()
     order.happens(PLACED).happens(PaymentCaptured, reference="R1").then_ends(State.COMPLETED)
 
@@ -159,7 +157,7 @@ def test_a_crash_loses_nothing(order: Scenario) -> None:
     order.pass_time(minutes=3).crashes().then_ends(State.COMPLETED).then_asked(*FORWARD)
 
 
-def test_several_instances_are_told_apart_by_their_keys(order: Scenario) -> None:
+def test_expectations_select_an_instance_by_its_key(order: Scenario) -> None:
     other = UUID("00000000-0000-4000-8000-000000000043")
     order.happens(PLACED)
     order.when_asked_for("reserve_stock").refuses("sold out")
@@ -168,7 +166,7 @@ def test_several_instances_are_told_apart_by_their_keys(order: Scenario) -> None
     order.then_ends(State.COMPLETED, key=ORDER)
 
 
-def test_what_failed_at_its_first_step_is_not_taken_up_again_by_any_restart(
+def test_a_compensated_saga_stays_compensated_after_restarts(
     order: Scenario,
 ) -> None:
     order.when_asked_for("reserve_stock").refuses("sold out")
@@ -180,7 +178,7 @@ def test_what_failed_at_its_first_step_is_not_taken_up_again_by_any_restart(
     order.then_ends(State.COMPENSATED, "sold out").then_asked(ReserveStock, CancelOrder)
 
 
-def test_who_wants_a_lock_that_another_one_has_waits_until_that_has_ended(order: Scenario) -> None:
+def test_a_saga_waits_for_a_lock_until_its_holder_has_ended(order: Scenario) -> None:
     order.when_asked_for("take_payment").is_pending(minutes=3)
     second = UUID(int=2)
     order.happens(PLACED).then_waits("take_payment")
@@ -190,7 +188,7 @@ def test_who_wants_a_lock_that_another_one_has_waits_until_that_has_ended(order:
     order.then_waits("take_payment", key=second)
 
 
-def test_what_is_otherwise_than_expected_is_told_with_the_story_and_its_times(
+def test_a_failure_shows_the_transcript_with_its_times(
     order: Scenario,
 ) -> None:
     order.when_asked_for("take_payment").is_late(minutes=20)
@@ -198,10 +196,12 @@ def test_what_is_otherwise_than_expected_is_told_with_the_story_and_its_times(
     with pytest.raises(AssertionError) as failure:
         order.then_ends(State.COMPLETED)
     assert str(failure.value).splitlines() == [
-        "Something else than expected.",
-        "expected: it is completed",
-        "came: it is compensated: take_payment: no answer within 15 min",
-        "the story so far:",
+        "Unexpected result.",
+        "expected:",
+        "  completed",
+        "actual:",
+        "  compensated: take_payment: no answer within 15 min",
+        "history:",
         "  0:00:00  Order.Placed is heard",
         "             the saga queues for customer:900",
         "             the saga asks: reserve_stock (ReserveStock)",
@@ -231,19 +231,19 @@ def test_what_is_otherwise_than_expected_is_told_with_the_story_and_its_times(
     ],
     ids=["end", "reason", "parked", "waits", "asked", "timers", "in place"],
 )
-def test_no_expectation_is_met_by_something_else(order: Scenario, wrong: object) -> None:
+def test_a_wrong_expectation_fails(order: Scenario, wrong: object) -> None:
     order.happens(PLACED)
     assert callable(wrong)
-    with pytest.raises(AssertionError, match="Something else than expected"):
+    with pytest.raises(AssertionError, match="Unexpected result"):
         wrong(order)
 
 
-def test_before_anything_has_happened_nothing_has_begun(order: Scenario) -> None:
-    with pytest.raises(AssertionError, match="none has begun"):
+def test_an_expectation_before_the_start_fails(order: Scenario) -> None:
+    with pytest.raises(AssertionError, match="a saga\nactual:\n  nothing"):
         order.then_ends(State.COMPLETED)
 
 
-def test_a_step_that_there_is_not_is_a_mistake_of_the_test(order: Scenario) -> None:
+def test_an_unknown_step_is_refused(order: Scenario) -> None:
     with pytest.raises(TypeError, match=r"OrderFulfilment has no take_money: reserve_stock"):
         order.when_asked_for("take_money")
 
@@ -273,7 +273,7 @@ def status(shop: Scenario) -> str:
     return str(row["status"])
 
 
-def test_a_command_has_all_its_consequences_at_once_and_without_threads(shop: Scenario) -> None:
+def test_a_command_is_followed_to_its_end_without_threads(shop: Scenario) -> None:
     before = threading.active_count()
     place(shop)
     assert threading.active_count() == before
@@ -281,7 +281,7 @@ def test_a_command_has_all_its_consequences_at_once_and_without_threads(shop: Sc
     shop.then_ends(State.COMPLETED).then_asked(*FORWARD).then_no_timers()
 
 
-def test_time_passes_for_ports_and_timers_alike(shop: Scenario) -> None:
+def test_ports_and_timers_use_the_same_clock(shop: Scenario) -> None:
     place(shop, "pm_timeout")
     shop.then_timers("take_payment", f"settle:{ORDER}")
     shop.pass_time(minutes=14)
@@ -290,16 +290,16 @@ def test_time_passes_for_ports_and_timers_alike(shop: Scenario) -> None:
     assert status(shop) == "cancelled"
 
 
-def test_an_application_may_be_away_for_a_while(shop: Scenario) -> None:
-    with shop.away(Payments):
+def test_a_stopped_application_catches_up(shop: Scenario) -> None:
+    with shop.stopped(Payments):
         place(shop)
         shop.pass_time(minutes=14)
         shop.then_waits("take_payment")
     shop.then_ends(State.COMPLETED)
 
 
-def test_an_application_that_is_away_too_long_finds_its_part_undone(shop: Scenario) -> None:
-    with shop.away(Payments):
+def test_a_step_of_an_application_that_is_stopped_too_long_is_undone(shop: Scenario) -> None:
+    with shop.stopped(Payments):
         place(shop)
         shop.pass_time(minutes=15)
         shop.then_waits("take_payment").then_asked(ReserveStock, TakePayment, RefundPayment)
@@ -307,10 +307,10 @@ def test_an_application_that_is_away_too_long_finds_its_part_undone(shop: Scenar
     assert status(shop) == "cancelled"
 
 
-def test_an_application_answers_for_itself(shop: Scenario) -> None:
+def test_answers_and_events_of_a_system_cannot_be_scripted(shop: Scenario) -> None:
     with pytest.raises(TypeError, match="answer for themselves"):
         shop.when_asked_for("take_payment")
-    with pytest.raises(TypeError, match="give it a command"):
+    with pytest.raises(TypeError, match="issue a command"):
         shop.happens(PLACED)
     with pytest.raises(TypeError, match="no application handles"):
         shop.gives(Unknown())

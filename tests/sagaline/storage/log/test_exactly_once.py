@@ -1,4 +1,4 @@
-"""Two processes on one follower: every effect once."""
+"""Two processes run one follower: each effect is written once."""
 
 import multiprocessing
 from collections import Counter
@@ -19,10 +19,10 @@ effects = Table("effects", MetaData(), Column("event", BigInteger, nullable=Fals
 
 
 def follow_in_batches(url: str, size: int) -> None:
-    """A runner: takes overlapping batches, and writes one effect for each event."""
+    """A runner that reads overlapping batches and writes one effect for each event."""
     with opened(url) as datastore:
         orders = recorder_of(datastore)
-        while (at := _standing(datastore)).positions["Orders"] < EVENTS:
+        while (at := _state(datastore)).positions["Orders"] < EVENTS:
             page = orders.page(at.positions["Orders"], size)
             try:
                 with datastore.write() as connection:
@@ -34,7 +34,7 @@ def follow_in_batches(url: str, size: int) -> None:
 
 
 def follow_one_by_one(url: str, _: int) -> None:
-    """A runner of upstream's: tracks each event together with what it leads to."""
+    """An upstream runner, which records each position with the effect of its event."""
     with opened(url) as datastore:
         orders, saga = recorder_of(datastore), recorder_of(datastore, "Saga")
         while (after := saga.max_tracking_id("Orders") or 0) < EVENTS:
@@ -45,7 +45,7 @@ def follow_one_by_one(url: str, _: int) -> None:
                     break
 
 
-def _standing(datastore: Datastore) -> FollowerState:
+def _state(datastore: Datastore) -> FollowerState:
     with datastore.read() as connection:
         return follower_state(connection, "Saga")
 
@@ -70,14 +70,14 @@ def shop(store_url: str) -> str:
     return store_url
 
 
-def test_two_runners_with_overlapping_batches_have_each_effect_once(shop: str) -> None:
+def test_two_runners_with_overlapping_batches_write_each_effect_once(shop: str) -> None:
     _together(follow_in_batches, shop)
     with opened(shop) as datastore, datastore.read() as connection:
         found = Counter(connection.execute(select(effects.c.event)).scalars())
     assert found == Counter(range(1, EVENTS + 1))
 
 
-def test_two_runners_of_upstreams_have_each_effect_once(shop: str) -> None:
+def test_two_upstream_runners_write_each_effect_once(shop: str) -> None:
     _together(follow_one_by_one, shop)
     with opened(shop) as datastore:
         saga = recorder_of(datastore, "Saga")

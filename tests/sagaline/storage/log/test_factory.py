@@ -1,4 +1,4 @@
-"""The persistence module for any eventsourcing application, upstream's way of naming things."""
+"""The persistence module for any eventsourcing application, configured as upstream does."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -54,7 +54,7 @@ def _env(url: str, **more: str) -> dict[str, str]:
     return {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": url, **more}
 
 
-def test_an_application_of_upstream_runs_unchanged(store_url: str) -> None:
+def test_an_upstream_application_runs_unchanged(store_url: str) -> None:
     with Parcels(env=_env(store_url)) as parcels:
         parcel = Parcel("Bonn")
         parcel.move("Köln")
@@ -69,7 +69,7 @@ def test_an_application_of_upstream_runs_unchanged(store_url: str) -> None:
     assert counted(store_url, "parcels_snapshots") == 1
 
 
-def test_a_system_of_upstream_runs_unchanged(store_url: str) -> None:
+def test_an_upstream_system_runs_unchanged(store_url: str) -> None:
     system = System(pipes=[[Parcels, Arrivals]])
     with SingleThreadedRunner[UUID](system, env=_env(store_url)) as runner:
         parcel = Parcel("Bonn")
@@ -88,7 +88,7 @@ def test_each_application_may_have_a_store_of_its_own(tmp_path: Path) -> None:
     assert not (tmp_path / "shop.db").exists()
 
 
-def test_everything_is_in_the_schema(postgres_store: str) -> None:
+def test_all_tables_of_an_application_are_in_the_schema(postgres_store: str) -> None:
     env = _env(postgres_store, SQLALCHEMY_SCHEMA="my-schema")
     system = System(pipes=[[Parcels, Arrivals]])
     with SingleThreadedRunner[UUID](system, env=env) as runner:
@@ -102,7 +102,7 @@ def test_everything_is_in_the_schema(postgres_store: str) -> None:
         assert connection.exec_driver_sql(position).scalars().all() == [2]
 
 
-def test_a_name_may_have_a_hyphen(store_url: str) -> None:
+def test_an_application_name_may_have_a_hyphen(store_url: str) -> None:
     with Application[UUID](env=_env(store_url)) as plain:
         assert plain.name == "Application"
 
@@ -128,7 +128,7 @@ def test_two_names_that_would_share_a_log_are_refused(store_url: str) -> None:
         Small(env=_env(store_url))
 
 
-def test_tables_are_not_created_where_that_is_unwanted(store_url: str) -> None:
+def test_tables_are_not_created_if_the_setting_forbids_it(store_url: str) -> None:
     factory = Factory(Environment("Parcels", _env(store_url, CREATE_TABLE="no")))
     factory.application_recorder()
     factory.process_recorder()
@@ -149,10 +149,10 @@ def test_the_process_recorder_can_be_chosen_by_topic(sqlite_store: str) -> None:
 
 
 class ViewOfUpstream(SQLAlchemyTrackingRecorder):
-    """A view that knows nothing of this storage."""
+    """A view written for upstream's storage."""
 
 
-def test_a_view_made_for_upstream_has_guarded_positions(store_url: str) -> None:
+def test_a_view_written_for_upstream_has_guarded_positions(store_url: str) -> None:
     factory = Factory(Environment("View", _env(store_url)))
     view = factory.tracking_recorder(ViewOfUpstream)
     assert isinstance(view, ViewOfUpstream)
@@ -166,7 +166,7 @@ def test_a_view_made_for_upstream_has_guarded_positions(store_url: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This declarative base already contains a class")
-def test_a_follower_goes_on_where_it_stood_in_upstreams_storage(store_url: str) -> None:
+def test_a_follower_continues_from_its_position_in_upstreams_storage(store_url: str) -> None:
     def positions(module: str) -> list[int | None]:
         env = _env(store_url) | {"PERSISTENCE_MODULE": module}
         system = System(pipes=[[Parcels, Arrivals]])
@@ -187,7 +187,7 @@ def test_a_follower_goes_on_where_it_stood_in_upstreams_storage(store_url: str) 
     assert positions("sagaline.storage") == [4, 6, 3]
 
 
-def test_a_closed_application_leaves_the_others_of_its_store_at_work(store_url: str) -> None:
+def test_closing_one_application_keeps_others_of_its_store_open(store_url: str) -> None:
     one, two = Parcels(env=_env(store_url)), Arrivals(env=_env(store_url))
     assert one.recorder.datastore is two.recorder.datastore  # type: ignore[attr-defined]
     one.close()
@@ -196,7 +196,7 @@ def test_a_closed_application_leaves_the_others_of_its_store_at_work(store_url: 
     two.close()
 
 
-def test_a_store_must_be_named() -> None:
+def test_a_store_url_is_required() -> None:
     with pytest.raises(StoreUnusable, match="SQLALCHEMY_URL is not set"):
         Factory(Environment("Parcels", {}))
 
@@ -208,7 +208,7 @@ def the_session() -> scoped_session:
     return _sessions[-1]
 
 
-def test_a_session_of_the_user_decides_what_is_committed(store_url: str) -> None:
+def test_a_session_of_the_user_commits_and_rolls_back(store_url: str) -> None:
     with opened(store_url) as datastore:
         recorder_of(datastore, "Parcels")
     engine = create_engine(store_url)
@@ -231,7 +231,7 @@ def test_a_session_of_the_user_decides_what_is_committed(store_url: str) -> None
     assert counted(store_url, "parcels_events") == 1
 
 
-def test_a_log_of_ids_works(store_url: str) -> None:
+def test_an_event_sourced_log_works(store_url: str) -> None:
     with Parcels(env=_env(store_url)) as parcels:
         log = EventSourcedLog(parcels.events, UUID(int=5), Logged)
         parcels.save(log.trigger_event())

@@ -26,7 +26,7 @@ from tests.sagaline.storage.stores import (
 
 @contextmanager
 def locked(url: str, mode: str) -> Iterator[None]:
-    """While somebody else's transaction has locked the table of a log."""
+    """Another transaction locks the table of a log."""
     with (
         outside(url) as other,
         other.execution_options(isolation_level="READ COMMITTED").begin(),
@@ -35,7 +35,7 @@ def locked(url: str, mode: str) -> Iterator[None]:
         yield
 
 
-def test_a_batch_gets_contiguous_ids_and_says_what_was_the_head_before_it(store_url: str) -> None:
+def test_a_batch_gets_contiguous_ids_and_returns_the_head_before_it(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         with datastore.write() as connection:
@@ -47,7 +47,7 @@ def test_a_batch_gets_contiguous_ids_and_says_what_was_the_head_before_it(store_
         assert orders.head() == 1003
 
 
-def test_an_empty_batch_writes_nothing_and_still_knows_the_head(store_url: str) -> None:
+def test_an_empty_batch_writes_nothing_and_returns_the_head(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         recorded(orders, placed())
@@ -57,7 +57,7 @@ def test_an_empty_batch_writes_nothing_and_still_knows_the_head(store_url: str) 
         assert list(appended.ids) == []
 
 
-def test_a_row_comes_back_as_it_was_written(store_url: str) -> None:
+def test_a_row_is_read_as_it_was_written(store_url: str) -> None:
     order = uuid4()
     row = EventRow(order, 7, "domain:Placed", b"\x00\xff{}", str(order), "orders:3", 4)
     plain = EventRow(uuid4(), 1, "Grüße", b"")
@@ -70,7 +70,7 @@ def test_a_row_comes_back_as_it_was_written(store_url: str) -> None:
         assert orders.streams([order]) == {order: [LogRow(1, *row)]}
 
 
-def test_upstreams_insert_carries_the_envelope_where_one_is_given(store_url: str) -> None:
+def test_upstreams_insert_writes_the_envelope_if_there_is_one(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         orders.insert_events([stored()], trace=[("key", "orders:1", 5)])
@@ -115,7 +115,7 @@ def test_events_that_are_filtered_out_advance_the_position(store_url: str) -> No
         assert orders.page(0, 5, topics={"Paid", "Placed"}).head == 5
 
 
-def test_a_filter_finds_what_lies_far_apart(store_url: str) -> None:
+def test_a_topic_filter_finds_events_far_apart(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         recorded(orders, placed(topic="Rare"))
@@ -130,7 +130,7 @@ def test_a_filter_finds_what_lies_far_apart(store_url: str) -> None:
         assert ([row.id for row in page.rows], page.head) == ([5000000, 5000001], 5000001)
 
 
-def test_streams_are_read_together_each_in_the_order_of_versions(store_url: str) -> None:
+def test_streams_are_read_together_each_in_version_order(store_url: str) -> None:
     some = [uuid4() for _ in range(1200)]
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
@@ -144,7 +144,7 @@ def test_streams_are_read_together_each_in_the_order_of_versions(store_url: str)
         assert orders.streams([]) == {}
 
 
-def test_only_what_lies_behind_a_version_is_read_of_those_that_have_one(store_url: str) -> None:
+def test_streams_with_a_known_version_are_read_from_there(store_url: str) -> None:
     some = [uuid4() for _ in range(1200)]
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
@@ -158,7 +158,7 @@ def test_only_what_lies_behind_a_version_is_read_of_those_that_have_one(store_ur
             assert read == [each for each in (1, 2, 3) if each > version]
 
 
-def test_what_others_changed_is_told_until_it_is_too_much(store_url: str) -> None:
+def test_changed_aggregates_are_listed_up_to_a_limit_of_events(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         first, second = uuid4(), uuid4()
@@ -171,7 +171,7 @@ def test_what_others_changed_is_told_until_it_is_too_much(store_url: str) -> Non
         assert orders.changed_since(3) == (None, 6003)
 
 
-def test_a_version_that_is_taken_is_a_conflict_that_names_the_stream(store_url: str) -> None:
+def test_an_existing_version_is_a_conflict_that_names_the_stream(store_url: str) -> None:
     taken, free = uuid4(), uuid4()
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
@@ -187,7 +187,7 @@ def test_a_version_that_is_taken_is_a_conflict_that_names_the_stream(store_url: 
             orders.insert_events([stored(taken)])
 
 
-def test_who_catches_a_conflict_cannot_commit_the_half_of_the_batch(store_url: str) -> None:
+def test_half_a_batch_cannot_be_committed_after_a_conflict(store_url: str) -> None:
     taken = uuid4()
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
@@ -202,7 +202,7 @@ def test_who_catches_a_conflict_cannot_commit_the_half_of_the_batch(store_url: s
         assert counted(store_url, "orders_events") == 1
 
 
-def test_a_batch_that_is_rolled_back_leaves_a_gap_that_pages_cross(postgres_store: str) -> None:
+def test_pages_cross_the_gap_of_a_rolled_back_batch(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         orders = recorder_of(datastore)
         recorded(orders, placed())
@@ -217,7 +217,7 @@ def test_a_batch_that_is_rolled_back_leaves_a_gap_that_pages_cross(postgres_stor
 
 
 def test_events_become_visible_in_the_order_of_their_ids(postgres_store: str) -> None:
-    """Several writers at once; a reader that follows the head must not pass over any event."""
+    """Several writers at once; a reader that follows the head must not skip an event."""
     writers, batches = 4, 30
     with opened(postgres_store) as datastore:
         orders = recorder_of(datastore)
@@ -242,7 +242,7 @@ def test_events_become_visible_in_the_order_of_their_ids(postgres_store: str) ->
         assert seen == sorted(set(seen))
 
 
-def test_a_writer_does_not_wait_forever_for_a_stopped_one(postgres_store: str) -> None:
+def test_a_writer_waits_a_limited_time_for_a_stopped_one(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
@@ -254,7 +254,7 @@ def test_a_writer_does_not_wait_forever_for_a_stopped_one(postgres_store: str) -
         assert recorded(orders, placed())
 
 
-def test_a_writer_waits_for_another_one_by_whatever_name_it_has_the_table(
+def test_writers_that_name_the_table_differently_exclude_each_other(
     postgres_store: str,
 ) -> None:
     with (
@@ -275,12 +275,12 @@ def test_a_writer_does_not_wait_for_a_vacuum(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
-        # What a vacuum takes; the next one that wants a lock in its way ends it.
+        # A vacuum's lock; a waiting lock that conflicts with it cancels the vacuum.
         with locked(postgres_store, "SHARE UPDATE EXCLUSIVE"):
             assert recorded(orders, placed()) == [1]
 
 
-def test_a_reader_does_not_wait_forever_for_a_lock_either(postgres_store: str) -> None:
+def test_a_reader_waits_a_limited_time_for_a_lock(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
@@ -292,25 +292,25 @@ def test_a_reader_does_not_wait_forever_for_a_lock_either(postgres_store: str) -
         assert orders.page(0, 10).rows == []
 
 
-def test_a_writer_that_is_stopped_holds_up_nobody_for_long(postgres_store: str) -> None:
+def test_a_stopped_writer_blocks_others_for_a_limited_time(postgres_store: str) -> None:
     with opened(postgres_store) as datastore, ThreadPoolExecutor(1) as another:
         datastore.silence_timeout = 0.1
         orders = recorder_of(datastore)
         theirs: list[int] = []
 
-        def write_and_be_stopped_on_the_way() -> None:
+        def write_and_be_stopped() -> None:
             with datastore.write() as connection:
                 orders.append(connection, [placed()])
                 theirs.extend(another.submit(recorded, orders, placed()).result())
                 orders.append(connection, [placed()])
 
         with pytest.raises(InternalError, match="idle-in-transaction"):
-            write_and_be_stopped_on_the_way()
+            write_and_be_stopped()
         assert [each.id for each in orders.page(0, 10).rows] == theirs
         assert recorded(orders, placed())
 
 
-def test_a_writer_that_is_stopped_among_its_rows_holds_up_nobody_for_long(
+def test_a_writer_stopped_during_a_copy_blocks_others_for_a_limited_time(
     postgres_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped, go_on = Event(), Event()
@@ -340,7 +340,7 @@ def test_a_writer_that_is_stopped_among_its_rows_holds_up_nobody_for_long(
         assert len(ours.page(0, 10).rows) == 1
 
 
-def test_moving_a_position_takes_no_lock_on_the_log(postgres_store: str) -> None:
+def test_moving_a_position_does_not_lock_the_log(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         datastore.lock_timeout = 0.1
         orders = recorder_of(datastore)
@@ -349,7 +349,7 @@ def test_moving_a_position_takes_no_lock_on_the_log(postgres_store: str) -> None
         assert orders.max_tracking_id("Payments") == 5
 
 
-def test_a_writer_tells_those_who_listen(postgres_store: str) -> None:
+def test_a_writer_notifies_listeners(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         orders = recorder_of(datastore, "my-app")
         with outside(postgres_store) as other:

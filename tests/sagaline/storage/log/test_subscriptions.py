@@ -1,4 +1,4 @@
-"""Subscriptions, which upstream has on PostgreSQL alone and loses with their connection."""
+"""Subscriptions: upstream has them only on PostgreSQL, and loses them with a connection."""
 
 import threading
 from uuid import UUID
@@ -25,7 +25,7 @@ class Counted(Aggregate):
 
 
 class CountView(TrackingRecorder):
-    """Counts in memory; the positions are what matters here."""
+    """Counts in memory, and records positions."""
 
     count = 0
 
@@ -40,7 +40,7 @@ class Count(Projection[CountView]):
 
 
 class Copies(EventSourcedProjection[UUID]):
-    """Records an aggregate for each that it hears of."""
+    """Records an aggregate for each created aggregate of its leader."""
 
     @override
     def policy(self, domain_event, processing_event) -> None:  # type: ignore[no-untyped-def]
@@ -54,7 +54,7 @@ def test_the_library_has_no_subscriptions_on_sqlite(sqlite_store: str) -> None:
             orders.subscribe()
 
 
-def test_a_subscription_waits_for_what_comes(store_url: str) -> None:
+def test_a_subscription_waits_for_new_events(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         recorded(orders, placed(), placed(topic="Paid"))
@@ -88,7 +88,7 @@ def test_an_event_sourced_projection_runs_on_every_store(store_url: str) -> None
         assert runner.projection.recorder.max_notification_id() == 1
 
 
-def test_a_subscription_outlives_its_connections(postgres_store: str) -> None:
+def test_a_subscription_survives_lost_connections(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         orders = recorder_of(datastore)
         recorded(orders, placed())

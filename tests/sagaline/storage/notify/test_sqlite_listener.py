@@ -1,4 +1,4 @@
-"""A runner that rests on SQLite is told at once of what another process writes."""
+"""Notifications of writes to a SQLite file by another process."""
 
 import sys
 from collections.abc import Iterator
@@ -11,50 +11,50 @@ from threading import Event
 import pytest
 
 from sagaline.storage import Datastore
-from sagaline.storage.notify.file_version import LOOK, FileVersion
+from sagaline.storage.notify.file_version import FILE_POLL_INTERVAL, FileVersion
 from sagaline.storage.notify.sqlite_listener import SQLiteListener, can_listen
 from sagaline.storage.tables.creation import create_tables
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify needs Linux")
 
 PATIENCE = 10.0
 
 
-class Ear:
-    """Listens to a store, and counts what it hears."""
+class Probe:
+    """Listens to a store and counts the notifications."""
 
     def __init__(self, datastore: Datastore) -> None:
-        self.told: SimpleQueue[None] = SimpleQueue()
-        self.wanted = Event()
-        self.wanted.set()
-        self.listener = SQLiteListener(datastore, lambda: self.told.put(None), self.wanted)
+        self.notices: SimpleQueue[None] = SimpleQueue()
+        self.resting = Event()
+        self.resting.set()
+        self.listener = SQLiteListener(datastore, lambda: self.notices.put(None), self.resting)
 
-    def hears(self, within: float = PATIENCE) -> bool:
+    def notified(self, within: float = PATIENCE) -> bool:
         try:
-            self.told.get(timeout=within)
+            self.notices.get(timeout=within)
         except Empty:
             return False
         return True
 
-    def is_silent(self) -> bool:
-        """Nothing has come for so long that it will not come: the system tells within a moment."""
-        return not self.hears(within=0.2)
+    def stays_silent(self) -> bool:
+        """No notification came for much longer than one takes."""
+        return not self.notified(within=0.2)
 
 
 @contextmanager
-def listening(datastore: Datastore) -> Iterator[Ear]:
-    ear = Ear(datastore)
+def listening(datastore: Datastore) -> Iterator[Probe]:
+    probe = Probe(datastore)
     try:
-        assert ear.hears(), "once, when it has begun"
-        yield ear
+        assert probe.notified(), "one call when it starts to listen"
+        yield probe
     finally:
-        ear.wanted.set()
-        ear.listener.close()
+        probe.resting.set()
+        probe.listener.close()
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Iterator[tuple[Datastore, Datastore]]:
-    """One file, as two processes would open it."""
+    """Two datastores of one file, like those of two processes."""
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     mine, other = Datastore(url=url), Datastore(url=url)
     create_tables(mine)
@@ -63,29 +63,29 @@ def stores(tmp_path: Path) -> Iterator[tuple[Datastore, Datastore]]:
     mine.close()
 
 
-def test_it_hears_a_commit_of_somebody_else(stores: tuple[Datastore, Datastore]) -> None:
+def test_a_commit_of_another_connection_is_notified(stores: tuple[Datastore, Datastore]) -> None:
     mine, other = stores
-    with listening(mine) as ear:
+    with listening(mine) as probe:
         with other.write() as connection:
             connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
-        assert ear.hears()
+        assert probe.notified()
 
 
-def test_of_each_commit_it_tells_when_it_can_be_read(
+def test_each_commit_is_notified_once_it_is_readable(
     stores: tuple[Datastore, Datastore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagaline.storage.notify.sqlite_listener.LIMIT", PATIENCE)
+    monkeypatch.setattr("sagaline.storage.notify.sqlite_listener.COMMIT_TIMEOUT", PATIENCE)
     mine, other = stores
     with other.write() as connection:
         connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
     seen: SimpleQueue[int] = SimpleQueue()
-    wanted = Event()
-    wanted.set()
-    listener = SQLiteListener(mine, lambda: seen.put(news(mine)), wanted)
+    resting = Event()
+    resting.set()
+    listener = SQLiteListener(mine, lambda: seen.put(news(mine)), resting)
     try:
         for count in range(1, 201):
             with other.write() as connection:
-                # The first commit of two may be seen when the second one is written already.
+                # The first of two commits may become visible while the second is written.
                 connection.exec_driver_sql("INSERT INTO news VALUES (1)")
             if count % 2 == 0:
                 while seen.get(timeout=PATIENCE) < count:
@@ -99,58 +99,58 @@ def news(datastore: Datastore) -> int:
         return int(connection.exec_driver_sql("SELECT count(*) FROM news").scalar_one())
 
 
-def test_it_hears_nothing_of_other_files(
+def test_writes_to_other_files_are_not_notified(
     stores: tuple[Datastore, Datastore], tmp_path: Path
 ) -> None:
-    with listening(stores[0]) as ear:
+    with listening(stores[0]) as probe:
         (tmp_path / "shop.outside.db-wal").write_bytes(b"something")
-        assert ear.is_silent()
+        assert probe.stays_silent()
         with stores[1].write() as connection:
             connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
-        assert ear.hears()
+        assert probe.notified()
 
 
-def test_it_hears_nothing_while_nobody_writes(stores: tuple[Datastore, Datastore]) -> None:
+def test_reads_are_not_notified(stores: tuple[Datastore, Datastore]) -> None:
     mine, other = stores
-    with listening(mine) as ear:
+    with listening(mine) as probe:
         with other.read() as connection:
             connection.exec_driver_sql("SELECT 1")
-        assert ear.is_silent()
+        assert probe.stays_silent()
 
 
-def test_while_it_is_not_wanted_it_keeps_what_it_hears_to_itself(
+def test_notifications_are_held_back_while_the_runner_is_busy(
     stores: tuple[Datastore, Datastore],
 ) -> None:
     mine, other = stores
-    with listening(mine) as ear:
-        ear.wanted.clear()
+    with listening(mine) as probe:
+        probe.resting.clear()
         with other.write() as connection:
             connection.exec_driver_sql("CREATE TABLE news (id INTEGER)")
-        assert ear.is_silent()
-        ear.wanted.set()
-        assert ear.hears()
+        assert probe.stays_silent()
+        probe.resting.set()
+        assert probe.notified()
 
 
-def test_where_it_listens_nobody_needs_to_look_often(
+def test_polling_stops_while_notifications_arrive(
     stores: tuple[Datastore, Datastore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, _ = stores
-    with listening(mine) as ear:
-        assert FileVersion(mine, ear.listener).pause == inf
-    assert FileVersion(mine).pause == LOOK
+    with listening(mine) as probe:
+        assert FileVersion(mine, probe.listener).pause == inf
+    assert FileVersion(mine).pause == FILE_POLL_INTERVAL
 
     def refuse(*_: object) -> None:
         raise OSError(28, "no more watches")
 
     monkeypatch.setattr("inotify_simple.INotify.add_watch", refuse)
-    deaf = SQLiteListener(mine, lambda: None, Event())
+    failing = SQLiteListener(mine, lambda: None, Event())
     try:
-        assert FileVersion(mine, deaf).pause == LOOK
+        assert FileVersion(mine, failing).pause == FILE_POLL_INTERVAL
     finally:
-        deaf.close()
+        failing.close()
 
 
-def test_only_files_can_be_listened_to(
+def test_only_files_have_notifications(
     stores: tuple[Datastore, Datastore], postgres_store: str
 ) -> None:
     assert can_listen(stores[0])

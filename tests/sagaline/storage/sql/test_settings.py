@@ -1,5 +1,6 @@
-"""What a new connection is set to."""
+"""The settings of new connections."""
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from sagaline.storage import Datastore
-from tests.sagaline.storage.stores import bare, opened, outside, recorder_of
+from tests.sagaline.storage.stores import bare, opened, outside, placed, recorded, recorder_of
 
 
 def _pragma(datastore: Datastore, name: str) -> Any:
@@ -17,7 +18,7 @@ def _pragma(datastore: Datastore, name: str) -> Any:
 
 
 def _written_to(store: str) -> int:
-    """Bytes in the log of writes."""
+    """Bytes in the write-ahead log."""
     return Path(f"{make_url(store).database}-wal").stat().st_size
 
 
@@ -29,7 +30,7 @@ def test_a_commit_on_sqlite_is_on_disk(sqlite_store: str) -> None:
         assert _pragma(datastore, "busy_timeout") == 30_000
 
 
-def test_a_table_that_is_dropped_is_not_written_once_more(sqlite_store: str) -> None:
+def test_a_dropped_table_is_not_overwritten(sqlite_store: str) -> None:
     with opened(sqlite_store) as datastore:
         with datastore.write() as connection:
             connection.exec_driver_sql("CREATE TABLE scrap (words TEXT)")
@@ -40,7 +41,7 @@ def test_a_table_that_is_dropped_is_not_written_once_more(sqlite_store: str) -> 
         assert _written_to(sqlite_store) - written < 10 * 4_096
 
 
-def test_the_library_ignores_what_the_url_says_of_a_commit(sqlite_store: str) -> None:
+def test_the_library_ignores_the_synchronous_setting_of_the_url(sqlite_store: str) -> None:
     with bare(f"{sqlite_store}?synchronous=OFF") as library:
         with library.transaction(commit=False) as session:
             found = [
@@ -55,19 +56,19 @@ def test_the_library_waits_five_seconds_for_a_lock(sqlite_store: str) -> None:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5_000
 
 
-def test_the_timeout_of_the_url_wins(sqlite_store: str) -> None:
+def test_the_timeout_of_the_url_overrides_the_default(sqlite_store: str) -> None:
     with opened(f"{sqlite_store}?timeout=1.5") as datastore:
         assert _pragma(datastore, "busy_timeout") == 1_500
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
-def test_a_store_in_memory_needs_no_log_of_writes(url: str) -> None:
+def test_a_store_in_memory_has_no_write_ahead_log(url: str) -> None:
     with opened(url) as datastore:
         assert _pragma(datastore, "journal_mode") == "memory"
         assert recorder_of(datastore).head() == 0
 
 
-def test_a_write_has_the_lock_before_it_reads(sqlite_store: str) -> None:
+def test_a_write_acquires_the_lock_before_it_reads(sqlite_store: str) -> None:
     with opened(sqlite_store) as datastore:
         recorder_of(datastore)
         with (
@@ -82,7 +83,7 @@ def test_a_write_has_the_lock_before_it_reads(sqlite_store: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "count"), [("", "3"), ("&keepalives_count=7", "7")])
-def test_a_machine_that_is_gone_is_noticed(postgres_store: str, asked: str, count: str) -> None:
+def test_connections_notice_a_lost_machine(postgres_store: str, asked: str, count: str) -> None:
     with opened(f"{postgres_store}{asked}") as datastore, datastore.read() as connection:
         driver: Any = connection.connection.dbapi_connection
         told = driver.info.get_parameters()
@@ -102,3 +103,22 @@ def test_transactions_have_limits(postgres_store: str) -> None:
             level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
             assert level == "read committed"
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {each.suffix: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
+
+
+def test_only_the_owner_can_read_a_new_file(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'shop.db'}") as datastore:
+        recorded(recorder_of(datastore), placed())
+        assert _modes(tmp_path) == {".db": 0o600, ".db-wal": 0o600, ".db-shm": 0o600}
+
+
+def test_an_existing_file_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    file.touch()
+    file.chmod(0o660)
+    with opened(f"sqlite:///{file}") as datastore:
+        recorded(recorder_of(datastore), placed())
+        assert _modes(tmp_path) == {".db": 0o660, ".db-wal": 0o660, ".db-shm": 0o660}

@@ -1,4 +1,4 @@
-"""Transactions: whose they are, what they join, and what is left when they fail."""
+"""Transactions: their owners, inner transactions, and failures."""
 
 import asyncio
 import contextvars
@@ -43,7 +43,7 @@ def _two_files(folder: Path) -> tuple[str, str]:
     return f"sqlite:///{folder / 'orders.db'}", f"sqlite:///{folder / 'payments.db'}"
 
 
-def test_the_library_writes_to_the_first_database_what_is_saved_to_the_second(
+def test_the_library_writes_events_of_a_second_database_to_the_first(
     tmp_path: Path,
 ) -> None:
     one, two = _two_files(tmp_path)
@@ -71,7 +71,7 @@ def test_a_transaction_of_another_store_cannot_begin_inside_a_write(tmp_path: Pa
     assert (counted(one, "orders_events"), counted(two, "orders_events")) == (1, 1)
 
 
-def test_another_store_may_be_written_while_one_is_read(tmp_path: Path) -> None:
+def test_one_store_may_be_written_while_another_is_read(tmp_path: Path) -> None:
     one, two = _two_files(tmp_path)
     with opened(one) as orders_store, opened(two) as views_store:
         recorder_of(orders_store)
@@ -107,7 +107,7 @@ def test_a_write_inside_a_read_is_refused(store_url: str) -> None:
             orders.insert_events([stored()])
 
 
-def test_a_read_leaves_nothing_behind(store_url: str) -> None:
+def test_a_read_transaction_commits_nothing(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         with datastore.read() as connection:
@@ -121,14 +121,14 @@ def test_a_failed_inner_write_cannot_be_committed(store_url: str) -> None:
         taken = uuid4()
         recorded(orders, placed(taken))
 
-        def go_on_after_a_conflict() -> None:
+        def continue_after_a_conflict() -> None:
             with datastore.write():
                 orders.insert_events([stored()])
                 with pytest.raises(IntegrityError):
                     orders.insert_events([stored(), stored(taken)])
 
         with pytest.raises(TransactionFailed) as failed:
-            go_on_after_a_conflict()
+            continue_after_a_conflict()
         assert isinstance(failed.value.__cause__, IntegrityError)
         assert orders.head() == 1
 
@@ -144,7 +144,7 @@ def test_a_task_that_was_started_inside_cannot_join(store_url: str) -> None:
             with pytest.raises(TransactionNotShared):
                 await task
             orders.insert_events([stored()])
-        # What was started inside and runs later has a transaction of its own.
+        # A task created inside that runs later opens a transaction of its own.
         await asyncio.create_task(place(orders))
 
     with opened(store_url) as datastore:
@@ -152,7 +152,7 @@ def test_a_task_that_was_started_inside_cannot_join(store_url: str) -> None:
         assert recorder_of(datastore).head() == 2
 
 
-def test_a_task_left_over_from_a_transaction_begins_its_own(store_url: str) -> None:
+def test_a_task_that_outlives_a_transaction_opens_its_own(store_url: str) -> None:
     async def run(datastore: Datastore) -> None:
         orders = recorder_of(datastore)
         ended = asyncio.Event()
@@ -198,7 +198,7 @@ CHILDREN = (
 )
 
 
-def test_the_library_commits_later_what_it_reported_as_failed(sqlite_store: str) -> None:
+def test_the_library_commits_a_failed_transaction_later(sqlite_store: str) -> None:
     with outside(sqlite_store) as connection:
         for each in CHILDREN:
             connection.exec_driver_sql(each)
@@ -221,7 +221,7 @@ def test_the_library_commits_later_what_it_reported_as_failed(sqlite_store: str)
 
 
 @pytest.mark.parametrize("store", ["file", "memory"])
-def test_nothing_is_left_of_a_commit_that_failed(store: str, sqlite_store: str) -> None:
+def test_a_failed_commit_leaves_nothing_in_the_connection(store: str, sqlite_store: str) -> None:
     url = sqlite_store if store == "file" else "sqlite:///:memory:"
     with opened(url) as datastore:
         orders = recorder_of(datastore)
@@ -244,7 +244,7 @@ def test_nothing_is_left_of_a_commit_that_failed(store: str, sqlite_store: str) 
         assert orders.head() == 0
 
 
-def test_errors_of_the_database_are_upstreams_wherever_they_happen(store_url: str) -> None:
+def test_errors_of_the_database_are_translated_everywhere(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
         with pytest.raises(DatabaseError) as wrong, datastore.read() as connection:
@@ -256,7 +256,7 @@ def test_errors_of_the_database_are_upstreams_wherever_they_happen(store_url: st
             ApplicationRecorder(datastore, events_table_name="missing_events").page(0, 10)
 
 
-def test_a_connection_killed_inside_is_a_storage_fault(postgres_store: str) -> None:
+def test_a_connection_killed_inside_a_transaction_is_a_storage_fault(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         orders = recorder_of(datastore)
 
@@ -274,7 +274,7 @@ def test_a_connection_killed_inside_is_a_storage_fault(postgres_store: str) -> N
 
 
 @pytest.mark.parametrize("writes", [False, True])
-def test_a_connection_killed_before_it_begins_is_not_noticed(
+def test_a_connection_killed_before_its_transaction_is_replaced(
     postgres_store: str, writes: bool
 ) -> None:
     killed: list[int] = []
@@ -296,7 +296,7 @@ def test_a_connection_killed_before_it_begins_is_not_noticed(
         assert orders.head() == 2
 
 
-def test_connections_killed_one_after_the_other_are_not_noticed(postgres_store: str) -> None:
+def test_connections_killed_one_after_another_are_replaced(postgres_store: str) -> None:
     killed: list[int] = []
 
     def kill(driver: Any, *_: object) -> None:
@@ -312,11 +312,11 @@ def test_connections_killed_one_after_the_other_are_not_noticed(postgres_store: 
         event.listen(datastore.engine, "connect", kill, once=True)
         kill(pooled)
         recorded(orders, placed())
-        assert len(killed) == 2, "the one in the pool, and the one in its place"
+        assert len(killed) == 2, "the pooled connection, and its replacement"
         assert orders.head() == 2
 
 
-def test_a_full_pool_is_a_storage_fault_and_is_recovered_from(postgres_store: str) -> None:
+def test_a_full_pool_is_a_temporary_storage_fault(postgres_store: str) -> None:
     datastore = Datastore(url=postgres_store, pool_size=1, max_overflow=0, pool_timeout=0.1)
     with closing(datastore), ThreadPoolExecutor(1) as another:
         orders = recorder_of(datastore)
@@ -330,7 +330,7 @@ def test_a_full_pool_is_a_storage_fault_and_is_recovered_from(postgres_store: st
 
 def test_writers_of_one_process_queue(sqlite_store: str) -> None:
     with opened(f"{sqlite_store}?timeout=0") as datastore:
-        datastore.patience = 60
+        datastore.lock_wait = 60
         orders = recorder_of(datastore)
         threads = [
             threading.Thread(target=lambda: [recorded(orders, placed()) for _ in range(20)])
@@ -343,7 +343,7 @@ def test_writers_of_one_process_queue(sqlite_store: str) -> None:
         assert orders.head() == 160
 
 
-def test_a_writer_does_not_queue_forever(sqlite_store: str) -> None:
+def test_a_writer_queues_a_limited_time(sqlite_store: str) -> None:
     with opened(f"{sqlite_store}?timeout=0.05") as datastore:
         orders = recorder_of(datastore)
         errors: list[Exception] = []

@@ -1,4 +1,4 @@
-"""Creating tables, when many processes start at once."""
+"""Tables are created while many processes start at once."""
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -46,20 +46,20 @@ def test_many_first_starts_at_once_succeed(store_url: str) -> None:
 
 
 @pytest.mark.parametrize("moment", range(1, 4))
-def test_tables_that_another_start_creates_meanwhile_are_not_taken_for_foreign_ones(
+def test_tables_created_by_a_concurrent_start_are_not_foreign(
     postgres_store: str, moment: int
 ) -> None:
     mine, another = Datastore(url=postgres_store), Datastore(url=postgres_store)
     asked = 0
 
-    def let_another_create_them(*_: object) -> None:
+    def create_them_in_another_start(*_: object) -> None:
         nonlocal asked
         asked += 1
         if asked == moment:
             pool.submit(create_tables, another).result()
 
     with ThreadPoolExecutor(1) as pool:
-        event.listen(mine.engine, "after_cursor_execute", let_another_create_them)
+        event.listen(mine.engine, "after_cursor_execute", create_them_in_another_start)
         create_tables(mine)
     assert asked >= moment
     mine.close()
@@ -72,7 +72,7 @@ QUEUED = (
 )
 
 
-def test_a_start_waits_for_another_one_longer_than_a_write_waits(postgres_store: str) -> None:
+def test_a_start_waits_longer_for_another_start_than_a_write_does(postgres_store: str) -> None:
     store = Datastore(url=postgres_store, lock_timeout=0.1)
     with outside(postgres_store) as another, ThreadPoolExecutor(1) as pool:
         another.exec_driver_sql("BEGIN")
@@ -96,7 +96,7 @@ def test_all_tables_are_in_the_schema(postgres_store: str) -> None:
         assert set(found.get_table_names("my-shop")) == {*metadata.tables, "orders_events"}
 
 
-def test_a_store_of_upstream_is_taken_over_with_its_events(store_url: str) -> None:
+def test_an_upstream_store_is_adopted_with_its_events(store_url: str) -> None:
     with bare(store_url) as library:
         theirs = SQLAlchemyProcessRecorder(
             library, events_table_name="orders_events", tracking_table_name="orders_tracking"

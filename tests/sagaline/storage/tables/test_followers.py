@@ -22,7 +22,7 @@ from sagaline.storage.tables.creation import create_tables
 from tests.sagaline.storage.stores import bare, opened, recorder_of, stored
 
 
-def _standing(datastore: Datastore, name: str) -> FollowerState:
+def _state(datastore: Datastore, name: str) -> FollowerState:
     with datastore.read() as connection:
         return follower_state(connection, name)
 
@@ -30,13 +30,13 @@ def _standing(datastore: Datastore, name: str) -> FollowerState:
 def test_a_follower_starts_at_the_beginning_of_each_log(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
-        assert _standing(datastore, "Saga") == FollowerState(0, {})
+        assert _state(datastore, "Saga") == FollowerState(0, {})
         with datastore.write() as connection:
             register(connection, "Saga", ["Orders", "Payments"])
-        assert _standing(datastore, "Saga") == FollowerState(0, {"Orders": 0, "Payments": 0})
+        assert _state(datastore, "Saga") == FollowerState(0, {"Orders": 0, "Payments": 0})
 
 
-def test_registering_again_keeps_what_is_there(store_url: str) -> None:
+def test_registering_again_keeps_the_positions(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
         with datastore.write() as connection:
@@ -44,10 +44,10 @@ def test_registering_again_keeps_what_is_there(store_url: str) -> None:
             advance(connection, "Saga", 0, {"Orders": 7})
         with datastore.write() as connection:
             register(connection, "Saga", ["Orders", "Payments"])
-        assert _standing(datastore, "Saga") == FollowerState(1, {"Orders": 7, "Payments": 0})
+        assert _state(datastore, "Saga") == FollowerState(1, {"Orders": 7, "Payments": 0})
 
 
-def test_who_holds_the_fence_advances_and_gets_the_next(store_url: str) -> None:
+def test_the_holder_of_the_fence_advances_and_gets_the_next_fence(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
         with datastore.write() as connection:
@@ -56,7 +56,7 @@ def test_who_holds_the_fence_advances_and_gets_the_next(store_url: str) -> None:
             assert advance(connection, "Saga", 0, {"Orders": 5, "Shipping": 3}) == 1
         with datastore.write() as connection:
             assert advance(connection, "Saga", 1, {}) == 2
-        assert _standing(datastore, "Saga") == FollowerState(2, {"Orders": 5, "Shipping": 3})
+        assert _state(datastore, "Saga") == FollowerState(2, {"Orders": 5, "Shipping": 3})
 
 
 def test_a_late_runner_is_fenced_out_and_writes_nothing(store_url: str) -> None:
@@ -70,7 +70,7 @@ def test_a_late_runner_is_fenced_out_and_writes_nothing(store_url: str) -> None:
         assert fenced.value.follower == "Saga"
         with pytest.raises(FencedOut):
             _write_before_the_fence(datastore, orders)
-        assert _standing(datastore, "Saga") == FollowerState(1, {"Orders": 9})
+        assert _state(datastore, "Saga") == FollowerState(1, {"Orders": 9})
         assert orders.head() == 0
 
 
@@ -80,27 +80,27 @@ def _write_before_the_fence(datastore: Datastore, orders: ProcessRecorder) -> No
         advance(connection, "Saga", 5, {"Orders": 10})
 
 
-def test_one_that_is_not_registered_has_no_fence_to_pass(store_url: str) -> None:
+def test_an_unregistered_follower_is_fenced_out(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
         with pytest.raises(FencedOut), datastore.write() as connection:
             advance(connection, "Nobody", 0, {"Orders": 1})
 
 
-def test_upstreams_position_and_the_fenced_one_are_the_same(store_url: str) -> None:
+def test_upstreams_position_is_the_fenced_position(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         with datastore.write() as connection:
             register(connection, "Orders", ["Saga"])
         assert orders.max_tracking_id("Saga") is None
         orders.insert_tracking(Tracking("Saga", 4))
-        assert _standing(datastore, "Orders") == FollowerState(1, {"Saga": 4})
+        assert _state(datastore, "Orders") == FollowerState(1, {"Saga": 4})
         with datastore.write() as connection:
             advance(connection, "Orders", 1, {"Saga": 6})
         assert orders.max_tracking_id("Saga") == 6
 
 
-def test_an_event_by_event_runner_fences_out_one_that_works_in_batches(store_url: str) -> None:
+def test_an_event_by_event_runner_fences_out_a_batch_runner(store_url: str) -> None:
     with opened(store_url) as datastore:
         orders = recorder_of(datastore)
         with datastore.write() as connection:
@@ -111,7 +111,7 @@ def test_an_event_by_event_runner_fences_out_one_that_works_in_batches(store_url
 
 
 class _Overtaken(SQLAlchemyTrackingRecorder):
-    """A worker that is paused between its check and its write, while another one goes on."""
+    """A worker that pauses between its check and its write, while another one continues."""
 
     other: SQLAlchemyTrackingRecorder
 
@@ -133,7 +133,7 @@ def _late(mine: SQLAlchemyDatastore, theirs: SQLAlchemyDatastore) -> _Overtaken:
     late = _Overtaken(mine, tracking_table_name="saga_tracking")
     late.other = SQLAlchemyTrackingRecorder(theirs, tracking_table_name="saga_tracking")
     late.create_table()
-    # Each has its own context variable in two processes; here they would join.
+    # In another thread, because here one context would join both transactions.
     late.other.insert_tracking = _in_another_thread(late.other.insert_tracking)  # type: ignore[assignment, method-assign]
     return late
 
@@ -146,7 +146,7 @@ def _in_another_thread(call: Callable[[Tracking], None]) -> Callable[[Tracking],
     return run
 
 
-def test_a_position_never_goes_back(store_url: str) -> None:
+def test_a_position_never_moves_back(store_url: str) -> None:
     with opened(store_url) as datastore:
         saga = recorder_of(datastore, "Saga")
         saga.insert_tracking(Tracking("Orders", 10))

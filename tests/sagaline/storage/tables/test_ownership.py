@@ -1,7 +1,8 @@
-"""Whom a store was made for, and stores that cannot be used."""
+"""Stores belong to one system, and unusable stores are refused."""
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from sagaline.storage.tables.creation import create_tables
 from tests.sagaline.storage.stores import opened, outside, recorder_of
 
 
-def test_the_first_system_claims_a_store_and_comes_back(store_url: str) -> None:
+def test_the_first_system_claims_a_store_and_may_use_it_again(store_url: str) -> None:
     with opened(store_url) as datastore:
         own_store(datastore, "shop", ["Orders", "Payments"])
         own_store(datastore, "shop", ["Orders", "Payments"])
@@ -36,7 +37,7 @@ def test_another_system_is_refused(store_url: str) -> None:
         refuse_foreign_application(datastore, "Orders")
 
 
-def test_a_system_may_grow(store_url: str) -> None:
+def test_a_system_may_add_applications(store_url: str) -> None:
     with opened(store_url) as datastore:
         own_store(datastore, "shop", ["Orders"])
         own_store(datastore, "shop", ["Orders", "Shipping"])
@@ -45,7 +46,7 @@ def test_a_system_may_grow(store_url: str) -> None:
         refuse_foreign_application(datastore, "Shipping")
 
 
-def test_a_store_that_nobody_claimed_serves_any_application(store_url: str) -> None:
+def test_an_unclaimed_store_serves_any_application(store_url: str) -> None:
     with opened(store_url) as datastore:
         refuse_foreign_application(datastore, "Anything")
         recorder_of(datastore)
@@ -53,7 +54,7 @@ def test_a_store_that_nobody_claimed_serves_any_application(store_url: str) -> N
         own_store(datastore, "shop", ["Orders"])
 
 
-def test_checking_creates_nothing(store_url: str, tmp_path: Path) -> None:
+def test_a_check_creates_nothing(store_url: str, tmp_path: Path) -> None:
     with opened(store_url) as datastore:
         refuse_foreign_application(datastore, "Orders")
     assert list(tmp_path.iterdir()) == []
@@ -77,7 +78,7 @@ def test_a_newer_store_is_refused(store_url: str) -> None:
 
 
 @pytest.mark.parametrize("table", ["store", "timers"])
-def test_a_table_of_another_program_under_the_name_of_one_of_ours_is_refused(
+def test_a_framework_table_name_used_by_another_program_is_refused(
     store_url: str, table: str
 ) -> None:
     with outside(store_url) as connection:
@@ -99,7 +100,7 @@ def _reason(url: str) -> str:
     return unusable.value.reason
 
 
-def test_a_file_that_is_no_database_is_unusable_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_unusable_and_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a database, " * 100)
     assert _reason(f"sqlite:///{file}") == f"{file} is not a SQLite database"
@@ -117,7 +118,7 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_can_only_be_read_is_unusable(tmp_path: Path) -> None:
+def test_a_read_only_file_is_unusable(tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
     with outside(f"sqlite:///{file}") as connection:
         connection.exec_driver_sql("CREATE TABLE x (y)")
@@ -127,8 +128,8 @@ def test_a_file_that_can_only_be_read_is_unusable(tmp_path: Path) -> None:
 
 @pytest.fixture
 def ordinary_user(sqlite_store: str) -> Iterator[Path]:
-    """A folder, and no more rights in it than an ordinary user has."""
-    _claim(sqlite_store)  # loads what is loaded late, while it can be read
+    """A directory, in a process with the rights of an ordinary user."""
+    _claim(sqlite_store)  # imports late modules while they are readable
     root = os.geteuid() == 0
     folder = Path(tempfile.mkdtemp())
     if root:
@@ -166,7 +167,7 @@ def test_a_server_that_does_not_answer_is_unusable_and_the_password_stays_secret
     assert "\n" not in str(unusable.value)
 
 
-def test_a_database_that_is_not_there_is_named(postgres_store: str) -> None:
+def test_a_missing_database_is_named(postgres_store: str) -> None:
     url = make_url(postgres_store).set(database="nowhere")
     reason = _reason(url.render_as_string(hide_password=False))
     assert reason.endswith('database "nowhere" does not exist')
@@ -178,12 +179,22 @@ def test_other_databases_and_drivers_are_refused(url: str) -> None:
         Datastore.open(url)
 
 
-def test_what_is_no_url_is_refused() -> None:
+@pytest.mark.parametrize("schema", [None, "shop"])
+def test_without_the_driver_of_postgresql_the_extra_is_named(
+    schema: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # an import of it fails then
+    with pytest.raises(StoreUnusable, match=r"psycopg.*install sagaline\[postgres\]") as refused:
+        Datastore(url="postgresql://user:secret@localhost/shop", schema=schema)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_invalid_url_is_refused() -> None:
     with pytest.raises(StoreUnusable, match="not a SQLAlchemy URL"):
         Datastore.open("shop.db")
 
 
-def test_the_short_forms_of_the_server_url_are_taken(postgres_store: str) -> None:
+def test_short_forms_of_the_server_url_are_accepted(postgres_store: str) -> None:
     for scheme in ("postgresql", "postgres"):
         with opened(postgres_store.replace("postgresql+psycopg", scheme)) as datastore:
             assert datastore.engine.driver == "psycopg"

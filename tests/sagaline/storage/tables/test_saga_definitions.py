@@ -1,4 +1,4 @@
-"""Which definition of a saga was last run on a store."""
+"""The definition of a saga that last ran on a store."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -19,7 +19,7 @@ def _letter(parked_at: datetime) -> dict[str, Any]:
     return {**texts, "position": 1, "attempts": 3, "parked_at": parked_at}
 
 
-def test_a_moment_is_kept_in_utc(store_url: str) -> None:
+def test_a_moment_is_stored_in_utc(store_url: str) -> None:
     with opened(store_url) as datastore:
         create_tables(datastore)
         with datastore.write() as connection:
@@ -29,7 +29,7 @@ def test_a_moment_is_kept_in_utc(store_url: str) -> None:
         assert found.tzinfo is UTC
 
 
-def test_a_moment_is_text_that_sorts_on_sqlite(sqlite_store: str) -> None:
+def test_a_moment_is_sortable_text_on_sqlite(sqlite_store: str) -> None:
     with opened(sqlite_store) as datastore:
         create_tables(datastore)
         with datastore.write() as connection:

@@ -1,4 +1,4 @@
-"""Events that a test does not care about are made up from the types of their fields."""
+"""Example values for event fields are derived from the types of the fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from sagaline.codec import TypedMapper
 from sagaline.testing import LONG_AGO, happened
-from sagaline.testing.given.example_values import facts_of, sealed
+from sagaline.testing.given.example_values import example_event, field_values
 
 
 class Colour(Enum):
@@ -53,40 +53,40 @@ class Opened(Aggregate.Created):
 
 
 class Only:
-    """A class that says nothing of what it is made from."""
+    """A class without type hints."""
 
 
 class Odd(Aggregate.Event):
     only: Only
 
 
-def test_each_field_has_a_value_of_its_type() -> None:
-    facts = facts_of(Opened, {})
-    assert facts["name"] == "name"
-    assert facts["country"] == "US"
-    assert facts["prices"] == (Price(amount=Decimal(1), currency="USD"),)
-    assert facts["place"] == Place(1, Colour.RED)
-    assert facts["by_name"] == {"by_name": 1}
-    assert facts["kind"] == "large"
-    assert facts["when"] == LONG_AGO
-    assert "left" not in facts
+def test_each_field_gets_a_value_of_its_type() -> None:
+    values = field_values(Opened, {})
+    assert values["name"] == "name"
+    assert values["country"] == "US"
+    assert values["prices"] == (Price(amount=Decimal(1), currency="USD"),)
+    assert values["place"] == Place(1, Colour.RED)
+    assert values["by_name"] == {"by_name": 1}
+    assert values["kind"] == "large"
+    assert values["when"] == LONG_AGO
+    assert "left" not in values
 
 
-def test_what_is_made_up_can_be_stored_and_read_again() -> None:
+def test_an_example_event_survives_a_round_trip_through_the_codec() -> None:
     mapper = TypedMapper(JSONTranscoder())
-    event = sealed(happened(Opened, count=7))
+    event = example_event(happened(Opened, count=7))
     assert event.count == 7
     assert mapper.to_domain_event(mapper.to_stored_event(event)) == event
 
 
-def test_what_is_known_is_taken_where_it_is_of_the_type_that_is_wanted() -> None:
-    facts = facts_of(Opened, {"name": "Ada", "count": "seven", "price": Place(1, Colour.RED)})
-    assert (facts["name"], facts["count"]) == ("Ada", 1)
-    assert facts["price"] == Price(amount=Decimal(1), currency="USD")
+def test_a_known_value_is_used_where_it_has_the_type_of_the_field() -> None:
+    values = field_values(Opened, {"name": "Ada", "count": "seven", "price": Place(1, Colour.RED)})
+    assert (values["name"], values["count"]) == ("Ada", 1)
+    assert values["price"] == Price(amount=Decimal(1), currency="USD")
 
 
-def test_what_cannot_be_made_up_must_be_told() -> None:
-    with pytest.raises(TypeError, match=r"a value for Odd\.only cannot be made up"):
-        facts_of(Odd, {})
+def test_a_type_without_an_example_must_be_given() -> None:
+    with pytest.raises(TypeError, match=r"no example value for Odd\.only"):
+        field_values(Odd, {})
     only = Only()
-    assert facts_of(Odd, {"only": only}) == {"only": only}
+    assert field_values(Odd, {"only": only}) == {"only": only}

@@ -1,0 +1,30 @@
+"""The codecs of all event classes, by class and by topic."""
+
+from eventsourcing.domain import BaseAggregate
+
+from sagaline.codec.event_codec import Codec
+from sagaline.codec.topics import loaded_class
+from sagaline.errors import UnknownTopic
+from sagaline.messaging.commands import Command
+
+_codecs: dict[type, Codec] = {}
+_codecs_by_topic: dict[str, Codec] = {}
+
+
+def codec_for(event_class: type) -> Codec:
+    """The codec of an event class. Raises `NotStorable`."""
+    try:
+        return _codecs[event_class]
+    except KeyError:
+        return _codecs.setdefault(event_class, Codec(event_class))
+
+
+def codec_by_topic(topic: str) -> Codec:
+    """The codec of the event class that has this topic. Raises `UnknownTopic`, `NotStorable`."""
+    try:
+        return _codecs_by_topic[topic]
+    except KeyError:
+        found = loaded_class(topic)
+        if issubclass(found, (BaseAggregate, Command)):
+            raise UnknownTopic(topic=topic) from None
+        return _codecs_by_topic.setdefault(topic, codec_for(found))

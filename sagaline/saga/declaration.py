@@ -1,0 +1,129 @@
+"""The declared parts of a saga class, sorted by kind."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sagaline.errors import DefinitionError
+from sagaline.messaging.commands import Command
+from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
+
+Answers = Mapping[type, tuple[Step, bool, bool]]
+"""By event class: the step that it answers, whether it answers the undo, whether it is done."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What the body of a saga class declares, each part in the order of the body."""
+
+    saga: str
+    starts_on: type
+    steps: Mapping[str, Step]
+    undos: Sequence[Undo]
+    closings: Sequence[Closing]
+    folds: Mapping[type, Sequence[Fold]]
+    locks: Locks | None
+
+    @classmethod
+    def of(cls, saga: str, starts_on: type, body: Mapping[str, object]) -> Self:
+        """The declaration of the class named `saga`, from the attributes of its body."""
+        parts = list(body.values())
+        folds: dict[type, list[Fold]] = {}
+        for fold in (each for each in parts if isinstance(each, Fold)):
+            for event in fold.events:
+                folds.setdefault(event, []).append(fold)
+        return cls(
+            saga=saga,
+            starts_on=starts_on,
+            steps={each.name: each for each in parts if isinstance(each, Step)},
+            undos=[each for each in parts if isinstance(each, Undo)],
+            closings=[each for each in parts if isinstance(each, Closing)],
+            folds=folds,
+            locks=next((each for each in parts if isinstance(each, Locks)), None),
+        )
+
+    @property
+    def completing(self) -> Closing | None:
+        """The first command that is declared for the case that every step is done."""
+        return next((each for each in self.closings if each.completed), None)
+
+    @property
+    def closing(self) -> Closing | None:
+        """The first command that is declared for the case that every effect is undone."""
+        return next((each for each in self.closings if not each.completed), None)
+
+    def undos_of_steps(self) -> list[Undo]:
+        """The undo of each step that has one."""
+        return [each.undoing for each in self.steps.values() if each.undoing is not None]
+
+    def answers(self) -> Answers:
+        """What each event class answers. Raises DefinitionError where one answers two things."""
+        found: dict[type, tuple[Step, bool, bool]] = {}
+        for event, answer in self._answers():
+            if event in found or event is self.starts_on:
+                raise self.error(
+                    answer[0].name,
+                    f"the event {event.__qualname__} already has another meaning in this saga",
+                    "Give each answer an event class of its own.",
+                )
+            found[event] = answer
+        return found
+
+    def commands(self) -> dict[str, type[Command]]:
+        """The class of each command, by the name of the method that makes it."""
+        return {name: self._command_of(method) for name, method in self._methods().items()}
+
+    def conditional(self) -> frozenset[str]:
+        """The methods that may return no command."""
+        methods = self._methods().items()
+        return frozenset(name for name, method in methods if may_make_none(method))
+
+    def error(self, part: str, problem: str, cure: str) -> DefinitionError:
+        """An error in one part of the saga class, or in the class itself where none is named."""
+        where = f"{self.saga}.{part}" if part else self.saga
+        return DefinitionError(where=where, problem=problem, cure=cure)
+
+    def _answers(self) -> Iterator[tuple[type, tuple[Step, bool, bool]]]:
+        for each in self.steps.values():
+            yield from ((event, (each, False, True)) for event in each.done)
+            yield from ((event, (each, False, False)) for event in each.refused)
+            if each.undoing is not None:
+                yield from ((event, (each, True, True)) for event in each.undoing.done)
+                yield from ((event, (each, True, False)) for event in each.undoing.refused)
+
+    def _methods(self) -> dict[str, CommandMethod]:
+        ends = [each for each in (self.completing, self.closing) if each is not None]
+        parts: tuple[Step | Undo | Closing, ...] = (
+            *self.steps.values(),
+            *self.undos_of_steps(),
+            *ends,
+        )
+        return {each.name: each.make_command for each in parts}
+
+    def _command_of(self, method: CommandMethod) -> type[Command]:
+        name = method.__name__
+        if isinstance(method, CommandByKey):
+            return self._command_by_key(method)
+        found = returned_commands(method, f"{self.saga}.{name}")
+        if len(found) > 1:
+            problem = "its return annotation names several commands"
+            raise self.error(name, problem, "Declare a step for each command.")
+        return found[0]
+
+    def _command_by_key(self, method: CommandByKey) -> type[Command]:
+        command = method.command
+        required = {name for name, field in command.model_fields.items() if field.is_required()}
+        if required == {command.key_field}:
+            return command
+        raise self.error(
+            method.__name__,
+            f"{command.__name__} cannot be made from the saga's key alone",
+            f"Declare a method that returns it, or give {command.__name__} a key and no other "
+            "required field.",
+        )
+
+
+def may_make_none(method: CommandMethod) -> bool:
+    """Whether a method may return no command."""
+    return not isinstance(method, CommandByKey) and may_return_none(method)

@@ -1,0 +1,70 @@
+"""Records the decisions of the engine in the journal, each with the answer that led to it."""
+
+from typing import Any
+
+from sagaline.errors import NoCommand
+from sagaline.messaging.commands import Command
+from sagaline.messaging.ids import named_id
+from sagaline.saga.definition import Saga
+from sagaline.saga.instance import Journal
+from sagaline.saga.requests import request_class
+from sagaline.saga.state import Answer, Role, State
+from sagaline.saga.steps import CommandMethod
+
+
+class JournalWriter:
+    """Writes the events of one saga instance.
+
+    An answer is applied to the state before the event that it leads to is known; the writer keeps
+    it and puts it into the next event.
+    """
+
+    def __init__(self, definition: type[Saga], journal: Journal) -> None:
+        self._definition = definition
+        self._journal = journal
+        self._applied: Answer | None = None
+
+    def apply(self, answer: Answer) -> None:
+        """Applies an answer to the state now; the next recorded event holds it."""
+        self.note_applied()
+        self._applied = answer
+        self._journal.apply_answer(answer)
+
+    def note_applied(self) -> None:
+        """Records the applied answer, if there is one, by itself: it led to no other event."""
+        answer, self._applied = self._applied, None
+        if answer is not None:
+            self.note(answer, heeded=True)
+
+    def note(self, answer: Answer, *, heeded: bool) -> None:
+        """Records an answer that leads to no command now; `heeded` says whether it counts."""
+        self._journal.trigger_event(Journal.Noted, answer=answer, heeded=heeded)
+
+    def record(self, event_class: type[Any], **facts: Any) -> None:
+        """Records an event with the applied answer; a parked instance resumes before it."""
+        answer, self._applied = self._applied, None
+        journal = self._journal
+        if journal.state is State.PARKED and event_class not in (Journal.Parked, Journal.Ended):
+            state = State.COMPENSATING if journal.compensating else State.RUNNING
+            journal.trigger_event(
+                Journal.Resumed, state=state, reason=journal.reason, answer=answer
+            )
+            answer = None
+        journal.trigger_event(event_class, answer=answer, **facts)
+
+    def issue(self, name: str, make: CommandMethod, role: Role, attempt: int) -> bool:
+        """Records the command that the method makes; returns whether it made one.
+
+        A request has the same command id in every attempt: it is the idempotency key. Raises
+        NoCommand where the method must make a command and makes none.
+        """
+        made = make(self._definition(self._journal))
+        if made is None:
+            if attempt > 1 or make.__name__ not in self._definition.conditional:
+                raise NoCommand(where=f"{self._definition.__name__}.{make.__name__}")
+            return False
+        command_id = named_id(self._journal.id, f"{name}:{role.value}")
+        command: Command = made.model_copy(update={"id": command_id})
+        event_class = request_class(type(command))
+        self.record(event_class, step=name, role=role, attempt=attempt, command=command)
+        return True

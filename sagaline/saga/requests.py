@@ -1,0 +1,29 @@
+"""The event classes that record commands in a saga's stream, one for each class of command."""
+
+from functools import cache
+
+from eventsourcing.utils import construct_topic, get_topic
+
+from sagaline.messaging.commands import Command
+from sagaline.saga.instance import Journal
+
+
+@cache
+def request_class(command: type[Command]) -> type[Journal.Requested]:
+    """The event class that records that a command of this class was issued.
+
+    It has the command's topic, so a log shows ``ReserveStock`` where that command was issued, and
+    a participant can select from the log the commands that it handles.
+    """
+    event_class = type(
+        f"Requested{command.__name__}",
+        (Journal.Requested,),
+        {
+            "__annotations__": {"command": command},
+            "__module__": command.__module__,
+            "__qualname__": f"Requested{command.__qualname__}",
+            "TOPIC": construct_topic(command),
+        },
+    )
+    get_topic(event_class)  # registers the topic for this class
+    return event_class

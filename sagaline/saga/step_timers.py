@@ -1,0 +1,72 @@
+"""The time limits and the retry pauses of the steps of one saga instance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sagaline.messaging.retry import Retry
+from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
+from sagaline.saga.state import StepProgress
+from sagaline.saga.steps import Closing, Step
+from sagaline.saga.timers import StepDue, StepTimedOut
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The `within` and `retry` that a system sets for a step, in place of the declared ones."""
+
+    within: timedelta | None = None
+    retry: Retry | None = None
+
+
+_DECLARED = Timing()
+
+
+class StepTimers:
+    """Collects the timer changes that one input of an instance leads to.
+
+    Each step has at most one timer for its time limit and one for its retry pause.
+    """
+
+    def __init__(self, key: str, timings: Mapping[str, Timing]) -> None:
+        self.changes: list[TimerChange] = []
+        self._key = key
+        self._timings = timings
+
+    def time_limit(self, step: Step) -> timedelta | None:
+        """The time limit of a step; None where there is none."""
+        within = self._timings.get(step.name, _DECLARED).within
+        return step.within if within is None else within
+
+    def next_pause(self, part: Step | Closing, progress: StepProgress) -> timedelta | None:
+        """The pause before the next attempt; None where no attempt is left."""
+        retry = self._timings.get(part.name, _DECLARED).retry or part.retry
+        return retry.pause(progress.attempts - progress.forgiven)
+
+    def start_time_limit(self, step: Step) -> None:
+        """Sets the timer for the end of a step's time limit, if the step has one."""
+        within = self.time_limit(step)
+        if within is not None:
+            command = StepTimedOut(saga_key=self._key, step=step.name)
+            self.changes.append(SetTimer(self._id(step.name, "timeout"), within, command))
+
+    def stop_time_limit(self, step: Step) -> None:
+        """Cancels the timer of a step's time limit, if the step has one."""
+        if self.time_limit(step) is not None:
+            self.changes.append(CancelTimer(self._id(step.name, "timeout")))
+
+    def start_pause(self, name: str, pause: timedelta) -> None:
+        """Sets the timer for the next attempt at a step, an undo or a closing command."""
+        command = StepDue(saga_key=self._key, step=name)
+        self.changes.append(SetTimer(self._id(name, "due"), pause, command))
+
+    def stop_pause(self, name: str) -> None:
+        """Cancels the timer for the next attempt."""
+        self.changes.append(CancelTimer(self._id(name, "due")))
+
+    def stop_all(self, name: str) -> None:
+        """Cancels both timers of a step, whether they are set or not."""
+        self.changes += [CancelTimer(self._id(name, what)) for what in ("timeout", "due")]
+
+    def _id(self, name: str, what: str) -> str:
+        return f"{self._key}:{name}:{what}"

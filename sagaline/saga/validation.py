@@ -1,0 +1,149 @@
+"""The checks of a saga class: what could not end well is refused when the class is defined."""
+
+from collections.abc import Mapping, Sequence
+
+from sagaline.saga.declaration import Answers, Declaration, may_make_none
+from sagaline.saga.steps import (
+    COMPENSATABLE,
+    NO_EFFECT,
+    PIVOT,
+    RETRIABLE,
+    Closing,
+    Step,
+    Undo,
+)
+
+
+def validate(declaration: Declaration) -> None:
+    """Checks a declaration, and sets of each of its steps which steps it waits for.
+
+    Raises DefinitionError with the part and the cure.
+    """
+    answers = declaration.answers()
+    _check_names(declaration)
+    if not declaration.steps:
+        raise declaration.error("", "it has no steps", "Declare one with @step(done=...).")
+    _check_closings(declaration)
+    _set_order(declaration)
+    _check_kinds(declaration)
+    declaration.commands()
+    for each in declaration.steps.values():
+        _check_step(declaration, each)
+    _check_folds(declaration, answers)
+
+
+def _check_names(declaration: Declaration) -> None:
+    """A method that a later one replaces would be lost without notice."""
+    undos = declaration.undos_of_steps()
+    for undo in declaration.undos:
+        if undo not in undos:
+            raise declaration.error(
+                undo.name,
+                "an undo of a step that has another undo, or that is not in this class",
+                "Declare one undo for each step, under it, with a name of its own.",
+            )
+    names: set[str] = set()
+    parts: Sequence[Step | Undo | Closing] = (
+        *declaration.steps.values(),
+        *undos,
+        *declaration.closings,
+    )
+    for each in parts:
+        if each.name in names:
+            raise declaration.error(
+                each.name,
+                "a second method of this name",
+                "Give each step, undo and closing command a name of its own.",
+            )
+        names.add(each.name)
+
+
+def _check_closings(declaration: Declaration) -> None:
+    for each in declaration.closings:
+        if each not in (declaration.completing, declaration.closing):
+            raise declaration.error(
+                each.name,
+                f"a second @on_{'completed' if each.completed else 'compensated'}",
+                "Keep one: a saga issues one command at its end.",
+            )
+
+
+def _set_order(declaration: Declaration) -> None:
+    """Sets `after` of each step. A step waits only for steps above it, so there is no circle."""
+    above: list[Step] = []
+    for each in declaration.steps.values():
+        for other in each.waits_for or ():
+            if other not in above:
+                name = getattr(other, "name", repr(other))
+                raise declaration.error(
+                    each.name,
+                    f"it waits for {name}, which is not a step above it",
+                    "Name steps of this class in after=..., and declare them first.",
+                )
+        waits_for = above[-1:] if each.waits_for is None else each.waits_for
+        each.after = tuple(other.name for other in waits_for)
+        above.append(each)
+
+
+def _check_kinds(declaration: Declaration) -> None:
+    """Steps before the pivot can be undone, steps after it need not, and none runs beside it."""
+    pivot: Step | None = None
+    above: list[str] = []
+    for each in declaration.steps.values():
+        before = _before(declaration.steps, each)
+        if each.kind is PIVOT and pivot is not None:
+            problem = f"a second pivot, after {pivot.name}"
+            cure = "Keep one point of no return; make the later steps RETRIABLE."
+        elif each.kind is RETRIABLE and (pivot is None or pivot.name not in before):
+            problem = "a RETRIABLE step with no pivot before it"
+            cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
+        elif pivot is not None and each.kind in (COMPENSATABLE, NO_EFFECT):
+            problem = f"a {each.kind.value} step after the pivot {pivot.name}"
+            cure = "Make it RETRIABLE, or declare it before the pivot."
+        elif each.kind is PIVOT and (beside := [name for name in above if name not in before]):
+            problem = f"the pivot does not wait for {', '.join(beside)}, and could be done first"
+            cure = f"Name it too: after=({', '.join([*each.after, *beside])},)."
+        else:
+            pivot = each if each.kind is PIVOT else pivot
+            above.append(each.name)
+            continue
+        raise declaration.error(each.name, problem, cure)
+
+
+def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
+    """All steps that are done before this one starts."""
+    found = set(step.after)
+    for name in step.after:
+        found |= _before(steps, steps[name])
+    return found
+
+
+def _check_step(declaration: Declaration, step: Step) -> None:
+    if not step.done or (step.undoing is not None and not step.undoing.done):
+        problem = "no event says that it is done, so no step after it could start"
+        cure = "Name one with done=..., for the step and for its undo."
+    elif step.kind is COMPENSATABLE and step.undoing is None:
+        problem = "a compensatable step without an undo"
+        cure = f"Declare one under it with @{step.name}.undo(done=...), or say kind=NO_EFFECT."
+    elif step.kind is not COMPENSATABLE and step.undoing is not None:
+        problem = f"a {step.kind.value} step with an undo, which would never run"
+        cure = "Remove the undo, or make the step compensatable."
+    elif step.undoing is not None and may_make_none(step.undoing.make_command):
+        problem = "its undo may return no command"
+        cure = "Always return one: an undo must be safe to run where there is nothing to undo."
+    elif step.kind is RETRIABLE and step.refused:
+        problem = "a step after the pivot that can be refused"
+        cure = "Move it before the pivot, or let its participant never refuse it."
+    else:
+        return
+    raise declaration.error(step.name, problem, cure)
+
+
+def _check_folds(declaration: Declaration, answers: Answers) -> None:
+    for event, folds in declaration.folds.items():
+        if event is not declaration.starts_on and event not in answers:
+            raise declaration.error(
+                folds[0].name,
+                f"{event.__qualname__} neither starts the saga nor answers a step",
+                "Name the event that starts the saga, or one that answers a step.",
+            )

@@ -1,0 +1,70 @@
+"""What happens to an engine's connections: they are configured, begun and returned to the pool."""
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+
+from sagaline.errors import StoreUnusable
+from sagaline.storage.sql import postgres, sqlite
+from sagaline.storage.sql.transaction import Database
+
+_WRITES = "sagaline_write"
+
+
+class EngineEvents:
+    """Listens to the events of one datastore's engine."""
+
+    def __init__(self, datastore: Database) -> None:
+        self._datastore = datastore
+        self._is_sqlite = datastore.engine.dialect.name == "sqlite"
+        self.writer: Engine = datastore.engine.execution_options(**{_WRITES: True})
+        """The engine whose transactions begin as writes."""
+        event.listen(datastore.engine, "begin", self._begin)
+        event.listen(datastore.engine, "checkin", self._check_in)
+        if self._is_sqlite:
+            event.listen(datastore.engine, "connect", self._configure)
+            if datastore.has_file and "uri" not in datastore.engine.url.query:
+                event.listen(datastore.engine, "do_connect", self._create_file)
+        else:
+            event.listen(datastore.engine, "checkout", postgres.refuse_ended)
+
+    def _begin(self, connection: Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITES, False)
+        if self._is_sqlite:
+            sqlite.begin_transaction(connection, writing)
+        else:
+            silence = self._datastore.silence_timeout if writing else None
+            postgres.begin_with_timeouts(connection, self._datastore.lock_timeout, silence)
+
+    def _check_in(self, raw: Any, record: Any) -> None:
+        if raw is not None and self._is_sqlite:
+            sqlite.roll_back_leftovers(raw)
+        if self._datastore.is_closed:
+            record.close()
+
+    def _create_file(self, *_: object) -> None:
+        sqlite.create_private_file(sqlite.path(self._datastore.engine.url))
+
+    def _configure(self, raw: Any, _: Any) -> None:
+        datastore = self._datastore
+        try:
+            mode = sqlite.configure(raw, datastore.lock_wait, datastore.is_sqlite_in_memory_db)
+            if mode not in ("wal", "memory"):
+                why = f"write-ahead logging is refused there (its journal mode stays {mode!r})"
+                raise StoreUnusable(url=datastore.address, reason=why)
+        except BaseException:
+            raw.close()
+            raise
+
+
+def engine_options(url: URL, schema: str | None) -> dict[str, Any]:
+    """The options of a URL's engine."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    # AUTOCOMMIT because `_begin` sends BEGIN by itself, as on SQLite.
+    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+    options["connect_args"] = postgres.connect_args(url)
+    if schema is not None:
+        # The framework's tables name no schema, so that one definition serves every store.
+        options["execution_options"] = {"schema_translate_map": {None: schema}}
+    return options

@@ -1,0 +1,53 @@
+"""Which application records an event, and which handles a command."""
+
+from collections.abc import Iterable, Iterator
+
+from eventsourcing.domain import DomainEvent
+
+from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
+from sagaline.errors import DefinitionError
+from sagaline.saga.instance import Journal
+
+
+def is_of_sagas(event: type) -> bool:
+    """Whether an event is recorded by sagas, in their own logs."""
+    return issubclass(event, Journal.Event | Journal.Created)
+
+
+def events_of(*aggregates: type) -> Iterator[type[DomainEvent]]:
+    """The event classes that are defined in aggregate classes."""
+    for aggregate in aggregates:
+        for event in vars(aggregate).values():
+            if isinstance(event, type) and issubclass(event, DomainEvent):
+                yield event
+
+
+def recorders_of(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
+    """Event class -> the application that records it. Raises `DefinitionError` for two."""
+    found: dict[type, type[Application]] = {}
+    for application in applications:
+        for aggregate in declaration_of(application).aggregates:
+            for event in events_of(aggregate):
+                if found.setdefault(event, application) is not application:
+                    raise DefinitionError(
+                        where=application.__name__,
+                        problem=f"{aggregate.__name__} is recorded by {found[event].__name__} too",
+                        cure="Name each aggregate in one application of a system.",
+                    )
+    return found
+
+
+def handlers_of(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
+    """Command class -> the application that handles it. Raises `DefinitionError` for two."""
+    found: dict[type, type[Application]] = {}
+    for application in applications:
+        for command in declaration_of(application).handlers:
+            if command in found:
+                raise DefinitionError(
+                    where=application.__name__,
+                    problem=f"{command.__name__} is handled by {found[command].__name__} too",
+                    cure="Give each command one handler in a system.",
+                )
+            found[command] = application
+    return found

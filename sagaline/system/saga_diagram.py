@@ -1,0 +1,106 @@
+"""The Mermaid flowchart of a saga: its steps, its compensation and its ends."""
+
+from collections.abc import Iterable, Iterator
+
+from sagaline.messaging.retry import in_words
+from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
+from sagaline.system.flowchart import arrow, flowchart, names, node
+
+
+def saga_diagram(saga: type[Saga]) -> str:
+    """The steps of a saga, its compensation, and its ends.
+
+    Compensation is drawn as if every step had started that can have; an instance skips the undo of
+    a step that has not.
+    """
+    return flowchart("TD", _Drawing(saga).lines())
+
+
+class _Drawing:
+    """The nodes and arrows of one saga's chart."""
+
+    def __init__(self, saga: type[Saga]) -> None:
+        self._saga = saga
+        self._steps = list(saga.steps.values())
+        self._commands = saga.commands()
+
+    def lines(self) -> list[str]:
+        """The nodes, then the arrows."""
+        return [*self._nodes(), *self._forward(), *self._compensation()]
+
+    def _nodes(self) -> Iterator[str]:
+        yield node("start_", "([{}])", self._saga.starts_on.__qualname__)
+        for each in self._steps:
+            yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else "[{}]")
+        for each in self._steps:
+            if each.undoing is not None:
+                yield self._command(each.undoing.name, "[/{}/]")
+        for closing in (self._saga.completing, self._saga.closing):
+            if closing is not None:
+                yield self._command(closing.name, "[{}]")
+        ends = ["completed", *(["compensated"] if self._can_compensate else [])]
+        ends += ["parked"] if self._can_park else []
+        for end in ends:
+            yield node(f"{end}_", "([{}])", end)
+
+    def _forward(self) -> Iterator[str]:
+        for each in self._steps:
+            if not each.after:
+                yield arrow("start_", each.name, [])
+        completing = self._saga.completing
+        end = completing.name if completing is not None else "completed_"
+        for each in self._steps:
+            waiting = [other.name for other in self._steps if each.name in other.after]
+            for after in waiting or [end]:
+                yield arrow(each.name, after, names(each.done))
+        if completing is not None:
+            yield arrow(completing.name, "completed_", [])
+
+    def _compensation(self) -> Iterator[str]:
+        for place, each in enumerate(self._steps):
+            if each.refused:
+                undo = self._last_undo(other for other in self._started_with(each) if other != each)
+                yield arrow(each.name, undo, names(each.refused), dotted=True)
+            yield self._unanswered(each, self._last_undo(self._started_with(each)))
+            if each.undoing is not None:
+                yield from self._undo(each.undoing, self._last_undo(self._steps[:place]))
+        if self._saga.closing is not None and self._can_compensate:
+            yield arrow(self._saga.closing.name, "compensated_", [])
+
+    def _undo(self, undo: Undo, after: str) -> Iterator[str]:
+        yield arrow(undo.name, after, names(undo.done))
+        given_up = [*names(undo.refused), "no answer"]
+        yield arrow(undo.name, "parked_", given_up, dotted=True)
+
+    def _unanswered(self, step: Step, undo: str) -> str:
+        """The arrow for a step whose outcome is unknown: it is undone, or the saga parks."""
+        limit = "" if step.within is None else f" in {in_words(step.within)}"
+        to = "parked_" if step.kind in (PIVOT, RETRIABLE) else undo
+        return arrow(step.name, to, [f"no answer{limit}"], dotted=True)
+
+    def _started_with(self, step: Step) -> list[Step]:
+        """The step, and all that may have started when it is answered: those not waiting for it."""
+        waiting = {step.name}
+        for each in self._steps:
+            if waiting & set(each.after):
+                waiting.add(each.name)
+        return [each for each in self._steps if each is step or each.name not in waiting]
+
+    def _last_undo(self, steps: Iterable[Step]) -> str:
+        """The undo that runs first where these steps have started: that of the last of them."""
+        undos = [each.undoing for each in steps if each.undoing is not None]
+        if undos:
+            return undos[-1].name
+        return self._saga.closing.name if self._saga.closing is not None else "compensated_"
+
+    @property
+    def _can_compensate(self) -> bool:
+        return any(each.refused or each.kind not in (PIVOT, RETRIABLE) for each in self._steps)
+
+    @property
+    def _can_park(self) -> bool:
+        return any(each.undoing or each.kind in (PIVOT, RETRIABLE) for each in self._steps)
+
+    def _command(self, name: str, shape: str) -> str:
+        may = ", or nothing" if name in self._saga.conditional else ""
+        return node(name, shape, f"{name}<br/>{self._commands[name].__name__}{may}")

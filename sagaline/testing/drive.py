@@ -1,0 +1,73 @@
+"""Drives the saga engine without a store: one input in, events, timers and commands out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eventsourcing.application import project_aggregate
+
+from sagaline.messaging.timers import TimerChange
+from sagaline.saga.definition import Saga
+from sagaline.saga.engine import SagaEngine
+from sagaline.saga.instance import Journal
+from sagaline.saga.interventions import Interventions
+from sagaline.saga.step_timers import Timing
+from sagaline.saga.timers import StepDue, StepTimedOut
+
+
+@dataclass(frozen=True)
+class Driven:
+    """What the engine made of one input."""
+
+    journal: Journal
+    events: tuple[Any, ...]
+    """The events that it recorded in the stream of the instance."""
+    timers: tuple[TimerChange, ...]
+
+    @property
+    def commands(self) -> list[Journal.Requested]:
+        """The events that issue commands, in order."""
+        return [each for each in self.events if isinstance(each, Journal.Requested)]
+
+
+def drive(
+    saga: type[Saga],
+    journal: Journal | None,
+    message: Any,
+    timings: Mapping[str, Timing] | None = None,
+) -> Driven:
+    """Handles one input of a saga instance with the production engine.
+
+    `message` is the start event (the only input without a journal), an answer, the command of a
+    timer (`StepTimedOut`, `StepDue`), or a function that intervenes. Changes the journal in
+    place and leaves it without pending events. Locks are ignored.
+    """
+    if journal is None:
+        key = str(saga.key_of(message))
+        journal = Journal.start(saga.__name__, key, message, saga.fingerprint(), saga.steps)
+        engine = SagaEngine(saga, journal, timings or {})
+        engine.start()
+    else:
+        engine = Interventions(saga, journal, timings or {})
+        _handle(saga, engine, message)
+    return Driven(journal, tuple(journal.collect_events()), tuple(engine.timers))
+
+
+def _handle(saga: type[Saga], engine: Interventions, message: Any) -> None:
+    if isinstance(message, StepTimedOut):
+        engine.handle_timeout(message.step)
+    elif isinstance(message, StepDue):
+        engine.handle_pause_end(message.step)
+    elif isinstance(message, saga.starts_on):
+        engine.ignore_start(message)
+    elif callable(message):
+        message(engine)
+    else:
+        engine.handle_answer(message)
+
+
+def replay(events: Iterable[Any]) -> Journal | None:
+    """Rebuilds a saga instance from its stream; None from an empty one."""
+    journal: Any = project_aggregate(None, events)
+    assert journal is None or isinstance(journal, Journal)
+    return journal
