@@ -104,7 +104,9 @@ def test_the_second_of_two_rebuilds_is_refused_in_one_line(run_shop: CommandLine
     assert (done.view, done.rows) == ("order_list", 1)
     (second,) = said
     assert (second.status, second.output) == (2, "")
-    assert second.errors.startswith("sagaline: order_list is being rebuilt or verified already")
+    assert second.errors.startswith(
+        "sagaline: order_list is being rebuilt or verified by another process"
+    )
     assert second.errors.count("\n") == 1
 
 

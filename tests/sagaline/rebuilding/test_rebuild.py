@@ -269,7 +269,7 @@ def test_a_second_rebuild_of_a_table_is_refused_while_the_first_is_active(
     refused: list[str] = []
 
     def try_too() -> None:
-        with pytest.raises(RebuildUnderWay, match="balances is being rebuilt or verified already"):
+        with pytest.raises(RebuildUnderWay, match="balances is being rebuilt or verified by"):
             store.rebuilt("balances", verify=second == "verify")
         refused.append(second)
 
