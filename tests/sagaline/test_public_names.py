@@ -29,7 +29,7 @@ def test_the_public_names_are_these() -> None:
         "Amount", "Moment", "Uuid", "new_id",
         # running, and looking
         "Entry", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
-        "twin_of",
+        "rebuild_worker",
         # what goes wrong
         "CommandConflict", "DefinitionError", "NothingToRollBack", "RebuildBusy", "RebuildFailed",
         "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",
