@@ -28,7 +28,7 @@ def test_the_public_names_are_these() -> None:
         # the columns of read tables, and ids
         "Amount", "Moment", "Uuid", "new_id",
         # running, and looking
-        "Entry", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
+        "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "rebuild_worker",
         # what goes wrong
         "CommandConflict", "DefinitionError", "NothingToRollBack", "RebuildBusy", "RebuildFailed",

@@ -95,7 +95,7 @@ def every_command(shop: CommandLine) -> list[Said]:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (of_another_system, "'warehouse', not for 'shop'"),
+        (of_another_system, "'warehouse', not to 'shop'"),
         (of_a_newer_version, "schema version 999"),
         (with_a_store_table_of_its_own, "its table 'store' is not one of Sagaline"),
         (with_a_table_that_is_called_like_one_of_ours, "its table 'timers' is not one of Sagaline"),
@@ -185,7 +185,7 @@ def test_the_write_ahead_log_of_another_program_is_left_unchanged(
 
 def refused_and_left_alone(shop: CommandLine, before: dict[str, bytes]) -> None:
     for said in every_command(shop):
-        assert (said.status, "made for the system 'theirs'" in said.errors) == (2, True)
+        assert (said.status, "belongs to the system 'theirs'" in said.errors) == (2, True)
     after = files_beside(file_of(shop))
     assert after.keys() == before.keys() == {"store.db", "store.db-wal", "store.db-shm"}
     for name in ("store.db", "store.db-wal"):  # the third says who reads, and is made again
