@@ -673,6 +673,7 @@ def test_a_port_that_hangs_becomes_a_fault_and_is_asked_again_later(store_url: s
 # What costs nothing
 
 
+@pytest.mark.slow
 def test_a_long_part_of_a_log_that_nobody_wants_is_passed(sqlite_store: str) -> None:
     with Runner(system, env(sqlite_store)) as runner:
         opened(runner)
