@@ -12,9 +12,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url
 
-from tests.slow import _fast_tests_start_no_process, pytest_collection_modifyitems
+from tests.slow import (
+    _fast_tests_start_no_process,
+    pytest_collection_modifyitems,
+    pytest_ignore_collect,
+)
 
-__all__ = ("_fast_tests_start_no_process", "pytest_collection_modifyitems")
+__all__ = ("_fast_tests_start_no_process", "pytest_collection_modifyitems", "pytest_ignore_collect")
 
 # How fast examples are found and run is the machine's affair, and no fault of the code.
 settings.register_profile(

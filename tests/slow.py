@@ -40,6 +40,17 @@ LIBRARY_LOOKUP = "/sbin/ldconfig"
 """What `ctypes` runs, once in a process, to find the C library for inotify."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what `make test-fast` leaves out."""
+    if config.getoption("markexpr") == "not slow" and _is_slow_place(collection_path):
+        return True
+    return None
+
+
+def _is_slow_place(path: Path) -> bool:
+    return any(path.is_relative_to(TESTS / each) for each in SLOW_PLACES)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests."""
     for item in items:
@@ -68,7 +79,7 @@ def _refusing(start: Callable[..., Any]) -> Callable[..., Any]:
 
 def is_slow(item: pytest.Item) -> bool:
     """Whether a test stands at a slow place, is given a server, or calls what starts a process."""
-    if any(item.path.is_relative_to(TESTS / each) for each in SLOW_PLACES):
+    if _is_slow_place(item.path):
         return True
     if not isinstance(item, pytest.Function):
         return False
