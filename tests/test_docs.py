@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,17 +115,27 @@ class Reader:
         env = clean_environment() | {"COLUMNS": COLUMNS, "PYTHONDONTWRITEBYTECODE": "1"}
         env |= self._databases
         env["PATH"] = f"{self._programs}{os.pathsep}{env['PATH']}"
-        done = subprocess.run(
+        with subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", block.text],
             cwd=self.folder,
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=LIMIT,
-        )
-        assert done.returncode == 0, f"{block.text}\nsaid\n{done.stdout}"
-        return done.stdout
+            start_new_session=True,
+        ) as shell:
+            try:
+                said, _ = shell.communicate(timeout=LIMIT)
+            finally:
+                end_session(shell.pid)
+        assert shell.returncode == 0, f"{block.text}\nsaid\n{said}"
+        return said
+
+
+def end_session(leader: int) -> None:
+    """Ends what a page started in the background and, after a failure, did not end itself."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 CHANGING = (
