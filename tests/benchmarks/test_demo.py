@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parents[2]
-LIMIT = 120.0
+LIMIT = 300.0
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from tests.invariants import violations
 
 US = {"country": "US", "postcode": "45202"}
 NOWHERE = {"country": "ZZ", "postcode": "0000"}
-PATIENCE = "5"
+PATIENCE = "15"
 UNKNOWN = ("cancelled", f"take_payment: no answer within {PATIENCE} s")
 GONE = ("cancelled", "undeliverable address")
 DONE = ("completed", None)

@@ -19,7 +19,7 @@ from tests.invariants import ends, violations
 ROOT = Path(__file__).parents[2]
 ORDERS = 400
 KILLS = 10
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds until something is wrong."""
 
 SKUS = [f"SKU-{number}" for number in range(60)]

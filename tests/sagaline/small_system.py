@@ -39,7 +39,7 @@ from sagaline.storage.tables.followers import follower_state, read_position
 from sagaline.storage.tables.timers import TimerRow, due_timers
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-PATIENCE = 30.0
+PATIENCE = 300.0
 """Seconds after which something that should happen counts as not happening."""
 
 

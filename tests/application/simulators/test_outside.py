@@ -156,7 +156,7 @@ def test_processes_that_start_together_create_the_store_once(store: str) -> None
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    assert [each.communicate(timeout=60)[0] for each in processes] == ["NeverTaken()\n"] * 6
+    assert [each.communicate(timeout=300)[0] for each in processes] == ["NeverTaken()\n"] * 6
 
 
 def test_an_answer_survives_the_death_of_the_process(store: str) -> None:

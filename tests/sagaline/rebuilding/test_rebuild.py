@@ -49,7 +49,7 @@ from tests.sagaline.bank import (
 HOUSE = Path(__file__).parents[3]
 VIEWS = ("balances", "movements", "branches")
 POISON = 13
-LIMIT = 60.0
+LIMIT = 300.0
 
 
 class Stopped(Exception):

@@ -30,7 +30,7 @@ from tests.sagaline.bank import (
 from tests.sagaline.rebuild_with_worker import POISON, VIEWS, system
 
 HOUSE = Path(__file__).parents[3]
-LIMIT = 60.0
+LIMIT = 300.0
 EVENTS = 121
 
 

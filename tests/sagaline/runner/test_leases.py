@@ -383,7 +383,7 @@ def test_a_second_runner_takes_over_when_the_first_one_stops(store_url: str) -> 
             idle.settle()
             second.stop()
             idle.get(Desk).want(wish("Bea"))
-            idle.settle(timeout=5.0)
+            idle.settle(timeout=120)
             assert statuses(idle) == {"confirmed": 2}
             assert wrong(idle) == []
 

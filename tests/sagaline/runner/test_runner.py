@@ -231,7 +231,7 @@ def test_who_waits_for_a_runner_hears_of_what_it_has_died(
         monkeypatch.setattr(Follower, "step", break_down)
         opened(runner)  # else it may be seen to be settled before it dies
         with pytest.raises(RunnerDied, match="a bug of the framework"):
-            runner.settle(timeout=30)
+            runner.settle(timeout=300)
 
 
 # Stores

@@ -356,5 +356,5 @@ def test_a_writer_notifies_listeners(postgres_store: str) -> None:
             raw = other.connection.dbapi_connection
             raw.execute('LISTEN "my-app_events"')  # type: ignore[union-attr]
             recorded(orders, placed())
-            notices = list(raw.notifies(timeout=5, stop_after=1))  # type: ignore[union-attr]
+            notices = list(raw.notifies(timeout=120, stop_after=1))  # type: ignore[union-attr]
         assert [notice.channel for notice in notices] == ["my-app_events"]

@@ -73,7 +73,7 @@ def test_a_projection_runner_runs_on_every_store(store_url: str) -> None:
     ) as runner:
         for _ in range(3):
             last = runner.app.save(Counted())[-1].notification.id
-        runner.wait(last, timeout=10)
+        runner.wait(last, timeout=120)
         assert runner.projection.view.count == 3
     runner.projection.view.datastore.close()
 
@@ -84,7 +84,7 @@ def test_an_event_sourced_projection_runs_on_every_store(store_url: str) -> None
         application_class=Application[UUID], projection_class=Copies, env=env
     ) as runner:
         last = runner.app.save(Counted())[-1].notification.id
-        runner.wait(last, timeout=10)
+        runner.wait(last, timeout=120)
         assert runner.projection.recorder.max_notification_id() == 1
 
 

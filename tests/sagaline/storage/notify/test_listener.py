@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from sagaline.storage.notify.listener import Faults, Listener
 
-PATIENCE = 10.0
+PATIENCE = 120.0
 SELECT_LIMIT = 1_024
 
 

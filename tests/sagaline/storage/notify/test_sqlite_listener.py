@@ -17,7 +17,7 @@ from sagaline.storage.tables.creation import create_tables
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify needs Linux")
 
-PATIENCE = 10.0
+PATIENCE = 120.0
 
 
 class Probe:
