@@ -235,7 +235,7 @@ def test_a_defect_of_the_engine_is_found(
 
 def commit_in_two(self: Any, positions: Mapping[str, int], write: Callable[[Any], None]) -> None:
     """Commits the result of a batch before the position."""
-    with self._datastore.write() as connection:
+    with self.datastore.write() as connection:
         write(connection)
     whole_commit(self, positions, lambda _: None)
 
