@@ -88,7 +88,7 @@ def test_later_events_of_its_key_wait_behind_it_and_other_keys_go_on(store_url: 
         topics = [(x.position, x.key, x.topic.rpartition(".")[2]) for x in letters(led.runner)]
         assert topics == [(1, key, "Wanted"), (3, key, "Confirmed")]
         assert [x.attempts for x in letters(led.runner)] == [3, 0]
-        assert letters(led.runner)[1].error == "waits behind an earlier event"
+        assert letters(led.runner)[1].error == "queued after an earlier event"
         # No other follower waits for it: the saga has ended this booking, too.
         assert named(led.runner, Desk).count("Booking.Confirmed") == 3
         assert rows_of(led.runner, show_list) == {"Hamlet": (3,)}
