@@ -30,7 +30,7 @@ from benchmarks.basket import json_lines
 from benchmarks.baskets import Baskets, load
 from projections.tables import order_list, payment_ledger, stock_level
 from sagaline import Command, Rebuilt, Runner, rebuild, timeline
-from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.gc_tuning import tune_garbage_collector
 from sagaline.cli.output import counted
 
 FOLDER = Path(".demo")
@@ -56,7 +56,7 @@ def main(count: int = COUNT) -> int:
     baskets = load(count)
     url = _fresh_store()
     _introduce(console, baskets)
-    leave_in_peace()
+    tune_garbage_collector()
     with Runner(system, {"SQLALCHEMY_URL": url}) as runner:
         ran = _run(runner, baskets)
         _show_ends(console, runner)

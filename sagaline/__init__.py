@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from sagaline.read_model.definition import ReadModel
     from sagaline.read_model.projection import project
     from sagaline.read_model.row import Row
+    from sagaline.rebuilding.progress import Rebuilt
     from sagaline.rebuilding.rebuild import rebuild, roll_back
-    from sagaline.rebuilding.shadow_table import Rebuilt
     from sagaline.rebuilding.worker import rebuild_worker
     from sagaline.runner.options import Options
     from sagaline.runner.runner import Runner
@@ -153,11 +153,11 @@ _PUBLIC = {
     "sagaline.read_model.definition": ("ReadModel",),
     "sagaline.read_model.projection": ("project",),
     "sagaline.read_model.row": ("Row",),
+    "sagaline.rebuilding.progress": ("Rebuilt",),
     "sagaline.rebuilding.rebuild": (
         "rebuild",
         "roll_back",
     ),
-    "sagaline.rebuilding.shadow_table": ("Rebuilt",),
     "sagaline.rebuilding.worker": ("rebuild_worker",),
     "sagaline.runner.options": ("Options",),
     "sagaline.runner.runner": ("Runner",),

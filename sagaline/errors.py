@@ -185,8 +185,6 @@ class CommandConflict(SagalineError):
 class NoUnitOfWork(SagalineError, LookupError):
     """{application}: timers and attempts are those of a command, so use them inside a handler."""
 
-    application: str
-
 
 class PortGivenUp(SagalineError):
     """{application} has tried {command} {attempts} times without an answer: {reason}"""
@@ -231,10 +229,7 @@ class RowColumnsFixed(SagalineError, TypeError):
 
 
 class RowsLost(SagalineError):
-    """{count} rows of {table} are gone since they were read: another program writes to the table.
-
-    Rebuild the read model.
-    """
+    """{count} rows of {table} are gone: another program writes to it. Rebuild the read model."""
 
 
 # The command line.
@@ -250,11 +245,6 @@ class SettingsUnreadable(SagalineError):
 
 class OptionRefused(SagalineError):
     """{name} cannot be {value!r}: {reason}. Change {variable}, or `{name}` in [tool.sagaline]."""
-
-    name: str
-    variable: str
-    value: object
-    reason: str
 
 
 class SystemNotLoaded(SagalineError):

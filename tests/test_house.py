@@ -1,10 +1,13 @@
 """The rooms of `sagaline/`: how many, how large, and what each loads."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -51,6 +54,24 @@ def test_an_import_is_found_however_it_is_written(tmp_path: Path) -> None:
     (package / "b.py").write_text("from hut import c\n")
     (package / "c.py").write_text("from hut.a import late\n")
     assert read_house(package).rooms == {"__init__": set(), "a": {"b"}, "b": {"c"}, "c": {"a"}}
+
+
+def test_files_are_short() -> None:
+    lengths = {str(path): len(path.read_text("utf-8").splitlines()) for path in SOURCE}
+    assert [name for name, length in lengths.items() if length > 300] == []
+    assert median(lengths.values()) <= 110
+
+
+def test_functions_are_short() -> None:
+    assert [name for name, length in functions() if length > 40] == []
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    for path in SOURCE:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                yield f"{path.name}:{node.name}", node.end_lineno - node.lineno + 1
 
 
 PURE = ["sagaline", "sagaline.saga", "sagaline.saga.engine", "sagaline.messaging.timers"]

@@ -16,9 +16,9 @@ from application.cli.live_input import LiveInput
 from domain.errors import DomainError
 from sagaline import Application, Command, CommandConflict, Receipt, Retry
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.gc_tuning import leave_in_peace
+from sagaline.cli.gc_tuning import tune_garbage_collector
 from sagaline.cli.output import as_json, counted, print_note
-from sagaline.cli.signals import undivided
+from sagaline.cli.signals import signals_deferred
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 
 BATCH_SIZE: Final = 500
@@ -59,7 +59,7 @@ class BatchWriter:
 
     def write(self, lines: LiveInput, read: Callable[[BinaryIO], Iterator[Line]]) -> None:
         """Writes all lines, and reports the counts; some rejected lines are exit status 1."""
-        leave_in_peace()
+        tune_garbage_collector()
         lines.before_waiting = self._flush
         for line in read(cast("BinaryIO", lines)):
             self._batch.append(line)
@@ -74,7 +74,7 @@ class BatchWriter:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        with undivided() as stop:
+        with signals_deferred() as stop:
             receipts = iter(self._execute(batch, stop))
             for line in batch:
                 self._answer(line, next(receipts) if isinstance(line, Accepted) else None)

@@ -6,12 +6,12 @@ from uuid import UUID
 import typer
 
 from sagaline.cli.options import Store
-from sagaline.cli.tables import within_reach
+from sagaline.cli.tables import clamp_limit
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; - is the standard input.")]
 OrderId = Annotated[UUID, typer.Argument(metavar="ORDER_ID", help="The order's id.")]
 Offset = Annotated[
-    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Leave out the first N.")
+    int, typer.Option(min=0, metavar="N", callback=clamp_limit, help="Leave out the first N.")
 ]
 Wait = Annotated[
     str | None,

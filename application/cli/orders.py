@@ -13,7 +13,7 @@ from projections.order_list import orders as find_orders
 from projections.tables import order_detail, order_list, order_timeline, payment_ledger
 from sagaline.cli.entrypoint import UNUSABLE
 from sagaline.cli.output import AsJson, facts, moment, print_json, print_note, print_rows, show
-from sagaline.cli.tables import Listing, within_reach
+from sagaline.cli.tables import Listing, clamp_limit
 
 
 class Status(StrEnum):
@@ -29,7 +29,7 @@ WithStatus = Annotated[Status | None, typer.Option("--status", help="Orders of o
 Customer = Annotated[str | None, typer.Option(metavar="C", help="Orders of customer C only.")]
 Limit = Annotated[
     int,
-    typer.Option(min=0, metavar="N", callback=within_reach, help="At most N, newest first."),
+    typer.Option(min=0, metavar="N", callback=clamp_limit, help="At most N, newest first."),
 ]
 OrderId = Annotated[UUID, typer.Argument(metavar="ID", help="The order's id.")]
 

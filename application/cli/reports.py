@@ -11,7 +11,7 @@ from projections.sales_by_day import sales as find_sales
 from projections.stock_level import stock_levels as find_stock_levels
 from projections.tables import sales_by_day, stock_level
 from sagaline.cli.output import AsJson, print_rows, show
-from sagaline.cli.tables import Listing, within_reach
+from sagaline.cli.tables import Listing, clamp_limit
 
 SHOWN = 50
 """SKUs shown to people without --limit."""
@@ -30,7 +30,7 @@ Sku = Annotated[str | None, typer.Option(metavar="SKU", help="One SKU only.")]
 Limit = Annotated[
     int | None,
     typer.Option(
-        min=0, metavar="N", callback=within_reach, help=f"At most N. [{SHOWN}; with --json all]"
+        min=0, metavar="N", callback=clamp_limit, help=f"At most N. [{SHOWN}; with --json all]"
     ),
 ]
 

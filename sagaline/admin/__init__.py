@@ -1,1 +1,1 @@
-"""What an operator looks up and mends: dead letters, timelines, saga instances."""
+"""Queries and repairs for operators: dead letters, timelines, saga instances."""

@@ -1,4 +1,4 @@
-"""What a person may do to a dead letter: have it taken after all, or thrown away."""
+"""The actions of operators on dead letters: retry and discard."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from sagaline.storage.tables.dead_letters import Letter, delete_letter, letters_
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.timers import delete_timers, timer_of_id
 
-TRIES = 100
-"""How often a letter is tried while a runner that leads its follower is first."""
+MAX_RETRY_ATTEMPTS = 100
+"""Attempts at the letters of a key, while the runner that owns their follower commits first."""
 
 
 class Retried(NamedTuple):
-    """How many letters of one key were taken, how many are left, and what stopped at the next."""
+    """How many letters of a key were processed, how many are left, and the error of the next."""
 
     taken: int
     left: int
@@ -29,24 +29,24 @@ class Retried(NamedTuple):
 
 
 def retry(runner: Runner, letter: Letter) -> Retried:
-    """Takes a letter, and all of its key that wait for this follower, in the order of their coming.
+    """Process a letter and all others of its key and follower, in the order of the log.
 
-    Each is a transaction of its own, with the follower's fence, so it does no harm while another
-    runner leads the follower. The first that fails stops the rest, and stays with its new error.
-    Raises LetterBusy where another runner is always first.
+    Each is a transaction with the follower's fence, so it is safe while another runner owns the
+    follower. The first that fails stops the rest, and stays with its new error. Raises LetterBusy
+    where another runner always commits first.
     """
     (follower,) = (each for each in runner.followers if each.name == letter.follower)
     taken = 0
-    for _ in range(TRIES):
-        waiting = _waiting(follower.datastore, letter)
-        if not waiting:
+    for _ in range(MAX_RETRY_ATTEMPTS):
+        queued = _queued(follower.datastore, letter)
+        if not queued:
             return Retried(taken, 0, None)
         try:
-            follower.retry_letter(waiting[0], _message(runner, follower, waiting[0]))
+            follower.retry_letter(queued[0], _message(runner, follower, queued[0]))
         except (FencedOut, VersionConflict):
             continue
         except Exception as error:
-            return Retried(taken, len(waiting), describe_error(error))
+            return Retried(taken, len(queued), describe_error(error))
         taken += 1
         if letter.key is None:
             return Retried(taken, 0, None)
@@ -54,9 +54,9 @@ def retry(runner: Runner, letter: Letter) -> Retried:
 
 
 def discard(connection: Connection, letter: Letter) -> None:
-    """Throws a letter away, and its timer if it is of one.
+    """Delete a letter, and its timer if it is that of a timer.
 
-    Raises LetterUnknown where it is not there any more.
+    Raises LetterUnknown where it does not exist any more.
     """
     raise_fence(connection, letter.follower)
     if letter.position == 0:
@@ -65,7 +65,7 @@ def discard(connection: Connection, letter: Letter) -> None:
         raise LetterUnknown(id=letter.id)
 
 
-def _waiting(datastore: Datastore, letter: Letter) -> Sequence[Letter]:
+def _queued(datastore: Datastore, letter: Letter) -> Sequence[Letter]:
     with datastore.read() as connection:
         found = letters_of(connection, letter.follower)
     if letter.key is None:
@@ -74,7 +74,10 @@ def _waiting(datastore: Datastore, letter: Letter) -> Sequence[Letter]:
 
 
 def _message(runner: Runner, follower: Follower, letter: Letter) -> Message:
-    """The event of a letter, from the log; or its timer. Raises LookupError where it is gone."""
+    """Return the event of a letter, from the log, or its timer.
+
+    Raises LookupError where it does not exist.
+    """
     if letter.position == 0:
         with follower.datastore.read() as connection:
             timer = timer_of_id(connection, letter.follower, timer_id(letter.leader))

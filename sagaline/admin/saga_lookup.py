@@ -1,36 +1,25 @@
-"""One saga instance as the logs hold it, found by its id or by the key of its business transaction.
+"""Saga instances, found by their ids or by the keys of their business transactions.
 
-It is read from its own stream, not from a read table, so that it is what a person acts on.
+They are read from their own streams, not from a read table, so that an operator acts on the present
+state.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.application import project_aggregate
-from eventsourcing.persistence import Mapper
 
+from sagaline.admin.timeline import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import SagaAmbiguous, SagaUnknown
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.storage import ApplicationRecorder, LogRow
-
-
-class SagaLog(Protocol):
-    """A log that can be read."""
-
-    @property
-    def recorder(self) -> ApplicationRecorder:
-        """Reads its rows."""
-
-    @property
-    def mapper(self) -> Mapper[UUID]:
-        """Decodes them."""
+from sagaline.storage import LogRow
 
 
 class Instance(NamedTuple):
-    """A saga instance: whose it is, its rows in the log, and the state that follows from them."""
+    """A saga instance: its process, its rows in the log, and the state that results from them."""
 
     process: type[SagaProcess]
     rows: Sequence[LogRow]
@@ -45,9 +34,9 @@ class Instance(NamedTuple):
 
 
 def find_instance(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, SagaLog], id: str
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], id: str
 ) -> Instance:
-    """The instance of this id, or of this key.
+    """Return the instance of this id, or of this key.
 
     Raises SagaUnknown where there is none, and SagaAmbiguous where several sagas have the key.
     """
@@ -61,9 +50,9 @@ def find_instance(
 
 
 def instances_of_key(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, SagaLog], key: str
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], key: str
 ) -> list[Instance]:
-    """The instances, one for each saga that has one, of a business transaction."""
+    """Return the instances of a business transaction, at most one for each saga."""
     return [
         each
         for process in processes
@@ -72,7 +61,7 @@ def instances_of_key(
 
 
 def _found(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, SagaLog], id: str
+    processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], id: str
 ) -> Iterator[Instance]:
     for process in processes:
         ids = [journal_id(process.name, id)]
@@ -82,14 +71,14 @@ def _found(
 
 
 def _read(
-    process: type[SagaProcess], logs: Mapping[str, SagaLog], ids: Sequence[UUID]
+    process: type[SagaProcess], logs: Mapping[str, ReadableLog], ids: Sequence[UUID]
 ) -> Iterator[Instance]:
     log = logs.get(process.name)
     if log is None:
         return
     for rows in log.recorder.streams(ids).values():
         if rows:
-            decode: Any = log.mapper.to_domain_event  # a row has what it needs of a stored event
+            decode: Any = log.mapper.to_domain_event  # a row has the fields of a stored event
             events = [decode(each) for each in rows]
             rebuilt: Any = project_aggregate(None, events)
             if rebuilt.started:

@@ -1,4 +1,4 @@
-"""One business transaction over all logs: what happened, in the order in which it was caused."""
+"""The timeline of one business transaction: its events in all logs, in causal order."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ from sagaline.messaging.topics import current_topic
 from sagaline.storage import ApplicationRecorder, LogRow
 
 _ENVELOPE = ("originator_id", "originator_version", "timestamp")
-_UNSAID = ("originator_topic", "fingerprint", "role", "command_id")
+_NOT_IN_SUMMARY = ("originator_topic", "fingerprint", "role", "command_id")
 
 
 class ReadableLog(Protocol):
-    """A log that can be read: an application has one, and what opens a store without running it."""
+    """A log that can be read: that of an application, or of a store opened without running it."""
 
     @property
     def recorder(self) -> ApplicationRecorder:
@@ -26,11 +26,11 @@ class ReadableLog(Protocol):
 
     @property
     def mapper(self) -> Mapper[UUID]:
-        """Undoes what the rows were encrypted or compressed with."""
+        """Decrypts and decompresses them."""
 
 
 class Entry(NamedTuple):
-    """One event as it stands in its log. `state` is what it says, as plain JSON values."""
+    """One event of a log. `state` are its fields as plain JSON values."""
 
     application: str
     id: int
@@ -45,9 +45,9 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, application: str, row: LogRow, mapper: Mapper[UUID]) -> "Entry":
-        """Reads a row without the event's class, so that no log is too old to be looked at."""
-        said = _plain(mapper, row.state)
-        state = {name: value for name, value in said.items() if name not in _ENVELOPE}
+        """Read a row without the event's class, so that events of any age can be read."""
+        fields = _plain(mapper, row.state)
+        state = {name: value for name, value in fields.items() if name not in _ENVELOPE}
         return cls(
             application,
             row.id,
@@ -57,27 +57,27 @@ class Entry(NamedTuple):
             row.hop or 0,
             row.originator_id,
             row.originator_version,
-            _moment(said.get("timestamp")),
+            _moment(fields.get("timestamp")),
             state,
         )
 
     @property
     def name(self) -> str:
-        """The event's name as people say it: ``Order.Placed``."""
+        """The event's name for people: ``Order.Placed``."""
         return readable(self.topic)
 
     @property
     def position(self) -> str:
-        """Where it stands: ``orders:12``."""
+        """Its position: ``orders:12``."""
         return position(self.application, self.id)
 
     @property
     def summary(self) -> str:
-        """What it says, in a few words: the plain values among its fields."""
+        """The plain values among its fields, in a few words."""
         return ", ".join(_words(self.state, self.key))
 
     def as_json(self) -> dict[str, Any]:
-        """The entry as plain JSON values."""
+        """Return the entry as plain JSON values."""
         fields = self._asdict()
         fields["originator_id"] = str(self.originator_id)
         fields["timestamp"] = self.timestamp and self.timestamp.isoformat()
@@ -87,16 +87,16 @@ class Entry(NamedTuple):
 
 
 def timeline(logs: Mapping[str, ReadableLog], key: str) -> list[Entry]:
-    """Every event of one business transaction: by hop, time, application and id.
+    """Read every event of one business transaction: by hop, time, application and id.
 
-    The hop comes first because clocks differ: an effect is never shown before its cause.
+    The hop comes first because clocks differ: an effect never stands before its cause.
     """
     found = [each for name, log in logs.items() for each in _of_key(name, log, key)]
     return sorted(found, key=_causal_order)
 
 
 def readable(topic: str) -> str:
-    """A topic as people say it: the name of the class, without its module."""
+    """Return the name of the class of a topic, without its module."""
     return current_topic(topic).rpartition(":")[2]
 
 
@@ -110,14 +110,15 @@ def _of_key(application: str, log: ReadableLog, key: str) -> list[Entry]:
 
 def _words(state: dict[str, Any], key: str | None) -> Iterator[str]:
     if "role" in state and "step" in state:
-        yield f"{state['role']} {state['step']}"  # a command, as a saga's journal has it
+        yield f"{state['role']} {state['step']}"  # a command in the stream of a saga
         state = {**state, "step": None}
     elif "answer" in state and "step" in (state["answer"] or ()):
         yield f"{state['answer']['step']} {state['answer'].get('outcome', '')}"
     for name, value in state.items():
-        said = "" if name in _UNSAID or value in (None, "", key) else _word(value)
-        if said and (name, value) != ("attempt", 1):
-            yield f"{name.replace('_', ' ')} {said}"
+        is_left_out = name in _NOT_IN_SUMMARY or value in (None, "", key)
+        word = "" if is_left_out else _word(value)
+        if word and (name, value) != ("attempt", 1):
+            yield f"{name.replace('_', ' ')} {word}"
 
 
 def _word(value: Any) -> str:

@@ -17,7 +17,7 @@ from sagaline.application.message_handling import MessageHandling
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.receipt import Receipt
 from sagaline.application.repository import UnitOfWorkRepository
-from sagaline.application.reserved import HOOKS, refuse_marked_hooks, refuse_replaced
+from sagaline.application.reserved_names import HOOKS, refuse_marked_hooks, refuse_replaced
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.snapshots import Snapshots
 from sagaline.application.unit_of_work import UnitOfWork

@@ -1,7 +1,8 @@
-"""The frame of a command line: what goes wrong becomes one line and an exit status."""
+"""The frame of a command line: each error becomes one line and an exit status."""
 
 import os
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -9,45 +10,46 @@ from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from sagaline.cli.lazy_command import without_flag_type, without_flag_types
 from sagaline.cli.output import print_note
-from sagaline.cli.signals import ending, was_ended
+from sagaline.cli.signals import ended_by_signal, exit_on_signals
 from sagaline.errors import SagalineError
 
 ATTENTION = 1
-"""The exit status of a command that was done, where something needs attention."""
+"""Exit status of a command that was done, where something needs attention."""
 
 UNUSABLE = 2
-"""The exit status of what was not done: for wrong usage, an id that nothing has, bad configuration,
-or a store that cannot be used."""
+"""Exit status of a command that was not done: wrong usage, an unknown id, bad configuration, or a
+store that cannot be used."""
 
 
 class Program(TyperGroup):
-    """A group of commands whose errors are one line each, and which a broken pipe ends quietly."""
+    """A group of commands that prints each error on one line, and exits with 0 on a broken pipe."""
 
     @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name."""
-        return _plain(super().get_command(ctx, cmd_name), ctx)
+        """Return the command of that name."""
+        return without_flag_types(super().get_command(ctx, cmd_name), ctx)
 
     @override
     def get_help_option(self, ctx: Any) -> Any:
-        """The option that shows the help."""
-        return _flag(super().get_help_option(ctx))
+        """Return the option that shows the help."""
+        return without_flag_type(super().get_help_option(ctx))
 
     @override
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command."""
+        """Run the command."""
         try:
             return self._flushed(ctx)
         except Exception as error:
-            # What a signal has cut short may fail on its way out.
-            status = 0 if was_ended() else _status_after(error, ctx)
+            # A command that a signal interrupts may fail during its exit.
+            status = 0 if ended_by_signal() else _status_after(error, ctx)
             if status is None:
                 raise
             raise typer.Exit(status) from error
 
     def _flushed(self, ctx: Any) -> Any:
-        """Runs the command and writes what is buffered, while an error can still be caught."""
+        """Run the command and flush the output while an error can still be caught."""
         try:
             result = super().invoke(ctx)
         except typer.Exit:
@@ -57,26 +59,49 @@ class Program(TyperGroup):
         return result
 
 
+def command_line(options: Callable[..., None], commands: Iterable[Any] = ()) -> typer.Typer:
+    """Make a program with these options before the command.
+
+    Each of `commands` is a `LazyCommand`, or a group of them. More commands can be added to the
+    program as Typer does it.
+    """
+
+    class WithCommands(Program):
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            self.commands.update((each.name, each) for each in commands)
+
+    program = typer.Typer(
+        cls=WithCommands,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    program.callback()(options)
+    return program
+
+
 def launch(program: typer.Typer, name: str) -> None:
-    """Runs a command line as the whole of a process."""
-    with ending():
+    """Run a command line as the main program of a process."""
+    with exit_on_signals():
         program(prog_name=name)
 
 
 def needs_attention(*, when: bool = True) -> None:
-    """Ends the command with the status that says so."""
+    """End the command with the exit status for attention."""
     if when:
         raise typer.Exit(ATTENTION)
 
 
 def _status_after(error: Exception, ctx: Any) -> int | None:
-    """Says what went wrong, and with which status that ends; None for what it does not know."""
+    """Print an error and return its exit status; None for an error that is a bug."""
     match error:
         case BrokenPipeError():
             _drop_output()
             return 0
         case OSError():
-            # A full disk behind the output, for one: what is on the store stays there.
+            # For example, the disk of the output is full: the store keeps what was committed.
             _drop_output()
         case SagalineError() | PersistenceError():
             pass
@@ -86,26 +111,11 @@ def _status_after(error: Exception, ctx: Any) -> int | None:
     return UNUSABLE
 
 
-def _plain(command: Any, ctx: Any) -> Any:
-    """The command, and those in it, with flags that the help shows no type of: they have none."""
-    for each in () if command is None else command.get_params(ctx):
-        _flag(each)
-    for each in getattr(command, "commands", {}).values():
-        _plain(each, ctx)
-    return command
-
-
-def _flag(option: Any) -> Any:
-    if getattr(option, "is_flag", False) and option.metavar is None:
-        option.metavar = ""
-    return option
-
-
 def _name(ctx: Any) -> str:
     return str(ctx.info_name).split()[-1]
 
 
 def _drop_output() -> None:
-    """What is still buffered goes nowhere, rather than into the pipe at exit."""
+    """Discard what is still buffered, so that Python does not write it to the pipe at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The stores of a system, to look into: nothing is run, created, claimed or changed."""
+"""The stores of a system, opened to be read: nothing is run, created, claimed or changed."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,11 +6,13 @@ from contextlib import ExitStack, contextmanager
 from typing import NoReturn
 from uuid import UUID
 
+import typer
 from eventsourcing.persistence import Mapper
 from eventsourcing.utils import Environment
 from sqlalchemy import Table
 
 from sagaline.application.application import Application
+from sagaline.cli.settings import settings_of
 from sagaline.codec import TypedMapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
@@ -34,28 +36,28 @@ class InspectedLog:
         self._exists = False
 
     def exists(self) -> bool:
-        """Whether its table is there, which whoever first writes to it creates."""
+        """Whether its table exists; the first write to the log creates it."""
         if not self._exists:
             self._exists = has_table(self.recorder.datastore, self.recorder.log.table)
         return self._exists
 
     def close(self) -> None:
-        """Lets its connections go."""
+        """Close its connections."""
         self._factory.close()
 
 
 class InspectedStores:
-    """What the stores of a system hold.
+    """All stores of a system, to be read.
 
-    Raises StoreUnusable where one of them does not exist, or is of another system: to look at a
-    store must not make one.
+    Raises StoreUnusable where one of them does not exist or belongs to another system: reading must
+    not create a store.
     """
 
     def __init__(self, system: System, env: Mapping[str, str], opened: ExitStack) -> None:
         self.system = system
         env = environment(dict(env))
         self.logs: dict[str, InspectedLog] = {}
-        """The logs of all members by name, those that nobody has written to among them."""
+        """The logs of all members by name; some may have no table yet."""
         for each in system.members:
             self.logs[each.name] = InspectedLog(each, env)
             opened.callback(self.logs[each.name].close)
@@ -67,17 +69,17 @@ class InspectedStores:
 
     @property
     def datastores(self) -> list[Datastore]:
-        """Every store once, that of the read tables last."""
+        """Every store once; the store of the read tables is the last."""
         found = [each.recorder.datastore for each in self.logs.values()]
         return list(dict.fromkeys([*found, self.views]))
 
     @property
     def written(self) -> dict[str, InspectedLog]:
-        """The logs that there are."""
+        """The logs whose table exists."""
         return {name: each for name, each in self.logs.items() if each.exists()}
 
     def log(self, name: str) -> dict[str, InspectedLog]:
-        """The log of one application, however its case is written.
+        """Return the log of one application by its name, in upper or lower case.
 
         Raises NameUnknown where the system has no such application.
         """
@@ -87,20 +89,34 @@ class InspectedStores:
         raise NameUnknown(kind="application", name=name, known=", ".join(self.logs))
 
     def has_view(self, table: Table) -> bool:
-        """Whether a read table is there."""
+        """Whether a read table exists."""
         return has_table(self.views, table)
+
+
+def system_and_environment(ctx: typer.Context) -> tuple[System, dict[str, str]]:
+    """Return the system of a command, and the environment that names its stores."""
+    given = settings_of(ctx)
+    return given.system(), given.environment()
+
+
+@contextmanager
+def inspected(ctx: typer.Context) -> Iterator[InspectedStores]:
+    """Open the stores of a command to read them."""
+    system, env = system_and_environment(ctx)
+    with inspect_stores(system, env) as stores:
+        yield stores
 
 
 @contextmanager
 def inspect_stores(system: System, env: Mapping[str, str]) -> Iterator[InspectedStores]:
-    """The stores of a system, for as long as they are looked into."""
+    """Open the stores of a system to read them."""
     with ExitStack() as opened:
         yield InspectedStores(system, env, opened)
 
 
 @contextmanager
 def views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
-    """The store of a system's read tables alone, for as long as it is looked into."""
+    """Open the store of a system's read tables alone, to read it."""
     datastore = Datastore.open(*views_at(environment(dict(env))))
     try:
         refuse_missing(datastore)
@@ -111,7 +127,7 @@ def views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
 
 
 def refuse_missing(datastore: Datastore) -> None:
-    """Raises StoreUnusable for a store that is not there yet: connecting would make its file."""
+    """Raise StoreUnusable for a store that does not exist: connecting would create its file."""
     if datastore.dialect != "sqlite":
         return
     url = datastore.engine.url
@@ -122,7 +138,10 @@ def refuse_missing(datastore: Datastore) -> None:
 
 
 def refuse_foreign(datastore: Datastore, system: System) -> None:
-    """Raises StoreUnusable for a database that is no store, StoreOfAnotherSystem for another's."""
+    """Refuse a database that is not a store of this system.
+
+    Raises StoreUnusable where it is no store, StoreOfAnotherSystem where it belongs to another.
+    """
     if read_ownership(datastore) is None:
         _refuse(datastore, "it has no tables of Sagaline")
     refuse_another(datastore, system.name)

@@ -1,45 +1,43 @@
-"""What a command says: tables for people, JSON for programs, progress beside both."""
+"""The output of a command: text and tables for people, JSON for programs, notes on stderr.
+
+Rich takes a tenth of the start of a command, so it is imported when something is drawn.
+"""
 
 import json
-import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-from typing_extensions import override
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-WIDE = 200
-"""Columns where there is no terminal, and COLUMNS says nothing: what is piped on should not be cut
-off."""
+COLUMNS_OF_A_PIPE = 200
+"""Columns where there is no terminal and COLUMNS is not set: output for a pipe is not cut off."""
 
 
-class _Screen(Console):
-    @override
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def screen() -> Console:
-    """What people read."""
-    return _Screen(highlight=False, width=_width(sys.stdout))
+def columns() -> int:
+    """Return the width of the output."""
+    return shutil.get_terminal_size((COLUMNS_OF_A_PIPE, 0)).columns
 
 
 def show(what: Any, width: int = 0) -> None:
-    """Prints something for people; where no terminal is, without blanks at the ends of lines.
+    """Print text or a table for people; without a terminal, no line ends in blanks.
 
-    What needs a certain `width` gets it: a terminal that has less breaks the lines itself.
+    A table gets at least `width` columns; a narrower terminal wraps its lines.
     """
-    console = screen()
-    console.width = max(width, console.width)
+    from rich.console import Console
+
+    console = Console(highlight=False, width=max(width, columns()))
     if console.is_terminal:
         console.print(what)
         return
@@ -48,24 +46,28 @@ def show(what: Any, width: int = 0) -> None:
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def side() -> Console:
-    """Where progress goes, and what is said to people while a program reads the output."""
-    return _Screen(stderr=True, highlight=False, width=_width(sys.stderr))
+def stderr_console() -> "Console":
+    """Return the console for progress and log lines."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
 
 
 def print_note(line: str) -> None:
-    """Tells people something beside the output, on one line where no terminal wraps it."""
-    console = side()
-    console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
+    """Print a line to stderr, where it does not mix with the output for programs."""
+    text = printable(line)
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, columns(), break_on_hyphens=False)
+    print(text, file=sys.stderr)
 
 
 def print_json(document: Any) -> None:
-    """One JSON document."""
+    """Print one JSON document."""
     print(as_json(document))
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]]) -> None:
-    """One JSON document, a list that need not fit into memory."""
+    """Print one JSON document, a list, row by row: it need not fit into memory."""
     separator = "["
     for row in rows:
         sys.stdout.write(f"{separator}{as_json(row)}")
@@ -74,12 +76,12 @@ def print_rows(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def as_json(document: Any) -> str:
-    """JSON on one line: exact decimals and ids as text, moments in UTC."""
+    """Return JSON on one line: decimals and ids as text, times in UTC."""
     return json.dumps(document, default=_plain)
 
 
 def cell(value: Any) -> str:
-    """A value as people read it."""
+    """Format a value for people."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -90,12 +92,12 @@ def cell(value: Any) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """A moment as people read it, in UTC and to the second."""
+    """Format a time for people, in UTC and to the second."""
     return "" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time as people read it."""
+    """Format a length of time for people."""
     if seconds is None:
         return ""
     if seconds < 10:
@@ -108,24 +110,27 @@ def duration(seconds: float | None) -> str:
 
 
 def fitting(line: str) -> str:
-    """The line, cut off where the terminal ends."""
-    width = screen().width
+    """Cut a line off at the width of the output."""
+    width = columns()
     return line if len(line) <= width else f"{line[: width - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def printable(text: str) -> str:
-    """The text on one line, without what would steer a terminal."""
+    """Return the text on one line, with control characters escaped."""
     text = " ".join(text.split())
-    return text if text.isprintable() else "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """A number of things: ``1 saga``, ``2 sagas``."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+def counted(count: int, noun: str) -> str:
+    """Format a count with its noun: ``1 saga``, ``2 sagas``."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
-def facts(rows: Sequence[tuple[str, Any]]) -> Table:
-    """Names and values, one below the other."""
+def facts(rows: Sequence[tuple[str, Any]]) -> "Table":
+    """Return a table of names and values, one pair a line."""
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
@@ -134,15 +139,7 @@ def facts(rows: Sequence[tuple[str, Any]]) -> Table:
     return grid
 
 
-def _width(stream: TextIO) -> int | None:
-    """How wide to write; None where the terminal knows."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
-        return int(columns)
-    return None if stream.isatty() else WIDE
-
-
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 
 

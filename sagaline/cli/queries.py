@@ -1,4 +1,4 @@
-"""What stands in the stores beside the logs: saga instances and dead letters."""
+"""Queries of the stores beside the logs: saga instances, read tables and dead letters."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from sagaline.system.saga_list import saga_list
 
 
 def sagas_by_state(stores: InspectedStores, states: Iterable[State] = State) -> dict[str, int]:
-    """How many instances are in each of these states."""
+    """Count the instances in each of these states."""
     counts = {each.value: 0 for each in states}
     if stores.has_view(saga_list):
         query = (
@@ -31,7 +31,7 @@ def sagas_by_state(stores: InspectedStores, states: Iterable[State] = State) -> 
 def sagas(
     stores: InspectedStores, state: State | None, limit: int | None
 ) -> Iterator[dict[str, Any]]:
-    """The instances, or those in one state, newest first; read as they are wanted."""
+    """Read the instances, or those in one state, newest first, a row at a time."""
     query = select(saga_list).order_by(saga_list.c.started_at.desc(), saga_list.c.saga_id)
     if state is not None:
         query = query.where(saga_list.c.state == state.value)
@@ -43,7 +43,7 @@ def sagas(
 
 
 def out_of_date(stores: InspectedStores) -> list[str]:
-    """The read tables that other code has made than the one that is loaded."""
+    """Return the read tables that were made by other code than the code that is loaded."""
     if not stores.has_view(read_tables):
         return []
     with stores.views.read() as connection:
@@ -57,7 +57,7 @@ def out_of_date(stores: InspectedStores) -> list[str]:
 
 
 def letters(stores: InspectedStores) -> list[Letter]:
-    """All dead letters, oldest first."""
+    """Read all dead letters, oldest first."""
     found: list[Letter] = []
     for datastore in stores.datastores:
         with datastore.read() as connection:
@@ -66,7 +66,7 @@ def letters(stores: InspectedStores) -> list[Letter]:
 
 
 def letters_by_follower(stores: InspectedStores) -> dict[str, int]:
-    """How many events each follower has parked; those that have none are left out."""
+    """Count the parked events of each follower that has any."""
     counts: dict[str, int] = {}
     for datastore in stores.datastores:
         with datastore.read() as connection:

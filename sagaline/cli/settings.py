@@ -1,4 +1,4 @@
-"""Where a command finds its system and its stores: options, the environment, pyproject.toml."""
+"""The settings of a command, from its options, the environment and pyproject.toml."""
 
 import importlib
 import sys
@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
@@ -15,7 +16,7 @@ from sagaline.system.system import System
 
 
 class Settings(Options):
-    """What a command needs to know: an option comes before the environment, that before the file.
+    """The system and the stores: an option overrides the environment, which overrides the file.
 
     The environment is SAGALINE_APP, SAGALINE_STORE and SAGALINE_VIEWS; the file is the table
     [tool.sagaline] of pyproject.toml in the current directory.
@@ -31,9 +32,9 @@ class Settings(Options):
 
     @classmethod
     def read(cls, app: str | None = None, store: str | None = None) -> "Settings":
-        """The settings as they are now, with what was given as options.
+        """Read the settings; the arguments are those given as options.
 
-        Raises SettingsUnreadable where the file is at fault.
+        Raises SettingsUnreadable where the file is invalid.
         """
         options = {"app": app, "store": store}
         given: dict[str, Any] = {name: each for name, each in options.items() if each is not None}
@@ -46,15 +47,15 @@ class Settings(Options):
             raise SettingsUnreadable(file=PYPROJECT, reason=reason) from error
 
     def system(self) -> System:
-        """The system, loaded. Raises SettingMissing, or SystemNotLoaded with the reason."""
+        """Import the system. Raises SettingMissing, or SystemNotLoaded with the reason."""
         if self.app is None:
             raise SettingMissing(what="system", option="--app", name="app", variable="SAGALINE_APP")
         return load(self.app)
 
     def environment(self) -> dict[str, str]:
-        """What is said here, as a `Runner` takes it. Raises SettingMissing.
+        """Return the settings as variables for a `Runner`. Raises SettingMissing.
 
-        The variables of single applications (ORDERS_SQLALCHEMY_URL) stay with the environment.
+        The variables of single applications (ORDERS_SQLALCHEMY_URL) stay in the environment.
         """
         if self.store is None:
             raise SettingMissing(
@@ -64,8 +65,14 @@ class Settings(Options):
         return env if self.views is None else {**env, "SAGALINE_VIEWS": self.views}
 
 
+def settings_of(ctx: typer.Context) -> Settings:
+    """Return the settings of a command, whose options are in its context."""
+    given: dict[str, Any] = ctx.obj
+    return Settings.read(**given)
+
+
 def load(reference: str) -> System:
-    """The system that MODULE:SYSTEM names, looked for in the current directory first.
+    """Import the system that MODULE:SYSTEM names, from the current directory first.
 
     Raises SystemNotLoaded, with the reason in one line.
     """
@@ -96,10 +103,10 @@ def _import(reference: str, module_name: str) -> Any:
 def _why(module_name: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         return f"there is no module {error.name}"
-    said = str(error) or type(error).__name__
+    text = str(error) or type(error).__name__
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: {error.msg}"
     if isinstance(error, SagalineError):
-        return said.removesuffix(".")
+        return text.removesuffix(".")
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {said} ({frame.filename}, line {frame.lineno})"
+    return f"{type(error).__name__}: {text} ({frame.filename}, line {frame.lineno})"

@@ -1,8 +1,7 @@
-"""Ctrl-C and SIGTERM: they end a command cleanly, with status 0."""
+"""Ctrl-C and SIGTERM: they end a command cleanly, with exit status 0."""
 
 import select
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,105 +12,84 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Handler = Callable[..., Any]
 
-MOMENT = 0.01
-"""Seconds after which a program is ended that a signal could not end where it stood."""
+RAISE_AGAIN_AFTER = 0.01
+"""Seconds after which the exit is raised again where Python discarded it."""
 
-MANY = 4096
-"""More signals than there can be at once."""
-
-_wakers: list[socket.socket] = []
+SIGNAL_CHECK_INTERVAL = 0.5
+"""Longest wait for input, in seconds, between two checks for a signal."""
 
 _ended = Event()
 """Whether a signal has ended this program."""
 
 
 @contextmanager
-def ending() -> Iterator[None]:
-    """Inside it a signal ends the program where it stands, by way of every `finally`."""
+def exit_on_signals() -> Iterator[None]:
+    """End the program where it stands on a signal, by SystemExit, so that each `finally` runs."""
 
     def end(*_: Any) -> None:
-        # A second one (`timeout` sends two) must not cut short what the first one set off.
+        # A second signal (`timeout` sends two) must not interrupt what the first one started.
         _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
         _ended.set()
         raise SystemExit(0)
 
     try:
-        with _handled(end), _not_in_vain(end), _waking():
+        with _handled(end), _raised_again(end):
             yield
     finally:
         _ended.clear()
 
 
 @contextmanager
-def _not_in_vain(end: Handler) -> Iterator[None]:
-    """Ends the program a moment later where a signal came while Python collected garbage.
+def _raised_again(end: Handler) -> Iterator[None]:
+    """Raise the exit a second time where Python discarded the first.
 
-    What is raised there, or in a finalizer, ends nothing: it is only told.
+    An exception that is raised in a finalizer, or while the garbage collector runs, is only
+    reported to `sys.unraisablehook`; it ends nothing.
     """
-    told, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, end)
+    report, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, end)
 
-    def look(ignored: Any) -> None:
+    def raise_again(ignored: Any) -> None:
         if isinstance(ignored.exc_value, SystemExit):
-            signal.setitimer(signal.ITIMER_REAL, MOMENT)
+            signal.setitimer(signal.ITIMER_REAL, RAISE_AGAIN_AFTER)
         else:
-            told(ignored)
+            report(ignored)
 
-    sys.unraisablehook = look
+    sys.unraisablehook = raise_again
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = told
+        sys.unraisablehook = report
         signal.signal(signal.SIGALRM, alarm)
 
 
-def was_ended() -> bool:
-    """Whether a signal has ended the program: what fails on the way out fails for that."""
+def ended_by_signal() -> bool:
+    """Whether a signal has ended the program, so that errors during the exit are due to it."""
     return _ended.is_set()
 
 
 def wait_for(descriptor: int) -> None:
-    """Returns when there is something to read.
+    """Return when there is something to read.
 
-    A signal ends it, also one that comes in the last moment before it sleeps: the system would let
-    it sleep on, because nothing is asleep yet that a signal could wake.
+    The wait has a limit because of a signal that arrives just before `select` sleeps: its handler
+    runs only when `select` returns.
     """
-    while True:
-        ready, _, _ = select.select([descriptor, *(each.fileno() for each in _wakers)], [], [])
-        if descriptor in ready:
-            return
-        for each in _wakers:
-            if each.fileno() in ready:
-                each.recv(MANY)  # What the signal set off has been done, and it was not the end.
+    while not select.select([descriptor], [], [], SIGNAL_CHECK_INTERVAL)[0]:
+        pass
 
 
 @contextmanager
-def _waking() -> Iterator[None]:
-    """Inside it each signal writes a byte, for `wait_for` to find."""
-    reads, writes = socket.socketpair()
-    writes.setblocking(False)
-    with reads, writes:
-        before = signal.set_wakeup_fd(writes.fileno(), warn_on_full_buffer=False)
-        _wakers.append(reads)
-        try:
-            yield
-        finally:
-            _wakers.remove(reads)
-            signal.set_wakeup_fd(before)
-
-
-@contextmanager
-def noticing() -> Iterator[Event]:
-    """Inside it a signal only sets the event: the program ends when it suits."""
+def signals_noted() -> Iterator[Event]:
+    """Set the event on a signal, and let the program choose when it ends."""
     asked = Event()
     with _handled(lambda *_: asked.set()):
         yield asked
 
 
 @contextmanager
-def undivided() -> Iterator[Event]:
-    """What is inside is done as a whole; a signal sets the event, and ends the program after it."""
-    with noticing() as asked:
+def signals_deferred() -> Iterator[Event]:
+    """Finish the block before a signal ends the program; the event is set meanwhile."""
+    with signals_noted() as asked:
         yield asked
     if asked.is_set():
         raise SystemExit(0)

@@ -64,29 +64,26 @@ def project(*events: type) -> Callable[[F], F]:
             )
 
     def declare(function: F) -> F:
-        if hasattr(function, "_projection"):
-            raise DefinitionError(
-                where=function.__qualname__,
-                problem="it is marked twice",
-                cure="Name all its events in one @project(...).",
-            )
         parameters = len(inspect.signature(function).parameters)
-        if parameters not in (2, 3):
-            raise DefinitionError(
-                where=function.__qualname__,
-                problem="it does not take an event",
-                cure="Write (self, event), or (self, event, message).",
-            )
-        if any(kind(function) for kind in _LAZY):
-            raise DefinitionError(
-                where=function.__qualname__,
-                problem="it does not run when it is called",
-                cure="Write a plain def, without async and yield.",
-            )
+        _check_handler(function, parameters)
         function._projection = Projection(function.__name__, events, parameters == 3)  # type: ignore[attr-defined]
         return function
 
     return declare
+
+
+def _check_handler(function: Callable[..., Any], parameters: int) -> None:
+    if hasattr(function, "_projection"):
+        problem, cure = "it is marked twice", "Name all its events in one @project(...)."
+    elif parameters not in (2, 3):
+        problem = "it does not take an event"
+        cure = "Write (self, event), or (self, event, message)."
+    elif any(kind(function) for kind in _LAZY):
+        problem = "it does not run when it is called"
+        cure = "Write a plain def, without async and yield."
+    else:
+        return
+    raise DefinitionError(where=function.__qualname__, problem=problem, cure=cure)
 
 
 def collect_projections(cls: type) -> Projections:

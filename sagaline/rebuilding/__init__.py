@@ -1,1 +1,1 @@
-"""Rebuilds: read tables made again from the logs, and swapped in."""
+"""Rebuilds of read tables from the logs, and the swap of tables."""

@@ -1,18 +1,18 @@
-"""Rebuilding read tables from the logs, beside the live ones, while the system runs."""
+"""Rebuilds of read tables from the logs, beside the live ones, while the system runs."""
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import closing
 
 from eventsourcing.utils import EnvType
 
-from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
 from sagaline.read_model.definition import ReadModel
-from sagaline.rebuilding.shadow_table import Progress, Rebuilt, ShadowTable
+from sagaline.rebuilding.progress import Progress, Rebuilt, no_progress
+from sagaline.rebuilding.shadow_table import ShadowTable
+from sagaline.rebuilding.stores import open_logs, open_views
 from sagaline.rebuilding.swap import swap_back
 from sagaline.rebuilding.worker import NO_WORKER, NoWorker
-from sagaline.storage import Datastore, own_store
-from sagaline.system.environment import environment, views_at
+from sagaline.system.environment import environment
 from sagaline.system.system import System
 
 
@@ -23,50 +23,37 @@ def rebuild(
     *,
     verify: bool = False,
     progress: Progress | None = None,
-    beside: NoWorker = NO_WORKER,
+    worker: NoWorker = NO_WORKER,
 ) -> Iterator[Rebuilt]:
-    """Builds read tables again, all or those named; with `verify` it compares and swaps nothing.
+    """Rebuild read tables, all or those named, and yield the result of each.
 
-    Yields each as it is done. Raises `RebuildFailed`, with the event, where a handler fails: the
-    live table is left alone. A rebuild that was killed goes on where it stopped; one that is at
-    work is left alone, and `RebuildUnderWay` is raised. Raises `StoreUnusable` where a read table
-    has events that its log has not. `beside` is a second process for a part of the work, as
-    `twin_of` makes it; it ends with this rebuild.
+    With `verify`, compare each with the live table and swap nothing. A rebuild that was killed
+    continues from its last commit. `worker` is a second process for a part of the events, from
+    `rebuild_worker`; it ends with this rebuild.
+
+    Raises `RebuildFailed`, with the event, where a handler raises: the live table stays as it is.
+    Raises `RebuildUnderWay` where another process rebuilds the table, and `StoreUnusable` where a
+    read table has events that its log lacks.
     """
     models = _chosen(system, views)
-    environment_ = environment(env)
-    with ExitStack() as opened:
-        datastore = opened.enter_context(_views(system, environment_))
-        apps: dict[str, Application] = {}
-        for each in system.members:
-            apps[each.name] = each(env=environment_)
-            opened.callback(apps[each.name].close)
-        opened.callback(beside.close)  # before the stores: who closes one last has to tidy it up
-        beside.open(environment_)
+    env = environment(env)
+    # The worker ends before the stores close: the last process that closes one tidies it up.
+    with open_views(system, env) as datastore, open_logs(system, env) as apps, closing(worker):
+        worker.open(env)
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
-            yield ShadowTable(model, datastore, logs, progress or _silent, verify, beside).build()
+            shadow = ShadowTable(model, datastore, logs, progress or no_progress, verify, worker)
+            yield shadow.build()
 
 
 def roll_back(system: System, env: EnvType | None = None, views: Collection[str] = ()) -> list[str]:
-    """Puts the tables of before the last rebuild back; returns their names.
+    """Restore the tables of before the last rebuild; return their names.
 
     Raises `NothingToRollBack` where one was never rebuilt.
     """
     models = _chosen(system, views)
-    with _views(system, environment(env)) as datastore, datastore.write() as connection:
+    with open_views(system, environment(env)) as datastore, datastore.write() as connection:
         return [swap_back(connection, each.table.name) for each in models]
-
-
-@contextmanager
-def _views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
-    """The store of the read tables, if it is this system's."""
-    datastore = Datastore.open(*views_at(env))
-    try:
-        own_store(datastore, system.name, [each.name for each in system.members])
-        yield datastore
-    finally:
-        datastore.close()
 
 
 def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:
@@ -79,7 +66,3 @@ def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:
             cure=f"Choose among {', '.join(known)}.",
         )
     return [known[each] for each in dict.fromkeys(views)] or list(known.values())
-
-
-def _silent(view: str, passed: int, total: int) -> None:
-    """Progress that nobody watches."""

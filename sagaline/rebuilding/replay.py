@@ -1,4 +1,4 @@
-"""Folding logs into the rows of one read model, a page at a time: the work of a rebuild."""
+"""The replay of logs into the rows of one read model, a page at a time."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -10,15 +10,15 @@ from sagaline.read_model.projector import Projector
 from sagaline.storage import LogRow, Page, Part
 from sagaline.storage.sql.bulk import Change
 
-PAGE = 5_000
-"""Events folded in one transaction."""
+REPLAY_PAGE_SIZE = 5_000
+"""Events applied in one transaction."""
 
-CHUNK = 125
-"""Events decoded at once: they stay in the processor's caches, and out of the collector's way."""
+DECODE_CHUNK_SIZE = 125
+"""Events decoded at once: they stay in the caches of the processor, and out of the collector."""
 
 
 class ReplayedPage(NamedTuple):
-    """What came of a page up to `head`: so many events, and the rows that they have changed."""
+    """The result of a page up to the log id `head`: the number of events, and the changed rows."""
 
     head: int
     events: int
@@ -26,9 +26,9 @@ class ReplayedPage(NamedTuple):
 
 
 class Replay:
-    """The logs of one read model, and the projector that they are folded by.
+    """The logs of one read model, and the projector that applies their events.
 
-    `part` is set while another process folds the rest.
+    `part` is set while another process replays the events of the other keys.
     """
 
     def __init__(
@@ -38,41 +38,41 @@ class Replay:
         self.logs = logs
         self.part = part
         self._checked = 0
-        """Rows that were asked for and are known to be of the part."""
+        """Rows that were read and are known to be of the part."""
 
     def page(self, leader: str, after: int, upto: int) -> Page:
-        """The next events of a log, of the topics that matter: the same piece for every part."""
+        """Read the next page of a log; its head is the same for every part."""
         recorder = self.logs[leader].recorder
-        return recorder.page(after, PAGE, self.projector.topics, upto, self.part)
+        return recorder.page(after, REPLAY_PAGE_SIZE, self.projector.topics, upto, self.part)
 
-    def fold(self, leader: str, rows: Sequence[LogRow]) -> None:
-        """Folds events into rows in memory.
+    def apply(self, leader: str, rows: Sequence[LogRow]) -> None:
+        """Apply events to rows in memory.
 
-        Raises `NotByKey` where a handler has asked for a row that is not of the part: another
-        process may be at work on it.
+        Raises `NotByKey` where a handler read a row that is not of the part: the other process may
+        be changing it.
         """
         mapper = self.logs[leader].mapper
-        for start in range(0, len(rows), CHUNK):
-            messages = _messages(leader, rows[start : start + CHUNK], mapper)
+        for start in range(0, len(rows), DECODE_CHUNK_SIZE):
+            messages = _messages(leader, rows[start : start + DECODE_CHUNK_SIZE], mapper)
             self.projector.prepare(messages)
             for message in messages:
                 self.projector.handle(message)
         if self.part is not None:
             self._refuse_others(self.part)
 
-    def hand_over(self) -> list[Change]:
-        """The changed rows, to be written by another process."""
+    def detach_changes(self) -> list[Change]:
+        """Return the changed rows for another process to write; they stay readable in memory."""
         changes = self.projector.changes()
         self.projector.rows.mark_written()
         return changes
 
     def after_commit(self) -> None:
-        """All that was changed is on disk."""
+        """Mark the changed rows as written."""
         self.projector.after_commit()
         self._checked = 0
 
     def roll_back(self) -> None:
-        """No row in memory is to be believed."""
+        """Forget all rows in memory."""
         self.projector.roll_back()
         self._checked = 0
 
@@ -84,7 +84,7 @@ class Replay:
 
 
 def _messages(leader: str, rows: Sequence[LogRow], mapper: Any) -> list[Message]:
-    """Rows as messages, decoded at once: a page has only events that are wanted."""
+    """Decode rows into messages; a page has only events that the read model handles."""
     return [
         Message(leader, row.id, row.topic, row.key, row.cause, row.hop or 0, event=event)
         for row, event in zip(rows, map(mapper.to_domain_event, rows), strict=True)
@@ -92,4 +92,4 @@ def _messages(leader: str, rows: Sequence[LogRow], mapper: Any) -> list[Message]
 
 
 class NotByKey(Exception):
-    """An event of one key needs the row of another one."""
+    """An event of one key needs the row of another."""

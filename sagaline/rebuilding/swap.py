@@ -20,17 +20,17 @@ from sagaline.storage.tables.read_tables import (
 def swap_in(
     connection: Connection, view: str, shadow: str, positions: dict[str, int], made_by: str
 ) -> None:
-    """Puts a shadow in the place of the live table, which stays for `swap_back`.
+    """Swap a shadow for the live table, which stays for `swap_back`.
 
-    `positions` are those of the shadow, which the live follower takes over; `made_by` is the
-    fingerprint of the read model that made it.
+    `positions` are those of the shadow, which become the live follower's; `made_by` is the
+    fingerprint of the read model that made the shadow.
     """
     old = _follower_of_old(view)
     forget_follower(connection, old)
     drop_table(connection, _old_of(view))
     place_follower(connection, old, follower_state(connection, view).positions)
     record_fingerprint(connection, old, fingerprints(connection).get(view, ""))
-    # What the live follower had parked is in the new table.
+    # The new table has the events that the live follower had parked.
     move_letters(connection, view, old)
     rename_table(connection, view, _old_of(view))
     rename_table(connection, shadow, view)
@@ -39,7 +39,7 @@ def swap_in(
 
 
 def swap_back(connection: Connection, view: str) -> str:
-    """Changes the live table for the one before it; returns its name. Again, it changes back.
+    """Swap the live table and the one before it; return its name. A second call swaps them back.
 
     Raises `NothingToRollBack` where there is none.
     """

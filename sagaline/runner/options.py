@@ -225,7 +225,7 @@ def variable(name: str) -> str:
     return f"SAGALINE_{name.upper()}"
 
 
-def settings_of(options: Options, given: Mapping[str, Any]) -> list[Setting]:
+def describe_settings(options: Options, given: Mapping[str, Any]) -> list[Setting]:
     """All settings with their sources, where `given` were arguments or options of a command."""
     cls = type(options)
     file = _file(cls)()

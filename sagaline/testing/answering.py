@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Self
 
-from sagaline.testing.simulation.attempt import Attempt, FaultPoint, ScriptedAnswer
 from sagaline.testing.simulation.faults import NOW, Fault, done_and_answered_after, no_answer
+from sagaline.testing.simulation.scripted_attempt import Attempt, FaultPoint, ScriptedAnswer
 
 
 class Answering:

@@ -26,12 +26,12 @@ from sagaline.testing.failure import unexpected
 from sagaline.testing.given.example_values import example_event
 from sagaline.testing.given.happened import Happened
 from sagaline.testing.saga_status import SagaStatus
-from sagaline.testing.simulation.attempt import FaultPoint
 from sagaline.testing.simulation.commits import Commits
 from sagaline.testing.simulation.faults import Fault
 from sagaline.testing.simulation.in_memory_system import InMemorySystem
 from sagaline.testing.simulation.saga_run import SagaRun
 from sagaline.testing.simulation.script import ParticipantFactory
+from sagaline.testing.simulation.scripted_attempt import FaultPoint
 
 A = TypeVar("A", bound=Application)
 AnySaga = type[Saga] | None

@@ -1,4 +1,8 @@
-"""What people do to timers and dead letters: recorded, and told by the sagas that it is about."""
+"""Actions of operators on timers and dead letters, and the record of them.
+
+Each action is a row of the table of interventions; where it concerns a saga, it is also an event in
+the saga's stream.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,8 +12,7 @@ from sqlalchemy import Connection
 
 from sagaline.admin.saga_lookup import Instance, instances_of_key
 from sagaline.cli.commands.saga_actions import steer
-from sagaline.cli.inspection import InspectedStores, has_table
-from sagaline.cli.options import inspected
+from sagaline.cli.inspection import InspectedStores, has_table, inspected
 from sagaline.cli.output import moment, print_rows
 from sagaline.cli.tables import Listing
 from sagaline.runner.clock import StoreClock
@@ -23,11 +26,12 @@ from sagaline.storage.tables.schema import interventions
 Write = Callable[[Connection], None]
 
 
-class Deed(NamedTuple):
-    """What a person does to a timer, or to a dead letter, of a follower.
+class OperatorAction(NamedTuple):
+    """An action of an operator on a timer, or on a dead letter, of a follower.
 
-    `about` is its id, `key` its business transaction, and `step` the saga's step that it is about,
-    if there is one. `what` says more closely what is done, where the action alone does not.
+    `about` is the id of the timer or letter, `key` its business transaction, and `step` the step of
+    the saga that it belongs to, if there is one. `details` completes the action: the new time of a
+    timer.
     """
 
     action: Action
@@ -36,44 +40,50 @@ class Deed(NamedTuple):
     about: str
     key: str | None
     step: str = ""
-    what: str = ""
+    details: str = ""
 
     @property
     def reason(self) -> str:
-        """What is done, as far as the action does not say it, and why."""
-        return ": ".join(each for each in (self.what, self.by.reason) if each)
+        """The details and the operator's reason."""
+        return ": ".join(each for each in (self.details, self.by.reason) if each)
 
 
 def intervene(
-    ctx: typer.Context, stores: InspectedStores, datastore: Datastore, deed: Deed, write: Write
+    ctx: typer.Context,
+    stores: InspectedStores,
+    datastore: Datastore,
+    action: OperatorAction,
+    write: Write,
 ) -> None:
-    """Does what a person wants done, in one transaction with the row that tells of it.
+    """Execute `write` in one transaction with the row that records the action.
 
-    Where it is about a saga, the saga's stream tells it too: in the same transaction, if its log is
-    in the same store. Whatever `write` raises, nothing is done or told then.
+    Where the action concerns a saga, append it to the saga's stream too: in the same transaction if
+    the saga's log is in the same store. An exception from `write` rolls all of it back.
     """
     create_tables(datastore)
     at = StoreClock(datastore)()
-    facts = at, deed.by.name, deed.action.value, deed.about, deed.key, deed.reason
+    row = Intervention(
+        at, action.by.name, action.action.value, action.about, action.key, action.reason
+    )
 
-    def do(connection: Connection) -> None:
+    def write_and_record(connection: Connection) -> None:
         write(connection)
-        add_intervention(connection, Intervention(*facts))
+        add_intervention(connection, row)
 
-    beside = _sagas(stores, deed)
-    here = [each for each in beside if _datastore(stores, each) is datastore]
-    if here:
-        _tell(ctx, here[0], deed, do)
+    sagas = _sagas(stores, action)
+    same_store = [each for each in sagas if _datastore(stores, each) is datastore]
+    if same_store:
+        _append_note(ctx, same_store[0], action, write_and_record)
     else:
         with datastore.write() as connection:
-            do(connection)
-    for each in beside:
-        if each not in here[:1]:
-            _tell(ctx, each, deed, None)
+            write_and_record(connection)
+    for each in sagas:
+        if each not in same_store[:1]:
+            _append_note(ctx, each, action, None)
 
 
 def history(ctx: typer.Context, actions: tuple[Action, ...], json: bool) -> None:
-    """Prints what people did, of these kinds, the first before the others."""
+    """Print the recorded actions of these kinds, oldest first."""
     found: list[Intervention] = []
     with inspected(ctx) as stores:
         for datastore in stores.datastores:
@@ -90,19 +100,21 @@ def history(ctx: typer.Context, actions: tuple[Action, ...], json: bool) -> None
     rows.show()
 
 
-def _sagas(stores: InspectedStores, deed: Deed) -> list[Instance]:
-    """The saga whose timer or letter it is; where it is another follower's, those of its key."""
-    if deed.key is None:
+def _sagas(stores: InspectedStores, action: OperatorAction) -> list[Instance]:
+    """Return the saga that owns the timer or letter; for another follower's, those of its key."""
+    if action.key is None:
         return []
     processes = stores.system.processes
-    own = [each for each in processes if each.name == deed.follower]
-    return instances_of_key(own or processes, stores.written, deed.key)
+    own = [each for each in processes if each.name == action.follower]
+    return instances_of_key(own or processes, stores.written, action.key)
 
 
-def _tell(ctx: typer.Context, saga: Instance, deed: Deed, also: Write | None) -> None:
-    person = deed.by._replace(reason=f"{deed.about} {deed.reason}".strip())
-    step = deed.step if saga.process.name == deed.follower else ""
-    steer(ctx, saga, lambda course: course.note(deed.action, person, step), also)
+def _append_note(
+    ctx: typer.Context, saga: Instance, action: OperatorAction, also: Write | None
+) -> None:
+    operator = action.by._replace(reason=f"{action.about} {action.reason}".strip())
+    step = action.step if saga.process.name == action.follower else ""
+    steer(ctx, saga, lambda interventions: interventions.note(action.action, operator, step), also)
 
 
 def _datastore(stores: InspectedStores, saga: Instance) -> Datastore:

@@ -1,4 +1,4 @@
-"""`sagaline check`: what is stored, held against the code that is loaded."""
+"""`sagaline check`: compares what is stored with the code that is loaded."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,53 +6,49 @@ from typing import Any, NamedTuple
 import typer
 
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import InspectedStores
-from sagaline.cli.options import inspected
+from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, print_json, show
 from sagaline.cli.queries import out_of_date
 from sagaline.cli.tables import Listing
 from sagaline.codec import unknown_topics
 from sagaline.runner.saga_versions import Verdict, verdicts
 
-SHOWN = 20
-"""Instances that cannot go on, as shown to people."""
+MAX_LISTED_INSTANCES = 20
+"""Instances that cannot go on, as printed for people."""
 
 
 class Findings(NamedTuple):
-    """What was looked at, and what the loaded code cannot go on with."""
+    """The live sagas, and the events and read tables that the loaded code cannot continue with."""
 
     sagas: list[Verdict]
     events: dict[str, list[str]]
     tables: list[str]
 
     @property
-    def in_the_way(self) -> list[Verdict]:
+    def stuck(self) -> list[Verdict]:
         """The live instances that cannot go on."""
         return [each for each in self.sagas if not each.can_go_on]
 
     @property
-    def is_well(self) -> bool:
-        """Whether the code can go on with all of it."""
-        return not (self.in_the_way or self.events or self.tables)
+    def is_compatible(self) -> bool:
+        """Whether the code can continue with all that is stored."""
+        return not (self.stuck or self.events or self.tables)
 
     def as_json(self) -> dict[str, Any]:
-        """The findings as plain JSON values."""
+        """Return the findings as plain JSON values."""
         sagas = [each._asdict() | {"can_go_on": each.can_go_on} for each in self.sagas]
         return {"sagas": sagas, "unknown_events": self.events, "tables_out_of_date": self.tables}
 
 
 def check(ctx: typer.Context, json: AsJson = False) -> None:
-    """Hold live sagas, stored events and read tables against the code; change nothing.
-
-    The status is 1 where the code cannot go on with one of them.
-    """
+    """Print the findings; exit with 1 where the code cannot continue with one of them."""
     with inspected(ctx) as stores:
         found = Findings(list(_sagas(stores)), dict(_unknown(stores)), out_of_date(stores))
     if json:
         print_json(found.as_json())
     else:
         _show(found)
-    needs_attention(when=not found.is_well)
+    needs_attention(when=not found.is_compatible)
 
 
 def _sagas(stores: InspectedStores) -> Iterator[Verdict]:
@@ -63,7 +59,7 @@ def _sagas(stores: InspectedStores) -> Iterator[Verdict]:
 
 
 def _unknown(stores: InspectedStores) -> Iterator[tuple[str, list[str]]]:
-    """The types of events, by application, that the code does not know."""
+    """Return the event types that the code does not know, by application."""
     for name, log in stores.written.items():
         unknown = unknown_topics(log.recorder.topics_since(0))
         if unknown:
@@ -71,10 +67,10 @@ def _unknown(stores: InspectedStores) -> Iterator[tuple[str, list[str]]]:
 
 
 def _show(found: Findings) -> None:
-    stuck = found.in_the_way
+    stuck = found.stuck
     if stuck:
         rows = Listing("saga", "key", "state", ">why it cannot go on")
-        for each in stuck[:SHOWN]:
+        for each in stuck[:MAX_LISTED_INSTANCES]:
             rows.add(each.saga, each.key, each.state, each.reason, style="red")
         rows.show()
         show("")

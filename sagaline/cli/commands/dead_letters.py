@@ -1,4 +1,4 @@
-"""`sagaline dead-letters`: the events that a follower could not take, and what becomes of them."""
+"""`sagaline dead-letters`: the parked events of followers, and the actions on them."""
 
 from typing import Annotated, Any
 
@@ -7,11 +7,10 @@ from rich.text import Text
 
 from sagaline.admin.dead_letters import discard, retry
 from sagaline.admin.timeline import readable
-from sagaline.cli.commands.audit import Deed, history, intervene
-from sagaline.cli.commands.saga_actions import Why
+from sagaline.cli.commands.audit import OperatorAction, history, intervene
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import InspectedStores
-from sagaline.cli.options import By, Reason, inspected, system_and_environment, who
+from sagaline.cli.inspection import InspectedStores, inspected, system_and_environment
+from sagaline.cli.options import By, OptionalReason, Reason, operator_name
 from sagaline.cli.output import (
     AsJson,
     counted,
@@ -34,19 +33,9 @@ from sagaline.storage.tables.dead_letters import Letter, all_letters
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
 
-program = typer.Typer(
-    help="Look at events that were parked, retry or discard them.", no_args_is_help=True
-)
 
-
-@program.callback()
-def _dead_letters() -> None:
-    """Look at events that were parked, retry or discard them."""
-
-
-@program.command("list")
 def list_letters(ctx: typer.Context, json: AsJson = False) -> None:
-    """List parked events, oldest first; the status is 1 where there are any."""
+    """Print the parked events; exit with 1 where there are any."""
     with inspected(ctx) as stores:
         found = letters(stores)
     if json:
@@ -56,9 +45,8 @@ def list_letters(ctx: typer.Context, json: AsJson = False) -> None:
     needs_attention(when=bool(found))
 
 
-@program.command("show")
 def show_letter(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
-    """Show one parked event, and where its handler failed."""
+    """Print one parked event, with the traceback of its handler."""
     with inspected(ctx) as stores:
         _, letter = _named(stores, id)
     if json:
@@ -67,19 +55,14 @@ def show_letter(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
         _show_one(letter)
 
 
-@program.command("retry")
 def retry_letter(
-    ctx: typer.Context, id: Id, reason: Why = "", by: By = None, json: AsJson = False
+    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
 ) -> None:
-    """Let the follower take a parked event after all, and those of its key that wait behind it.
-
-    They are taken in the order of their coming, whichever of them was named. The status is 1 where
-    one fails again: it stays, and so do those behind it.
-    """
+    """Process a parked event again, and those of its key; exit with 1 where one fails again."""
     with inspected(ctx) as stores:
         datastore, letter = _named(stores, id)
-        deed = _deed(Action.RETRY_LETTER, Operator(who(by), reason), letter)
-        intervene(ctx, stores, datastore, deed, lambda _: None)
+        action = _action(Action.RETRY_LETTER, Operator(operator_name(by), reason), letter)
+        intervene(ctx, stores, datastore, action, lambda _: None)
         system, env = system_and_environment(ctx)
         runner = Runner(system, env, only=[letter.follower])
         try:
@@ -89,50 +72,45 @@ def retry_letter(
     if json:
         print_json({"id": letter.id, "key": letter.key, **done._asdict()})
     elif done.error is None:
-        print_note(f"{letter.id}: {counted(done.taken, 'event')} taken.")
+        print_note(f"{letter.id}: {counted(done.taken, 'event')} processed.")
     else:
-        print_note(
-            f"{letter.id}: {done.taken} taken, {done.left} left; the next one fails: {done.error}"
-        )
+        counts = f"{done.taken} processed, {done.left} left"
+        print_note(f"{letter.id}: {counts}; the next one fails: {done.error}")
     needs_attention(when=done.error is not None)
 
 
-@program.command("discard")
 def discard_letter(
     ctx: typer.Context, id: Id, reason: Reason, by: By = None, json: AsJson = False
 ) -> None:
-    """Throw a parked event away: its follower will never take it."""
+    """Delete a parked event, and name the first of its key that is still parked."""
     with inspected(ctx) as stores:
         datastore, letter = _named(stores, id)
-        deed = _deed(Action.DISCARD_LETTER, Operator(who(by), reason), letter)
-        intervene(ctx, stores, datastore, deed, lambda connection: discard(connection, letter))
-        behind = [each for each in letters(stores) if _waits_behind(each, letter)]
+        action = _action(Action.DISCARD_LETTER, Operator(operator_name(by), reason), letter)
+        intervene(ctx, stores, datastore, action, lambda connection: discard(connection, letter))
+        rest = [each for each in letters(stores) if _is_queued_with(each, letter)]
     if json:
-        print_json({"id": letter.id, "key": letter.key, "left": len(behind)})
+        print_json({"id": letter.id, "key": letter.key, "left": len(rest)})
     else:
         print_note(f"{letter.id}: discarded.")
-        for each in behind[:1]:
-            print_note(
-                f"{counted(len(behind), 'event')} of {each.key} still there: retry {each.id}"
-            )
+        for each in rest[:1]:
+            print_note(f"{counted(len(rest), 'event')} of {each.key} still parked: retry {each.id}")
 
 
-@program.command("history")
 def show_history(ctx: typer.Context, json: AsJson = False) -> None:
-    """List which parked events people have retried or discarded: who, when and why."""
+    """Print the actions of operators on parked events."""
     history(ctx, (Action.RETRY_LETTER, Action.DISCARD_LETTER), json)
 
 
-def _deed(action: Action, by: Operator, letter: Letter) -> Deed:
-    return Deed(action, by, letter.follower, letter.id, letter.key)
+def _action(action: Action, by: Operator, letter: Letter) -> OperatorAction:
+    return OperatorAction(action, by, letter.follower, letter.id, letter.key)
 
 
-def _waits_behind(other: Letter, letter: Letter) -> bool:
+def _is_queued_with(other: Letter, letter: Letter) -> bool:
     return letter.key is not None and other[:1] == letter[:1] and other.key == letter.key
 
 
 def _named(stores: InspectedStores, id: str) -> tuple[Datastore, Letter]:
-    """The letter of this id. Raises LetterUnknown."""
+    """Return the letter of this id, and its store. Raises LetterUnknown."""
     for datastore in stores.datastores:
         with datastore.read() as connection:
             for each in all_letters(connection):
@@ -155,7 +133,7 @@ def _show_one(letter: Letter) -> None:
         )
     )
     for line in letter.traceback.splitlines():
-        # One by one, since what makes a line printable would take its indent.
+        # `printable` removes the indent of a line.
         show(Text(f"  {' ' * (len(line) - len(line.lstrip()))}{printable(line)}"))
 
 

@@ -1,21 +1,21 @@
-"""`sagaline diagram`: the system, or one saga, as Mermaid."""
+"""`sagaline diagram`: prints the system, or one saga, as Mermaid."""
 
 from typing import Annotated
 
 import typer
 
-from sagaline.cli.options import settings
 from sagaline.cli.output import AsJson, print_json
+from sagaline.cli.settings import settings_of
 from sagaline.errors import NameUnknown
 from sagaline.system.saga_diagram import saga_diagram
 from sagaline.system.system_diagram import system_diagram
 
-Saga = Annotated[str | None, typer.Argument(metavar="SAGA", help="One saga of the system.")]
+Saga = Annotated[str | None, typer.Argument(metavar="SAGA", help="A saga of the system.")]
 
 
 def diagram(ctx: typer.Context, saga: Saga = None, json: AsJson = False) -> None:
     """Print a Mermaid flowchart of the system, or of one saga."""
-    system = settings(ctx).system()
+    system = settings_of(ctx).system()
     sagas = {each.__name__: each for each in system.sagas}
     if saga is None:
         drawn = system_diagram(system)

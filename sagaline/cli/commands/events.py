@@ -1,4 +1,4 @@
-"""`sagaline events`: what the logs hold, as JSON lines."""
+"""`sagaline events`: prints the logs as JSON lines."""
 
 import heapq
 import sys
@@ -10,26 +10,27 @@ from typing import Annotated
 import typer
 
 from sagaline.admin.timeline import Entry, readable
-from sagaline.cli.inspection import InspectedLog
-from sagaline.cli.options import inspected
+from sagaline.cli.inspection import InspectedLog, inspected
 from sagaline.cli.output import AsJson, as_json, cell, fitting, print_note
-from sagaline.cli.tables import within_reach
+from sagaline.cli.tables import clamp_limit
 
-PAGE = 1_000
+LOG_PAGE_SIZE = 1_000
 """Rows read at once."""
 
-LOOK = 0.05
-"""Seconds between two looks for new events."""
+FOLLOW_POLL_INTERVAL = 0.05
+"""Seconds between two reads for new events."""
 
-Application = Annotated[str | None, typer.Option(metavar="A", help="The log of A only.")]
+Application = Annotated[str | None, typer.Option(metavar="A", help="Only the log of A.")]
 After = Annotated[
-    int, typer.Option(min=0, metavar="N", callback=within_reach, help="Begin behind id N.")
+    int, typer.Option(min=0, metavar="N", callback=clamp_limit, help="Begin after id N.")
 ]
 Type = Annotated[
     str | None,
     typer.Option(metavar="T", help="Only events of type T: Order.Placed, ReserveStock."),
 ]
-Follow = Annotated[bool, typer.Option("--follow", help="Go on as new events come.")]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Continue with new events as they are appended.")
+]
 
 
 def events(
@@ -40,22 +41,22 @@ def events(
     follow: Follow = False,
     json: AsJson = False,
 ) -> None:
-    """Print the logs in the order of time: JSON lines; on a terminal text, unless --json."""
+    """Print the events of the logs, and follow them if asked to."""
     form = _text if sys.stdout.isatty() and not json else _json
     with inspected(ctx) as stores:
         logs = stores.logs if application is None else stores.log(application)
-        reading = _Reading(logs, after, type)
-        if not _print(reading.new(), form) and type is not None:
+        reader = _LogReader(logs, after, type)
+        if not _print(reader.new(), form) and type is not None:
             print_note(
-                f"sagaline: There is no event of type {type}{f' behind {after}' if after else ''}."
+                f"sagaline: There is no event of type {type}{f' after {after}' if after else ''}."
             )
         while follow:
-            time.sleep(LOOK)
-            _print(reading.new(), form)
+            time.sleep(FOLLOW_POLL_INTERVAL)
+            _print(reader.new(), form)
 
 
-class _Reading:
-    """How far some logs have been read."""
+class _LogReader:
+    """Reads some logs, each from where the last call stopped."""
 
     def __init__(self, logs: Mapping[str, InspectedLog], after: int, type: str | None) -> None:
         self._logs = logs
@@ -63,14 +64,14 @@ class _Reading:
         self._reached = dict.fromkeys(logs, after)
 
     def new(self) -> Iterator[Entry]:
-        """What came since the last call: each log in its own order, together in that of time."""
+        """Read the events since the last call: each log in its own order, merged by time."""
         return heapq.merge(*map(self._new_in, self._logs), key=_moment)
 
     def _new_in(self, name: str) -> Iterator[Entry]:
         log = self._logs[name]
         head = log.recorder.head() if log.exists() else 0
         while self._reached[name] < head:
-            page = log.recorder.page(self._reached[name], PAGE, upto=head)
+            page = log.recorder.page(self._reached[name], LOG_PAGE_SIZE, upto=head)
             for row in page.rows:
                 if self._type in (None, row.topic, readable(row.topic)):
                     yield Entry.of(name, row, log.mapper)
@@ -82,7 +83,7 @@ def _moment(entry: Entry) -> datetime:
 
 
 def _print(entries: Iterator[Entry], form: Callable[[Entry], str]) -> int:
-    """Prints entries; returns how many there were."""
+    """Print entries; return how many there were."""
     count = 0
     for each in entries:
         sys.stdout.write(f"{form(each)}\n")
@@ -97,5 +98,5 @@ def _json(entry: Entry) -> str:
 
 def _text(entry: Entry) -> str:
     moment = "" if entry.timestamp is None else f"{entry.timestamp:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-    said = f"{entry.position:<22} {entry.name:<22} {entry.summary}"
-    return fitting(f"{moment:<23} {cell(said)}")
+    text = f"{entry.position:<22} {entry.name:<22} {entry.summary}"
+    return fitting(f"{moment:<23} {cell(text)}")

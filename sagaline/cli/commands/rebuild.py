@@ -6,31 +6,35 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.gc_tuning import leave_in_peace
-from sagaline.cli.inspection import inspect_stores
-from sagaline.cli.options import system_and_environment
-from sagaline.cli.output import AsJson, duration, print_json, print_note, show, side
+from sagaline.cli.gc_tuning import tune_garbage_collector
+from sagaline.cli.inspection import inspect_stores, system_and_environment
+from sagaline.cli.output import (
+    AsJson,
+    duration,
+    print_json,
+    print_note,
+    show,
+    stderr_console,
+)
 from sagaline.cli.tables import Listing
 from sagaline.errors import RebuildBusy, RebuildFailed
-from sagaline.rebuilding.rebuild import rebuild as rebuilding
+from sagaline.rebuilding.progress import Progress, Rebuilt
+from sagaline.rebuilding.rebuild import rebuild as rebuild_tables
 from sagaline.rebuilding.rebuild import roll_back
-from sagaline.rebuilding.shadow_table import Progress as Told
-from sagaline.rebuilding.shadow_table import Rebuilt
 from sagaline.rebuilding.worker import rebuild_worker
 from sagaline.system.system import System
 
 Views = Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Read tables. [all]")]
 Verify = Annotated[
     bool,
-    typer.Option("--verify", help="Compare with the live tables, and leave them as they are."),
+    typer.Option("--verify", help="Compare with the live tables; change nothing."),
 ]
 Rollback = Annotated[
     bool,
     typer.Option(
-        "--rollback", help="Put the tables of before the last rebuild back; or undo that."
+        "--rollback", help="Restore the tables of before the last rebuild; again, undo that."
     ),
 ]
 
@@ -42,52 +46,48 @@ def rebuild(
     rollback: Rollback = False,
     json: AsJson = False,
 ) -> None:
-    """Build read tables again from the logs, while the system runs.
-
-    A rebuild that was stopped goes on where it was. With --verify the status is 1 where a table
-    differs.
-    """
+    """Rebuild, compare or roll back read tables; exit with 1 where one differs or fails."""
     if verify and rollback:
         raise typer.BadParameter("It excludes --verify.", ctx, param_hint="--rollback")
     if rollback:
         system, env = _checked(ctx)
-        _tell_rolled_back(roll_back(system, env, views or ()), json)
+        _print_rolled_back(roll_back(system, env, views or ()), json)
         return
-    with _stopping(verify):
+    with _noting_a_stop(verify):
         system, env = _checked(ctx)
-        leave_in_peace()
-        with closing(rebuild_worker(system)) as twin, _progress() as progress:
+        tune_garbage_collector()
+        with closing(rebuild_worker(system)) as worker, _progress() as progress:
             chosen = views or ()
             done, failed = _done(
-                rebuilding(system, env, chosen, verify=verify, progress=progress, beside=twin)
+                rebuild_tables(system, env, chosen, verify=verify, progress=progress, worker=worker)
             )
-    _tell(done, verify, json)
+    _print_results(done, verify, json)
     if failed is not None:
         print_note(f"sagaline: {failed}")
     needs_attention(when=failed is not None or any(each.differences for each in done))
 
 
 def _checked(ctx: typer.Context) -> tuple[System, dict[str, str]]:
-    """Of a store that is there, and this system's: nothing is made, or touched, of any other."""
+    """Return the system and its environment, where its stores exist and are its own."""
     system, env = system_and_environment(ctx)
     with inspect_stores(system, env):
         return system, env
 
 
 @contextmanager
-def _stopping(verify: bool) -> Iterator[None]:
-    """Says so where a signal ends it: the status is that of a rebuild that was done."""
+def _noting_a_stop(verify: bool) -> Iterator[None]:
+    """Print a note where a signal ends the rebuild, because the exit status is 0 then."""
     try:
         yield
     except SystemExit:
         print_note(
-            f"sagaline: stopped; {'nothing is known' if verify else 'it goes on where it was'}"
+            f"sagaline: stopped; {'nothing is known' if verify else 'the next one continues it'}"
         )
         raise
 
 
 def _done(rebuilt: Iterator[Rebuilt]) -> tuple[list[Rebuilt], Exception | None]:
-    """The tables that were built before one failed, and its error."""
+    """Return the tables that were built before one failed, and its error."""
     done: list[Rebuilt] = []
     try:
         done.extend(rebuilt)
@@ -96,7 +96,7 @@ def _done(rebuilt: Iterator[Rebuilt]) -> tuple[list[Rebuilt], Exception | None]:
     return done, None
 
 
-def _tell(done: Sequence[Rebuilt], verify: bool, json: bool) -> None:
+def _print_results(done: Sequence[Rebuilt], verify: bool, json: bool) -> None:
     if json:
         print_json([asdict(each) for each in done])
         return
@@ -110,7 +110,7 @@ def _tell(done: Sequence[Rebuilt], verify: bool, json: bool) -> None:
     rows.show("")
 
 
-def _tell_rolled_back(views: Sequence[str], json: bool) -> None:
+def _print_rolled_back(views: Sequence[str], json: bool) -> None:
     if json:
         print_json({"rolled_back": list(views)})
     else:
@@ -118,24 +118,26 @@ def _tell_rolled_back(views: Sequence[str], json: bool) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Told | None]:
-    """How far each table is, and how long it will take, on a terminal."""
-    console = side()
+def _progress() -> Iterator[Progress | None]:
+    """Show on a terminal how far each table is, and how long it will take."""
+    console = stderr_console()
     if not console.is_terminal:
         yield None
         return
+    from rich import progress as bars
+
     columns = (
-        TextColumn("{task.description:<16}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description:<16}"),
+        bars.BarColumn(20),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as shown:
+    with bars.Progress(*columns, console=console, transient=True) as shown:
         tasks = {}
 
-        def tell(view: str, passed: int, total: int) -> None:
+        def show_progress(view: str, passed: int, total: int) -> None:
             if view not in tasks:
                 tasks[view] = shown.add_task(view)
             shown.update(tasks[view], completed=passed, total=total)
 
-        yield tell
+        yield show_progress

@@ -1,4 +1,4 @@
-"""`sagaline run`: leads the followers of a system, until it is settled or told to stop."""
+"""`sagaline run`: runs the followers of a system until it is settled or a signal stops it."""
 
 import logging
 import threading
@@ -6,33 +6,42 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.gc_tuning import leave_in_peace
-from sagaline.cli.inspection import inspect_stores
-from sagaline.cli.options import system_and_environment
-from sagaline.cli.output import AsJson, counted, duration, facts, print_json, print_note, show, side
+from sagaline.cli.gc_tuning import tune_garbage_collector
+from sagaline.cli.inspection import inspect_stores, system_and_environment
+from sagaline.cli.output import (
+    AsJson,
+    counted,
+    duration,
+    facts,
+    print_json,
+    print_note,
+    show,
+    stderr_console,
+)
 from sagaline.cli.queries import letters_by_follower, sagas_by_state
-from sagaline.cli.signals import noticing
+from sagaline.cli.signals import signals_noted
 from sagaline.runner.lag import FollowerLag
 from sagaline.runner.runner import Runner
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.system.system import System
 
-LOOK = 0.03
-"""Seconds between two looks whether the system is settled."""
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
-LONG_LOOK = 0.25
-"""Seconds between two looks while it cannot be: each look takes time from the runner."""
+SETTLED_CHECK_INTERVAL = 0.03
+"""Seconds between two checks whether the system is settled."""
 
-MUCH = 2_000
-"""Events that take longer than a long look."""
+BUSY_CHECK_INTERVAL = 0.25
+"""Seconds between two checks while many events are left: each check takes time from the runner."""
+
+BUSY_LAG = 2_000
+"""Events that take longer than a busy check interval."""
 
 UntilSettled = Annotated[
     bool,
@@ -44,7 +53,7 @@ Horizon = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME ...", help="Lead these followers only."),
+    typer.Option(metavar="NAME ...", help="Run these followers only."),
 ]
 More = Annotated[list[str] | None, typer.Argument(hidden=True, metavar="NAME")]
 
@@ -57,25 +66,21 @@ def run(
     more: More = None,
     json: AsJson = False,
 ) -> None:
-    """Run the system: lead its followers along the logs.
-
-    Several runs on one store share the followers between them. With --until-settled the command
-    returns when every follower is caught up, whoever leads it, and no timer is pending.
-    """
+    """Run the followers of the system; exit with 1 where something needs attention at the end."""
     if more and not only:
         raise typer.BadParameter(f"Unexpected: {' '.join(more)}", ctx)
     if horizon is not None and not until_settled:
         raise typer.BadParameter("It needs --until-settled.", ctx, param_hint="--horizon")
     system, env = system_and_environment(ctx)
-    with noticing() as stop:
+    with signals_noted() as stop:
         started = time.monotonic()
         runner = Runner(system, env, only=[*(only or ()), *(more or ())])
         _announce(system, runner)
-        leave_in_peace()
+        tune_garbage_collector()
         with _failing(stop), runner, _progress(runner.options.log_level) as progress:
-            settled = _lead(runner, stop, progress, until_settled, horizon)
+            settled = _wait(runner, stop, progress, until_settled, horizon)
         if until_settled:
-            _sum_up(system, env, settled, time.monotonic() - started, json)
+            _print_summary(system, env, settled, time.monotonic() - started, json)
 
 
 def _announce(system: System, runner: Runner) -> None:
@@ -85,26 +90,27 @@ def _announce(system: System, runner: Runner) -> None:
     print_note(f"leads {names}")
 
 
-def _lead(
+def _wait(
     runner: Runner, stop: Event, progress: "_Lag", until_settled: bool, horizon: float | None
 ) -> bool:
-    """Lets the runner run; says whether it has settled."""
-    if not (until_settled or progress.is_seen):
+    """Wait until the runner has settled, or a signal stops it; return whether it has settled."""
+    if not (until_settled or progress.is_shown):
         stop.wait()
         return False
-    pause = LOOK
+    pause = SETTLED_CHECK_INTERVAL
     while not stop.wait(pause):
         try:
             lag = progress.show(runner.lag())
             if until_settled and lag == 0 and runner.settled(horizon):
                 return True
         except STORAGE_FAULTS:
-            continue  # the runner says so, and goes on when the store answers again
-        pause = LOOK if until_settled and lag < MUCH else LONG_LOOK
+            continue  # the runner logs it, and continues when the store answers again
+        is_near = until_settled and lag < BUSY_LAG
+        pause = SETTLED_CHECK_INTERVAL if is_near else BUSY_CHECK_INTERVAL
     return False
 
 
-def _sum_up(
+def _print_summary(
     system: System, env: Mapping[str, str], settled: bool, seconds: float, json: bool
 ) -> None:
     with inspect_stores(system, env) as found:
@@ -118,15 +124,15 @@ def _sum_up(
 
 
 def _show(settled: bool, seconds: float, sagas: Mapping[str, int], letters: int) -> None:
-    said = f"Settled after {duration(seconds)}." if settled else "Stopped before it was settled."
+    result = f"Settled after {duration(seconds)}." if settled else "Stopped before it was settled."
     states = ", ".join(f"{count:,} {state}" for state, count in sagas.items() if count)
-    show(said)
+    show(result)
     show(facts([("sagas", states or "none"), ("dead letters", letters)]))
 
 
 @contextmanager
 def _failing(stop: Event) -> Iterator[None]:
-    """What a thread of the runner dies of ends the command, which would else wait for ever."""
+    """End the command with the error that kills a thread of the runner; else it would never end."""
     failures: list[BaseException] = []
 
     def fail(died: threading.ExceptHookArgs) -> None:
@@ -143,44 +149,49 @@ def _failing(stop: Event) -> Iterator[None]:
 
 
 class _Lag:
-    """How far the followers still have to go, shown on a terminal."""
+    """The number of events that are left, shown on a terminal."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: "Progress | None") -> None:
         self._progress = progress
         self._task = None if progress is None else progress.add_task("", total=None)
 
     @property
-    def is_seen(self) -> bool:
-        """Whether there is a terminal, and so perhaps somebody who looks."""
+    def is_shown(self) -> bool:
+        """Whether there is a terminal."""
         return self._progress is not None
 
     def show(self, places: Sequence[FollowerLag]) -> int:
-        """Shows the present state; returns how many events are left."""
+        """Show the present state; return how many events are left."""
         lag = sum(each.lag for each in places)
         if self._progress is not None and self._task is not None:
             done = sum(each.position for each in places)
-            said = f"{counted(lag, 'event')} behind" if lag else "nothing to do, Ctrl-C stops"
-            self._progress.update(self._task, description=said, completed=done, total=done + lag)
+            text = f"{counted(lag, 'event')} left" if lag else "nothing to do, Ctrl-C stops"
+            self._progress.update(self._task, description=text, completed=done, total=done + lag)
         return lag
 
 
 @contextmanager
 def _progress(log_level: str) -> Iterator[_Lag]:
-    console = side()
+    console = stderr_console()
     with _logging(console, log_level):
         if not console.is_terminal:
             yield _Lag(None)
             return
-        columns: Any = (SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"))
-        with Progress(*columns, console=console, transient=True) as progress:
+        from rich import progress as bars
+
+        text = bars.TextColumn("{task.description}")
+        columns: Any = (bars.SpinnerColumn(), bars.BarColumn(24), text)
+        with bars.Progress(*columns, console=console, transient=True) as progress:
             yield _Lag(progress)
 
 
 @contextmanager
-def _logging(console: Console, level: str) -> Iterator[None]:
-    """Shows log messages of this level and above, on lines of their own above the progress."""
+def _logging(console: "Console", level: str) -> Iterator[None]:
+    """Print log messages of this level and above, on lines of their own above the progress."""
     handler: logging.Handler = logging.StreamHandler()
     if console.is_terminal:
+        from rich.logging import RichHandler
+
         handler = RichHandler(console=console, show_path=False, log_time_format="%X")
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("sagaline")

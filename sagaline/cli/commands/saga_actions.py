@@ -1,7 +1,7 @@
-"""`sagaline sagas retry`, `skip`, `cancel`, `abandon`: a person acts on one instance.
+"""`sagaline sagas retry`, `skip`, `cancel`, `abandon`: actions of an operator on one instance.
 
-The events go into the instance's own stream, in one transaction, whether a runner is at work or
-none: the next one goes on from there.
+The events are appended to the stream of the instance in one transaction, whether a runner is active
+or not: its next hop continues from there.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from sagaline.admin.saga_lookup import Instance, find_instance
 from sagaline.application.message_handling import handling_of
 from sagaline.application.saga_process import SagaProcess
-from sagaline.cli.inspection import InspectedStores
-from sagaline.cli.options import By, Reason, inspected, system_and_environment, who
+from sagaline.cli.inspection import InspectedStores, inspected, system_and_environment
+from sagaline.cli.options import By, OptionalReason, Reason, operator_name
 from sagaline.cli.output import AsJson, print_json, print_note
 from sagaline.runner.clock import StoreClock
 from sagaline.saga.instance import Journal
@@ -23,45 +23,44 @@ from sagaline.system.environment import environment
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")]
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The name of the step.")]
-Why = Annotated[str, typer.Option("--reason", metavar="R", help="Why, if it should be recorded.")]
 
 
 def retry(
-    ctx: typer.Context, id: Id, reason: Why = "", by: By = None, json: AsJson = False
+    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
 ) -> None:
-    """Ask again for what is stuck, or what waits for its next attempt."""
-    person = Operator(who(by), reason)
-    _act(ctx, id, "retry", lambda saga: saga.retry(person), json)
+    """Issue the commands again of steps that are stuck or wait for their next attempt."""
+    operator = Operator(operator_name(by), reason)
+    _act(ctx, id, "retry", lambda saga: saga.retry(operator), json)
 
 
 def skip(
     ctx: typer.Context, id: Id, step: Step, reason: Reason, by: By = None, json: AsJson = False
 ) -> None:
-    """Take a step, or an undo, that is stuck for dealt with by hand."""
-    person = Operator(who(by), reason)
-    _act(ctx, id, f"skip {step}", lambda saga: saga.skip(step, person), json)
+    """Mark a stuck step, or undo, as done by hand."""
+    operator = Operator(operator_name(by), reason)
+    _act(ctx, id, f"skip {step}", lambda saga: saga.skip(step, operator), json)
 
 
 def cancel(
-    ctx: typer.Context, id: Id, reason: Why = "", by: By = None, json: AsJson = False
+    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
 ) -> None:
-    """Turn a saga round that has not reached its point of no return: it undoes what it did."""
-    person = Operator(who(by), reason)
-    _act(ctx, id, "cancel", lambda saga: saga.cancel(person), json)
+    """Compensate a saga that has not reached its pivot."""
+    operator = Operator(operator_name(by), reason)
+    _act(ctx, id, "cancel", lambda saga: saga.cancel(operator), json)
 
 
 def abandon(
     ctx: typer.Context, id: Id, reason: Reason, by: By = None, json: AsJson = False
 ) -> None:
-    """Close a saga as it is: nothing more is done or undone."""
-    person = Operator(who(by), reason)
-    _act(ctx, id, "abandon", lambda saga: saga.abandon(person), json)
+    """Close a saga in its present state."""
+    operator = Operator(operator_name(by), reason)
+    _act(ctx, id, "abandon", lambda saga: saga.abandon(operator), json)
 
 
 def steered(
     ctx: typer.Context, stores: InspectedStores, id: str, act: Callable[[Interventions], None]
 ) -> Journal:
-    """Acts on the instance of this id, or key; returns it as it is then."""
+    """Act on the instance of this id, or key; return it after the action."""
     return steer(ctx, find_instance(stores.system.processes, stores.written, id), act)
 
 
@@ -71,7 +70,7 @@ def steer(
     act: Callable[[Interventions], None],
     also: Callable[[Connection], None] | None = None,
 ) -> Journal:
-    """Acts on this instance, and does what else is to be done in one transaction with it."""
+    """Act on this instance, and execute `also` in the same transaction; return it afterwards."""
     _, env = system_and_environment(ctx)
     process: SagaProcess = found.process(environment(env))
     handling_of(process).clock = StoreClock(process.datastore)

@@ -1,4 +1,4 @@
-"""`sagaline sagas show`: one instance, its history, what is left, and what can be done next."""
+"""`sagaline sagas show`: prints one instance, its history, its remaining steps and actions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,8 +8,7 @@ import typer
 from sagaline.admin.saga_lookup import Instance, find_instance
 from sagaline.admin.timeline import Entry
 from sagaline.cli.commands.saga_actions import Id
-from sagaline.cli.inspection import InspectedStores
-from sagaline.cli.options import inspected
+from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
 from sagaline.cli.tables import Listing
 from sagaline.runner.saga_versions import incompatibility_of
@@ -18,27 +17,29 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.state import Action, State, StepProgress
 
-_CURES = {
-    Action.RETRY: ("", "ask again for what is stuck, or waits for its next attempt"),
-    Action.SKIP: ("--reason R", "take it for dealt with by hand, and go on"),
-    Action.CANCEL: ("", "turn round, and undo what was done"),
-    Action.ABANDON: ("--reason R", "close it as it is: nothing more is done or undone"),
+_EFFECTS = {
+    Action.RETRY: ("", "issue the commands again that are stuck or wait for their next attempt"),
+    Action.SKIP: ("--reason R", "mark it as done by hand, and continue"),
+    Action.CANCEL: ("", "compensate: undo the steps that are done"),
+    Action.ABANDON: ("--reason R", "close it in its present state: no more steps and no undos run"),
 }
-"""What each action is written with, and what it does."""
+"""The option of each action, and its effect."""
 
 
 def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
-    """Show one saga: its history, the steps that are left, and what can be done next."""
+    """Print one saga. Raises SagaUnknown or SagaAmbiguous."""
     with inspected(ctx) as stores:
         found = find_instance(stores.system.processes, stores.written, id)
         history = [each.as_json() for each in _history(stores, found)]
         log = stores.logs[found.process.name]
         obstacle = incompatibility_of(found.process, log.recorder, found.journal)
-    course = Interventions(found.process.saga, found.journal, found.process.timings, obstacle)
+    interventions = Interventions(
+        found.process.saga, found.journal, found.process.timings, obstacle
+    )
     if json:
-        print_json({**_standing(found, course, obstacle), "history": history})
+        print_json({**_as_json(found, interventions, obstacle), "history": history})
     else:
-        _show(found, course, obstacle)
+        _show(found, interventions, obstacle)
 
 
 def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
@@ -47,7 +48,7 @@ def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
         yield Entry.of(found.process.name, row, mapper)
 
 
-def _standing(found: Instance, course: Interventions, obstacle: str | None) -> dict[str, Any]:
+def _as_json(found: Instance, interventions: Interventions, obstacle: str | None) -> dict[str, Any]:
     journal = found.journal
     return {
         "saga_id": journal.id,
@@ -58,13 +59,15 @@ def _standing(found: Instance, course: Interventions, obstacle: str | None) -> d
         "fingerprint": journal.fingerprint,
         "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
-        "remaining": course.remaining(),
-        "next": [{"action": action.value, "step": step} for action, step in course.possible()],
+        "remaining": interventions.remaining(),
+        "next": [
+            {"action": action.value, "step": step} for action, step in interventions.possible()
+        ],
     }
 
 
 def _reason(found: Instance) -> str:
-    """Who closed it and why, or why it waits for a person, or else why it turned round."""
+    """Return why it was abandoned, or why it is stuck, or else why it compensates."""
     if found.journal.state is State.ABANDONED:
         return next(str(e.reason) for e in found.events if isinstance(e, Journal.Ended))
     known = (*found.journal.steps.values(), *found.journal.closings.values())
@@ -81,17 +84,17 @@ def _step(name: str, progress: StepProgress) -> dict[str, Any]:
     }
 
 
-def _show(found: Instance, course: Interventions, obstacle: str | None) -> None:
-    standing = _standing(found, course, obstacle)
-    title = {name: standing[name] for name in ("key", "state", "reason") if standing[name]}
+def _show(found: Instance, interventions: Interventions, obstacle: str | None) -> None:
+    facts_ = _as_json(found, interventions, obstacle)
+    title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
     if found.journal.state in (State.RUNNING, State.COMPENSATING):
-        title["now"] = f"it {course.waits()}"
-    if standing["in_the_way"]:
-        title["cannot go on"] = standing["in_the_way"]
-    show(facts([("saga", f"{standing['name']} {standing['saga_id']}"), *title.items()]))
+        title["now"] = f"it {interventions.waits()}"
+    if facts_["in_the_way"]:
+        title["cannot go on"] = facts_["in_the_way"]
+    show(facts([("saga", f"{facts_['name']} {facts_['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
-    for each in standing["steps"]:
+    for each in facts_["steps"]:
         steps.add(*each.values(), style="red" if "stuck" in each["status"] else "")
     steps.show()
     show("")
@@ -101,17 +104,17 @@ def _show(found: Instance, course: Interventions, obstacle: str | None) -> None:
             events.add("" if number else moment(event.timestamp), line)
     events.show()
     show("")
-    if standing["remaining"]:
+    if facts_["remaining"]:
         left = "to undo" if found.journal.compensating else "to do"
-        show(facts([(left, ", ".join(standing["remaining"]))]))
+        show(facts([(left, ", ".join(facts_["remaining"]))]))
         show("")
-    _show_next(found, course)
+    _show_next(found, interventions)
 
 
-def _show_next(found: Instance, course: Interventions) -> None:
+def _show_next(found: Instance, interventions: Interventions) -> None:
     rows = Listing("what you can do", ">what it does")
-    for action, step in course.possible():
-        option, effect = _CURES[action]
+    for action, step in interventions.possible():
+        option, effect = _EFFECTS[action]
         rows.add(
             " ".join(["sagas", action.value, found.key, *filter(None, [step, option])]), effect
         )

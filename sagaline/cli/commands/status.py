@@ -1,4 +1,4 @@
-"""`sagaline status`: how far each follower is, judged from the stores alone."""
+"""`sagaline status`: prints the position of each follower, from the stores alone."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -9,8 +9,7 @@ import typer
 
 from sagaline.admin.timeline import Entry
 from sagaline.cli.entrypoint import needs_attention
-from sagaline.cli.inspection import InspectedStores
-from sagaline.cli.options import inspected
+from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, duration, facts, print_json, show
 from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.tables import Listing
@@ -20,14 +19,14 @@ from sagaline.storage.tables.followers import all_fences
 from sagaline.storage.tables.leases import lease_owners
 from sagaline.storage.tables.saga_locks import all_lock_requests
 
-OPEN = (State.RUNNING, State.COMPENSATING, State.PARKED)
+OPEN_STATES = (State.RUNNING, State.COMPENSATING, State.PARKED)
 
 
 class FollowerLine(NamedTuple):
     """One follower and one of its leaders. `state`: following, idle, behind, parked, or new.
 
-    Idle is one that is at the end of the log, and that nobody leads now. New is one that nobody has
-    led yet: its read table may not be there.
+    An idle follower is at the end of the log, and no runner owns it. A new one was never run: its
+    read table may not exist.
     """
 
     follower: str
@@ -42,7 +41,7 @@ class FollowerLine(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """A semantic lock: which saga holds it, and which wait for it, as names and keys."""
+    """A semantic lock: the saga that holds it, and those that wait for it, as names and keys."""
 
     name: str
     holder: str
@@ -51,7 +50,7 @@ class Lock(NamedTuple):
 
 
 class SystemStatus(NamedTuple):
-    """A system as its stores show it."""
+    """The state of a system, as its stores show it."""
 
     system: str
     stores: list[str]
@@ -64,14 +63,14 @@ class SystemStatus(NamedTuple):
 
     @classmethod
     def of(cls, stores: InspectedStores) -> "SystemStatus":
-        """Looks into the stores."""
+        """Read the stores."""
         letters = letters_by_follower(stores)
         return cls(
             stores.system.name,
             [each.address for each in stores.datastores],
             _followers(stores, letters),
             out_of_date(stores),
-            sagas_by_state(stores, OPEN),
+            sagas_by_state(stores, OPEN_STATES),
             sum(letters.values()),
             count_timers(stores.datastores),
             _locks(stores),
@@ -79,16 +78,16 @@ class SystemStatus(NamedTuple):
 
     @property
     def runners(self) -> int:
-        """How many lead followers now."""
+        """How many runners own followers now."""
         return len({each.owner for each in self.followers} - {None})
 
     @property
     def wants_attention(self) -> bool:
-        """Whether somebody should look."""
+        """Whether something is parked or out of date."""
         return bool(self.dead_letters or self.sagas[State.PARKED.value] or self.tables_out_of_date)
 
     def as_json(self) -> dict[str, Any]:
-        """The status as plain JSON values."""
+        """Return the status as plain JSON values."""
         locks = [each._asdict() for each in self.locks]
         followers = [each._asdict() for each in self.followers]
         rest = {"followers": followers, "locks": locks, "runners": self.runners}
@@ -96,7 +95,7 @@ class SystemStatus(NamedTuple):
 
 
 def status(ctx: typer.Context, json: AsJson = False) -> None:
-    """Show how far each follower is, and what needs attention."""
+    """Print the status; exit with 1 where something needs attention."""
     with inspected(ctx) as stores:
         found = SystemStatus.of(stores)
     if json:
@@ -122,7 +121,7 @@ def _followers(stores: InspectedStores, letters: Mapping[str, int]) -> list[Foll
             _state(place, known, held, letters),
             letters.get(place.follower, 0),
         )
-        for place in _places(stores)
+        for place in _lags(stores)
     ]
 
 
@@ -138,8 +137,8 @@ def _locks(stores: InspectedStores) -> list[Lock]:
     return found
 
 
-def _places(stores: InspectedStores) -> list[FollowerLag]:
-    """The places of all followers; a log that was never written to is an empty one."""
+def _lags(stores: InspectedStores) -> list[FollowerLag]:
+    """Return the positions of all followers; a log without a table counts as empty."""
     recorders = {name: log.recorder for name, log in stores.written.items()}
     followed = stores.system.leaders_of
     known = {
@@ -158,7 +157,7 @@ def _places(stores: InspectedStores) -> list[FollowerLag]:
 
 
 def _lag_seconds(stores: InspectedStores, place: FollowerLag) -> float | None:
-    """The age of the oldest event that has not been processed."""
+    """Return the age of the oldest event that is not processed yet."""
     if not place.lag:
         return 0.0
     log = stores.logs[place.leader]

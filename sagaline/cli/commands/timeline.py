@@ -1,4 +1,4 @@
-"""`sagaline timeline`: one business transaction over all logs."""
+"""`sagaline timeline`: prints one business transaction over all logs."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from sagaline.admin.timeline import Entry
 from sagaline.admin.timeline import timeline as read_timeline
-from sagaline.cli.options import inspected
+from sagaline.cli.inspection import inspected
 from sagaline.cli.output import AsJson, as_json, counted, moment, printable
 from sagaline.cli.tables import Listing
 from sagaline.errors import KeyUnknown
@@ -16,7 +16,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The business transactio
 
 
 def timeline(ctx: typer.Context, key: Key, json: AsJson = False) -> None:
-    """Print every event of one business transaction, over all logs, in causal order."""
+    """Print the events of one key. Raises KeyUnknown where there are none."""
     with inspected(ctx) as stores:
         entries = read_timeline(stores.written, key)
     if not entries:

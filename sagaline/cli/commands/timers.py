@@ -1,4 +1,4 @@
-"""`sagaline timers`: what followers will do later, and a person's hand on it."""
+"""`sagaline timers`: the pending timers of followers, and the actions on them."""
 
 import json as json_
 import re
@@ -10,10 +10,9 @@ import typer
 from sqlalchemy import Connection, select
 
 from sagaline.admin.timeline import readable
-from sagaline.cli.commands.audit import Deed, Write, history, intervene
-from sagaline.cli.commands.saga_actions import Why
-from sagaline.cli.inspection import InspectedStores
-from sagaline.cli.options import By, inspected, who
+from sagaline.cli.commands.audit import OperatorAction, Write, history, intervene
+from sagaline.cli.inspection import InspectedStores, inspected
+from sagaline.cli.options import By, OptionalReason, operator_name
 from sagaline.cli.output import AsJson, duration, moment, print_json, print_note, print_rows
 from sagaline.cli.tables import Listing
 from sagaline.errors import TimerAmbiguous, TimerHeld, TimerUnknown, UnfitValue
@@ -31,22 +30,14 @@ from sagaline.storage.tables.timers import (
     timers_named,
 )
 
-program = typer.Typer(help="Look at timers, move and cancel them.", no_args_is_help=True)
-
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed; FOLLOWER/ID where two have it.")]
 When = Annotated[
     str, typer.Argument(metavar="WHEN", help="now, +10m, or 2026-01-31T12:00 (UTC, or its zone).")
 ]
 
 
-@program.callback()
-def _timers() -> None:
-    """Look at timers, move and cancel them."""
-
-
-@program.command("list")
 def list_timers(ctx: typer.Context, json: AsJson = False) -> None:
-    """List pending timers, the next one first."""
+    """Print the pending timers, the next one first."""
     with inspected(ctx) as stores:
         found = sorted(_pending(stores), key=lambda each: (each["due_at"], each["id"]))
     if json:
@@ -81,41 +72,45 @@ def _show(found: list[dict[str, Any]]) -> None:
     rows.show()
 
 
-@program.command("move")
 def move(
-    ctx: typer.Context, id: Id, when: When, reason: Why = "", by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    id: Id,
+    when: When,
+    reason: OptionalReason = "",
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
-    """Let a timer fire at another time: once, and exactly then."""
+    """Change the time of a timer. Raises TimerUnknown, TimerAmbiguous, TimerHeld or UnfitValue."""
     with inspected(ctx) as stores:
         moment_ = moment_of(when, StoreClock(stores.datastores[0])())
         timer = _named(stores, id)
-        deed = timer.deed(Action.MOVE_TIMER, Operator(who(by), reason), f"to {moment(moment_)} UTC")
-        _change(
-            ctx, stores, timer, deed, lambda c: move_timer(c, timer.follower, timer.id, moment_)
+        action = timer.action(
+            Action.MOVE_TIMER, Operator(operator_name(by), reason), f"to {moment(moment_)} UTC"
         )
-    _told(timer, f"moved to {moment(moment_)} UTC", json, due_at=moment_)
+        _change(
+            ctx, stores, timer, action, lambda c: move_timer(c, timer.follower, timer.id, moment_)
+        )
+    _print_result(timer, f"moved to {moment(moment_)} UTC", json, due_at=moment_)
 
 
-@program.command("cancel")
 def cancel(
-    ctx: typer.Context, id: Id, reason: Why = "", by: By = None, json: AsJson = False
+    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
 ) -> None:
-    """Take a timer back: it will not fire."""
+    """Delete a timer. Raises TimerUnknown, TimerAmbiguous or TimerHeld."""
     with inspected(ctx) as stores:
         timer = _named(stores, id)
-        deed = timer.deed(Action.CANCEL_TIMER, Operator(who(by), reason))
-        _change(ctx, stores, timer, deed, lambda c: delete_timers(c, timer.follower, [timer.id]))
-    _told(timer, "cancelled", json)
+        action = timer.action(Action.CANCEL_TIMER, Operator(operator_name(by), reason))
+        _change(ctx, stores, timer, action, lambda c: delete_timers(c, timer.follower, [timer.id]))
+    _print_result(timer, "cancelled", json)
 
 
-@program.command("history")
 def show_history(ctx: typer.Context, json: AsJson = False) -> None:
-    """List which timers people have moved or cancelled: who, when and why."""
+    """Print the actions of operators on timers."""
     history(ctx, (Action.MOVE_TIMER, Action.CANCEL_TIMER), json)
 
 
 class _Timer(NamedTuple):
-    """A timer as it was found; `step` is the saga's step that it is about, if there is one."""
+    """A timer; `step` is the step of the saga that it belongs to, if there is one."""
 
     datastore: Datastore
     follower: str
@@ -123,31 +118,31 @@ class _Timer(NamedTuple):
     key: str | None
     step: str
 
-    def deed(self, action: Action, by: Operator, what: str = "") -> Deed:
-        """What a person does to it."""
+    def action(self, action: Action, by: Operator, details: str = "") -> OperatorAction:
+        """Return an operator's action on it."""
         about = f"{self.follower}/{self.id}"
-        return Deed(action, by, self.follower, about, self.key, self.step, what)
+        return OperatorAction(action, by, self.follower, about, self.key, self.step, details)
 
 
 def _change(
-    ctx: typer.Context, stores: InspectedStores, timer: _Timer, deed: Deed, write: Write
+    ctx: typer.Context, stores: InspectedStores, timer: _Timer, action: OperatorAction, write: Write
 ) -> None:
-    """Changes one timer, so that a runner that is about to fire it looks again."""
+    """Change one timer, and raise the fence so that a runner that is about to fire it reads it."""
 
     def change(connection: Connection) -> None:
         raise_fence(connection, timer.follower)
         due_at = due_of(connection, timer.follower, timer.id)
         if due_at is None:
-            raise TimerUnknown(id=timer.id)  # it has fired meanwhile
+            raise TimerUnknown(id=timer.id)  # it has fired since it was found
         if due_at >= HELD_DUE_AT:
             raise TimerHeld(id=timer.id)
         write(connection)
 
-    intervene(ctx, stores, timer.datastore, deed, change)
+    intervene(ctx, stores, timer.datastore, action, change)
 
 
 def _named(stores: InspectedStores, id: str) -> _Timer:
-    """The timer of this id, which may be written behind its follower: ``Payments/settle:1``."""
+    """Return the timer of this id; the follower may stand before it: ``Payments/settle:1``."""
     found: list[_Timer] = []
     for datastore in stores.datastores:
         with datastore.read() as connection:
@@ -162,28 +157,28 @@ def _named(stores: InspectedStores, id: str) -> _Timer:
     return found[0]
 
 
-def _told(timer: _Timer, what: str, json: bool, **facts: Any) -> None:
+def _print_result(timer: _Timer, what: str, json: bool, **facts: Any) -> None:
     if json:
         print_json({"follower": timer.follower, "id": timer.id, **facts})
     else:
         print_note(f"{timer.follower}/{timer.id}: {what}.")
 
 
-_AHEAD = re.compile(r"\+(\d+(?:\.\d+)?)([smhd])")
+_LATER = re.compile(r"\+(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def moment_of(text: str, now: datetime) -> datetime:
-    """A moment as a person writes it: ``now``, ``+10m`` from now, or ISO 8601, in UTC or its zone.
+    """Read a time from text: ``now``, ``+10m`` from now, or ISO 8601, in UTC or its zone.
 
     Raises UnfitValue for anything else.
     """
-    ahead = _AHEAD.fullmatch(text)
+    later = _LATER.fullmatch(text)
     try:
         if text == "now":
             return now
-        if ahead is not None:
-            return now + timedelta(seconds=float(ahead[1]) * _UNITS[ahead[2]])
+        if later is not None:
+            return now + timedelta(seconds=float(later[1]) * _UNITS[later[2]])
         found = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
         reason = "write now, +10m, or 2026-01-31T12:00"

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Any, Final
 
 from sagaline.messaging.backoff import Backoff
-from sagaline.storage.sql.selector import Selector
+from sagaline.storage.sql.descriptor_selector import Selector
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
 from sagaline.storage.sql import diagnostics, postgres, sqlite, urls
-from sagaline.storage.sql.engine_events import EngineEvents, engine_options
+from sagaline.storage.sql.connection_events import EngineEvents, engine_options
 from sagaline.storage.sql.errors import raise_translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
 from sagaline.storage.sql.records import (

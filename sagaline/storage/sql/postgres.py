@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DisconnectionError
 
-from sagaline.storage.sql.selector import Selector
+from sagaline.storage.sql.descriptor_selector import Selector
 
 LOCK_TIMEOUT = 5.0
 """Seconds that a transaction waits for a lock; then it fails with a storage fault."""

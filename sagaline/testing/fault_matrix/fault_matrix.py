@@ -17,7 +17,6 @@ from sagaline.testing.fault_matrix.invariants import (
 )
 from sagaline.testing.given.example_values import example_event
 from sagaline.testing.given.happened import Happened
-from sagaline.testing.simulation.attempt import FaultPoint
 from sagaline.testing.simulation.engine_run import EngineRun
 from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, faults_of
 from sagaline.testing.simulation.script import (
@@ -25,6 +24,7 @@ from sagaline.testing.simulation.script import (
     ScriptedParticipants,
     describe_script,
 )
+from sagaline.testing.simulation.scripted_attempt import FaultPoint
 from sagaline.testing.simulation.simulated_application import system_of
 from sagaline.testing.simulation.transcript import Transcript
 

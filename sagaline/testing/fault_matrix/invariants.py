@@ -12,9 +12,9 @@ from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.steps import Kind
 from sagaline.testing.saga_status import SagaStatus
-from sagaline.testing.simulation.attempt import FaultPoint
 from sagaline.testing.simulation.faults import NOW, Fault, may_compensate, may_park, timing_of
 from sagaline.testing.simulation.script import Script, ScriptedParticipants
+from sagaline.testing.simulation.scripted_attempt import FaultPoint
 
 
 class Allowed(NamedTuple):

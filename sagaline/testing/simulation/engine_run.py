@@ -11,9 +11,9 @@ from sagaline.saga.history import describe_effects, describe_input, describe_tim
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Operator
 from sagaline.testing.drive import Driven, drive, replay
-from sagaline.testing.simulation.attempt import ScriptedAnswer
 from sagaline.testing.simulation.faults import NOW
 from sagaline.testing.simulation.script import ScriptedParticipants
+from sagaline.testing.simulation.scripted_attempt import ScriptedAnswer
 from sagaline.testing.simulation.transcript import Transcript
 
 MAX_INPUTS = 1_000

@@ -10,7 +10,7 @@ from sagaline.saga.definition import RETRIABLE, Saga, Step
 from sagaline.saga.state import Role
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.steps import PIVOT, Kind
-from sagaline.testing.simulation.attempt import Attempt, FaultPoint, ScriptedAnswer
+from sagaline.testing.simulation.scripted_attempt import Attempt, FaultPoint, ScriptedAnswer
 
 NOW = timedelta(0)
 SHORT_DELAY = timedelta(milliseconds=1)

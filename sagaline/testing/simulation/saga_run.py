@@ -13,11 +13,11 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.step_timers import Timing
-from sagaline.testing.simulation.attempt import ScriptedAnswer
 from sagaline.testing.simulation.commits import Commits
 from sagaline.testing.simulation.faults import NOW
 from sagaline.testing.simulation.in_memory_system import InMemorySystem
 from sagaline.testing.simulation.script import ParticipantFactory, Script, ScriptedParticipants
+from sagaline.testing.simulation.scripted_attempt import ScriptedAnswer
 from sagaline.testing.simulation.simulated_application import SimulatedApplication, system_of
 
 MAX_MOMENTS = 1_000

@@ -8,9 +8,9 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
 from sagaline.saga.step_timers import Timing
-from sagaline.testing.simulation.attempt import Attempt, FaultPoint, ScriptedAnswer
 from sagaline.testing.simulation.faults import NOW, Fault, timing_of
 from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
+from sagaline.testing.simulation.scripted_attempt import Attempt, FaultPoint, ScriptedAnswer
 
 Script = Mapping[FaultPoint, Sequence[Fault]]
 """The faults of a command: of its first attempt, its second, and so on."""

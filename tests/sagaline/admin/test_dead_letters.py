@@ -1,4 +1,4 @@
-"""Dead letters, taken after all or thrown away: in order, once, with a runner at work or none."""
+"""Retry and discard of dead letters: in order, once, with or without an active runner."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -39,7 +39,7 @@ def throw_away(led: Hands, letter: Letter) -> None:
 
 
 def parked_guest(led: Hands) -> UUID:
-    """A guest whose rows could not be written, from the first event on."""
+    """A guest whose rows cannot be written, from the first event on."""
     led.open()
     ada = wish("Ada")
     led.want(ada, wish("Bea"))
@@ -52,7 +52,7 @@ def parked_guest(led: Hands) -> UUID:
 def test_a_retry_restores_the_order_of_its_key(store_url: str) -> None:
     with hands(store_url) as led:
         ada = parked_guest(led)
-        # Whichever of them is named.
+        # Any of them may be named.
         assert retry(led.runner, letters(led.runner)[1]) == Retried(2, 0, None)
         assert letters(led.runner) == []
         assert rows_of(led.runner, guest_list)[ada] == ("Ada", "confirmed", 2)
@@ -60,7 +60,7 @@ def test_a_retry_restores_the_order_of_its_key(store_url: str) -> None:
         assert wrong(led.runner) == []
 
 
-def test_after_a_retry_the_key_is_taken_again_by_whoever_runs(store_url: str) -> None:
+def test_after_a_retry_any_runner_processes_the_key_again(store_url: str) -> None:
     with hands(store_url) as led, hands(store_url, led.clock) as other:
         led.open()
         ada = wish("Ada")
@@ -69,13 +69,13 @@ def test_after_a_retry_the_key_is_taken_again_by_whoever_runs(store_url: str) ->
             led.settle("guest_list")
         other.turn("guest_list")
         retry(led.runner, first_letter(led))
-        # It has read before the retry that this key waits: the fence tells it to look again.
+        # It read the parked keys before the retry: the fence makes it read them again.
         other.settle()
         assert letters(led.runner) == []
         assert statuses(led.runner) == {"confirmed": 1}
 
 
-def test_what_fails_again_stays_with_its_new_error_and_so_do_those_behind_it(
+def test_a_letter_that_fails_again_stays_with_its_new_error_and_so_do_those_queued_after_it(
     store_url: str,
 ) -> None:
     with hands(store_url) as led:
@@ -90,7 +90,7 @@ def test_what_fails_again_stays_with_its_new_error_and_so_do_those_behind_it(
         assert retry(led.runner, first).taken == 2
 
 
-def test_a_participants_command_is_carried_out_after_all(store_url: str) -> None:
+def test_a_parked_command_is_executed_by_a_retry(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         ada = wish("Ada")
@@ -104,7 +104,7 @@ def test_a_participants_command_is_carried_out_after_all(store_url: str) -> None
         assert wrong(led.runner) == []
 
 
-def test_a_saga_goes_on_where_its_event_was_parked(store_url: str) -> None:
+def test_a_saga_continues_from_its_parked_event(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         ada = wish("Ada")
@@ -127,7 +127,7 @@ def parked_reminder(led: Hands) -> Letter:
     return first_letter(led)
 
 
-def test_a_timer_that_failed_is_fired_after_all_and_once(store_url: str) -> None:
+def test_a_timer_whose_handler_failed_fires_once_by_a_retry(store_url: str) -> None:
     with hands(store_url) as led:
         letter = parked_reminder(led)
         assert retry(led.runner, letter) == Retried(1, 0, None)
@@ -137,7 +137,7 @@ def test_a_timer_that_failed_is_fired_after_all_and_once(store_url: str) -> None
         assert len(given) == 1
 
 
-def test_a_timer_that_is_thrown_away_never_fires(store_url: str) -> None:
+def test_a_discarded_timer_never_fires(store_url: str) -> None:
     with hands(store_url) as led:
         letter = parked_reminder(led)
         before = fence(led.runner, "Porter")
@@ -150,7 +150,7 @@ def test_a_timer_that_is_thrown_away_never_fires(store_url: str) -> None:
         assert letters(led.runner) == []
 
 
-def test_an_event_that_is_thrown_away_is_not_taken_and_others_are(store_url: str) -> None:
+def test_a_discarded_event_is_not_processed_and_others_are(store_url: str) -> None:
     with hands(store_url) as led:
         ada = parked_guest(led)
         _, second = letters(led.runner)
@@ -159,7 +159,7 @@ def test_an_event_that_is_thrown_away_is_not_taken_and_others_are(store_url: str
         assert rows_of(led.runner, guest_list)[ada] == ("Ada", "wanted", 1)
 
 
-def test_a_retry_that_another_runner_overtakes_tries_again(store_url: str) -> None:
+def test_a_retry_that_is_fenced_out_tries_again(store_url: str) -> None:
     with hands(store_url) as led, hands(store_url, led.clock) as other:
         ada = parked_guest(led)
         follower = led.followers["guest_list"]
@@ -177,7 +177,7 @@ def test_a_retry_that_another_runner_overtakes_tries_again(store_url: str) -> No
         assert rows_of(led.runner, guest_list)[ada] == ("Ada", "confirmed", 2)
 
 
-def test_what_another_runner_writes_between_two_retries_is_kept(store_url: str) -> None:
+def test_changes_of_another_runner_between_two_retries_are_kept(store_url: str) -> None:
     with hands(store_url) as led, hands(store_url, led.clock) as other:
         led.open()
         for each in (wish("Ada"), wish("Bea")):
@@ -192,7 +192,7 @@ def test_what_another_runner_writes_between_two_retries_is_kept(store_url: str) 
         assert rows_of(led.runner, show_list) == {"Hamlet": (3,)}
 
 
-def test_one_that_is_overtaken_all_the_time_says_so(sqlite_store: str) -> None:
+def test_a_retry_that_is_always_fenced_out_is_refused(sqlite_store: str) -> None:
     with hands(sqlite_store) as led, hands(sqlite_store, led.clock) as other:
         parked_guest(led)
         follower = led.followers["guest_list"]

@@ -117,8 +117,8 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagaline.rebuilding.replay.PAGE", 10)
-    monkeypatch.setattr("sagaline.rebuilding.replay.CHUNK", 4)
+    monkeypatch.setattr("sagaline.rebuilding.replay.REPLAY_PAGE_SIZE", 10)
+    monkeypatch.setattr("sagaline.rebuilding.replay.DECODE_CHUNK_SIZE", 4)
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +173,7 @@ def test_a_rebuild_gives_the_same_rows_and_twice_is_as_once(store: Store) -> Non
         }
 
 
-def test_rows_that_the_log_does_not_tell_of_are_gone_after_a_rebuild(store: Store) -> None:
+def test_rows_without_an_event_in_the_log_are_gone_after_a_rebuild(store: Store) -> None:
     before = store.tables()
     change(store.views, "UPDATE balances SET paid = 1000000")
     change(store.views, "DELETE FROM movements WHERE amount = 2")
@@ -184,7 +184,7 @@ def test_rows_that_the_log_does_not_tell_of_are_gone_after_a_rebuild(store: Stor
     assert store.tables() == before
 
 
-def test_one_view_alone_leaves_the_others_alone(embedded: Store) -> None:
+def test_a_rebuild_of_one_view_leaves_the_others_as_they_are(embedded: Store) -> None:
     change(embedded.views, "UPDATE movements SET amount = 0")
     change(embedded.views, "UPDATE balances SET paid = 0")
     left = rows_of(embedded.views, "movements")
@@ -195,14 +195,14 @@ def test_one_view_alone_leaves_the_others_alone(embedded: Store) -> None:
         embedded.rebuilt("nothing")
 
 
-def test_a_view_that_has_heard_of_nothing_is_rebuilt_too(empty: Store) -> None:
+def test_a_view_without_events_is_rebuilt_too(empty: Store) -> None:
     give(empty.env, [])
     done = empty.rebuilt()
     assert [(each.events, each.rows) for each in done.values()] == [(0, 0)] * 3
     assert empty.differences() == {each: [] for each in VIEWS}
 
 
-def test_views_that_nobody_has_ever_made_are_made_from_the_logs(two_stores: Store) -> None:
+def test_views_that_no_runner_has_made_are_built_from_the_logs(two_stores: Store) -> None:
     give({"SQLALCHEMY_URL": two_stores.env["SQLALCHEMY_URL"]}, opened(range(30)))
     assert two_stores.rebuilt()["balances"].rows == 30
     assert two_stores.differences()["balances"] == []
@@ -230,12 +230,12 @@ def die(view, passed, total):
     if passed >= 60:
         os.kill(os.getpid(), signal.SIGKILL)
 
-import_module("sagaline.rebuilding.replay").PAGE = 10
+import_module("sagaline.rebuilding.replay").REPLAY_PAGE_SIZE = 10
 list(rebuild(system, {"SQLALCHEMY_URL": sys.argv[1]}, ["balances"], progress=die))
 """
 
 
-def test_a_killed_rebuild_goes_on_where_it_was(store: Store) -> None:
+def test_a_killed_rebuild_continues_from_its_last_commit(store: Store) -> None:
     before, tables = store.tables(), store.names()
     killed = subprocess.run([sys.executable, "-c", KILLED, store.views], cwd=HOUSE, timeout=LIMIT)
     assert killed.returncode == -signal.SIGKILL
@@ -262,14 +262,14 @@ def meanwhile(store: Store, act: Callable[[], object], verify: bool = False) -> 
     ("first", "second"),
     [("rebuild", "rebuild"), ("verify", "rebuild"), ("verify", "verify")],
 )
-def test_who_would_take_the_work_of_another_one_away_is_refused(
+def test_a_second_rebuild_of_a_table_is_refused_while_the_first_is_active(
     store: Store, first: str, second: str
 ) -> None:
     before, names = store.tables(), store.names()
     refused: list[str] = []
 
     def try_too() -> None:
-        with pytest.raises(RebuildUnderWay, match="balances is being rebuilt or verified already"):
+        with pytest.raises(RebuildUnderWay, match="balances is being rebuilt or verified by"):
             store.rebuilt("balances", verify=second == "verify")
         refused.append(second)
 
@@ -289,7 +289,7 @@ def test_a_table_is_verified_while_it_is_rebuilt(store: Store) -> None:
     assert (done.events, done.rows) == (121, 29)
 
 
-def test_a_rebuild_whose_work_was_taken_over_says_so(store: Store) -> None:
+def test_a_rebuild_that_another_one_has_continued_is_refused(store: Store) -> None:
     before = store.tables()
     taken = "UPDATE followers SET fence = fence + 1 WHERE name LIKE 'balances@%'"
     with pytest.raises(RebuildUnderWay):
@@ -298,7 +298,7 @@ def test_a_rebuild_whose_work_was_taken_over_says_so(store: Store) -> None:
     assert store.rebuilt("balances")["balances"].events == 121 - 40
 
 
-def test_a_rebuild_that_goes_on_does_not_go_back_to_a_follower_that_was_rolled_back(
+def test_a_continued_rebuild_does_not_return_to_the_position_of_a_rolled_back_follower(
     embedded: Store,
 ) -> None:
     embedded.rebuilt("balances")
@@ -345,7 +345,7 @@ def test_a_snapshot_that_is_older_than_the_swap_hides_the_new_rows(
     assert count == seen
 
 
-def test_what_killed_rebuilds_and_verifications_left_is_cleaned_up(embedded: Store) -> None:
+def test_shadow_tables_of_killed_rebuilds_and_verifications_are_dropped(embedded: Store) -> None:
     clean = embedded.names()
     embedded.stopped(verify=True)
     embedded.stopped(verify=True)
@@ -358,7 +358,7 @@ def test_what_killed_rebuilds_and_verifications_left_is_cleaned_up(embedded: Sto
     assert embedded.names() == sorted([*clean, "balances__old", "balances@old"])
 
 
-def test_a_verification_says_which_rows_differ_and_swaps_nothing(store: Store) -> None:
+def test_a_verification_returns_the_rows_that_differ_and_swaps_nothing(store: Store) -> None:
     assert store.differences() == {each: [] for each in VIEWS}
     change(store.views, f"UPDATE balances SET paid = 0 WHERE id = '{account(3)}'")
     change(store.views, f"DELETE FROM balances WHERE id = '{account(4)}'")
@@ -409,7 +409,7 @@ def test_a_poison_event_fails_the_rebuild_and_leaves_the_live_table(
     assert store.names() == sorted([*names, "balances__old", "balances@old"])
 
 
-def test_what_the_live_follower_parked_is_in_the_new_table_and_no_letter_any_more(
+def test_a_parked_event_is_in_the_new_table_and_no_longer_a_dead_letter(
     store: Store,
 ) -> None:
     trouble.raising.add(POISON)
@@ -428,7 +428,7 @@ def test_what_the_live_follower_parked_is_in_the_new_table_and_no_letter_any_mor
     assert store.differences()["balances"] == []
 
 
-def test_a_rollback_puts_the_old_table_back_and_the_follower_catches_up(store: Store) -> None:
+def test_a_rollback_restores_the_old_table_and_the_follower_catches_up(store: Store) -> None:
     with pytest.raises(NothingToRollBack, match="balances has no earlier table"):
         store.rolled_back("balances")
     change(store.views, "UPDATE balances SET paid = paid + 100")
@@ -448,7 +448,7 @@ def test_a_rollback_puts_the_old_table_back_and_the_follower_catches_up(store: S
     assert rows_of(store.views, "balances") == new, "all of them or none"
 
 
-def test_a_live_follower_goes_on_after_a_swap_and_a_rollback(store: Store) -> None:
+def test_a_live_follower_continues_after_a_swap_and_a_rollback(store: Store) -> None:
     with Runner(system, store.env) as runner:
         give_to(runner, paid(range(29)))
         runner.settle()
@@ -477,7 +477,7 @@ def test_the_live_table_has_its_indexes_after_every_rebuild(store: Store) -> Non
     assert store.indexes("balances") == wanted
 
 
-def test_handlers_know_that_they_repeat_what_has_happened(embedded: Store) -> None:
+def test_a_handler_can_see_that_it_runs_in_a_rebuild(embedded: Store) -> None:
     assert len(trouble.letters) == 30
     with Runner(system, embedded.env) as runner:
         embedded.rebuilt("balances")
@@ -488,14 +488,14 @@ def test_handlers_know_that_they_repeat_what_has_happened(embedded: Store) -> No
     assert set(trouble.letters[30:]) == {"owner 40"}
 
 
-def test_a_rebuild_keeps_no_more_rows_in_memory_than_its_model_says(embedded: Store) -> None:
+def test_a_rebuild_keeps_no_more_rows_in_memory_than_its_model_allows(embedded: Store) -> None:
     trouble.most_rows = 0
     embedded.rebuilt("balances")
     assert 0 < trouble.most_rows <= Balances.cached_rows
     assert {row[2:4] for row in rows_of(embedded.views, "balances")} == {(7, 3)}
 
 
-def test_a_position_behind_the_end_of_its_log_is_refused(embedded: Store) -> None:
+def test_a_position_after_the_end_of_its_log_is_refused(embedded: Store) -> None:
     change(embedded.views, "UPDATE positions SET position = 500 WHERE follower = 'balances'")
     before = embedded.tables()
     for verify in (False, True):
@@ -504,7 +504,7 @@ def test_a_position_behind_the_end_of_its_log_is_refused(embedded: Store) -> Non
     assert embedded.tables() == before
 
 
-def test_a_verification_finds_a_table_that_was_dropped_and_does_not_make_it(store: Store) -> None:
+def test_a_verification_reports_a_dropped_table_and_does_not_create_it(store: Store) -> None:
     change(store.views, "DROP TABLE balances")
     names, positions = store.names(), store.positions()
     assert store.differences()["balances"] == ["there is no such table"]
@@ -608,7 +608,7 @@ def writing(url: str, until: Callable[[Callable[[], None]], None]) -> None:
         assert run.wait(LIMIT) == 0
 
 
-def test_writers_and_readers_go_on_throughout_a_rebuild(
+def test_writers_and_readers_continue_during_a_rebuild(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[Rebuilt] = []
@@ -625,7 +625,7 @@ def test_writers_and_readers_go_on_throughout_a_rebuild(
 
         with monkeypatch.context() as patch:
             # A page is more than what is written while it is folded, or it would never end.
-            patch.setattr("sagaline.rebuilding.replay.PAGE", 60)
+            patch.setattr("sagaline.rebuilding.replay.REPLAY_PAGE_SIZE", 60)
             patch.setattr(ShadowTable, "_join", join)
             write()
             for _ in range(2):
@@ -653,7 +653,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = iter([paid(range(29)), paid(range(29))])
-    read = ShadowTable._read
+    read = ShadowTable._page
 
     def give_then(self: Any, leader: str, upto: int) -> Any:
         ahead = read(self, leader, upto)
@@ -661,7 +661,7 @@ def test_a_live_follower_that_is_too_far_ahead_is_joined_by_the_next_attempt(
             give(store.env, commands)
         return ahead
 
-    monkeypatch.setattr(ShadowTable, "_read", give_then)
+    monkeypatch.setattr(ShadowTable, "_page", give_then)
     assert store.rebuilt("balances")["balances"].rows == 29
     assert next(late, None) is None
     assert {row[2:4] for row in rows_of(store.views, "balances")} == {(9, 5)}

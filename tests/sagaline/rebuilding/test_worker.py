@@ -1,4 +1,4 @@
-"""A rebuild in two processes: the same rows as by one, whatever becomes of the second."""
+"""A rebuild in two processes: the same rows as by one, whatever happens to the worker."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ import pytest
 
 from sagaline import ReadModel, Runner, rebuild
 from sagaline.read_model.definition import is_by_key
-from sagaline.rebuilding.worker import PART, NoWorker, rebuild_worker
+from sagaline.rebuilding.worker import WORKER_PART, NoWorker, rebuild_worker
 from tests.sagaline.bank import (
     Balances,
     Branches,
@@ -27,7 +27,7 @@ from tests.sagaline.bank import (
     query,
     rows_of,
 )
-from tests.sagaline.twinned import POISON, VIEWS, system
+from tests.sagaline.rebuild_with_worker import POISON, VIEWS, system
 
 HOUSE = Path(__file__).parents[3]
 LIMIT = 60.0
@@ -49,7 +49,7 @@ def store(store_url: str) -> str:
 def test_two_processes_make_the_same_rows(store: str) -> None:
     before = tables(store)
     said = rebuilt(store, "sums,counts")
-    assert said["twin_rows"] > 2 * 10
+    assert said["worker_rows"] > 2 * 10
     assert said["lives"]
     assert (said["events"], said["rows"]) == ([EVENTS] * 2, [29] * 2)
     assert tables(store) == before
@@ -57,34 +57,34 @@ def test_two_processes_make_the_same_rows(store: str) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["lose", "hang"])
-def test_a_second_process_that_is_lost_is_done_without(store: str, trouble: str) -> None:
+def test_a_rebuild_continues_without_a_worker_that_dies_or_hangs(store: str, trouble: str) -> None:
     before = tables(store)
     said = rebuilt(store, "sums,counts", trouble)
-    assert said["twin_rows"] > 0
+    assert said["worker_rows"] > 0
     assert not said["lives"]
     assert (said["events"], said["rows"]) == ([EVENTS] * 2, [29] * 2)
     assert tables(store) == before
 
 
-def test_a_second_process_that_is_at_another_page_is_not_believed(store: str) -> None:
+def test_a_page_of_a_worker_at_another_position_is_discarded(store: str) -> None:
     before = tables(store)
     said = rebuilt(store, "sums", "stray")
     assert (said["events"], said["rows"], said["lives"]) == ([EVENTS], [29], False)
     assert tables(store) == before
 
 
-def test_the_second_process_ends_with_the_first_and_the_next_rebuild_goes_on(store: str) -> None:
+def test_the_worker_ends_with_the_first_process_and_the_next_rebuild_continues(store: str) -> None:
     before = tables(store)
-    killed = run(store, "sums", "die")  # returns when nobody holds its output any more
+    killed = run(store, "sums", "die")  # returns when all its processes have ended
     assert killed.returncode == -signal.SIGKILL
     assert tables(store) == before
     said = rebuilt(store, "sums")
-    assert said["twin_rows"] > 0
+    assert said["worker_rows"] > 0
     assert 0 < said["events"][0] <= EVENTS - 60
     assert tables(store) == before
 
 
-def test_rows_that_events_of_other_keys_touch_are_left_to_one_process(store: str) -> None:
+def test_a_model_that_reads_rows_of_other_keys_is_rebuilt_by_one_process(store: str) -> None:
     before = tables(store)
     said = rebuilt(store, "totals,sums")
     assert (said["events"], said["rows"]) == ([90, EVENTS], [1, 29])
@@ -93,7 +93,7 @@ def test_rows_that_events_of_other_keys_touch_are_left_to_one_process(store: str
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_a_poison_event_is_named_whoever_meets_it(store: str, number: int) -> None:
+def test_the_event_that_fails_is_named_whichever_process_meets_it(store: str, number: int) -> None:
     with Runner(system, {"SQLALCHEMY_URL": store}) as runner:
         give_to(runner, paid([number], POISON))
         runner.settle()
@@ -103,8 +103,8 @@ def test_a_poison_event_is_named_whoever_meets_it(store: str, number: int) -> No
     assert tables(store) == before
 
 
-def test_both_processes_meet_poison_in_these_tests() -> None:
-    assert {str(account(number))[-1] in PART.signs for number in range(6)} == {True, False}
+def test_both_processes_meet_a_failing_event_in_these_tests() -> None:
+    assert {str(account(number))[-1] in WORKER_PART.signs for number in range(6)} == {True, False}
 
 
 def test_a_process_with_threads_is_not_forked() -> None:
@@ -119,26 +119,28 @@ def test_a_process_with_threads_is_not_forked() -> None:
 
 
 class Idle(NoWorker):
-    """Has part in no page."""
+    """Fails where it gets a task."""
 
     is_alive = True
 
-    def begin(self, *_: object) -> None:
+    def start(self, *_: object) -> None:
         raise AssertionError
 
     def close(self) -> None:
         self.is_alive = False
 
 
-def test_a_short_log_is_not_worth_a_second_process(store: str) -> None:
+def test_a_short_log_is_replayed_without_a_worker(store: str) -> None:
     idle = Idle()
-    (done,) = rebuild(system, {"SQLALCHEMY_URL": store}, ["sums"], beside=idle)
+    (done,) = rebuild(system, {"SQLALCHEMY_URL": store}, ["sums"], worker=idle)
     assert done.events == EVENTS
     assert not idle.is_alive, "it ends with the rebuild"
 
 
 @pytest.mark.parametrize("model", [Branches, Movements, Balances])
-def test_only_models_that_go_by_the_key_are_divided(model: type[ReadModel]) -> None:
+def test_only_models_whose_events_are_for_the_row_of_their_key_are_divided(
+    model: type[ReadModel],
+) -> None:
     assert is_by_key(model) is (model is Branches)
 
 
@@ -156,13 +158,13 @@ def test_only_models_that_go_by_the_key_are_divided(model: type[ReadModel]) -> N
         (Decimal(1), None),
     ],
 )
-def test_a_row_is_of_one_part_or_of_none(key: object, holds: bool | None) -> None:
-    assert PART.holds([key]) is bool(holds)
-    assert PART._replace(rest=True).holds([key]) is (holds is False)
+def test_the_key_of_a_row_belongs_to_one_part_or_to_none(key: object, holds: bool | None) -> None:
+    assert WORKER_PART.holds([key]) is bool(holds)
+    assert WORKER_PART._replace(rest=True).holds([key]) is (holds is False)
 
 
 def rebuilt(url: str, view: str, trouble: str = "") -> dict[str, Any]:
-    """What is said of a rebuild in two processes."""
+    """Rebuild in two processes; return what the program printed."""
     done = run(url, view, trouble)
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
@@ -170,7 +172,7 @@ def rebuilt(url: str, view: str, trouble: str = "") -> dict[str, Any]:
 
 
 def run(url: str, view: str, trouble: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "tests.sagaline.twinned", url, view, trouble]
+    command = [sys.executable, "-m", "tests.sagaline.rebuild_with_worker", url, view, trouble]
     return subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, timeout=LIMIT)
 
 

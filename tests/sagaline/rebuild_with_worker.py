@@ -1,10 +1,11 @@
 """Rebuilds read tables of the bank with a second process, in small pages.
 
-    python -m tests.sagaline.twinned STORE VIEW[,VIEW] [lose | hang | stray | die | fail]
+    python -m tests.sagaline.rebuild_with_worker STORE VIEW[,VIEW] [TROUBLE]
 
-Prints one JSON object. In the midst of it the second process is killed (`lose`) or stopped
-(`hang`) or begins at another place (`stray`), or the first is killed (`die`), or the handler of
-`sums` raises (`fail`). A program, as a process is forked only before it has threads.
+Prints one JSON object. TROUBLE happens during the rebuild: the worker is killed (`lose`) or stopped
+(`hang`) or starts at another position (`stray`), or the first process is killed (`die`), or the
+handler of `sums` raises (`fail`). It is a program because a process is forked only before it has
+threads.
 """
 
 import json
@@ -20,7 +21,7 @@ from typing_extensions import override
 
 from sagaline import ReadModel, RebuildFailed, System, project, rebuild
 from sagaline.rebuilding.replay import ReplayedPage
-from sagaline.rebuilding.worker import RebuildWorker, Task
+from sagaline.rebuilding.worker import RebuildWorker, ReplayTask
 from sagaline.storage.sql.columns import Uuid
 from tests.sagaline.bank import Account, Bank, account
 
@@ -42,7 +43,7 @@ sums, counts, totals = (
 
 
 class Sums(ReadModel):
-    """A row for each account, which only its own events touch."""
+    """A row for each account, which only its own events change."""
 
     table = sums
     fails = False
@@ -71,7 +72,7 @@ class Counts(Sums):
 
 
 class Totals(ReadModel):
-    """One row for all accounts, of which the model does not say that it needs it."""
+    """One row for all accounts, which `keys_of` does not name."""
 
     table = totals
 
@@ -86,46 +87,46 @@ system = System("bank", applications=[Bank], read_models=[Sums, Counts, Totals])
 
 
 class Watched(RebuildWorker):
-    """A second process of which it is known how many rows it has changed."""
+    """A worker that counts the rows it has changed."""
 
     rows = 0
     strays = False
 
     @override
-    def begin(self, task: Task) -> None:
-        super().begin(task._replace(after=task.after + 3) if self.strays else task)
+    def start(self, task: ReplayTask) -> None:
+        super().start(task._replace(after=task.after + 3) if self.strays else task)
 
     @override
-    def folded(self, head: int) -> ReplayedPage:
-        found = super().folded(head)
+    def receive(self, head: int) -> ReplayedPage:
+        found = super().receive(head)
         self.rows += sum(len(each.columns[0]) for each in found.changes)
         return found
 
 
 def main(store: str, views: str, trouble: str = "") -> None:
-    """Rebuilds, and says how it went."""
-    vars(import_module("sagaline.rebuilding.shadow_table"))["SHARED"] = 1
-    vars(import_module("sagaline.rebuilding.replay"))["PAGE"] = 10
-    vars(import_module("sagaline.rebuilding.worker"))["PATIENCE"] = 1.0
+    """Rebuild, and print the result."""
+    vars(import_module("sagaline.rebuilding.shadow_table"))["MIN_EVENTS_FOR_WORKER"] = 1
+    vars(import_module("sagaline.rebuilding.replay"))["REPLAY_PAGE_SIZE"] = 10
     Sums.fails = trouble == "fail"
     said: dict[str, Any] = {}
-    with closing(Watched(system)) as twin:
-        twin.strays = trouble == "stray"
-        process = twin._process.pid
+    with closing(Watched(system)) as worker:
+        worker.strays = trouble == "stray"
+        process = worker._process.pid
         assert process is not None
 
         def progress(_: str, passed: int, __: int) -> None:
-            said["lives"] = twin.is_alive
-            if passed >= 60 and twin.is_alive and trouble in SIGNALS:
+            said["lives"] = worker.is_alive
+            if passed >= 60 and worker.is_alive and trouble in SIGNALS:
+                vars(import_module("sagaline.rebuilding.worker"))["PAGE_TIMEOUT"] = 1.0
                 os.kill(os.getpid() if trouble == "die" else process, SIGNALS[trouble])
 
         env = {"SQLALCHEMY_URL": store}
         try:
-            done = list(rebuild(system, env, views.split(","), progress=progress, beside=twin))
+            done = list(rebuild(system, env, views.split(","), progress=progress, worker=worker))
             said.update(events=[each.events for each in done], rows=[each.rows for each in done])
         except RebuildFailed as error:
             said.update(failed=error.position)
-        print(json.dumps(said | {"twin_rows": twin.rows}))
+        print(json.dumps(said | {"worker_rows": worker.rows}))
 
 
 if __name__ == "__main__":

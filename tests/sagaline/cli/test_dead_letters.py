@@ -1,4 +1,4 @@
-"""A handler with a bug, seen from the command line."""
+"""`sagaline dead-letters`, for a handler with a bug."""
 
 import pytest
 
@@ -36,7 +36,7 @@ system = System("shop", applications=APPLICATIONS, read_models=[Customers])
 
 @pytest.fixture
 def unlucky(run: CommandLine, sqlite_store: str) -> CommandLine:
-    """A shop whose one read model fails for the customer 901."""
+    """A shop with a read model that raises for the customer 901."""
     (run.folder / "customers.py").write_text(SYSTEM)
     variables = {"SAGALINE_APP": "customers:system", "SAGALINE_STORE": sqlite_store}
     run = run.given(**variables, UNLUCKY="901")
@@ -45,7 +45,7 @@ def unlucky(run: CommandLine, sqlite_store: str) -> CommandLine:
     return run
 
 
-def test_an_event_that_a_handler_cannot_take_is_parked_and_shown(unlucky: CommandLine) -> None:
+def test_an_event_whose_handler_raises_is_parked_and_listed(unlucky: CommandLine) -> None:
     said = unlucky.process("sagaline", "run", "--until-settled", "--json")
     assert (said.status, said.json["dead_letters"]) == (1, 1)
     assert LETTER in unlucky.process("sagaline", "dead-letters", "list").output
@@ -79,7 +79,7 @@ def test_a_parked_event_is_shown_retried_and_discarded(unlucky: CommandLine) -> 
     assert f"There is no dead letter {LETTER}" in gone.errors
 
 
-def test_a_parked_event_is_thrown_away_for_a_reason(unlucky: CommandLine) -> None:
+def test_a_parked_event_is_discarded_for_a_reason(unlucky: CommandLine) -> None:
     assert unlucky.process("sagaline", "run", "--until-settled").status == 1
     assert unlucky.process("sagaline", "dead-letters", "discard", LETTER).status == 2
     why = ("--reason", "a customer of no account")
@@ -87,7 +87,7 @@ def test_a_parked_event_is_thrown_away_for_a_reason(unlucky: CommandLine) -> Non
     assert unlucky.process("sagaline", "run", "--until-settled").status == 0
 
 
-def test_where_no_saga_tells_it_the_history_says_who_has_done_what_and_why(
+def test_the_history_names_the_operator_and_the_reason_where_no_saga_does(
     unlucky: CommandLine,
 ) -> None:
     history = ("dead-letters", "history")
@@ -97,7 +97,7 @@ def test_where_no_saga_tells_it_the_history_says_who_has_done_what_and_why(
     why = ("--reason", "a customer of no account")
     assert unlucky.process("sagaline", "dead-letters", "retry", LETTER, *eve).status == 1
     assert unlucky.process("sagaline", "dead-letters", "discard", LETTER, *why, *eve).status == 0
-    # What is not there any more is not thrown away a second time, and nobody is said to have.
+    # A letter that is discarded already is not discarded, or recorded, a second time.
     assert unlucky.process("sagaline", "dead-letters", "discard", LETTER, *why).status == 2
     told = unlucky.process("sagaline", *history, "--json").json
     names = ("by", "action", "about", "key", "reason")

@@ -1,4 +1,4 @@
-"""One open order per customer, where the shop wants it."""
+"""One open order per customer, where the shop is set so."""
 
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import DECLINED, GOOD, STUCK, json_lines, order
@@ -38,7 +38,7 @@ def statuses(run: CommandLine) -> dict[str, str]:
     return {each["order_id"]: each["status"] for each in found}
 
 
-def test_a_switch_that_is_no_switch_is_refused_by_name(sqlite_shop: CommandLine) -> None:
+def test_a_setting_that_is_no_boolean_is_refused_by_name(sqlite_shop: CommandLine) -> None:
     said = sqlite_shop.given(SHOP_ONE_ORDER_PER_CUSTOMER="perhaps").process("sagaline", "check")
     assert said.status == 2
     assert "SHOP_ONE_ORDER_PER_CUSTOMER must be true or false, not 'perhaps'" in said.errors

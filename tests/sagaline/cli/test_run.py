@@ -28,7 +28,7 @@ def test_it_returns_when_there_is_nothing_left_to_do(shop: CommandLine) -> None:
     assert shop.application("orders", "--json").json[0]["status"] == "completed"
 
 
-def test_it_says_so_where_something_needs_attention(shop: CommandLine) -> None:
+def test_its_exit_status_is_1_where_something_needs_attention(shop: CommandLine) -> None:
     placed(shop, *ACCEPTED)
     said = shop.process("sagaline", "run", "--until-settled")
     assert said.status == 1
@@ -48,7 +48,9 @@ def test_a_late_timer_does_not_hold_it_up_beyond_the_horizon(shop: CommandLine) 
 
 
 @pytest.mark.parametrize("names", [["Orders", "order_list"], ["Orders", "--only", "order_list"]])
-def test_it_leads_only_what_it_is_asked_to(sqlite_shop: CommandLine, names: list[str]) -> None:
+def test_it_runs_only_the_followers_that_are_named(
+    sqlite_shop: CommandLine, names: list[str]
+) -> None:
     placed(sqlite_shop, order())
     with sqlite_shop.started("sagaline", "run", "--only", *names) as process:
         listed = sqlite_shop.process(
@@ -69,7 +71,7 @@ def test_a_signal_stops_it_cleanly(
 ) -> None:
     placed(sqlite_shop, order(payment_method="pm_timeout"))
     with sqlite_shop.started("sagaline", "run", *options) as process:
-        # The saga's timer, due in many minutes, keeps it from settling by itself.
+        # The saga's timer is due in many minutes, so the system does not settle by itself.
         waited = sqlite_shop.process(
             "application", "orders", "--wait", "orderfulfilment:3", "--timeout", str(LIMIT)
         )
@@ -92,7 +94,7 @@ def test_two_runs_share_the_work(sqlite_shop: CommandLine) -> None:
         assert (sagas["parked"], sagas["completed"], sagas["compensated"]) == (1, 1, 1)
 
 
-def test_a_runner_that_breaks_down_does_not_hang(run: CommandLine, postgres_store: str) -> None:
+def test_a_runner_whose_thread_dies_ends_the_command(run: CommandLine, postgres_store: str) -> None:
     shop = run.on(postgres_store)
     placed(shop, order(payment_method="pm_timeout"))
     with shop.started("sagaline", "run", "--until-settled") as process:
@@ -100,7 +102,7 @@ def test_a_runner_that_breaks_down_does_not_hang(run: CommandLine, postgres_stor
         assert shop.process("application", *waiting).status == 0
         engine = create_engine(postgres_store, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            # Names of owners are no numbers, and no waiting makes them any.
+            # The names of owners are no numbers, so this fails at once.
             connection.exec_driver_sql("ALTER TABLE followers ALTER owner TYPE int USING 0")
         engine.dispose()
         _, errors = process.communicate(timeout=LIMIT)

@@ -1,4 +1,4 @@
-"""`sagaline status`, and what looking into a store must not do."""
+"""`sagaline status`, and the stores that it refuses and leaves unchanged."""
 
 import sqlite3
 from contextlib import closing
@@ -25,7 +25,7 @@ def dump(path: Path) -> list[str]:
         return list(connection.iterdump())
 
 
-def test_a_store_that_is_not_there_is_not_made(sqlite_shop: CommandLine) -> None:
+def test_a_missing_store_is_not_created(sqlite_shop: CommandLine) -> None:
     for command in ("status", "events", "timeline x", "sagas list", "timers list"):
         said = sqlite_shop.sagaline(*command.split())
         assert said.status == 2
@@ -36,7 +36,7 @@ def test_a_store_that_is_not_there_is_not_made(sqlite_shop: CommandLine) -> None
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
-def test_the_database_of_somebody_else_is_left_as_it_is(
+def test_status_leaves_the_database_of_another_program_unchanged(
     sqlite_shop: CommandLine, mode: str
 ) -> None:
     path = file_of(sqlite_shop)
@@ -54,7 +54,7 @@ def test_the_database_of_somebody_else_is_left_as_it_is(
     ("content", "reason"),
     [(b"", "it has no tables of Sagaline"), (b"text " * 999, "is not a SQLite database")],
 )
-def test_a_file_that_is_no_store_is_left_as_it_is(
+def test_a_file_that_is_no_store_is_left_unchanged(
     sqlite_shop: CommandLine, content: bytes, reason: str
 ) -> None:
     path = file_of(sqlite_shop)
@@ -66,7 +66,7 @@ def test_a_file_that_is_no_store_is_left_as_it_is(
     assert path.read_bytes() == content
 
 
-def test_a_store_in_memory_cannot_be_looked_into(run: CommandLine) -> None:
+def test_a_store_in_memory_is_refused(run: CommandLine) -> None:
     said = run.on("sqlite://").sagaline("status")
     assert (said.status, "it is in memory" in said.errors) == (2, True)
 
@@ -85,7 +85,9 @@ def test_the_store_of_another_system_is_refused(shop: CommandLine) -> None:
     assert (taken.status, taken.output) == (2, "")
 
 
-def test_the_store_of_a_newer_version_is_refused_and_left_alone(sqlite_shop: CommandLine) -> None:
+def test_the_store_of_a_newer_version_is_refused_and_left_unchanged(
+    sqlite_shop: CommandLine,
+) -> None:
     assert sqlite_shop.store is not None
     datastore = Datastore.open(sqlite_shop.store)
     own_store(datastore, "shop", [])
@@ -114,7 +116,7 @@ def test_a_server_that_is_out_of_reach_is_named_without_its_password(run: Comman
     assert said.errors.count("\n") == 1
 
 
-def test_looking_changes_nothing_and_shows_what_is_waiting(sqlite_shop: CommandLine) -> None:
+def test_status_changes_nothing_and_shows_the_lag(sqlite_shop: CommandLine) -> None:
     sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
     before = dump(file_of(sqlite_shop))
     status = sqlite_shop.sagaline("status", "--json")
@@ -142,7 +144,7 @@ def test_a_settled_system_has_no_lag(settled: CommandLine) -> None:
     assert (said.json["dead_letters"], said.json["timers"]) == (0, 0)
 
 
-def test_people_get_a_table(settled: CommandLine) -> None:
+def test_the_status_for_people_is_a_table(settled: CommandLine) -> None:
     output = settled.sagaline("status").output
     assert output.splitlines()[0].split() == [
         "follower", "leader", "position", "lag", "age", "state", "owner",
@@ -153,7 +155,7 @@ def test_people_get_a_table(settled: CommandLine) -> None:
     assert "\nrunners             none: nobody runs it\n" in output
 
 
-def test_a_follower_that_nobody_has_led_yet_is_new(sqlite_shop: CommandLine) -> None:
+def test_a_follower_that_was_never_run_is_new(sqlite_shop: CommandLine) -> None:
     stock = json_lines([{"sku": "A1", "quantity": 1}])
     assert sqlite_shop.process("application", "stock", "-", input=stock).status == 0
     before = sqlite_shop.sagaline("status", "--json").json["followers"]
@@ -164,7 +166,7 @@ def test_a_follower_that_nobody_has_led_yet_is_new(sqlite_shop: CommandLine) -> 
     assert {each["state"] for each in after} == {"idle"}
 
 
-def test_it_says_who_runs_the_system(sqlite_shop: CommandLine) -> None:
+def test_the_owner_of_each_follower_is_shown(sqlite_shop: CommandLine) -> None:
     sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
     with sqlite_shop.started("sagaline", "run") as process:
         waiting = ("orders", "--wait", "orders:1", "--timeout", str(LIMIT))

@@ -31,7 +31,7 @@ def test_all_logs_are_printed_in_the_order_of_time(settled: CommandLine) -> None
         assert ids == sorted(set(ids))
 
 
-def test_an_event_says_what_it_is_and_where_it_came_from(settled: CommandLine) -> None:
+def test_an_event_is_printed_with_its_type_position_and_cause(settled: CommandLine) -> None:
     first, *_ = settled.sagaline("events", "--application", "orders", "--json").json_lines
     assert first["application"] == "Orders"
     assert first["position"] == "orders:1"
@@ -42,7 +42,7 @@ def test_an_event_says_what_it_is_and_where_it_came_from(settled: CommandLine) -
 
 
 @pytest.mark.parametrize("type", ["Order.Placed", "domain.order:Order.Placed"])
-def test_events_are_chosen_by_type(settled: CommandLine, type: str) -> None:
+def test_events_are_filtered_by_type(settled: CommandLine, type: str) -> None:
     lines = settled.sagaline("events", "--type", type).json_lines
     assert [each["key"] for each in lines] == [GOOD, DECLINED, STUCK]
 
@@ -53,19 +53,19 @@ def test_the_commands_of_a_saga_are_among_them(settled: CommandLine) -> None:
     assert {each["state"]["command"]["order_id"] for each in lines} == {GOOD, DECLINED, STUCK}
 
 
-def test_a_log_can_be_read_from_a_position_on(settled: CommandLine) -> None:
+def test_a_log_is_read_after_a_position(settled: CommandLine) -> None:
     lines = settled.sagaline("events", "--application", "Orders", "--after", "2").json_lines
     assert [each["id"] for each in lines] == [3, 4, 5]
 
 
-def test_an_application_that_is_not_there_is_wrong_usage(settled: CommandLine) -> None:
+def test_an_unknown_application_is_wrong_usage(settled: CommandLine) -> None:
     said = settled.sagaline("events", "--application", "Stores")
     assert said.status == 2
     assert "choose among Orders, Inventory" in said.errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_follower_of_the_log_sees_what_comes_until_it_is_told_to_stop(
+def test_follow_prints_new_events_until_a_signal_stops_it(
     sqlite_shop: CommandLine, number: signal.Signals
 ) -> None:
     sqlite_shop.process("application", "place", "-", input=json_lines([order(GOOD)]))
@@ -128,12 +128,12 @@ def on_a_terminal(shop: CommandLine, *arguments: str, columns: int) -> str:
     return b"".join(parts).decode().replace("\r\n", "\n")
 
 
-def test_a_type_that_no_event_has_is_said_beside_the_output(settled: CommandLine) -> None:
+def test_a_type_without_events_is_noted_on_stderr(settled: CommandLine) -> None:
     said = settled.sagaline("events", "--type", "Nope")
     assert (said.status, said.output) == (0, "")
     assert said.errors == "sagaline: There is no event of type Nope.\n"
-    behind = settled.sagaline("events", "--type", "Order.Placed", "--after", "99")
-    assert behind.errors == "sagaline: There is no event of type Order.Placed behind 99.\n"
+    later = settled.sagaline("events", "--type", "Order.Placed", "--after", "99")
+    assert later.errors == "sagaline: There is no event of type Order.Placed after 99.\n"
     assert settled.sagaline("events", "--type", "Order.Placed").errors == ""
 
 
@@ -160,9 +160,7 @@ def test_a_timeline_goes_from_cause_to_effect(settled: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 90])
-def test_a_timeline_in_a_pipe_is_as_wide_as_it_is_asked_to_be(
-    settled: CommandLine, columns: int
-) -> None:
+def test_a_timeline_in_a_pipe_has_the_width_of_columns(settled: CommandLine, columns: int) -> None:
     said = settled.given(COLUMNS=str(columns)).process("sagaline", "timeline", DECLINED)
     longest = max(map(len, said.output.splitlines()))
     assert columns - 20 < longest <= columns
@@ -172,7 +170,7 @@ def test_a_timeline_in_a_pipe_is_as_wide_as_it_is_asked_to_be(
         assert "payment method" in " ".join(text.split())
 
 
-def test_people_get_a_timeline_that_tells_the_story(settled: CommandLine) -> None:
+def test_a_timeline_for_people_has_a_line_for_each_event(settled: CommandLine) -> None:
     output = settled.sagaline("timeline", DECLINED).output
     assert DECLINED in output.splitlines()[0]
     assert "undo reserve_stock" in output
@@ -180,13 +178,13 @@ def test_people_get_a_timeline_that_tells_the_story(settled: CommandLine) -> Non
     assert not [line for line in output.splitlines() if line.endswith(" ")]
 
 
-def test_a_key_that_no_log_knows_is_said_to_be_unknown(settled: CommandLine) -> None:
+def test_an_unknown_key_is_refused(settled: CommandLine) -> None:
     said = settled.sagaline("timeline", "nobody")
     assert said.status == 2
     assert said.errors == "sagaline: No log has an event of nobody.\n"
 
 
-def test_a_full_disk_behind_the_output_is_said_in_one_line(settled: CommandLine) -> None:
+def test_a_full_disk_under_the_output_is_reported_in_one_line(settled: CommandLine) -> None:
     command = [
         sys.executable, "-m", "sagaline", "--app", SHOP, "--store", str(settled.store), "events",
     ]  # fmt: skip

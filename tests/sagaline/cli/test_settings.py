@@ -1,4 +1,4 @@
-"""Where the command line finds its system and its store."""
+"""The settings of the command line: options, environment, pyproject.toml."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,7 @@ def nothing_set(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 
-def test_an_option_comes_before_the_environment_and_that_before_the_file(
+def test_an_option_overrides_the_environment_which_overrides_the_file(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "pyproject.toml").write_text(PYPROJECT)
@@ -47,7 +47,7 @@ def test_the_read_tables_may_have_a_store_of_their_own(monkeypatch: pytest.Monke
     }
 
 
-def test_what_is_not_given_anywhere_is_named_with_all_ways_to_give_it() -> None:
+def test_a_missing_setting_is_named_with_all_its_sources() -> None:
     with pytest.raises(SettingMissing, match=r"No store .* --store, SAGALINE_STORE, or `store`"):
         Settings.read().environment()
     with pytest.raises(SettingMissing, match=r"No system .* --app, SAGALINE_APP, or `app`"):
@@ -64,18 +64,18 @@ def test_what_is_not_given_anywhere_is_named_with_all_ways_to_give_it() -> None:
         ("tool = 1\n", "is not a table"),
     ],
 )
-def test_a_fault_in_the_file_is_named(here: Path, text: str, reason: str) -> None:
+def test_an_error_in_the_file_is_named(here: Path, text: str, reason: str) -> None:
     (here / "pyproject.toml").write_text(text)
     with pytest.raises(SettingsUnreadable, match=reason):
         Settings.read()
 
 
-def test_a_project_without_a_table_of_ours_is_no_fault(here: Path) -> None:
+def test_a_project_file_without_our_table_is_no_error(here: Path) -> None:
     (here / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
     assert Settings.read().store is None
 
 
-def test_the_system_is_looked_for_in_the_current_directory_first(here: Path) -> None:
+def test_the_system_is_imported_from_the_current_directory_first(here: Path) -> None:
     (here / "shop_from_here.py").write_text(
         "from application.orders import Orders\n"
         "from sagaline import System\n"
@@ -97,7 +97,7 @@ def test_the_system_is_looked_for_in_the_current_directory_first(here: Path) -> 
         ("from sagaline import System\nsystem = System('s', applications=[5])", "AttributeError"),
     ],
 )
-def test_a_system_that_cannot_be_loaded_says_why_in_one_line(
+def test_a_system_that_cannot_be_imported_is_refused_in_one_line(
     here: Path, source: str, reason: str
 ) -> None:
     (here / "unloadable.py").write_text(source)
@@ -112,7 +112,7 @@ def test_a_system_is_written_with_its_module(reference: str) -> None:
         load(reference)
 
 
-def test_a_module_that_is_not_there_is_named() -> None:
+def test_a_missing_module_is_named() -> None:
     with pytest.raises(SystemNotLoaded, match="there is no module not_there"):
         load("not_there.system:system")
 

@@ -1,4 +1,4 @@
-"""A signal ends a command also while it waits for input."""
+"""Signals during a wait for input, in a finalizer and in a block that defers them."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import typer
 from eventsourcing.persistence import PersistenceError
 
 from sagaline.cli.entrypoint import Program, launch
-from sagaline.cli.signals import ending, undivided, wait_for
+from sagaline.cli.signals import exit_on_signals, signals_deferred, wait_for
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
     def wait() -> None:
-        with ending():
+        with exit_on_signals():
             Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
             wait_for(pipe[0])
 
@@ -32,11 +32,13 @@ def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
         wait()
 
 
-def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, int]) -> None:
+def test_a_signal_during_a_block_that_defers_it_does_not_end_the_wait(
+    pipe: tuple[int, int],
+) -> None:
     heard: list[bytes] = []
 
     def wait() -> None:
-        with ending(), undivided() as asked:
+        with exit_on_signals(), signals_deferred() as asked:
             signal.raise_signal(signal.SIGTERM)
             assert asked.is_set()
             Timer(0.05, os.write, (pipe[1], b"x")).start()
@@ -48,7 +50,7 @@ def test_a_signal_that_is_only_noticed_does_not_end_the_wait(pipe: tuple[int, in
     assert heard == [b"x"]
 
 
-def test_a_signal_that_comes_in_a_finalizer_ends_the_program_all_the_same(
+def test_a_signal_in_a_finalizer_ends_the_program(
     pipe: tuple[int, int],
 ) -> None:
     class Collected:
@@ -58,7 +60,7 @@ def test_a_signal_that_comes_in_a_finalizer_ends_the_program_all_the_same(
     went_on: list[bool] = []
 
     def wait() -> None:
-        with ending():
+        with exit_on_signals():
             Collected()
             went_on.append(True)
             wait_for(pipe[0])
@@ -68,7 +70,7 @@ def test_a_signal_that_comes_in_a_finalizer_ends_the_program_all_the_same(
     assert went_on, "what is raised in a finalizer ends nothing by itself"
 
 
-def test_what_a_signal_has_cut_short_fails_without_a_word(
+def test_an_error_after_a_signal_is_not_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = typer.Typer(cls=Program)

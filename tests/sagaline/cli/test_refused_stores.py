@@ -1,4 +1,4 @@
-"""A store that is refused is left as it was, byte for byte, by every command."""
+"""Every command leaves a store that it refuses unchanged, byte for byte."""
 
 import sqlite3
 from collections.abc import Callable
@@ -95,13 +95,13 @@ def every_command(shop: CommandLine) -> list[Said]:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (of_another_system, "'warehouse', not for 'shop'"),
+        (of_another_system, "'warehouse', not to 'shop'"),
         (of_a_newer_version, "schema version 999"),
         (with_a_store_table_of_its_own, "its table 'store' is not one of Sagaline"),
         (with_a_table_that_is_called_like_one_of_ours, "its table 'timers' is not one of Sagaline"),
     ],
 )
-def test_the_database_of_somebody_else_is_left_as_it_was(
+def test_the_database_of_another_program_is_left_unchanged(
     sqlite_shop: CommandLine, make: Callable[[Path], None], reason: str, mode: str
 ) -> None:
     make(file_of(sqlite_shop))
@@ -117,7 +117,7 @@ def test_the_database_of_somebody_else_is_left_as_it_was(
         (left_in_the_middle_of_a_write, "was left in the middle of a write"),
     ],
 )
-def test_a_damaged_file_is_left_as_it_was(
+def test_a_damaged_file_is_left_unchanged(
     sqlite_shop: CommandLine, make: Callable[[Path], None], reason: str
 ) -> None:
     make(file_of(sqlite_shop))
@@ -131,7 +131,7 @@ def test_a_damaged_file_is_left_as_it_was(
         ("CREATE TABLE timers (id int, rings text)", "its table 'timers' is not one of Sagaline"),
     ],
 )
-def test_the_database_of_somebody_else_on_a_server_is_left_as_it_was(
+def test_the_database_of_another_program_on_a_server_is_left_unchanged(
     run: CommandLine, postgres_store: str, theirs: str, reason: str
 ) -> None:
     with outside(postgres_store) as connection:
@@ -145,7 +145,7 @@ def test_the_database_of_somebody_else_on_a_server_is_left_as_it_was(
 
 @pytest.mark.parametrize("name", ["orders_events", "inventory_snapshots", "order_list"])
 @pytest.mark.parametrize("made", ["TABLE {} (id int, state text)", "VIEW {} AS SELECT 1 AS id"])
-def test_a_table_that_is_called_like_a_log_or_a_read_table_is_left_as_it_was(
+def test_a_foreign_table_with_the_name_of_a_log_or_read_table_is_left_unchanged(
     shop: CommandLine, name: str, made: str
 ) -> None:
     assert shop.store is not None
@@ -170,7 +170,7 @@ def is_left_alone(shop: CommandLine, reason: str) -> None:
         assert files_beside(file_of(shop)) == before
 
 
-def test_what_another_program_has_not_yet_moved_into_its_file_stays_where_it_is(
+def test_the_write_ahead_log_of_another_program_is_left_unchanged(
     sqlite_shop: CommandLine,
 ) -> None:
     path = file_of(sqlite_shop)
@@ -185,14 +185,14 @@ def test_what_another_program_has_not_yet_moved_into_its_file_stays_where_it_is(
 
 def refused_and_left_alone(shop: CommandLine, before: dict[str, bytes]) -> None:
     for said in every_command(shop):
-        assert (said.status, "made for the system 'theirs'" in said.errors) == (2, True)
+        assert (said.status, "belongs to the system 'theirs'" in said.errors) == (2, True)
     after = files_beside(file_of(shop))
     assert after.keys() == before.keys() == {"store.db", "store.db-wal", "store.db-shm"}
     for name in ("store.db", "store.db-wal"):  # the third says who reads, and is made again
         assert after[name] == before[name]
 
 
-def test_a_file_is_known_by_its_address_as_well(run: CommandLine, tmp_path: Path) -> None:
+def test_a_file_is_recognised_by_its_uri_as_well(run: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "their shop.db"
     of_another_system(path)
     sql(path, "PRAGMA journal_mode = delete")
@@ -203,7 +203,7 @@ def test_a_file_is_known_by_its_address_as_well(run: CommandLine, tmp_path: Path
     assert files_beside(path) == before
 
 
-def test_where_one_store_is_refused_no_other_is_made(
+def test_no_store_is_created_where_another_is_refused(
     sqlite_shop: CommandLine, tmp_path: Path
 ) -> None:
     views = tmp_path / "views.db"
@@ -224,7 +224,7 @@ def test_a_database_may_be_shared_with_another_program(sqlite_shop: CommandLine)
         assert theirs.execute("SELECT x FROM theirs").fetchall() == [(7,)]
 
 
-def test_the_gateway_keeps_no_books_beside_a_database_that_is_no_store(
+def test_the_gateway_creates_no_file_beside_a_database_that_is_no_store(
     sqlite_shop: CommandLine,
 ) -> None:
     sql(file_of(sqlite_shop), "CREATE TABLE theirs (x)")

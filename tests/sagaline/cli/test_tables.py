@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables and other text for people."""
 
 from uuid import uuid4
 
@@ -28,7 +28,7 @@ def listing() -> Listing:
         (20, ["key", "count"]),
     ],
 )
-def test_what_matters_least_is_left_out_where_there_is_no_room(
+def test_optional_columns_are_left_out_of_a_narrow_terminal(
     columns: int,
     headings: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -63,7 +63,7 @@ def test_the_help_shows_no_type_of_a_flag(program: typer.Typer) -> None:
         assert "bool" not in said.output.lower()
 
 
-def test_nothing_in_a_row_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_a_row_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     made = Listing("one", ">two")
     made.add("[bold]no markup[/]", "a\x1b[2Jb\nc")
     made.show()
@@ -78,5 +78,5 @@ def test_text_is_put_on_one_line() -> None:
     ("seconds", "said"),
     [(None, ""), (0.04, "0.0 s"), (9.96, "10.0 s"), (59, "59 s"), (600, "10 min"), (8_000, "2 h")],
 )
-def test_a_length_of_time_is_said_as_people_say_it(seconds: float | None, said: str) -> None:
+def test_a_duration_is_printed_in_its_largest_unit(seconds: float | None, said: str) -> None:
     assert duration(seconds) == said

@@ -1,4 +1,4 @@
-"""`sagaline timers`: what is pending is listed, moved and cancelled."""
+"""`sagaline timers`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -32,19 +32,19 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
         ("2026-02-01T08:30+02:00", datetime(2026, 2, 1, 6, 30, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_written_as_people_do(written: str, meant: datetime) -> None:
+def test_a_time_is_now_or_relative_or_iso_8601(written: str, meant: datetime) -> None:
     assert moment_of(written, NOON) == meant
 
 
 @pytest.mark.parametrize("written", ["soon", "+5", "5m", "31.1.2026", "+99999999999d"])
-def test_what_is_no_moment_is_refused(written: str) -> None:
+def test_text_that_is_no_time_is_refused(written: str) -> None:
     with pytest.raises(UnfitValue, match="write now"):
         moment_of(written, NOON)
 
 
 @pytest.fixture
 def paying(shop: CommandLine) -> CommandLine:
-    """A shop in which one payment is known in half an hour, and is waited for for a quarter."""
+    """A shop with a payment whose outcome comes in half an hour, twice the timeout of its step."""
     return opened(shop)
 
 
@@ -58,7 +58,7 @@ def opened(shop: CommandLine) -> CommandLine:
 
 
 def told_by_the_saga(run: CommandLine) -> list[tuple[str, ...]]:
-    """What the stream of the saga says of people: who did what, about which step, and why."""
+    """The interventions in the stream of the saga: who, what, which step, and why."""
     history = run.sagaline("sagas", "show", GOOD, "--json").json["history"]
     names = ("by", "action", "step", "reason")
     return [
@@ -69,7 +69,7 @@ def told_by_the_saga(run: CommandLine) -> list[tuple[str, ...]]:
 
 
 def history(run: CommandLine) -> list[tuple[str, ...]]:
-    """What is recorded beside the sagas."""
+    """The recorded interventions."""
     names = ("by", "action", "about", "reason")
     told = run.sagaline("timers", "history", "--json").json
     return [tuple(each[name] for name in names) for each in told]
@@ -88,7 +88,7 @@ def test_a_timer_is_moved_and_fires_then(paying: CommandLine) -> None:
     said = paying.sagaline("timers", "move", answer, "2126-01-01", "--json")
     assert (said.status, said.json["id"]) == (0, answer)
     assert timers(paying)["Payments"]["due_at"] == "2126-01-01T00:00:00+00:00"
-    # The time limit of the step first: the saga turns round, and the payment is settled by key.
+    # The timeout of the step first: the saga compensates, and the payment is settled by key.
     limit = before["OrderFulfilment"]["id"]
     assert paying.sagaline("timers", "move", f"OrderFulfilment/{limit}", "now").status == 0
     assert paying.process("sagaline", "run", "--until-settled").status == 0
@@ -106,7 +106,7 @@ def test_a_timer_that_is_cancelled_never_fires(paying: CommandLine) -> None:
         assert f"There is no timer {limit}" in said.errors
 
 
-def test_the_saga_tells_who_has_moved_or_cancelled_its_timer_and_why(paying: CommandLine) -> None:
+def test_the_saga_records_who_moved_or_cancelled_its_timer_and_why(paying: CommandLine) -> None:
     limit = timers(paying)["OrderFulfilment"]["id"]
     eve, why = ("--by", "Eve"), ("--reason", "the bank is slow today")
     assert paying.sagaline("timers", "move", limit, "2126-01-01", *eve, *why).status == 0
@@ -122,7 +122,9 @@ def test_the_saga_tells_who_has_moved_or_cancelled_its_timer_and_why(paying: Com
     ]
 
 
-def test_the_saga_tells_of_a_timer_of_an_application_that_is_about_it(paying: CommandLine) -> None:
+def test_the_saga_records_actions_on_timers_of_applications_for_its_key(
+    paying: CommandLine,
+) -> None:
     answer = timers(paying)["Payments"]["id"]
     assert (
         paying.sagaline("timers", "cancel", answer, "--by", "Eve", "--reason", "lost").status == 0
@@ -131,14 +133,14 @@ def test_the_saga_tells_of_a_timer_of_an_application_that_is_about_it(paying: Co
     assert [each[0] for each in history(paying)] == ["Eve"]
 
 
-def test_what_was_not_done_is_not_told(paying: CommandLine) -> None:
+def test_an_action_that_failed_is_not_recorded(paying: CommandLine) -> None:
     limit = timers(paying)["OrderFulfilment"]["id"]
     assert paying.sagaline("timers", "move", limit, "soon").status == 2
     assert paying.sagaline("timers", "cancel", "nothing").status == 2
     assert told_by_the_saga(paying) == history(paying) == []
 
 
-def test_a_timer_that_has_fired_meanwhile_is_neither_moved_nor_said_to_be(
+def test_a_timer_that_has_fired_is_neither_moved_nor_recorded(
     paying: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = timers(paying)["OrderFulfilment"]["id"]
@@ -156,7 +158,7 @@ def test_a_timer_that_has_fired_meanwhile_is_neither_moved_nor_said_to_be(
     assert told_by_the_saga(paying) == history(paying) == []
 
 
-def test_a_timer_of_no_saga_is_moved_and_the_history_says_by_whom(shop: CommandLine) -> None:
+def test_the_history_names_who_moved_a_timer_without_a_saga(shop: CommandLine) -> None:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
     assert shop.process("application", "stock", "-", input=stock).status == 0
     lines = json_lines([order(GOOD, payment_method="pm_timeout")])
@@ -170,7 +172,7 @@ def test_a_timer_of_no_saga_is_moved_and_the_history_says_by_whom(shop: CommandL
     assert (told["by"], told["about"], told["key"]) == ("Eve", f"Payments/{timer['id']}", GOOD)
 
 
-def test_each_may_have_a_store_of_its_own_and_the_saga_tells_it_all_the_same(
+def test_the_saga_records_an_action_on_a_timer_in_another_store(
     shop: CommandLine, tmp_path: Path
 ) -> None:
     apart = shop.given(PAYMENTS_SQLALCHEMY_URL=f"sqlite:///{tmp_path / 'payments.db'}")
@@ -181,7 +183,7 @@ def test_each_may_have_a_store_of_its_own_and_the_saga_tells_it_all_the_same(
     assert [each[:2] for each in history(apart)] == [("Eve", "move timer")]
 
 
-def test_a_timer_that_waits_for_its_dead_letter_says_so_and_is_not_moved(
+def test_the_timer_of_a_dead_letter_is_listed_as_held_and_not_moved(
     paying: CommandLine, store_url: str
 ) -> None:
     limit = timers(paying)["OrderFulfilment"]["id"]
@@ -198,7 +200,7 @@ def test_a_timer_that_waits_for_its_dead_letter_says_so_and_is_not_moved(
     assert told_by_the_saga(paying) == history(paying) == []
 
 
-def test_a_store_that_has_no_record_of_deeds_yet_gets_one(
+def test_the_table_of_interventions_is_created_where_it_is_missing(
     paying: CommandLine, store_url: str
 ) -> None:
     with outside(store_url) as connection:
@@ -272,7 +274,7 @@ system = System("shop", applications=[*APPLICATIONS, Cards], sagas=[Write, Send]
 """
 
 
-def test_of_several_sagas_of_one_key_each_tells_what_is_about_it(
+def test_each_saga_of_a_key_records_the_actions_that_concern_it(
     run: CommandLine, sqlite_store: str
 ) -> None:
     (run.folder / "cards.py").write_text(TWO_SAGAS)
@@ -291,7 +293,7 @@ def test_of_several_sagas_of_one_key_each_tells_what_is_about_it(
         for each in run.process("sagaline", "timeline", GOOD, "--json").json_lines
         if each["type"] == "SagaIntervened"
     }
-    # A saga's own timer is its own affair; an application's is that of all, and of none's steps.
+    # A timer of a saga concerns that saga; one of an application all sagas of its key, and no step.
     assert told == {
         ("Send", "ask", f"Send/{limit}"),
         ("Send", "", "Cards/remind"),

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from application.system import system
 from projections.tables import order_list
 from sagaline import rebuild
-from sagaline.cli.signals import ending
+from sagaline.cli.signals import exit_on_signals
 from sagaline.rebuilding.shadow_table import ShadowTable
 from sagaline.storage import Datastore
 from sagaline.storage.tables.schema import read_tables
@@ -18,7 +18,7 @@ from tests.cli.orders import GOOD, json_lines, order
 
 @pytest.fixture
 def run_shop(shop: CommandLine) -> CommandLine:
-    """A shop that has taken one order, which was cancelled, since there is no stock."""
+    """A shop with one order, which was cancelled because there is no stock."""
     assert shop.process("application", "place", "-", input=json_lines([order()])).status == 0
     assert shop.process("sagaline", "run", "--until-settled").status == 0
     return shop
@@ -39,7 +39,7 @@ def customer(shop: CommandLine) -> str:
     return name
 
 
-def test_tables_that_are_as_the_logs_say_are_the_same(run_shop: CommandLine) -> None:
+def test_a_verification_of_correct_tables_finds_them_the_same(run_shop: CommandLine) -> None:
     said = run_shop.sagaline("rebuild", "--verify", "--json")
     assert said.status == 0
     found = {each["view"]: each for each in said.json}
@@ -49,7 +49,9 @@ def test_tables_that_are_as_the_logs_say_are_the_same(run_shop: CommandLine) -> 
     assert said.errors == ""
 
 
-def test_a_difference_is_found_and_mended(run_shop: CommandLine) -> None:
+def test_a_difference_is_found_by_a_verification_and_repaired_by_a_rebuild(
+    run_shop: CommandLine,
+) -> None:
     tamper(run_shop)
     said = run_shop.sagaline("rebuild", "--verify", "order_list", "order_detail", "--json")
     assert said.status == 1
@@ -82,7 +84,7 @@ def test_tables_that_other_code_has_made_are_out_of_date(run_shop: CommandLine) 
         (["--verify", "--rollback"], "excludes --verify"),
     ],
 )
-def test_what_cannot_be_rebuilt_is_wrong_usage(
+def test_wrong_names_and_options_of_a_rebuild_are_wrong_usage(
     run_shop: CommandLine, arguments: list[str], reason: str
 ) -> None:
     said = run_shop.sagaline("rebuild", *arguments)
@@ -102,27 +104,29 @@ def test_the_second_of_two_rebuilds_is_refused_in_one_line(run_shop: CommandLine
     assert (done.view, done.rows) == ("order_list", 1)
     (second,) = said
     assert (second.status, second.output) == (2, "")
-    assert second.errors.startswith("sagaline: order_list is being rebuilt or verified already")
+    assert second.errors.startswith(
+        "sagaline: order_list is being rebuilt or verified by another process"
+    )
     assert second.errors.count("\n") == 1
 
 
-def test_a_rebuild_makes_no_store(sqlite_shop: CommandLine) -> None:
+def test_a_rebuild_creates_no_store(sqlite_shop: CommandLine) -> None:
     assert sqlite_shop.sagaline("rebuild").status == 2
     assert not list(sqlite_shop.folder.parent.glob("*.db"))
 
 
 @pytest.mark.parametrize(
     ("options", "what_it_means"),
-    [([], "it goes on where it was"), (["--verify"], "nothing is known")],
+    [([], "the next one continues it"), (["--verify"], "nothing is known")],
 )
-def test_one_that_a_signal_stops_says_so(
+def test_a_rebuild_that_a_signal_stops_prints_a_note(
     run_shop: CommandLine,
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
     what_it_means: str,
 ) -> None:
     monkeypatch.setattr(ShadowTable, "_catch_up", lambda _: signal.raise_signal(signal.SIGTERM))
-    with ending():
+    with exit_on_signals():
         said = run_shop.sagaline("rebuild", *options)
     assert said == Said(0, "", f"sagaline: stopped; {what_it_means}\n")
     monkeypatch.undo()

@@ -29,20 +29,20 @@ def test_sagas_are_listed_by_state(settled: CommandLine) -> None:
     assert (running.status, running.json) == (0, [])
 
 
-def test_people_see_how_many_more_there_are(settled: CommandLine) -> None:
+def test_the_list_ends_with_the_number_of_further_sagas(settled: CommandLine) -> None:
     output = settled.sagaline("sagas", "list", "--limit", "2").output
     assert output.splitlines()[-1] == "... and 1 more: --limit 3"
     assert settled.sagaline("sagas", "list", "--state", "running").output == "There are none.\n"
 
 
-def test_where_nothing_waits_there_are_no_timers_and_no_letters(settled: CommandLine) -> None:
+def test_a_settled_system_has_no_timers_and_no_dead_letters(settled: CommandLine) -> None:
     for what in ("timers", "dead-letters"):
         listed = settled.sagaline(what, "list", "--json")
         assert (listed.status, listed.json) == (0, [])
         assert settled.sagaline(what, "list").output == "There are none.\n"
 
 
-def test_the_system_is_drawn_with_what_flows_in_it(settled: CommandLine) -> None:
+def test_the_diagram_of_a_system_has_its_commands_and_events(settled: CommandLine) -> None:
     drawn = settled.sagaline("diagram").output
     assert drawn.startswith("flowchart LR\n")
     assert '    Orders["Orders"]\n' in drawn
@@ -52,7 +52,7 @@ def test_the_system_is_drawn_with_what_flows_in_it(settled: CommandLine) -> None
     assert settled.sagaline("diagram", "--json").json == {"mermaid": drawn.rstrip("\n")}
 
 
-def test_a_saga_is_drawn_with_its_way_back_and_its_ends(settled: CommandLine) -> None:
+def test_the_diagram_of_a_saga_has_its_undos_and_end_states(settled: CommandLine) -> None:
     drawn = settled.sagaline("diagram", "OrderFulfilment").output
     for line in (
         'start_(["Order.Placed"])',
@@ -68,7 +68,7 @@ def test_a_saga_is_drawn_with_its_way_back_and_its_ends(settled: CommandLine) ->
 
 
 @pytest.mark.parametrize("name", ["Nothing", "orderfulfilment"])
-def test_a_saga_that_is_not_there_is_wrong_usage(settled: CommandLine, name: str) -> None:
+def test_an_unknown_saga_is_wrong_usage(settled: CommandLine, name: str) -> None:
     said = settled.sagaline("diagram", name)
     assert said.status == 2
     assert "choose among OrderFulfilment" in said.errors

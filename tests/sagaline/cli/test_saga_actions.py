@@ -1,4 +1,4 @@
-"""`sagaline sagas show`, `retry`, `skip`, `cancel`, `abandon`: a person acts on one saga."""
+"""`sagaline sagas show`, `retry`, `skip`, `cancel`, `abandon`."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.invariants import violations
 from tests.sagaline.small_system import until
 
 PAYING = "00000000-0000-4000-8000-000000000004"
-"""An order whose bank gives no answer for half an hour."""
+"""An order whose payment has no outcome for half an hour."""
 
 
 def opened(run: CommandLine, *orders: dict[str, object]) -> CommandLine:
@@ -28,7 +28,7 @@ def stuck_order() -> dict[str, object]:
 
 @pytest.fixture
 def parked(shop: CommandLine) -> CommandLine:
-    """A shop in which one saga waits for a person, as a refund was refused."""
+    """A shop with one parked saga: its refund was refused."""
     opened(shop, stuck_order(), order(GOOD))
     assert shop.process("sagaline", "run", "--until-settled").status == 1
     return shop
@@ -51,7 +51,7 @@ def interventions(run: CommandLine, key: str) -> Iterator[tuple[object, ...]]:
             yield tuple(each["state"][name] for name in ("action", "step", "by", "reason"))
 
 
-def test_a_saga_is_shown_with_its_history_and_with_what_can_be_done(parked: CommandLine) -> None:
+def test_a_saga_is_shown_with_its_history_and_its_possible_actions(parked: CommandLine) -> None:
     shown = parked.sagaline("sagas", "show", STUCK, "--json")
     assert shown.status == 0
     found = shown.json
@@ -70,12 +70,12 @@ def test_a_saga_is_shown_with_its_history_and_with_what_can_be_done(parked: Comm
     assert (types[0], types[-1]) == ("SagaStarted", "SagaParked")
 
 
-def test_a_person_reads_what_has_happened_and_what_can_be_done(parked: CommandLine) -> None:
+def test_an_operator_reads_the_history_and_the_possible_actions(parked: CommandLine) -> None:
     text = parked.sagaline("sagas", "show", STUCK).output
     assert re.search(r"take_payment +undo stuck +3 +refund refused", text)
     story = re.sub(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)? +", "", text, flags=re.MULTILINE)
     assert STORY in story
-    assert f"sagas skip {STUCK} take_payment --reason R  take it for dealt with by hand" in story
+    assert f"sagas skip {STUCK} take_payment --reason R  mark it as done by hand" in story
 
 
 STORY = """\
@@ -103,7 +103,9 @@ to undo  take_payment
 """
 
 
-def test_a_person_mends_a_refund_and_resumes_the_saga(parked: CommandLine, store_url: str) -> None:
+def test_an_operator_allows_a_refund_and_resumes_the_saga(
+    parked: CommandLine, store_url: str
+) -> None:
     assert status_of(parked, STUCK)[0] == "attention"
     assert parked.application("gateway", "allow-refunds", STUCK).status == 0
     said = parked.sagaline("sagas", "retry", STUCK, "--by", "Eve", "--json")
@@ -116,13 +118,13 @@ def test_a_person_mends_a_refund_and_resumes_the_saga(parked: CommandLine, store
     assert parked.sagaline("rebuild", "--verify").status == 0
 
 
-def test_an_order_turns_back_from_attention_when_its_saga_is_resumed(parked: CommandLine) -> None:
+def test_an_order_leaves_attention_when_its_saga_is_resumed(parked: CommandLine) -> None:
     assert parked.sagaline("sagas", "retry", STUCK).status == 0
     with parked.started("sagaline", "run", "--only", "order_list", "saga_list"):
         until(lambda: status_of(parked, STUCK)[0] == "placed")
         until(lambda: compensating(parked) == [STUCK])
     assert status_of(parked, STUCK) == ("placed", None)
-    # It is refused again, three times, and waits for a person again.
+    # It is refused again, three times, and the saga is parked again.
     assert parked.process("sagaline", "run", "--until-settled").status == 1
     assert status_of(parked, STUCK)[0] == "attention"
 
@@ -132,7 +134,7 @@ def compensating(run: CommandLine) -> list[str]:
     return [each["key"] for each in listed]
 
 
-def test_a_person_acts_while_a_runner_is_at_work(parked: CommandLine) -> None:
+def test_an_operator_acts_while_a_runner_is_active(parked: CommandLine) -> None:
     with parked.started("sagaline", "run"):
         until(lambda: all(each["owner"] for each in followers(parked)))
         assert parked.application("gateway", "allow-refunds", STUCK).status == 0
@@ -146,7 +148,7 @@ def followers(run: CommandLine) -> list[dict[str, object]]:
     return found
 
 
-def test_a_step_that_was_dealt_with_by_hand_is_skipped(parked: CommandLine) -> None:
+def test_a_step_that_was_done_by_hand_is_skipped(parked: CommandLine) -> None:
     why = ("--reason", "paid back in cash", "--by", "Eve")
     assert parked.sagaline("sagas", "skip", STUCK, "take_payment", *why).status == 0
     done = ("skip", "take_payment", "Eve", "paid back in cash")
@@ -155,14 +157,14 @@ def test_a_step_that_was_dealt_with_by_hand_is_skipped(parked: CommandLine) -> N
     assert saga(parked, STUCK)["state"] == "compensated"
 
 
-def test_a_saga_that_nobody_can_help_is_abandoned(parked: CommandLine) -> None:
+def test_a_stuck_saga_is_abandoned(parked: CommandLine) -> None:
     why = ("--reason", "lost case", "--by", "Eve")
     assert parked.sagaline("sagas", "abandon", STUCK, *why).status == 0
     found = saga(parked, STUCK)
     assert (found["state"], found["remaining"], found["next"]) == ("abandoned", [], [])
     assert list(interventions(parked, STUCK)) == [("abandon", "", "Eve", "lost case")]
     assert parked.process("sagaline", "run", "--until-settled").status == 0
-    # The order has no end: whoever looks for it must find out that nobody is at work on it.
+    # The order has no end state, and its reader must see that no saga works on it.
     told = "abandoned by Eve: lost case"
     assert status_of(parked, STUCK) == ("attention", told)
     (listed,) = parked.sagaline("sagas", "list", "--state", "abandoned", "--json").json
@@ -173,7 +175,7 @@ def test_a_saga_that_nobody_can_help_is_abandoned(parked: CommandLine) -> None:
     assert parked.sagaline("rebuild", "--verify").status == 0
 
 
-def test_who_has_no_name_acts_all_the_same(parked: CommandLine) -> None:
+def test_an_operator_without_a_user_name_can_act(parked: CommandLine) -> None:
     assert parked.sagaline("sagas", "retry", STUCK).status == 0
     ((action, _, by, _),) = interventions(parked, STUCK)
     assert (action, bool(by)) == ("retry", True)
@@ -181,7 +183,7 @@ def test_who_has_no_name_acts_all_the_same(parked: CommandLine) -> None:
 
 @pytest.fixture
 def paying(shop: CommandLine) -> CommandLine:
-    """A shop in which one saga waits for its payment, and one has passed its pivot."""
+    """A shop with one saga that waits for its payment, and one after its pivot."""
     opened(shop, order(PAYING, payment_method="pm_timeout"), order(GOOD))
     assert shop.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
     return shop
@@ -193,7 +195,7 @@ def test_an_order_is_cancelled_before_its_point_of_no_return(
     said = paying.sagaline("sagas", "cancel", PAYING, "--reason", "changed her mind")
     assert said.status == 0
     assert "it is compensating" in said.errors
-    # The payment is under way: what became of it is known when its time is up.
+    # The payment is in flight: its outcome is known when the step times out.
     (timer,) = (t for t in timers(paying) if t["command"] == "StepTimedOut")
     assert paying.sagaline("timers", "move", str(timer["id"]), "now").status == 0
     assert paying.process("sagaline", "run", "--until-settled").status == 0
@@ -206,7 +208,7 @@ def timers(run: CommandLine) -> list[dict[str, object]]:
     return found
 
 
-def test_what_must_not_be_is_refused_in_one_line(paying: CommandLine) -> None:
+def test_an_action_that_is_not_allowed_is_refused_in_one_line(paying: CommandLine) -> None:
     for arguments, why in (
         (("cancel", GOOD), "cancel is refused: it has ended, completed"),
         (("retry", PAYING), "nothing is stuck; it waits for the answer to take_payment"),
@@ -222,5 +224,5 @@ def test_what_must_not_be_is_refused_in_one_line(paying: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("action", [["skip", STUCK, "take_payment"], ["abandon", STUCK]])
-def test_what_a_person_decides_needs_a_reason(settled: CommandLine, action: list[str]) -> None:
+def test_skip_and_abandon_need_a_reason(settled: CommandLine, action: list[str]) -> None:
     assert settled.sagaline("sagas", *action).status == 2

@@ -1,4 +1,4 @@
-"""`sagaline check`, and `run` after a change: live sagas, stored events and tables against code."""
+"""`sagaline check`, and `run` after a change of the code."""
 
 import pytest
 
@@ -44,7 +44,7 @@ NOT_YET = ("--until-settled", "--horizon", "60")
 
 @pytest.fixture
 def waiting(run: CommandLine, sqlite_store: str) -> CommandLine:
-    """A shop whose one saga waits for a payment that is known in half an hour."""
+    """A shop with one saga, which waits half an hour for the outcome of a payment."""
     run = run.given(SAGALINE_APP="fulfil:system", SAGALINE_STORE=sqlite_store)
     define(run, "pay")
     stock = json_lines([{"sku": "A1", "quantity": 100}])
@@ -56,11 +56,11 @@ def waiting(run: CommandLine, sqlite_store: str) -> CommandLine:
 
 
 def define(run: CommandLine, name: str) -> None:
-    """Names the paying step, as a change of the code would."""
+    """Rename the payment step, as a change of the code would."""
     (run.folder / "fulfil.py").write_text(SYSTEM.replace("NAME", name))
 
 
-def test_where_nothing_has_changed_all_can_go_on(waiting: CommandLine) -> None:
+def test_unchanged_code_can_continue_all_live_sagas(waiting: CommandLine) -> None:
     said = waiting.process("sagaline", "check", "--json")
     assert said.status == 0
     assert [(each["key"], each["can_go_on"]) for each in said.json["sagas"]] == [(GOOD, True)]
@@ -101,7 +101,7 @@ def test_a_change_that_live_sagas_cannot_follow_is_refused_and_harms_nothing(
     assert waiting.process("sagaline", "timers", "move", timer["id"], "now").status == 0
 
 
-def test_what_no_code_can_lead_on_is_closed_by_a_person(waiting: CommandLine) -> None:
+def test_a_saga_that_no_code_can_continue_is_abandoned_by_an_operator(waiting: CommandLine) -> None:
     define(waiting, "charge")
     why = ("--reason", "paid in cash")
     assert waiting.process("sagaline", "sagas", "abandon", GOOD, *why).status == 0

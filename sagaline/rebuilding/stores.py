@@ -1,0 +1,31 @@
+"""The stores that a rebuild reads and writes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from sagaline.application.application import Application
+from sagaline.storage import Datastore, own_store
+from sagaline.system.environment import views_at
+from sagaline.system.system import System
+
+
+@contextmanager
+def open_views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
+    """Open the store of the read tables. Raises StoreOfAnotherSystem."""
+    datastore = Datastore.open(*views_at(env))
+    try:
+        own_store(datastore, system.name, [each.name for each in system.members])
+        yield datastore
+    finally:
+        datastore.close()
+
+
+@contextmanager
+def open_logs(system: System, env: Mapping[str, str]) -> Iterator[dict[str, Application]]:
+    """Open the applications of a system, whose logs are read."""
+    with ExitStack() as opened:
+        apps: dict[str, Application] = {}
+        for each in system.members:
+            apps[each.name] = each(env=env)
+            opened.callback(apps[each.name].close)
+        yield apps

@@ -1,0 +1,5 @@
+"""The fixtures of all command lines."""
+
+from tests.cli.conftest import here, run, settled, shop, sqlite_shop
+
+__all__ = ["here", "run", "settled", "shop", "sqlite_shop"]
