@@ -28,8 +28,8 @@ def test_the_public_names_are_these() -> None:
         # the columns of read tables, and ids
         "Amount", "Moment", "Uuid", "new_id",
         # running, and looking
-        "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "rebuild_worker",
-        "roll_back", "timeline",
+        "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
+        "rebuild_worker",
         # what goes wrong
         "CommandConflict", "DefinitionError", "NothingToRollBack", "RebuildBusy", "RebuildFailed",
         "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",
