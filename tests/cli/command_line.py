@@ -1,26 +1,28 @@
 """Runs `sagaline` and `python -m application`, in this process or in one of its own."""
 
+import gc
+import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from eventsourcing import utils
 
-from application.cli import program as shop
-from sagaline.cli import program as framework
+from application.cli import main as shop
+from sagaline.cli import main as framework
 
 HOUSE = Path(__file__).parents[2]
 SHOP = "application.system:system"
-LIMIT = 60.0
-"""Seconds after which a command counts as hanging."""
+LIMIT = 300.0
+"""Seconds after which a command counts as hanging, however loaded the machine is."""
 
 
 def clean_environment() -> dict[str, str]:
@@ -71,24 +73,11 @@ class CommandLine:
 
     def sagaline(self, *arguments: str) -> Said:
         """Runs `sagaline` in this process."""
-        return self._inside(framework, "sagaline", *arguments)
+        return self._inside(framework, "sagaline", arguments)
 
-    def application(self, *arguments: str) -> Said:
+    def application(self, *arguments: str, input: str = "") -> Said:
         """Runs the shop's own command line in this process."""
-        return self._inside(shop, "application", *arguments)
-
-    def process(self, module: str, *arguments: str, input: str = "") -> Said:
-        """Runs a module as a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", module, *self._options(module), *arguments],
-            input=input,
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        return self._inside(shop, "application", arguments, input)
 
     @contextmanager
     def started(self, module: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
@@ -108,20 +97,86 @@ class CommandLine:
             process.kill()
             process.communicate()
 
-    def _inside(self, program: typer.Typer, module: str, *arguments: str) -> Said:
-        with pytest.MonkeyPatch.context() as patch:
+    def _inside(
+        self, main: Callable[[], None], module: str, arguments: tuple[str, ...], input: str = ""
+    ) -> Said:
+        with ExitStack() as stack:
+            stdin, stdout, stderr = (
+                stack.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(3)
+            )
+            stdin.write(input)
+            stdin.seek(0)
+            with self._as_in_a_process() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+                patch.setattr(sys, "stdin", stdin)
+                patch.setattr(sys, "argv", [module, *self._options(module), *arguments])
+                status = _status_of(main)
+            return Said(status, _written(stdout), _written(stderr))
+
+    @contextmanager
+    def _as_in_a_process(self) -> Iterator[pytest.MonkeyPatch]:
+        """The folder, the environment and the modules as a new process has them."""
+        with pytest.MonkeyPatch.context() as patch, _own_modules(self.folder), _own_collector():
             patch.chdir(self.folder)
             patch.setattr(sys, "path", [*sys.path])
+            patch.setattr(sys, "dont_write_bytecode", True)
             for name in os.environ.keys() - self.env.keys():
                 patch.delenv(name)
-            done = CliRunner().invoke(
-                program, [*self._options(module), *arguments], env=self.env, prog_name=module
-            )
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return Said(done.exit_code, done.stdout, done.stderr)
+            for name, value in self.env.items():
+                patch.setenv(name, value)
+            yield patch
 
     def _options(self, module: str) -> list[str]:
         if self.store is None:
             return []
         return [*(["--app", SHOP] if module == "sagaline" else []), "--store", self.store]
+
+
+def _status_of(main: Callable[[], None]) -> int:
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _written(file: Any) -> str:
+    file.flush()
+    file.seek(0)
+    return str(file.read())
+
+
+@contextmanager
+def _own_modules(folder: Path) -> Iterator[None]:
+    """Import anew what reads the environment as it is imported, and what stands in the folder."""
+    package, name = SHOP.partition(":")[0].split(".")
+    before = sys.modules.pop(f"{package}.{name}", None)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.modules.pop(f"{package}.{name}", None)
+        if before is not None:
+            sys.modules[f"{package}.{name}"] = before
+            setattr(sys.modules[package], name, before)
+        _forget_modules_of(folder)
+
+
+def _forget_modules_of(folder: Path) -> None:
+    """Forget modules that a test wrote: the next command may find them changed."""
+    written = {each for each in sys.modules if (folder / f"{each}.py").exists()}
+    for each in written:
+        del sys.modules[each]
+    for topic in [*utils._topic_cache]:
+        if topic.partition(":")[0] in written:
+            del utils._topic_cache[topic]
+
+
+@contextmanager
+def _own_collector() -> Iterator[None]:
+    """Put the settings of the garbage collector back, which a program changes for its process."""
+    before = gc.get_threshold()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -44,7 +44,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     folder = tmp_path_factory.mktemp("settled")
     run = CommandLine(folder, clean_environment(), f"sqlite:///{folder / 'shop.db'}")
     stock = json_lines([{"sku": "A1", "quantity": 100}])
-    assert run.process("application", "stock", "-", input=stock).status == 0
-    assert run.process("application", "place", "-", input=json_lines(ACCEPTED)).status == 0
-    assert run.process("sagaline", "run", "--until-settled").status == 1
+    assert run.application("stock", "-", input=stock).status == 0
+    assert run.application("place", "-", input=json_lines(ACCEPTED)).status == 0
+    assert run.sagaline("run", "--until-settled").status == 1
     return run

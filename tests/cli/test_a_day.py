@@ -36,8 +36,8 @@ def placed(run: CommandLine, kinds: list[tuple[str, str]]) -> dict[str, tuple[st
         for each, (method, country) in ids.items()
     ]
     stock = json_lines([{"sku": "A1", "quantity": 10 * len(ids)}])
-    assert run.process("application", "stock", "-", input=stock).status == 0
-    assert run.process("application", "place", "-", input=json_lines(lines)).status == 0
+    assert run.application("stock", "-", input=stock).status == 0
+    assert run.application("place", "-", input=json_lines(lines)).status == 0
     return ids
 
 
@@ -51,7 +51,7 @@ def test_whatever_goes_wrong_each_order_has_its_one_right_end_and_a_person_finis
 ) -> None:
     shop = sqlite_shop.given(SHOP_PAYMENT_TIMEOUT=PATIENCE)
     orders = placed(shop, [*list(ENDS) * 20, *[STUCK] * 4])
-    settled = shop.process("sagaline", "run", "--until-settled", "--json")
+    settled = shop.sagaline("run", "--until-settled", "--json")
     assert (settled.status, settled.json["sagas"]["parked"]) == (1, 4)
     ends = {**ENDS, STUCK: ("attention", "take_payment: refund refused")}
     assert statuses(shop) == {each: ends[kind] for each, kind in orders.items()}
@@ -61,7 +61,7 @@ def test_whatever_goes_wrong_each_order_has_its_one_right_end_and_a_person_finis
     for each in parked:
         assert shop.application("gateway", "allow-refunds", each["key"]).status == 0
         assert shop.sagaline("sagas", "retry", each["key"], "--reason", "granted").status == 0
-    assert shop.process("sagaline", "run", "--until-settled").status == 0
+    assert shop.sagaline("run", "--until-settled").status == 0
     ends[STUCK] = GONE
     assert statuses(shop) == {each: ends[kind] for each, kind in orders.items()}
     # No money is kept for a cancelled order, no stock, and no effect was had twice.

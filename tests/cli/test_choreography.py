@@ -15,9 +15,9 @@ NOWHERE = {"country": "ZZ", "postcode": "0000"}
 def danced(shop: CommandLine) -> CommandLine:
     """A shop in which one order is done, and the refund of another is stuck."""
     stock = json_lines([{"sku": "A1", "quantity": 100}])
-    assert shop.process("application", "stock", "-", input=stock).status == 0
+    assert shop.application("stock", "-", input=stock).status == 0
     placed = [order(FINE), order(STUCK, payment_method="pm_refund_fails", ship_to=NOWHERE)]
-    said = shop.process("application", "place", "-", input=json_lines(placed))
+    said = shop.application("place", "-", input=json_lines(placed))
     assert [each["position"] for each in said.json_lines] == ["orders:1", "orders:2"]
     assert shop.sagaline(*SYSTEM, "run", "--until-settled").status == 0
     return shop

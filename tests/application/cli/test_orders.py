@@ -88,8 +88,8 @@ def test_stock_levels_are_shown(settled: CommandLine) -> None:
 
 def test_a_cut_table_of_stock_levels_says_so(sqlite_shop: CommandLine) -> None:
     stock = json_lines({"sku": f"A{number}", "quantity": 1} for number in range(60))
-    sqlite_shop.process("application", "stock", "-", input=stock)
-    sqlite_shop.process("sagaline", "run", "--until-settled")
+    sqlite_shop.application("stock", "-", input=stock)
+    sqlite_shop.sagaline("run", "--until-settled")
     assert sqlite_shop.application("stock-levels").output.count("\n") == 53
     assert sqlite_shop.application("stock-levels", "--limit", "60").output.count("\n") == 62
     assert len(sqlite_shop.application("stock-levels", "--json").json) == 60
@@ -115,7 +115,7 @@ def test_a_position_that_the_view_never_reaches_is_wrong_usage(
 
 
 def test_a_store_without_read_tables_is_an_error(sqlite_shop: CommandLine) -> None:
-    sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    sqlite_shop.application("place", "-", input=json_lines([order()]))
     said = sqlite_shop.application("orders")
     assert said.status == 2
     assert "has no table order_list yet, which `sagaline run` makes" in said.errors
@@ -124,8 +124,8 @@ def test_a_store_without_read_tables_is_an_error(sqlite_shop: CommandLine) -> No
 def test_queries_need_the_read_tables_alone(run: CommandLine, tmp_path: Path) -> None:
     logs, views = tmp_path / "logs.db", tmp_path / "views.db"
     run = run.on(f"sqlite:///{logs}").given(SAGALINE_VIEWS=f"sqlite:///{views}")
-    run.process("application", "place", "-", input=json_lines([order()]))
-    assert run.process("sagaline", "run", "--until-settled").status == 0
+    run.application("place", "-", input=json_lines([order()]))
+    assert run.sagaline("run", "--until-settled").status == 0
     logs.unlink()
     assert len(run.application("orders", "--json").json) == 1
     assert run.application("order", GOOD).status == 0

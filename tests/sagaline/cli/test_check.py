@@ -48,10 +48,10 @@ def waiting(run: CommandLine, sqlite_store: str) -> CommandLine:
     run = run.given(SAGALINE_APP="fulfil:system", SAGALINE_STORE=sqlite_store)
     define(run, "pay")
     stock = json_lines([{"sku": "A1", "quantity": 100}])
-    assert run.process("application", "stock", "-", input=stock).status == 0
+    assert run.application("stock", "-", input=stock).status == 0
     lines = json_lines([order(GOOD, payment_method="pm_timeout")])
-    assert run.process("application", "place", "-", input=lines).status == 0
-    assert run.process("sagaline", "run", *NOT_YET).status == 0
+    assert run.application("place", "-", input=lines).status == 0
+    assert run.sagaline("run", *NOT_YET).status == 0
     return run
 
 
@@ -61,7 +61,7 @@ def define(run: CommandLine, name: str) -> None:
 
 
 def test_unchanged_code_can_continue_all_live_sagas(waiting: CommandLine) -> None:
-    said = waiting.process("sagaline", "check", "--json")
+    said = waiting.sagaline("check", "--json")
     assert said.status == 0
     assert [(each["key"], each["can_go_on"]) for each in said.json["sagas"]] == [(GOOD, True)]
     assert (said.json["unknown_events"], said.json["tables_out_of_date"]) == ({}, [])
@@ -71,39 +71,36 @@ def test_a_change_that_live_sagas_cannot_follow_is_refused_and_harms_nothing(
     waiting: CommandLine,
 ) -> None:
     define(waiting, "charge")
-    said = waiting.process("sagaline", "check", "--json")
+    said = waiting.sagaline("check", "--json")
     (found,) = said.json["sagas"]
     assert (said.status, found["can_go_on"]) == (1, False)
     assert found["reason"] == "it has requested pay, which is no longer declared"
-    assert (
-        "it has requested pay, which is no longer declared"
-        in waiting.process("sagaline", "check").output
-    )
-    refused = waiting.process("sagaline", "run", *NOT_YET)
+    assert "it has requested pay, which is no longer declared" in waiting.sagaline("check").output
+    refused = waiting.sagaline("run", *NOT_YET)
     assert refused.status == 2
     assert "1 live sagas Fulfil in" in refused.errors
     assert (
         f"The first is {GOOD}: it has requested pay, which is no longer declared." in refused.errors
     )
-    shown = waiting.process("sagaline", "sagas", "show", GOOD, "--json").json
+    shown = waiting.sagaline("sagas", "show", GOOD, "--json").json
     assert shown["in_the_way"] == "it has requested pay, which is no longer declared"
     assert shown["next"] == [{"action": "abandon", "step": ""}]
-    cancelled = waiting.process("sagaline", "sagas", "cancel", GOOD)
+    cancelled = waiting.sagaline("sagas", "cancel", GOOD)
     assert (cancelled.status, cancelled.errors.count("\n")) == (2, 1)
     assert "cancel is refused: the loaded code cannot continue it: it" in cancelled.errors
     define(waiting, "pay")
-    assert waiting.process("sagaline", "run", *NOT_YET).status == 0
+    assert waiting.sagaline("run", *NOT_YET).status == 0
     (timer,) = (
         each
-        for each in waiting.process("sagaline", "timers", "list", "--json").json
+        for each in waiting.sagaline("timers", "list", "--json").json
         if each["follower"] == "Payments"
     )
-    assert waiting.process("sagaline", "timers", "move", timer["id"], "now").status == 0
+    assert waiting.sagaline("timers", "move", timer["id"], "now").status == 0
 
 
 def test_a_saga_that_no_code_can_continue_is_abandoned_by_an_operator(waiting: CommandLine) -> None:
     define(waiting, "charge")
     why = ("--reason", "paid in cash")
-    assert waiting.process("sagaline", "sagas", "abandon", GOOD, *why).status == 0
-    assert waiting.process("sagaline", "check").status == 0
-    assert waiting.process("sagaline", "run", *NOT_YET).status == 0
+    assert waiting.sagaline("sagas", "abandon", GOOD, *why).status == 0
+    assert waiting.sagaline("check").status == 0
+    assert waiting.sagaline("run", *NOT_YET).status == 0

@@ -68,14 +68,14 @@ def test_an_unknown_application_is_wrong_usage(settled: CommandLine) -> None:
 def test_follow_prints_new_events_until_a_signal_stops_it(
     sqlite_shop: CommandLine, number: signal.Signals
 ) -> None:
-    sqlite_shop.process("application", "place", "-", input=json_lines([order(GOOD)]))
+    sqlite_shop.application("place", "-", input=json_lines([order(GOOD)]))
     with sqlite_shop.started("sagaline", "events", "--follow") as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["key"] == GOOD
-        sqlite_shop.process("application", "place", "-", input=json_lines([order(DECLINED)]))
+        sqlite_shop.application("place", "-", input=json_lines([order(DECLINED)]))
         assert json.loads(process.stdout.readline())["key"] == DECLINED
         stock = json_lines([{"sku": "A1", "quantity": 1}])
-        sqlite_shop.process("application", "stock", "-", input=stock)
+        sqlite_shop.application("stock", "-", input=stock)
         assert json.loads(process.stdout.readline())["position"] == "inventory:1"
         process.send_signal(number)
         _, errors = process.communicate(timeout=LIMIT)
@@ -161,10 +161,10 @@ def test_a_timeline_goes_from_cause_to_effect(settled: CommandLine) -> None:
 
 @pytest.mark.parametrize("columns", [60, 90])
 def test_a_timeline_in_a_pipe_has_the_width_of_columns(settled: CommandLine, columns: int) -> None:
-    said = settled.given(COLUMNS=str(columns)).process("sagaline", "timeline", DECLINED)
+    said = settled.given(COLUMNS=str(columns)).sagaline("timeline", DECLINED)
     longest = max(map(len, said.output.splitlines()))
     assert columns - 20 < longest <= columns
-    unasked = settled.given(COLUMNS="0").process("sagaline", "timeline", DECLINED)
+    unasked = settled.given(COLUMNS="0").sagaline("timeline", DECLINED)
     for text in (said.output, unasked.output):
         assert "\N{HORIZONTAL ELLIPSIS}" not in text
         assert "payment method" in " ".join(text.split())

@@ -19,8 +19,8 @@ from tests.cli.orders import GOOD, json_lines, order
 @pytest.fixture
 def run_shop(shop: CommandLine) -> CommandLine:
     """A shop with one order, which was cancelled because there is no stock."""
-    assert shop.process("application", "place", "-", input=json_lines([order()])).status == 0
-    assert shop.process("sagaline", "run", "--until-settled").status == 0
+    assert shop.application("place", "-", input=json_lines([order()])).status == 0
+    assert shop.sagaline("run", "--until-settled").status == 0
     return shop
 
 

@@ -217,9 +217,9 @@ def test_no_store_is_created_where_another_is_refused(
 
 def test_a_database_may_be_shared_with_another_program(sqlite_shop: CommandLine) -> None:
     sql(file_of(sqlite_shop), "CREATE TABLE theirs (x)", "INSERT INTO theirs VALUES (7)")
-    placed = sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    placed = sqlite_shop.application("place", "-", input=json_lines([order()]))
     assert placed.status == 0
-    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
+    assert sqlite_shop.sagaline("run", "--until-settled").status == 0
     with closing(sqlite3.connect(file_of(sqlite_shop))) as theirs:
         assert theirs.execute("SELECT x FROM theirs").fetchall() == [(7,)]
 

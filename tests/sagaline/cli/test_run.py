@@ -13,13 +13,13 @@ STOCK = json_lines([{"sku": "A1", "quantity": 100}])
 
 
 def placed(shop: CommandLine, *orders: object) -> None:
-    assert shop.process("application", "stock", "-", input=STOCK).status == 0
-    assert shop.process("application", "place", "-", input=json_lines(orders)).status == 0
+    assert shop.application("stock", "-", input=STOCK).status == 0
+    assert shop.application("place", "-", input=json_lines(orders)).status == 0
 
 
 def test_it_returns_when_there_is_nothing_left_to_do(shop: CommandLine) -> None:
     placed(shop, order())
-    said = shop.process("sagaline", "run", "--until-settled", "--json")
+    said = shop.sagaline("run", "--until-settled", "--json")
     assert said.status == 0
     assert said.json["settled"] is True
     assert said.json["sagas"]["completed"] == 1
@@ -30,7 +30,7 @@ def test_it_returns_when_there_is_nothing_left_to_do(shop: CommandLine) -> None:
 
 def test_its_exit_status_is_1_where_something_needs_attention(shop: CommandLine) -> None:
     placed(shop, *ACCEPTED)
-    said = shop.process("sagaline", "run", "--until-settled")
+    said = shop.sagaline("run", "--until-settled")
     assert said.status == 1
     assert "Settled after" in said.output
     assert "1 parked, 1 completed, 1 compensated" in said.output
@@ -39,7 +39,7 @@ def test_its_exit_status_is_1_where_something_needs_attention(shop: CommandLine)
 
 def test_a_late_timer_does_not_hold_it_up_beyond_the_horizon(shop: CommandLine) -> None:
     placed(shop, order(payment_method="pm_timeout"))
-    said = shop.process("sagaline", "run", "--until-settled", "--horizon", "60", "--json")
+    said = shop.sagaline("run", "--until-settled", "--horizon", "60", "--json")
     assert (said.status, said.json["sagas"]["running"]) == (0, 1)
     timers = shop.sagaline("timers", "list", "--json").json
     assert {each["command"] for each in timers} == {"SettlePayment", "StepTimedOut"}
@@ -53,8 +53,8 @@ def test_it_runs_only_the_followers_that_are_named(
 ) -> None:
     placed(sqlite_shop, order())
     with sqlite_shop.started("sagaline", "run", "--only", *names) as process:
-        listed = sqlite_shop.process(
-            "application", "orders", "--json", "--wait", "orders:1", "--timeout", str(LIMIT)
+        listed = sqlite_shop.application(
+            "orders", "--json", "--wait", "orders:1", "--timeout", str(LIMIT)
         )
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=LIMIT)
@@ -72,8 +72,8 @@ def test_a_signal_stops_it_cleanly(
     placed(sqlite_shop, order(payment_method="pm_timeout"))
     with sqlite_shop.started("sagaline", "run", *options) as process:
         # The saga's timer is due in many minutes, so the system does not settle by itself.
-        waited = sqlite_shop.process(
-            "application", "orders", "--wait", "orderfulfilment:3", "--timeout", str(LIMIT)
+        waited = sqlite_shop.application(
+            "orders", "--wait", "orderfulfilment:3", "--timeout", str(LIMIT)
         )
         assert waited.status == 0
         process.send_signal(number)
@@ -88,7 +88,7 @@ def test_a_signal_stops_it_cleanly(
 def test_two_runs_share_the_work(sqlite_shop: CommandLine) -> None:
     placed(sqlite_shop, *ACCEPTED)
     with sqlite_shop.started("sagaline", "run", "--until-settled", "--json") as other:
-        said = sqlite_shop.process("sagaline", "run", "--until-settled", "--json")
+        said = sqlite_shop.sagaline("run", "--until-settled", "--json")
         output, _ = other.communicate(timeout=LIMIT)
     for sagas in (said.json["sagas"], json.loads(output)["sagas"]):
         assert (sagas["parked"], sagas["completed"], sagas["compensated"]) == (1, 1, 1)
@@ -99,7 +99,7 @@ def test_a_runner_whose_thread_dies_ends_the_command(run: CommandLine, postgres_
     placed(shop, order(payment_method="pm_timeout"))
     with shop.started("sagaline", "run", "--until-settled") as process:
         waiting = ("orders", "--wait", "orderfulfilment:3", "--timeout", str(LIMIT))
-        assert shop.process("application", *waiting).status == 0
+        assert shop.application(*waiting).status == 0
         engine = create_engine(postgres_store, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             # The names of owners are no numbers, so this fails at once.

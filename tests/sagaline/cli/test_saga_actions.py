@@ -16,8 +16,8 @@ PAYING = "00000000-0000-4000-8000-000000000004"
 
 def opened(run: CommandLine, *orders: dict[str, object]) -> CommandLine:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
-    assert run.process("application", "stock", "-", input=stock).status == 0
-    assert run.process("application", "place", "-", input=json_lines(orders)).status == 0
+    assert run.application("stock", "-", input=stock).status == 0
+    assert run.application("place", "-", input=json_lines(orders)).status == 0
     return run
 
 
@@ -30,7 +30,7 @@ def stuck_order() -> dict[str, object]:
 def parked(shop: CommandLine) -> CommandLine:
     """A shop with one parked saga: its refund was refused."""
     opened(shop, stuck_order(), order(GOOD))
-    assert shop.process("sagaline", "run", "--until-settled").status == 1
+    assert shop.sagaline("run", "--until-settled").status == 1
     return shop
 
 
@@ -111,7 +111,7 @@ def test_an_operator_allows_a_refund_and_resumes_the_saga(
     said = parked.sagaline("sagas", "retry", STUCK, "--by", "Eve", "--json")
     assert (said.status, said.json["state"]) == (0, "compensating")
     assert list(interventions(parked, STUCK)) == [("retry", "", "Eve", "")]
-    assert parked.process("sagaline", "run", "--until-settled").status == 0
+    assert parked.sagaline("run", "--until-settled").status == 0
     assert status_of(parked, STUCK) == ("cancelled", "undeliverable address")
     assert saga(parked, STUCK)["state"] == "compensated"
     assert violations(store_url, settled=True) == []
@@ -125,7 +125,7 @@ def test_an_order_leaves_attention_when_its_saga_is_resumed(parked: CommandLine)
         until(lambda: compensating(parked) == [STUCK])
     assert status_of(parked, STUCK) == ("placed", None)
     # It is refused again, three times, and the saga is parked again.
-    assert parked.process("sagaline", "run", "--until-settled").status == 1
+    assert parked.sagaline("run", "--until-settled").status == 1
     assert status_of(parked, STUCK)[0] == "attention"
 
 
@@ -153,7 +153,7 @@ def test_a_step_that_was_done_by_hand_is_skipped(parked: CommandLine) -> None:
     assert parked.sagaline("sagas", "skip", STUCK, "take_payment", *why).status == 0
     done = ("skip", "take_payment", "Eve", "paid back in cash")
     assert list(interventions(parked, STUCK)) == [done]
-    assert parked.process("sagaline", "run", "--until-settled").status == 0
+    assert parked.sagaline("run", "--until-settled").status == 0
     assert saga(parked, STUCK)["state"] == "compensated"
 
 
@@ -163,7 +163,7 @@ def test_a_stuck_saga_is_abandoned(parked: CommandLine) -> None:
     found = saga(parked, STUCK)
     assert (found["state"], found["remaining"], found["next"]) == ("abandoned", [], [])
     assert list(interventions(parked, STUCK)) == [("abandon", "", "Eve", "lost case")]
-    assert parked.process("sagaline", "run", "--until-settled").status == 0
+    assert parked.sagaline("run", "--until-settled").status == 0
     # The order has no end state, and its reader must see that no saga works on it.
     told = "abandoned by Eve: lost case"
     assert status_of(parked, STUCK) == ("attention", told)
@@ -185,7 +185,7 @@ def test_an_operator_without_a_user_name_can_act(parked: CommandLine) -> None:
 def paying(shop: CommandLine) -> CommandLine:
     """A shop with one saga that waits for its payment, and one after its pivot."""
     opened(shop, order(PAYING, payment_method="pm_timeout"), order(GOOD))
-    assert shop.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
+    assert shop.sagaline("run", "--until-settled", "--horizon", "60").status == 0
     return shop
 
 
@@ -198,7 +198,7 @@ def test_an_order_is_cancelled_before_its_point_of_no_return(
     # The payment is in flight: its outcome is known when the step times out.
     (timer,) = (t for t in timers(paying) if t["command"] == "StepTimedOut")
     assert paying.sagaline("timers", "move", str(timer["id"]), "now").status == 0
-    assert paying.process("sagaline", "run", "--until-settled").status == 0
+    assert paying.sagaline("run", "--until-settled").status == 0
     assert status_of(paying, PAYING) == ("cancelled", "changed her mind")
     assert violations(store_url, settled=True) == []
 

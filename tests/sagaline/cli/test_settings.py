@@ -162,7 +162,7 @@ def test_wrong_usage_is_status_2(run: CommandLine, arguments: list[str]) -> None
 
 def test_the_environment_alone_is_enough(run: CommandLine, sqlite_store: str) -> None:
     run = run.given(SAGALINE_APP=SHOP, SAGALINE_STORE=sqlite_store)
-    assert run.process("sagaline", "run", "--until-settled").status == 0
+    assert run.sagaline("run", "--until-settled").status == 0
     assert run.sagaline("status", "--json").json["system"] == "shop"
     assert run.application("orders", "--json").json == []
 
@@ -170,8 +170,8 @@ def test_the_environment_alone_is_enough(run: CommandLine, sqlite_store: str) ->
 def test_every_command_finds_the_store_in_its_schema(run: CommandLine, postgres_store: str) -> None:
     shop = run.given(SQLALCHEMY_SCHEMA="shop").on(postgres_store)
     lines = json_lines([order()])
-    assert shop.process("application", "place", "-", input=lines).status == 0
-    assert shop.process("sagaline", "run", "--until-settled").status == 0
+    assert shop.application("place", "-", input=lines).status == 0
+    assert shop.sagaline("run", "--until-settled").status == 0
     assert len(shop.application("orders", "--json").json) == 1
     followers = shop.sagaline("status", "--json").json["followers"]
     assert {each["lag"] for each in followers} == {0}
@@ -186,5 +186,5 @@ def test_every_command_finds_the_store_in_its_schema(run: CommandLine, postgres_
 def test_one_log_may_have_a_store_of_its_own(run: CommandLine, tmp_path: Path) -> None:
     main, own, views = (f"sqlite:///{tmp_path / name}.db" for name in ("main", "own", "views"))
     run = run.given(ORDERS_SQLALCHEMY_URL=own, SAGALINE_VIEWS=views).on(main)
-    assert run.process("sagaline", "run", "--until-settled").status == 0
+    assert run.sagaline("run", "--until-settled").status == 0
     assert run.sagaline("status", "--json").json["stores"] == [own, main, views]

@@ -80,8 +80,8 @@ def test_the_store_of_another_system_is_refused(shop: CommandLine) -> None:
     assert said.status == 2
     assert "warehouse" in said.errors
     assert shop.application("orders").status == 2
-    assert shop.process("sagaline", "run", "--until-settled").status == 2
-    taken = shop.process("application", "place", "-", input=json_lines([order()]))
+    assert shop.sagaline("run", "--until-settled").status == 2
+    taken = shop.application("place", "-", input=json_lines([order()]))
     assert (taken.status, taken.output) == (2, "")
 
 
@@ -99,8 +99,8 @@ def test_the_store_of_a_newer_version_is_refused_and_left_unchanged(
     for said in (
         sqlite_shop.sagaline("status"),
         sqlite_shop.application("orders"),
-        sqlite_shop.process("sagaline", "run", "--until-settled"),
-        sqlite_shop.process("application", "place", "-", input=lines),
+        sqlite_shop.sagaline("run", "--until-settled"),
+        sqlite_shop.application("place", "-", input=lines),
         sqlite_shop.application("gateway", "allow-refunds", GOOD),
     ):
         assert said.status == 2
@@ -117,7 +117,7 @@ def test_a_server_that_is_out_of_reach_is_named_without_its_password(run: Comman
 
 
 def test_status_changes_nothing_and_shows_the_lag(sqlite_shop: CommandLine) -> None:
-    sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    sqlite_shop.application("place", "-", input=json_lines([order()]))
     before = dump(file_of(sqlite_shop))
     status = sqlite_shop.sagaline("status", "--json")
     assert status.status == 0
@@ -157,20 +157,20 @@ def test_the_status_for_people_is_a_table(settled: CommandLine) -> None:
 
 def test_a_follower_that_was_never_run_is_new(sqlite_shop: CommandLine) -> None:
     stock = json_lines([{"sku": "A1", "quantity": 1}])
-    assert sqlite_shop.process("application", "stock", "-", input=stock).status == 0
+    assert sqlite_shop.application("stock", "-", input=stock).status == 0
     before = sqlite_shop.sagaline("status", "--json").json["followers"]
     states = {each["follower"]: each["state"] for each in before}
     assert (states["order_list"], states["stock_level"]) == ("new", "behind")
-    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
+    assert sqlite_shop.sagaline("run", "--until-settled").status == 0
     after = sqlite_shop.sagaline("status", "--json").json["followers"]
     assert {each["state"] for each in after} == {"idle"}
 
 
 def test_the_owner_of_each_follower_is_shown(sqlite_shop: CommandLine) -> None:
-    sqlite_shop.process("application", "place", "-", input=json_lines([order()]))
+    sqlite_shop.application("place", "-", input=json_lines([order()]))
     with sqlite_shop.started("sagaline", "run") as process:
         waiting = ("orders", "--wait", "orders:1", "--timeout", str(LIMIT))
-        assert sqlite_shop.process("application", *waiting).status == 0
+        assert sqlite_shop.application(*waiting).status == 0
         found = sqlite_shop.sagaline("status", "--json").json
         assert found["runners"] == 1
         assert all(f":{process.pid}:" in each["owner"] for each in found["followers"])
@@ -178,7 +178,7 @@ def test_the_owner_of_each_follower_is_shown(sqlite_shop: CommandLine) -> None:
 
 
 def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
-    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 0
+    assert sqlite_shop.sagaline("run", "--until-settled").status == 0
     park(sqlite_shop, "bug\nin \x1b[31ma handler")
     status = sqlite_shop.sagaline("status", "--json")
     assert (status.status, status.json["dead_letters"]) == (1, 1)
@@ -191,7 +191,7 @@ def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
     assert (letter["event"], letter["type"], letter["key"]) == ("orders:7", "Order.Placed", GOOD)
     text = sqlite_shop.sagaline("dead-letters", "list").output
     assert "bug in \\x1b[31ma handler" in text
-    assert sqlite_shop.process("sagaline", "run", "--until-settled").status == 1
+    assert sqlite_shop.sagaline("run", "--until-settled").status == 1
 
 
 def park(shop: CommandLine, error: str) -> None:

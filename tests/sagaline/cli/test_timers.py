@@ -50,10 +50,10 @@ def paying(shop: CommandLine) -> CommandLine:
 
 def opened(shop: CommandLine) -> CommandLine:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
-    assert shop.process("application", "stock", "-", input=stock).status == 0
+    assert shop.application("stock", "-", input=stock).status == 0
     lines = json_lines([order(GOOD, payment_method="pm_timeout")])
-    assert shop.process("application", "place", "-", input=lines).status == 0
-    assert shop.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
+    assert shop.application("place", "-", input=lines).status == 0
+    assert shop.sagaline("run", "--until-settled", "--horizon", "60").status == 0
     return shop
 
 
@@ -91,7 +91,7 @@ def test_a_timer_is_moved_and_fires_then(paying: CommandLine) -> None:
     # The timeout of the step first: the saga compensates, and the payment is settled by key.
     limit = before["OrderFulfilment"]["id"]
     assert paying.sagaline("timers", "move", f"OrderFulfilment/{limit}", "now").status == 0
-    assert paying.process("sagaline", "run", "--until-settled").status == 0
+    assert paying.sagaline("run", "--until-settled").status == 0
     assert paying.application("order", GOOD, "--json").json["status"] == "cancelled"
     assert timers(paying) == {}
 
@@ -160,9 +160,9 @@ def test_a_timer_that_has_fired_is_neither_moved_nor_recorded(
 
 def test_the_history_names_who_moved_a_timer_without_a_saga(shop: CommandLine) -> None:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
-    assert shop.process("application", "stock", "-", input=stock).status == 0
+    assert shop.application("stock", "-", input=stock).status == 0
     lines = json_lines([order(GOOD, payment_method="pm_timeout")])
-    assert shop.process("application", "place", "-", input=lines).status == 0
+    assert shop.application("place", "-", input=lines).status == 0
     danced = ("--app", "sagas.choreography:system")
     assert shop.sagaline(*danced, "run", "--until-settled", "--horizon", "60").status == 0
     (timer,) = shop.sagaline(*danced, "timers", "list", "--json").json
@@ -280,17 +280,17 @@ def test_each_saga_of_a_key_records_the_actions_that_concern_it(
     (run.folder / "cards.py").write_text(TWO_SAGAS)
     run = run.given(SAGALINE_APP="cards:system", SAGALINE_STORE=sqlite_store)
     lines = json_lines([order(GOOD)])
-    assert run.process("application", "place", "-", input=lines).status == 0
-    assert run.process("sagaline", "run", "--until-settled", "--horizon", "60").status == 0
+    assert run.application("place", "-", input=lines).status == 0
+    assert run.sagaline("run", "--until-settled", "--horizon", "60").status == 0
     limit = f"{GOOD}:ask:timeout"
-    both = run.process("sagaline", "timers", "cancel", limit)
+    both = run.sagaline("timers", "cancel", limit)
     assert (both.status, f"Several followers have a timer {limit}" in both.errors) == (2, True)
     eve = ("--by", "Eve")
-    assert run.process("sagaline", "timers", "cancel", f"Send/{limit}", *eve).status == 0
-    assert run.process("sagaline", "timers", "cancel", "remind", *eve).status == 0
+    assert run.sagaline("timers", "cancel", f"Send/{limit}", *eve).status == 0
+    assert run.sagaline("timers", "cancel", "remind", *eve).status == 0
     told = {
         (each["application"], each["state"]["step"], each["state"]["reason"])
-        for each in run.process("sagaline", "timeline", GOOD, "--json").json_lines
+        for each in run.sagaline("timeline", GOOD, "--json").json_lines
         if each["type"] == "SagaIntervened"
     }
     # A timer of a saga concerns that saga; one of an application all sagas of its key, and no step.
