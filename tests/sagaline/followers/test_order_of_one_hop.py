@@ -132,7 +132,7 @@ class Cloakroom(Application, aggregates=[Coat]):
 
     @hang.asks
     def find_hook(self, command: HangCoat) -> int:
-        heard.append("Ask")
+        heard.append("Call")
         return 7
 
     @handles(ForgetCoat)
@@ -153,8 +153,8 @@ class Evening(Saga, starts_on=Visit.Begun, key=lambda event: event.guest):
 system = System("one evening", applications=[Hall, Cloakroom], sagas=[Evening])
 
 STATEMENTS = {
-    "Look": "SELECT .* FROM evening_events",
-    "Read": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
+    "Poll": "SELECT .* FROM evening_events",
+    "Load": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
     "Fence": r"UPDATE followers SET fence = fence \+ 1 .* AND fence = ",
     "Move": "UPDATE positions",
     "Append": "INSERT INTO cloakroom_events",
@@ -164,7 +164,7 @@ STATEMENTS = {
 }
 """How the database is heard in a part of a hop."""
 
-UNHEARD = ("Take", "Set aside", "Hand over")
+UNHEARD = ("Select", "Set aside", "Share")
 """The parts of a hop that happen in memory alone."""
 
 EVER = 1e12
@@ -201,7 +201,7 @@ def turn(runner: Runner, *names: str) -> None:
 
 @contextmanager
 def overheard(runner: Runner) -> Iterator[None]:
-    """Hears the statements of the runner's own thread, and what is handed over at a commit."""
+    """Hears the statements of the runner's own thread, and what the window shares at a commit."""
     window = runner.windows["Cloakroom"]
 
     def hear(sql: str) -> None:
@@ -209,7 +209,7 @@ def overheard(runner: Runner) -> Iterator[None]:
             return
         for what, pattern in STATEMENTS.items():
             if re.match(pattern, sql):
-                heard.append(f"{what}, with {window.head} handed over" if window.head else what)
+                heard.append(f"{what}, with {window.head} shared" if window.head else what)
 
     def listen(connection: sqlite3.Connection, *_: object) -> None:
         connection.set_trace_callback(hear)
@@ -223,10 +223,10 @@ def overheard(runner: Runner) -> Iterator[None]:
 
 
 def hop() -> list[str]:
-    """What was heard of the batch, from the last look before it up to its commit."""
+    """What was heard of the batch, from the last poll before it up to its commit."""
     handled = heard.index("Handle")
-    looked = max(place for place, what in enumerate(heard[:handled]) if what == "Look")
-    return heard[looked : heard.index("Commit", handled) + 1]
+    polled = max(place for place, what in enumerate(heard[:handled]) if what == "Poll")
+    return heard[polled : heard.index("Commit", handled) + 1]
 
 
 def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
@@ -247,8 +247,8 @@ def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
         with second.views.read() as connection:
             parked = [(each.key, each.attempts) for each in all_letters(connection)]
             timers = [each.id for each in due_timers(connection, "Cloakroom", EVER, 10)]
-    # What is taken and set aside is told by the rest: of two commands one is decoded and handled.
-    # What is handed over was not there when the database heard of the commit.
+    # Select and Set aside show in the rest: of two commands one is decoded and handled.
+    # The window had none of the new events when the database committed, so Share comes after it.
     assert hop() == [each for each in listed("One hop") if each not in UNHEARD]
     assert parked == [(str(BOB), 3), (str(BOB), 0)]
     assert timers == [f"closing:{ANN}"]
