@@ -132,7 +132,7 @@ class Cloakroom(Application, aggregates=[Coat]):
 
     @hang.asks
     def find_hook(self, command: HangCoat) -> int:
-        heard.append("Ask")
+        heard.append("Call")
         return 7
 
     @handles(ForgetCoat)
@@ -153,8 +153,8 @@ class Evening(Saga, starts_on=Visit.Begun, key=lambda event: event.guest):
 system = System("one evening", applications=[Hall, Cloakroom], sagas=[Evening])
 
 STATEMENTS = {
-    "Look": "SELECT .* FROM evening_events",
-    "Read": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
+    "Poll": "SELECT .* FROM evening_events",
+    "Load": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
     "Fence": r"UPDATE followers SET fence = fence \+ 1 .* AND fence = ",
     "Move": "UPDATE positions",
     "Append": "INSERT INTO cloakroom_events",
@@ -164,7 +164,7 @@ STATEMENTS = {
 }
 """The SQL statement of each part of a hop."""
 
-UNHEARD = ("Take", "Set aside", "Hand over")
+UNHEARD = ("Select", "Set aside", "Share")
 """The parts of a hop that happen in memory alone."""
 
 EVER = 1e12
@@ -209,7 +209,7 @@ def overheard(runner: Runner) -> Iterator[None]:
             return
         for what, pattern in STATEMENTS.items():
             if re.match(pattern, sql):
-                heard.append(f"{what}, with {window.head} handed over" if window.head else what)
+                heard.append(f"{what}, with {window.head} shared" if window.head else what)
 
     def listen(connection: sqlite3.Connection, *_: object) -> None:
         connection.set_trace_callback(hear)
@@ -225,8 +225,8 @@ def overheard(runner: Runner) -> Iterator[None]:
 def hop() -> list[str]:
     """The parts of the batch, from the last read before it up to its commit."""
     handled = heard.index("Handle")
-    looked = max(place for place, what in enumerate(heard[:handled]) if what == "Look")
-    return heard[looked : heard.index("Commit", handled) + 1]
+    polled = max(place for place, what in enumerate(heard[:handled]) if what == "Poll")
+    return heard[polled : heard.index("Commit", handled) + 1]
 
 
 def test_a_hop_has_the_order_of_the_docs(sqlite_store: str) -> None:
@@ -247,8 +247,8 @@ def test_a_hop_has_the_order_of_the_docs(sqlite_store: str) -> None:
         with second.views.read() as connection:
             parked = [(each.key, each.attempts) for each in all_letters(connection)]
             timers = [each.id for each in due_timers(connection, "Cloakroom", EVER, 10)]
-    # The rest shows what is read and queued: of two commands one is decoded and handled.
-    # The messages in memory are appended after the commit.
+    # Select and Set aside show in the rest: of two commands one is decoded and handled.
+    # The window had none of the new events when the database committed, so Share comes after it.
     assert hop() == [each for each in listed("One hop") if each not in UNHEARD]
     assert parked == [(str(BOB), 3), (str(BOB), 0)]
     assert timers == [f"closing:{ANN}"]
