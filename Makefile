@@ -10,7 +10,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench bench-compare house lint types format
+.PHONY: help setup demo test test-fast check bench bench-compare house lint types format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: $(READY) ## run real baskets through the shop, and rebuild its read tables
 
 test: $(READY) ## run every test, on SQLite and on a PostgreSQL server that the tests start
 	@$(RUN) pytest -n $(WORKERS)
+
+test-fast: $(READY) ## run the tests that start no server and no process, for the loop of a developer
+	@$(RUN) pytest -n $(WORKERS) -m "not slow"
 
 check: lint types ## all that a change must pass: format, lint, types, tests, coverage
 	@$(RUN) pytest -n $(WORKERS) --cov

@@ -12,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url
 
+from tests.slow import _fast_tests_start_no_process, pytest_collection_modifyitems
+
+__all__ = ("_fast_tests_start_no_process", "pytest_collection_modifyitems")
+
 # How fast examples are found and run is the machine's affair, and no fault of the code.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]

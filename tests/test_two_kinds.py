@@ -26,6 +26,7 @@ def test_the_diagrams_are_those_that_are_drawn() -> None:
     assert shown == [without_read_tables(orchestrated), without_read_tables(choreographed)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "country"), [("completed", "US"), ("compensated", "ZZ")])
 def test_what_one_order_costs_is_as_it_is_counted(name: str, country: str) -> None:
     found = [alone(each, country) for each in KINDS.values()]

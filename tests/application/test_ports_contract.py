@@ -304,6 +304,7 @@ def test_a_refund_that_was_declined_may_be_granted_later(world: World) -> None:
     assert isinstance(world.gateway().refund("r", "b"), RefundDeclined)
 
 
+@pytest.mark.slow
 def test_two_processes_that_pay_with_one_key_get_one_answer(world: World) -> None:
     payments = (
         "(gateway.capture(f'key {n}', UUID(int=n), Money(amount=Decimal(1), currency='USD'),"
@@ -314,6 +315,7 @@ def test_two_processes_that_pay_with_one_key_get_one_answer(world: World) -> Non
     assert len(set(first)) == 50
 
 
+@pytest.mark.slow
 def test_a_payment_and_its_settlement_at_once_agree(world: World) -> None:
     captured, settled = world.at_once(
         "(gateway.capture(f'key {n}', UUID(int=n), Money(amount=Decimal(1), currency='USD'),"
@@ -377,6 +379,7 @@ def test_bookings_in_one_call_have_the_answers_of_single_calls(world: World) -> 
     assert isinstance(fault, PortFault)
 
 
+@pytest.mark.slow
 def test_two_processes_that_ship_with_one_key_get_one_answer(world: World) -> None:
     bookings = (
         "(carrier.book(f'key {n}', UUID(int=n), ShipTo(country='US', postcode=''))"

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from random import Random
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def interleaved(logs: Logs, chance: Random) -> Iterator[Message]:
             yield message
 
 
+@pytest.mark.slow
 @given(endings=endings, chance=chance)
 def test_any_interleaving_in_any_batches_gives_the_same_rows(
     endings: list[Ending], chance: Random

@@ -334,6 +334,7 @@ def test_two_starts_and_two_answers_of_each_are_one_meal(meal: Scenario) -> None
     meal.then_asked(KnowGuest, WriteTicket, AuthoriseCard, AcceptTicket, ApproveMeal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saga", [OrderMeal, CancelMeal, ReviseMeal])
 def test_meals_come_to_a_good_end_whatever_goes_wrong(saga: type[Saga]) -> None:
     assert fault_matrix(saga).cases > 100

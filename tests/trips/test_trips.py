@@ -131,6 +131,7 @@ def test_the_way_back_waits_for_what_is_in_flight() -> None:
     refused.when(Car.Refused, reason="none").then(CancelRoom(trip_id=SOMEONE))
 
 
+@pytest.mark.slow
 def test_a_trip_comes_to_a_good_end_whatever_goes_wrong() -> None:
     played = fault_matrix(PlanTrip, start=[INSURED, BARE])
     assert played.cases > 5_000

@@ -274,6 +274,7 @@ def test_a_fault_survives_a_restart(store_url: str) -> None:
         assert opened.names(meal_id)[-1] == "Meal.Eaten"
 
 
+@pytest.mark.slow
 def test_two_runners_lead_each_event_to_one_effect(store_url: str) -> None:
     stove.__init__()  # type: ignore[misc]
     with restaurant_open(store_url) as one, restaurant_open(store_url) as other:

@@ -413,6 +413,7 @@ def asked_of(desk: Desk, act: Callable[[], object]) -> list[tuple[str, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_ten_thousand_open_sagas_of_which_some_are_stuck_hold_up_none_of_the_others(
     tmp_path: Path,
 ) -> None:

@@ -127,12 +127,14 @@ everything = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(everything)
 def test_an_event_with_fields_of_any_types_round_trips(values: dict[str, Any]) -> None:
     event = happened(Everything, **values)
     assert shape(again(event)) == shape(event)
 
 
+@pytest.mark.slow
 @given(everything)
 def test_a_nested_event_with_fields_of_any_types_round_trips(values: dict[str, Any]) -> None:
     answer = happened(Answered, step="pay", event=happened(Everything, **values), others=())

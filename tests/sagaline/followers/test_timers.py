@@ -189,6 +189,7 @@ def work(led: Hands, statements: Iterable[Statement]) -> int:
         return len(steps)
 
 
+@pytest.mark.slow
 def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -> None:
     many = 100_000
     with hands(store_url) as led:

@@ -673,6 +673,7 @@ def test_a_port_that_hangs_is_a_fault_and_is_called_again_later(store_url: str) 
 # Skipped events
 
 
+@pytest.mark.slow
 def test_a_long_part_of_a_log_without_followed_topics_is_skipped(sqlite_store: str) -> None:
     with Runner(system, env(sqlite_store)) as runner:
         opened(runner)
