@@ -38,10 +38,9 @@ class AggregateCache(dict[UUID, Any]):
         self.bytes = 0
 
     def grow(self, aggregate_id: UUID, size: int) -> None:
-        """Adds the size of an encoded event, in bytes, to that of a cached aggregate."""
-        if aggregate_id in self:
-            self._sizes[aggregate_id] = self._sizes.get(aggregate_id, 0) + size
-            self.bytes += size
+        """Adds the size of encoded events, in bytes, to that of an aggregate that is here."""
+        self._sizes[aggregate_id] = self._sizes.get(aggregate_id, 0) + size
+        self.bytes += size
 
     def evict(self, aggregate_id: UUID) -> None:
         """Removes an aggregate, if it is there."""

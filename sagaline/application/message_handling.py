@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
-from sagaline.application.declaration import Declaration, declaration_of
+from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
 from sagaline.application.port_calls import PortCalls, PortFault, split_answer
 from sagaline.application.reactions import RepeatCommand
@@ -49,6 +49,8 @@ class MessageHandling:
         self, application: HandlingApplication, new_unit: Callable[[], UnitOfWork]
     ) -> None:
         self.application = application
+        self.declaration = declaration_of(type(application))
+        """What the application declares."""
         self.new_unit = new_unit
         """Makes an empty unit of work on the application's log."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -59,11 +61,6 @@ class MessageHandling:
             f"unit of work of {application.name}", default=None
         )
         self._commands: dict[int, Command | None] = {}
-
-    @property
-    def declaration(self) -> Declaration:
-        """What the application declares."""
-        return declaration_of(type(self.application))
 
     @property
     def current(self) -> UnitOfWork | None:

@@ -1,6 +1,6 @@
 """How a saga's process application handles what its instances hear."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from sagaline.application.message_handling import HandlingApplication, MessageHandling
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace
@@ -49,12 +50,16 @@ class SagaHandling(MessageHandling):
 
     application: HandlingProcess
 
+    def __init__(self, application: HandlingProcess, new_unit: Callable[[], UnitOfWork]) -> None:
+        super().__init__(application, new_unit)
+        self.saga = saga_declaration(application.saga)
+        """What the saga declares."""
+
     @override
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
-        saga = self.application.saga
-        if isinstance(message.event, saga_declaration(saga).starts_on):
-            return str(saga_declaration(saga).key_of(message.event))
+        if isinstance(message.event, self.saga.starts_on):
+            return str(self.saga.key_of(message.event))
         return message.key
 
     @override
@@ -77,7 +82,7 @@ class SagaHandling(MessageHandling):
         journal = self.journal_of(key)
         event = message.event
         was_open = journal is None or not journal.state.ended
-        if isinstance(event, saga_declaration(self.application.saga).starts_on):
+        if isinstance(event, self.saga.starts_on):
             journal, engine = self._started(journal, key, event)
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
@@ -107,8 +112,7 @@ class SagaHandling(MessageHandling):
 
     def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, SagaEngine]:
         """Starts an instance. The first start counts; answers that came before it were kept."""
-        saga = self.application.saga
-        shape = saga_declaration(saga).fingerprint, saga_declaration(saga).steps
+        shape = self.saga.fingerprint, self.saga.steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
         elif journal.started:
@@ -148,7 +152,7 @@ class SagaHandling(MessageHandling):
             return
         with self.application.datastore.read() as connection:
             other = blocking_request(connection, self.application.name, journal.key)
-        locks = saga_declaration(self.application.saga).locks
+        locks = self.saga.locks
         if other is None:
             engine.start()
         elif locks is not None and not locks.wait:
@@ -167,4 +171,4 @@ class SagaHandling(MessageHandling):
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
             return journal is not None and event.command_id in journal.requests
-        return journal is not None or type(event) in saga_declaration(self.application.saga).answers
+        return journal is not None or type(event) in self.saga.answers

@@ -117,8 +117,7 @@ class UnitOfWork:
         """
         for each in results:
             if isinstance(each, DomainEvent):
-                self._add_event(each)
-                self._apply(each)
+                self._apply(each, self._add_event(each))
             else:
                 self._touched[id(each)] = each
                 self._collect(each)
@@ -225,27 +224,29 @@ class UnitOfWork:
         aggregate_id = aggregate.id
         self._aggregates[aggregate_id] = aggregate
         self._changed.setdefault(aggregate_id, events[0].originator_version - 1)
-        for each in events:
-            self._add_event(each)
+        # Once for all of them: each look into the cache hashes a UUID.
+        self._aggregates.grow(aggregate_id, sum([self._add_event(each) for each in events]))
 
-    def _apply(self, event: Any) -> None:
+    def _apply(self, event: Any, size: int) -> None:
         """Applies an event to its cached aggregate, where the handler did not trigger it there."""
         known = self._aggregates.get(event.originator_id)
         if known is not None and known.version + 1 == event.originator_version:
             self._aggregates[known.id] = event.mutate(known)
+            self._aggregates.grow(known.id, size)
             self._changed.setdefault(known.id, event.originator_version - 1)
 
-    def _add_event(self, event: Any) -> None:
+    def _add_event(self, event: Any) -> int:
+        """Adds an event to those to be written; returns its encoded size in bytes."""
         topic, state = self._mapper.topic_and_state(event)
         self._rows.append(
             EventRow(event.originator_id, event.originator_version, topic, state, *self.trace)
         )
         self._events.append((event, self.trace))
-        self._aggregates.grow(event.originator_id, len(state))
+        return len(state)
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
         return [
-            Message(self._application, id_, row.topic, *trace, event, size=len(row.state))
+            Message(self._application, id_, row.topic, *trace, event, None, len(row.state))
             for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
         ]
 

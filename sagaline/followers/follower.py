@@ -51,7 +51,6 @@ class Follower:
     ) -> None:
         self.name = processor.name
         self.leaders = leaders
-        self.datastore = datastore
         self.batch_size = batch_size
         self._processor = processor
         self._max_attempts = max_attempts
@@ -113,6 +112,15 @@ class Follower:
         """Drops everything in memory: another runner may have written to the store."""
         self._processor.roll_back()
         self._progress.reset()
+
+    @property
+    def datastore(self) -> Datastore:
+        """The store that it writes to; a simulation replaces it."""
+        return self._progress.datastore
+
+    @datastore.setter
+    def datastore(self, datastore: Datastore) -> None:
+        self._progress.datastore = datastore
 
     @property
     def topics(self) -> frozenset[str] | None:

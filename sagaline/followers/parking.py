@@ -12,7 +12,7 @@ def dead_letter(
     follower: str, message: Message, error: BaseException | None, attempts: int
 ) -> Letter:
     """The dead letter of a message; without an error it is queued after an earlier one."""
-    reason = describe_error(error) if error else "waits behind an earlier event"
+    reason = describe_error(error) if error else "queued after an earlier event"
     trace = "".join(traceback.format_exception(error)) if error else ""
     return Letter(
         follower,

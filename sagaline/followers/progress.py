@@ -17,7 +17,7 @@ class Progress:
     """
 
     def __init__(self, datastore: Datastore, follower: str, leaders: Iterable[str]) -> None:
-        self._datastore = datastore
+        self.datastore = datastore
         self._follower = follower
         self._leaders = list(leaders)
         self._fence: int | None = None
@@ -39,7 +39,7 @@ class Progress:
 
     def load(self) -> None:
         """Reads the fence, the positions and the parked keys from the store."""
-        with self._datastore.read() as connection:
+        with self.datastore.read() as connection:
             found = follower_state(connection, self._follower)
             self.parked = parked_keys(connection, self._follower)
         self._fence = found.fence
@@ -59,7 +59,7 @@ class Progress:
         fence = self._fence
         ahead = {k: v for k, v in self.positions.items() if v != self._saved[k]}
         moved = {**ahead, **reached}
-        with self._datastore.write() as connection:
+        with self.datastore.write() as connection:
             advance(connection, self._follower, fence, moved)
             write(connection)
         self._fence = fence + 1

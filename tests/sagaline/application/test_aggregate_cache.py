@@ -70,6 +70,5 @@ def test_an_evicted_aggregate_has_no_bytes() -> None:
     cache.evict(id_of(0))
     cache.evict(id_of(7))
     assert cache.bytes == 10
-    cache.grow(id_of(0), 10)
     cache.clear()
     assert (len(cache), cache.bytes) == (0, 0)

@@ -1,4 +1,4 @@
-"""Followers: every event once, in order, whatever happens around them."""
+"""Followers: every event is handled once and in order, whatever fails around them."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def opened(led: Hands, seats: int = 100) -> None:
         led.open(show, seats)
 
 
-def test_it_catches_up_with_what_is_there_without_a_prompt(store_url: str) -> None:
+def test_a_follower_catches_up_with_a_log_that_is_there(store_url: str) -> None:
     with hands(store_url) as first:
         opened(first)
         first.want(*wishes(7))
@@ -63,12 +63,12 @@ def test_it_catches_up_with_what_is_there_without_a_prompt(store_url: str) -> No
         assert wrong(second.runner) == []
 
 
-def test_it_goes_on_where_it_was_stopped(store_url: str) -> None:
+def test_a_follower_resumes_from_its_recorded_position(store_url: str) -> None:
     with hands(store_url) as first:
         opened(first, seats=3)
         first.want(*wishes(12))
     for _ in range(20):
-        # Each time another one, which knows nothing but what is in the store.
+        # Each time a new runner, which has only what is in the store.
         with hands(store_url) as led:
             moved = led.turn()
             for each in led.followers.values():
@@ -82,7 +82,7 @@ def test_it_goes_on_where_it_was_stopped(store_url: str) -> None:
 
 
 def by_key(led: Hands) -> dict[str | None, list[str]]:
-    """What was recorded for each business transaction, in each log."""
+    """The topics recorded for each business transaction, over all logs."""
     found: dict[str | None, list[str]] = {}
     for application in system.members:
         for row in recorder(led.runner, application).page(0, 10_000).rows:
@@ -90,13 +90,13 @@ def by_key(led: Hands) -> dict[str | None, list[str]]:
     return found
 
 
-def test_a_batch_that_is_handed_over_and_one_that_is_read_lead_to_the_same(tmp_path: Path) -> None:
+def test_a_batch_in_memory_and_one_from_the_store_have_the_same_effect(tmp_path: Path) -> None:
     wanted = wishes(9)
     with hands(f"sqlite:///{tmp_path / 'handed.db'}") as handed:
         opened(handed, seats=2)
         handed.want(*wanted)
         handed.look()
-        # From here on nothing is read: each follower hears in memory what the others have written.
+        # From here on nothing is read: each follower has in memory what the others write.
         while any([each.step() for each in handed.followers.values()]):  # noqa: C419 # each of them
             pass
         in_memory = by_key(handed), rows_of(handed.runner, guest_list)
@@ -105,7 +105,7 @@ def test_a_batch_that_is_handed_over_and_one_that_is_read_lead_to_the_same(tmp_p
     with hands(url) as reading, hands(url) as other:
         opened(reading, seats=2)
         reading.want(*wanted)
-        # What one of them writes, the others find in the store.
+        # What one runner writes, the other one reads from the store.
         moved = True
         while moved:
             moved = reading.turn("House", "Desk", "guest_list")
@@ -114,20 +114,20 @@ def test_a_batch_that_is_handed_over_and_one_that_is_read_lead_to_the_same(tmp_p
         assert wrong(reading.runner) == []
 
 
-def test_a_follower_passes_what_it_does_not_want(store_url: str) -> None:
+def test_a_follower_skips_other_topics(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         house = led.runner.get(House)
         last = house.execute([AddSeats(show="Hamlet", seats=1) for _ in range(50)])[-1]
         before = fence(led.runner, "Evening")
         led.settle("Evening")
-        # So a reader who waits for the position of the last command gets his answer.
+        # A reader that waits for the position of the last command is therefore answered.
         assert last.position == f"house:{reached(led.runner, 'Evening', 'House')}"
         assert fence(led.runner, "Evening") == before + 1
         assert not led.turn("Evening")
 
 
-def test_what_was_passed_is_recorded_with_the_next_batch(store_url: str) -> None:
+def test_skipped_events_are_recorded_with_the_next_batch(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         led.turn("Evening")
@@ -146,7 +146,7 @@ def rolled_back() -> Iterator[None]:
 
 
 def leave_a_gap(led: Hands) -> None:
-    """Makes ids that no event has, as rolled-back transactions do on a server."""
+    """Uses up ids without events, as rolled-back transactions do on a server."""
     datastore = led.runner.get(Desk).datastore
     if datastore.dialect == "sqlite":
         with datastore.write() as connection:
@@ -160,7 +160,7 @@ def leave_a_gap(led: Hands) -> None:
             raise KeyError
 
 
-def test_ids_with_gaps_stop_no_one(store_url: str) -> None:
+def test_gaps_between_ids_stop_no_follower(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         for _ in range(3):
@@ -193,7 +193,7 @@ def test_batches_smaller_than_the_work_take_it_in_order(sqlite_store: str) -> No
 
 
 @pytest.mark.parametrize("follower", ["Evening", "guest_list", "show_list"])
-def test_of_two_that_took_the_same_batch_one_writes(store_url: str, follower: str) -> None:
+def test_one_of_two_runners_with_the_same_batch_writes_it(store_url: str, follower: str) -> None:
     with hands(store_url) as first, hands(store_url) as second:
         opened(first)
         first.want(*wishes(4))
@@ -202,7 +202,7 @@ def test_of_two_that_took_the_same_batch_one_writes(store_url: str, follower: st
         assert first.followers[follower].step()
         first.want(*wishes(2))
         second.look()
-        # The second has the same batch, and two more events, in one.
+        # The second one has the same batch with two more events.
         assert second.followers[follower].step()
         assert not second.followers[follower].caught_up
         second.settle()
@@ -213,7 +213,7 @@ def test_of_two_that_took_the_same_batch_one_writes(store_url: str, follower: st
 
 
 def settled_by_hand(url: str, ready: Any) -> None:
-    """A runner that respects no lease: it leads all followers, as the other one does."""
+    """A runner without leases: it runs all followers, as the other one does."""
     with hands(url) as led:
         ready.wait()
         while not led.runner.settled():
@@ -240,7 +240,7 @@ def test_two_processes_that_lead_all_followers_at_once_have_each_effect_once(
 
 
 class SleepyBank(GoodBank):
-    """While it is asked for the first time, another runner does everything."""
+    """During its first call another runner does all the work."""
 
     def __init__(self, other: Hands) -> None:
         super().__init__()
@@ -269,14 +269,14 @@ def test_an_owner_that_was_paused_is_fenced_off_and_reads_again(store_url: str) 
         (fee,) = [e for e in named(paused.runner, Till) if e == "Fee.Paid"]
         assert fee == "Fee.Paid"
         assert wrong(paused.runner) == []
-        # It has dropped what it had in memory, and goes on from what the other one wrote.
+        # It has dropped its memory, and continues from what the other one wrote.
         paused.want(wish("Bea"))
         paused.settle()
         assert statuses(other.runner) == {"confirmed": 2}
         assert wrong(paused.runner) == []
 
 
-def test_a_late_owner_does_not_record_where_it_stands(store_url: str) -> None:
+def test_a_fenced_off_owner_records_no_position(store_url: str) -> None:
     with hands(store_url) as late, hands(store_url) as other:
         late.open()
         late.look()
@@ -309,7 +309,7 @@ def test_a_batch_runs_again_where_another_writer_was_first(store_url: str) -> No
 
         led.runner.get(House).meanwhile = add_a_seat
         led.settle()
-        # Twice two tries that another one overtook, and then two that counted.
+        # Two attempts each met a conflict, twice; then two were committed.
         assert tries == 6
         show: Show = other.runner.get(House).repository.get(Show.create_id("Hamlet"))
         assert show.left == 2
@@ -318,7 +318,7 @@ def test_a_batch_runs_again_where_another_writer_was_first(store_url: str) -> No
         assert letters(led.runner) == []
 
 
-def test_a_batch_that_is_overtaken_again_and_again_is_not_parked(sqlite_store: str) -> None:
+def test_a_batch_with_repeated_conflicts_is_not_parked(sqlite_store: str) -> None:
     with hands(sqlite_store) as led, hands(sqlite_store) as other:
         led.open(seats=2)
         led.want(wish("Ada"), wish("Bea"))
@@ -338,7 +338,7 @@ def test_a_batch_that_is_overtaken_again_and_again_is_not_parked(sqlite_store: s
         assert letters(led.runner) == []
 
 
-def test_nothing_is_refused_because_of_what_was_true_before(store_url: str) -> None:
+def test_no_command_is_refused_on_stale_state(store_url: str) -> None:
     with hands(store_url) as led, hands(store_url) as other:
         led.open(seats=1)
         led.want(wish("Ada"))
@@ -357,7 +357,7 @@ def test_nothing_is_refused_because_of_what_was_true_before(store_url: str) -> N
 
 
 def locking(path: str, locked: Any, done: Any) -> None:
-    """Another process, which has the whole database for itself for a while."""
+    """Another process, which locks the whole database for a while."""
     raw = sqlite3.connect(path, isolation_level=None)
     raw.execute("BEGIN EXCLUSIVE")
     locked.set()
@@ -366,7 +366,7 @@ def locking(path: str, locked: Any, done: Any) -> None:
     raw.close()
 
 
-def test_nothing_is_skipped_while_another_process_keeps_the_database(sqlite_store: str) -> None:
+def test_nothing_is_skipped_while_another_process_locks_the_database(sqlite_store: str) -> None:
     with hands(f"{sqlite_store}?timeout=0.05") as led:
         opened(led)
         led.want(*wishes(5))
@@ -399,7 +399,7 @@ def cut_all_connections(url: str) -> None:
 
 
 class Cut(ApplicationProcessor):
-    """Its connections are cut in the middle of its transaction, once before and once after."""
+    """Its connections are cut inside its transaction, once before and once after the writes."""
 
     url = ""
     cuts = 0
@@ -415,7 +415,7 @@ class Cut(ApplicationProcessor):
             cut_all_connections(self.url)
 
 
-def test_a_batch_survives_a_connection_that_is_cut_in_its_transaction(postgres_store: str) -> None:
+def test_a_batch_survives_a_cut_connection(postgres_store: str) -> None:
     with hands(postgres_store) as led:
         opened(led)
         led.want(*wishes(5))
@@ -438,7 +438,7 @@ def test_a_batch_survives_a_connection_that_is_cut_in_its_transaction(postgres_s
         assert letters(led.runner) == []
 
 
-def test_connections_that_are_cut_between_two_batches_are_not_noticed(postgres_store: str) -> None:
+def test_connections_cut_between_two_batches_are_replaced(postgres_store: str) -> None:
     with hands(postgres_store) as led:
         opened(led)
         led.want(*wishes(5))

@@ -63,7 +63,7 @@ def test_a_commit_that_joins_the_window_is_appended(store_url: str) -> None:
         window.refresh()
         window.append(1, [message(2), message(3)])
         assert ids(window, 0) == [1, 2, 3]
-        # Ids have gaps of their own: what counts is what was there before.
+        # Ids have gaps of their own: the id before the commit decides.
         window.append(3, [message(7)])
         assert ids(window, 1) == [2, 3, 7]
         assert window.head == 7
@@ -181,7 +181,7 @@ def test_a_long_log_is_read_page_by_page_and_kept_in_part(sqlite_store: str) -> 
             (first + 2 * READ_PAGE_SIZE, False),
             (2_500, True),
         ]
-        # Whether a part is in memory or not, what is read is the same.
+        # The messages are the same from memory and from the store.
         assert ids(window, 0, 10_000) + ids(window, 1_900, 10_000) == list(range(1, 2_501))
 
 

@@ -1,4 +1,4 @@
-"""One hop, from an event in one log to the events in the next, in the order that the docs tell."""
+"""One hop, from an event in one log to the events in the next, in the order of the docs."""
 
 import re
 import sqlite3
@@ -43,7 +43,7 @@ ANN = UUID("00000000-0000-4000-8000-00000000000a")
 BOB = UUID("00000000-0000-4000-8000-00000000000b")
 
 heard: list[str] = []
-"""What happened in a hop, in order, as the parts of the system below and the database say."""
+"""What happened in a hop, in order, as the system below and the database report it."""
 
 
 class Visit(Aggregate):
@@ -132,7 +132,7 @@ class Cloakroom(Application, aggregates=[Coat]):
 
     @hang.asks
     def find_hook(self, command: HangCoat) -> int:
-        heard.append("Ask")
+        heard.append("Call")
         return 7
 
     @handles(ForgetCoat)
@@ -153,8 +153,8 @@ class Evening(Saga, starts_on=Visit.Begun, key=lambda event: event.guest):
 system = System("one evening", applications=[Hall, Cloakroom], sagas=[Evening])
 
 STATEMENTS = {
-    "Look": "SELECT .* FROM evening_events",
-    "Read": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
+    "Poll": "SELECT .* FROM evening_events",
+    "Load": "SELECT .* FROM cloakroom_events WHERE originator_id IN",
     "Fence": r"UPDATE followers SET fence = fence \+ 1 .* AND fence = ",
     "Move": "UPDATE positions",
     "Append": "INSERT INTO cloakroom_events",
@@ -162,9 +162,9 @@ STATEMENTS = {
     "Park": "INSERT INTO dead_letters",
     "Commit": "COMMIT",
 }
-"""How the database is heard in a part of a hop."""
+"""The SQL statement of each part of a hop."""
 
-UNHEARD = ("Take", "Set aside", "Hand over")
+UNHEARD = ("Select", "Set aside", "Share")
 """The parts of a hop that happen in memory alone."""
 
 EVER = 1e12
@@ -172,7 +172,7 @@ EVER = 1e12
 
 
 def listed(heading: str) -> list[str]:
-    """What a numbered list of the docs says, in its order."""
+    """The items of a numbered list of the docs."""
     _, _, section = DOCS.read_text("utf-8").partition(f"## {heading}\n")
     return LISTED.findall(section.partition("\n## ")[0])
 
@@ -191,7 +191,7 @@ def followers_of(runner: Runner) -> dict[str, Follower]:
 
 
 def turn(runner: Runner, *names: str) -> None:
-    """Each of these followers takes what is new, one after another."""
+    """Each of these followers handles one batch, one after another."""
     for name in names:
         follower = followers_of(runner)[name]
         for window in follower.leaders.values():
@@ -201,7 +201,7 @@ def turn(runner: Runner, *names: str) -> None:
 
 @contextmanager
 def overheard(runner: Runner) -> Iterator[None]:
-    """Hears the statements of the runner's own thread, and what is handed over at a commit."""
+    """Records the statements of the runner's thread, and what is in memory at a commit."""
     window = runner.windows["Cloakroom"]
 
     def hear(sql: str) -> None:
@@ -209,7 +209,7 @@ def overheard(runner: Runner) -> Iterator[None]:
             return
         for what, pattern in STATEMENTS.items():
             if re.match(pattern, sql):
-                heard.append(f"{what}, with {window.head} handed over" if window.head else what)
+                heard.append(f"{what}, with {window.head} shared" if window.head else what)
 
     def listen(connection: sqlite3.Connection, *_: object) -> None:
         connection.set_trace_callback(hear)
@@ -223,18 +223,18 @@ def overheard(runner: Runner) -> Iterator[None]:
 
 
 def hop() -> list[str]:
-    """What was heard of the batch, from the last look before it up to its commit."""
+    """The parts of the batch, from the last read before it up to its commit."""
     handled = heard.index("Handle")
-    looked = max(place for place, what in enumerate(heard[:handled]) if what == "Look")
-    return heard[looked : heard.index("Commit", handled) + 1]
+    polled = max(place for place, what in enumerate(heard[:handled]) if what == "Poll")
+    return heard[polled : heard.index("Commit", handled) + 1]
 
 
-def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
+def test_a_hop_has_the_order_of_the_docs(sqlite_store: str) -> None:
     clock = Clock()
     with runner_on(sqlite_store, clock) as first:
         first.get(Hall).begin(Begin(guest=BOB))
         turn(first, "Evening", "Cloakroom")
-        # Bob's command is parked by now. He is asked for again, and Ann comes behind him.
+        # Bob's command is parked by now. It is issued again, and Ann's comes after it.
         clock.turn(minutes(6))
         followers_of(first)["Evening"].fire(clock().timestamp())
         first.get(Hall).begin(Begin(guest=ANN))
@@ -247,14 +247,14 @@ def test_a_hop_goes_in_the_order_that_the_docs_tell(sqlite_store: str) -> None:
         with second.views.read() as connection:
             parked = [(each.key, each.attempts) for each in all_letters(connection)]
             timers = [each.id for each in due_timers(connection, "Cloakroom", EVER, 10)]
-    # What is taken and set aside is told by the rest: of two commands one is decoded and handled.
-    # What is handed over was not there when the database heard of the commit.
+    # Select and Set aside show in the rest: of two commands one is decoded and handled.
+    # The window had none of the new events when the database committed, so Share comes after it.
     assert hop() == [each for each in listed("One hop") if each not in UNHEARD]
     assert parked == [(str(BOB), 3), (str(BOB), 0)]
     assert timers == [f"closing:{ANN}"]
 
 
-def test_an_answer_is_heeded_before_the_next_command_is_made_and_recorded_with_it() -> None:
+def test_an_answer_is_applied_before_the_next_command_is_issued_and_recorded_with_it() -> None:
     begun: Any = happened(Visit.Begun, guest=ANN).to_event(Visit, ANN, 1)
     hung: Any = happened(Coat.Hung, guest=ANN, hook=7).to_event(Coat, Coat.create_id(ANN), 1)
     journal = Journal.start(

@@ -1,4 +1,4 @@
-"""Events that a follower cannot take: parked, with those that follow them, and no others."""
+"""Events that a follower cannot handle are parked, with later ones of their key, and no others."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -43,7 +43,7 @@ Parked = tuple[str, str, int, str | None, int]
 
 
 def parked(led: Hands) -> list[Parked]:
-    """Who parked what, the key of it, and after how many attempts."""
+    """The follower, topic, key and attempts of each dead letter."""
     return [(x.follower, x.leader, x.position, x.key, x.attempts) for x in letters(led.runner)]
 
 
@@ -88,13 +88,13 @@ def test_later_events_of_its_key_wait_behind_it_and_other_keys_go_on(store_url: 
         topics = [(x.position, x.key, x.topic.rpartition(".")[2]) for x in letters(led.runner)]
         assert topics == [(1, key, "Wanted"), (3, key, "Confirmed")]
         assert [x.attempts for x in letters(led.runner)] == [3, 0]
-        assert letters(led.runner)[1].error == "waits behind an earlier event"
-        # Nobody else is held up by it: the saga has led this booking to its end, too.
+        assert letters(led.runner)[1].error == "queued after an earlier event"
+        # No other follower waits for it: the saga has ended this booking, too.
         assert named(led.runner, Desk).count("Booking.Confirmed") == 3
         assert rows_of(led.runner, show_list) == {"Hamlet": (3,)}
 
 
-def test_what_is_parked_stays_so_after_a_restart(store_url: str) -> None:
+def test_parked_events_stay_parked_after_a_restart(store_url: str) -> None:
     ada, bea = wishes(2)
     with hands(store_url) as led, trouble.at("guest_list", ada.booking_id):
         led.open()
@@ -117,7 +117,7 @@ def test_two_poison_events_in_one_batch_with_a_parked_key_between_them(store_url
         led.settle("Evening", "House", "Till")
         led.want(bea)
         led.settle("Desk")
-        # In one batch: the first of Bea, the second of Ada, whose first is parked, then others.
+        # In one batch: Bea's first, Ada's second, whose first is parked, then others.
         led.want(cy, dan)
         with trouble.at("guest_list", bea.booking_id), trouble.at("guest_list", cy.booking_id):
             led.settle("guest_list")
@@ -141,7 +141,7 @@ def test_a_bug_in_a_participant_stops_one_booking(store_url: str) -> None:
             led.settle()
         assert parked(led) == [("House", "Evening", 2, str(ada.booking_id), 3)]
         assert statuses(led.runner) == {"wanted": 1, "confirmed": 4}
-        # What the handler had changed in memory when it failed was never written.
+        # The changes of the failed handler were never written.
         show = led.runner.get(House).repository.get(Show.create_id("Hamlet"))
         assert show.left == 96
 
@@ -160,14 +160,12 @@ def test_a_bug_in_a_saga_stops_one_instance(store_url: str) -> None:
 @pytest.mark.parametrize(
     ("where", "follower"), [("loads", "House"), ("show_list keys", "show_list")]
 )
-def test_a_hint_that_fails_for_one_event_stops_that_one(
-    store_url: str, where: str, follower: str
-) -> None:
+def test_a_failing_loads_hint_stops_one_event(store_url: str, where: str, follower: str) -> None:
     with hands(store_url) as led:
         led.open()
         ada, *others = wishes(5)
         led.want(*others[:2], ada, *others[2:])
-        # With a row that is there already, a batch's rows are read before it is folded.
+        # Once a row exists, the rows of a batch are read before its events are handled.
         put_on(led, "Lear")
         with trouble.at(where, ada.booking_id):
             led.settle()
@@ -182,7 +180,7 @@ def put_on(led: Hands, show: str) -> None:
         connection.execute(show_list.insert(), {"show": show, "wanted": 0})
 
 
-def test_an_event_that_cannot_be_read_is_parked_by_each_who_wants_it(store_url: str) -> None:
+def test_an_unreadable_event_is_parked_by_each_of_its_followers(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         led.want(*wishes(3))
@@ -198,7 +196,7 @@ def test_an_event_that_cannot_be_read_is_parked_by_each_who_wants_it(store_url: 
 
 
 class CursingBank(GoodBank):
-    """Its reasons are not text that could be written in UTF-8."""
+    """Its error texts cannot be encoded in UTF-8."""
 
     @override
     def answer(self, key: str) -> Paid | Declined | Later:
@@ -233,9 +231,9 @@ def test_a_value_that_does_not_fit_its_column_is_parked(store_url: str) -> None:
 
 
 def test_a_row_that_the_server_refuses_is_parked(postgres_store: str) -> None:
-    """A key that is too long for an index is no fault of the store, that would pass."""
+    """A key that is too long for an index is not a passing fault of the store."""
     with hands(postgres_store) as led:
-        # Not the same character again and again: the server compresses what it can.
+        # Different characters, as the server compresses equal ones.
         long = "".join(map(str, range(5_000)))
         led.open()
         led.runner.get(House).open(OpenShow(show=long, seats=3))
@@ -245,7 +243,7 @@ def test_a_row_that_the_server_refuses_is_parked(postgres_store: str) -> None:
         assert rows_of(led.runner, show_list) == {"Hamlet": (1,)}
 
 
-def test_an_error_may_say_what_no_store_takes(store_url: str) -> None:
+def test_an_error_text_that_no_store_accepts_is_escaped(store_url: str) -> None:
     with hands(store_url) as led:
         led.open()
         ada, bea = wishes(2)
@@ -257,7 +255,7 @@ def test_an_error_may_say_what_no_store_takes(store_url: str) -> None:
         assert len(rows_of(led.runner, guest_list)) == 1
 
 
-def test_a_handler_that_writes_what_is_there_already_is_parked_soon(sqlite_store: str) -> None:
+def test_a_handler_that_writes_an_existing_version_is_parked(sqlite_store: str) -> None:
     with hands(sqlite_store) as led:
         led.open()
         ada, bea = wishes(2)
@@ -271,7 +269,7 @@ def test_a_handler_that_writes_what_is_there_already_is_parked_soon(sqlite_store
 
         house.meanwhile = count
         led.settle("Evening")
-        # Somebody holds seats for Ada by hand, with the id that her hold will have.
+        # Seats are held for Ada outside the saga, with the id that her hold will have.
         house.save(Hold(booking_id=ada.booking_id))
         led.settle()
         assert [(x.follower, x.key) for x in letters(led.runner)] == [
@@ -285,7 +283,7 @@ def test_a_handler_that_writes_what_is_there_already_is_parked_soon(sqlite_store
 
 
 class LateBank(GoodBank):
-    """Tells of each fee after some time."""
+    """Publishes each fee after some time."""
 
     @override
     def answer(self, key: str) -> Paid | Later:
@@ -312,21 +310,21 @@ def test_a_timer_that_fails_is_parked_and_the_others_fire(store_url: str) -> Non
         assert parked(led) == [("Till", timer, 0, str(bea.booking_id), 3)]
         led.settle()
         assert statuses(led.runner) == {"wanted": 1, "confirmed": 2}
-        # Its command is kept for the person who mends it, and holds up nobody until then.
+        # Its command is kept for an operator, and delays no other follower.
         (kept,) = timers(led.runner, "Till")
         assert kept.id == f"collect:{bea.booking_id}"
         assert kept.state
         assert not led.fire()
 
 
-def test_a_timer_of_a_parked_key_waits_behind_it(store_url: str) -> None:
+def test_a_timer_of_a_parked_key_is_queued(store_url: str) -> None:
     with hands(store_url) as led:
         ada, bea = wishes(2)
         led.open()
         led.want(ada, bea)
         led.settle("Evening", "House")
         assert len(timers(led.runner, "Evening")) == 2
-        # A poison answer parks Ada's key for the saga, whose timeout is still to come.
+        # A failing answer parks Ada's key for the saga, whose timeout is not due yet.
         led.settle("Till")
         with outside(store_url) as connection:
             highest = recorder(led.runner, Till).page(0, 100).rows
@@ -365,7 +363,7 @@ def test_a_timer_that_is_set_again_may_be_parked_again(store_url: str) -> None:
         assert b"now" in kept.state
 
 
-def test_nothing_is_wrong_where_nothing_is_parked(store_url: str) -> None:
+def test_no_event_is_parked_without_a_failure(store_url: str) -> None:
     with hands(store_url) as led:
         led.open(seats=2)
         led.want(*wishes(5))

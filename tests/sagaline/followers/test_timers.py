@@ -1,4 +1,4 @@
-"""Timers: once, in time, and never before an answer that is there already."""
+"""Timers fire once and in time, and never before an answer that is in a log."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -77,7 +77,7 @@ def test_a_timer_fires_when_it_is_due_and_once(store_url: str) -> None:
         assert timers(led.runner, "Porter") == []
 
 
-def test_those_that_are_due_fire_in_their_order(store_url: str) -> None:
+def test_due_timers_fire_in_order(store_url: str) -> None:
     with hands(store_url) as led:
         for guest, after in (("Bea", 40), ("Cy", 50), ("Ada", 30)):
             ask(led, guest, after)
@@ -116,7 +116,7 @@ def test_a_timer_that_is_moved_fires_at_its_new_time_and_not_before(store_url: s
         assert reminded(led) == [("Ada", "soon")]
 
 
-def test_after_a_long_stop_all_that_was_due_fires_in_its_order_and_once(store_url: str) -> None:
+def test_after_a_long_stop_due_timers_fire_in_order_and_once(store_url: str) -> None:
     clock = Clock()
     with hands(store_url, clock) as led:
         asked = [AskForReminder(guest=f"{n:04}", after=n + 1) for n in range(1_200)]
@@ -128,14 +128,14 @@ def test_after_a_long_stop_all_that_was_due_fires_in_its_order_and_once(store_ur
         assert timers(led.runner, "Porter") == []
 
 
-# What is not due costs nothing
+# Timers that are not due cost nothing
 
 
 Statement = tuple[str, Any]
 
 
 def asked(led: Hands, act: Callable[[], object]) -> list[Statement]:
-    """What the database is asked meanwhile."""
+    """The statements that the database receives meanwhile."""
     found: list[Statement] = []
 
     def listen(connection: Connection, cursor: Any, sql: str, parameters: Any, *_: object) -> None:
@@ -150,12 +150,12 @@ def asked(led: Hands, act: Callable[[], object]) -> list[Statement]:
 
 
 def of_timers(statements: Iterable[Statement]) -> list[Statement]:
-    """Those that are about timers; leases are renewed whenever it is time."""
+    """The statements about timers; leases are renewed at any time."""
     return [each for each in statements if "timers" in each[0]]
 
 
 def plans(led: Hands, statements: Iterable[Statement]) -> list[str]:
-    """How the database goes about these."""
+    """The query plans of these statements."""
     with led.runner.views.read() as connection:
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         rows = [
@@ -167,7 +167,7 @@ def plans(led: Hands, statements: Iterable[Statement]) -> list[str]:
 
 
 def work(led: Hands, statements: Iterable[Statement]) -> int:
-    """What they cost: steps of SQLite's machine, or rows that PostgreSQL looks at."""
+    """Their cost: steps of SQLite's virtual machine, or rows that PostgreSQL reads."""
     with led.runner.views.read() as connection:
         if connection.dialect.name == "postgresql":
             told = [
@@ -216,7 +216,7 @@ def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -
         told = plans(led, looks)
         assert sum("timers_due_idx" in line for line in told) == len(looks)
         assert not [line for line in told if re.search(r"Seq Scan on timers|SCAN timers", line)]
-        # Of the one follower that has timers, the next one is looked at, and no other.
+        # Only the next timer of the one follower with timers is read.
         assert work(led, looks) <= costs + 50
         loop.close()
         assert not led.runner.settled()
@@ -225,7 +225,7 @@ def test_a_turn_costs_the_same_however_many_timers_are_not_due(store_url: str) -
             assert pending_timers(connection) == many
 
 
-def test_what_is_due_is_found_among_many_timers_that_are_not(store_url: str) -> None:
+def test_a_due_timer_is_found_among_many_that_are_not_due(store_url: str) -> None:
     with hands(store_url) as led:
         with led.runner.views.write() as connection:
             rows = [TimerRow(f"{n}", 2e9 + n, "t", b"{}", None, None, 0) for n in range(20_000)]
@@ -246,7 +246,7 @@ def test_what_is_due_is_found_among_many_timers_that_are_not(store_url: str) -> 
         assert reminded(led) == [("Ada", "soon")]
 
 
-def test_a_timer_that_is_taken_back_does_not_fire(store_url: str) -> None:
+def test_a_cancelled_timer_does_not_fire(store_url: str) -> None:
     with hands(store_url) as led:
         ask(led)
         led.runner.get(Porter).drop(NeedNoReminder(guest="Ada"))
@@ -274,7 +274,7 @@ def test_a_timer_survives_a_restart(store_url: str) -> None:
         assert reminded(led) == [("Ada", "soon")]
 
 
-def test_of_two_that_fire_the_same_timer_one_does(store_url: str) -> None:
+def test_one_of_two_runners_fires_a_timer(store_url: str) -> None:
     with hands(store_url) as first, hands(store_url, first.clock) as second:
         ask(first)
         for led in (first, second):
@@ -289,13 +289,13 @@ def test_of_two_that_fire_the_same_timer_one_does(store_url: str) -> None:
             return aggregates_for(messages)
 
         porter.aggregates_for = overtaken  # type: ignore[method-assign]
-        # It has read the timer, and is fenced off when it writes; then there is nothing left.
+        # It has read the timer, and is fenced off when it writes; then no timer is left.
         assert second.followers["Porter"].fire(first.clock().timestamp())
         assert not second.fire("Porter")
         assert reminded(second) == [("Ada", "soon")]
 
 
-def test_a_timer_that_somebody_sets_again_while_it_fires_is_not_lost(store_url: str) -> None:
+def test_a_timer_that_is_set_again_while_it_fires_is_not_lost(store_url: str) -> None:
     with hands(store_url) as led, hands(store_url, led.clock) as other:
         ask(led, words="soon")
         led.followers["Porter"].reset()
@@ -318,7 +318,7 @@ def test_a_timer_that_somebody_sets_again_while_it_fires_is_not_lost(store_url: 
 
 
 def firing(url: str, ready: Any) -> None:
-    """A runner that respects no lease, an hour later."""
+    """A runner without leases, an hour later."""
     clock = Clock()
     clock.turn(timedelta(hours=1))
     with hands(url, clock) as led:
@@ -341,7 +341,7 @@ def test_two_processes_fire_each_timer_once(store_url: str) -> None:
         assert letters(led.runner) == []
 
 
-def test_a_timer_that_fires_while_one_looks_is_not_the_end_of_the_work(store_url: str) -> None:
+def test_a_system_is_not_settled_while_a_timer_fires(store_url: str) -> None:
     with hands(store_url) as led:
         waiting(led)
         led.clock.turn(10 * MINUTE)
@@ -354,7 +354,7 @@ def test_a_timer_that_fires_while_one_looks_is_not_the_end_of_the_work(store_url
             return found
 
         led.runner.lag = looking  # type: ignore[method-assign]
-        # Nobody was behind, and then no timer was left: but there is a command to be carried out.
+        # No follower lagged, and then no timer was left; but a command is still to be handled.
         assert not led.runner.settled()
 
 
@@ -362,7 +362,7 @@ def test_a_timer_that_fires_while_one_looks_is_not_the_end_of_the_work(store_url
 
 
 class LateBank(GoodBank):
-    """Tells of each fee when it is asked again."""
+    """Publishes each fee when it is asked again."""
 
     @override
     def answer(self, key: str) -> Paid | Later:
@@ -410,7 +410,7 @@ def test_an_answer_that_is_in_a_log_beats_the_timeout(store_url: str) -> None:
         led.clock.turn(10 * MINUTE)
         other.turn("Till")
         assert other.fire("Till")
-        # Both are due, and the answer is in the log. Whoever is not at the head fires nothing.
+        # Both are due, and the answer is in the log. A follower before the head fires nothing.
         led.look()
         assert not at_head(led, "Evening")
         led.settle()
@@ -422,7 +422,7 @@ def test_an_answer_that_is_in_a_log_beats_the_timeout(store_url: str) -> None:
 
 
 class StumblingBank(GoodBank):
-    """Fails the first time that anybody asks."""
+    """Fails at the first call."""
 
     @override
     def answer(self, key: str) -> Paid:
@@ -438,7 +438,7 @@ def test_a_retry_does_not_wait_for_a_backlog_and_a_timeout_does(store_url: str) 
         led.want(wish())
         led.settle()
         led.clock.turn(11 * MINUTE)
-        # The pause is over, and so is the time of the step. More guests have come than are heard.
+        # The pause and the timeout of the step are over, and there are more guests than in a batch.
         led.want(wish("Bea"))
         led.look()
         assert not at_head(led, "Evening")
@@ -450,7 +450,7 @@ def test_a_retry_does_not_wait_for_a_backlog_and_a_timeout_does(store_url: str) 
         assert wrong(led.runner) == []
 
 
-def test_a_look_at_the_log_that_fails_is_no_look_to_the_end_of_it(postgres_store: str) -> None:
+def test_a_failed_read_of_a_log_fires_no_timeout(postgres_store: str) -> None:
     with hands(postgres_store) as led:
         led.look()
         window = led.runner.windows["Till"]
@@ -462,11 +462,11 @@ def test_a_look_at_the_log_that_fails_is_no_look_to_the_end_of_it(postgres_store
         assert not window.complete
 
 
-# Ports that fail, and timers that try again
+# Ports that fail, and timers that retry
 
 
 class DownBank(GoodBank):
-    """Out of order, as often as it is told."""
+    """Fails as often as it is set to."""
 
     def __init__(self, failures: int) -> None:
         super().__init__()
@@ -518,7 +518,7 @@ def test_a_saga_whose_port_stays_down_turns_round(store_url: str) -> None:
         assert statuses(led.runner) == {"cancelled": 1}
 
 
-def test_a_timers_own_command_is_tried_again_later_when_its_port_fails(store_url: str) -> None:
+def test_the_command_of_a_timer_is_retried_when_its_port_fails(store_url: str) -> None:
     with hands(store_url) as led:
         waiting(led)
         led.runner.get(Till).bank = DownBank(1)
@@ -538,7 +538,7 @@ def test_a_timers_own_command_is_tried_again_later_when_its_port_fails(store_url
 # What a timer carries
 
 
-def test_what_a_timer_leads_to_names_the_timer_as_its_cause(store_url: str) -> None:
+def test_the_cause_of_what_follows_from_a_timer_is_the_timer(store_url: str) -> None:
     with hands(store_url) as led:
         ask(led)
         led.clock.turn(MINUTE)

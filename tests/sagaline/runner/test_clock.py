@@ -1,4 +1,4 @@
-"""The clock that timers go by: the server's on PostgreSQL, so that several machines agree."""
+"""The clock of timers: the server's on PostgreSQL, so that several machines agree."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 class Wrong(datetime):
-    """The clock of a machine that is an hour behind."""
+    """The clock of a machine that is an hour slow."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
@@ -28,7 +28,7 @@ def wrong_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("wrong_here")
-def test_on_postgresql_the_time_is_the_servers(postgres_store: str) -> None:
+def test_on_postgresql_the_time_is_that_of_the_server(postgres_store: str) -> None:
     with opened(postgres_store) as datastore, outside(postgres_store) as connection:
         now = StoreClock(datastore)
         before, told, after = (
@@ -49,7 +49,7 @@ def test_on_sqlite_the_time_is_that_of_this_machine(sqlite_store: str) -> None:
 
 
 @pytest.mark.usefixtures("wrong_here")
-def test_a_runner_goes_by_the_servers_clock_unless_it_is_given_one(postgres_store: str) -> None:
+def test_a_runner_uses_the_clock_of_the_server_by_default(postgres_store: str) -> None:
     given = datetime(2026, 1, 1, tzinfo=UTC)
     for runner, expected in (
         (Runner(system, env(postgres_store)), datetime.now(UTC)),
@@ -60,9 +60,9 @@ def test_a_runner_goes_by_the_servers_clock_unless_it_is_given_one(postgres_stor
         assert abs(told - expected) < timedelta(minutes=1)
 
 
-def test_the_time_goes_on_between_two_looks(postgres_store: str) -> None:
+def test_the_time_advances_between_two_reads_of_the_server(postgres_store: str) -> None:
     with opened(postgres_store) as datastore:
         now = StoreClock(datastore)
-    # The store is closed: no connection is needed to tell the time.
+    # The store is closed: telling the time needs no connection.
     first = now()
     assert now() > first

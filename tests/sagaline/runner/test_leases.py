@@ -1,4 +1,4 @@
-"""Leases: each follower has one runner at a time, and another one soon after that is gone."""
+"""Leases: each follower has one runner at a time, and soon another one when that is gone."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Runners: start, stop, and all that happens to their stores in between."""
+"""Runners: their start, their stop, and the faults of their stores in between."""
 
 import re
 import shutil
@@ -70,7 +70,7 @@ def want(runner: Runner, count: int) -> None:
 # Starting and stopping
 
 
-def test_it_runs_a_system_as_upstreams_runners_do(store_url: str) -> None:
+def test_a_runner_has_the_interface_of_upstream(store_url: str) -> None:
     with Runner(system, env(store_url)) as runner:
         opened(runner, seats=3)
         receipt = runner.get(Desk).want(wish())
@@ -81,7 +81,7 @@ def test_it_runs_a_system_as_upstreams_runners_do(store_url: str) -> None:
         assert wrong(runner) == []
 
 
-def test_it_runs_in_memory_where_no_store_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runner_without_a_store_runs_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SQLALCHEMY_URL", raising=False)
     with Runner(system) as runner:
         opened(runner)
@@ -91,7 +91,7 @@ def test_it_runs_in_memory_where_no_store_is_named(monkeypatch: pytest.MonkeyPat
         assert wrong(runner) == []
 
 
-def test_it_catches_up_at_start(store_url: str) -> None:
+def test_a_runner_catches_up_at_start(store_url: str) -> None:
     runner = Runner(system, env(store_url))
     opened(runner)
     want(runner, 5)
@@ -101,7 +101,7 @@ def test_it_catches_up_at_start(store_url: str) -> None:
         assert statuses(second) == {"confirmed": 5}
 
 
-def test_it_starts_once(sqlite_store: str) -> None:
+def test_a_runner_starts_once(sqlite_store: str) -> None:
     with Runner(system, env(sqlite_store)) as runner:
         with pytest.raises(RunnerAlreadyStartedError):
             runner.start()
@@ -111,7 +111,7 @@ def test_it_starts_once(sqlite_store: str) -> None:
         assert statuses(runner) == {"confirmed": 1}
 
 
-def test_stopping_twice_closes_nobody_elses_store(sqlite_store: str) -> None:
+def test_stopping_twice_closes_no_store_of_another_runner(sqlite_store: str) -> None:
     first, second = Runner(system, env(sqlite_store)), Runner(system, env(sqlite_store))
     first.start()
     for _ in range(12):
@@ -135,7 +135,7 @@ def test_a_runner_that_never_started_can_be_stopped(sqlite_store: str) -> None:
     assert all(each.is_closed for each in runner.datastores)
 
 
-def test_it_gives_its_followers_back_when_it_stops(store_url: str) -> None:
+def test_a_runner_releases_its_followers_when_it_stops(store_url: str) -> None:
     with Runner(system, env(store_url)) as runner:
         opened(runner)
         want(runner, 1)
@@ -148,7 +148,7 @@ def test_it_gives_its_followers_back_when_it_stops(store_url: str) -> None:
 # Settling
 
 
-def test_it_says_who_is_behind(store_url: str) -> None:
+def test_a_timeout_names_the_lagging_followers(store_url: str) -> None:
     with Runner(system, env(store_url), only=["Evening", "guest_list"]) as runner:
         opened(runner)
         want(runner, 2)
@@ -161,7 +161,7 @@ def test_it_says_who_is_behind(store_url: str) -> None:
 
 
 def behind(runner: Runner) -> str:
-    """What a runner says of those that have not caught up."""
+    """The error text about followers that have not caught up."""
     with pytest.raises(TimeoutError) as late:
         runner.settle(timeout=0.1)
     return str(late.value)
@@ -178,7 +178,7 @@ def test_followers_may_be_shared_out_between_runners(store_url: str) -> None:
         assert wrong(other) == []
 
 
-def test_it_reads_only_what_its_followers_want(
+def test_a_runner_reads_only_the_topics_of_its_followers(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
@@ -201,7 +201,7 @@ def test_it_reads_only_what_its_followers_want(
     assert read == ["Wanted"] * 4
 
 
-def test_a_follower_that_is_not_there_is_refused(sqlite_store: str) -> None:
+def test_an_unknown_follower_is_refused(sqlite_store: str) -> None:
     with pytest.raises(DefinitionError, match="no follower Nobody"):
         Runner(system, env(sqlite_store), only=["Nobody"])
 
@@ -220,7 +220,7 @@ def test_a_pending_timer_is_waited_for_and_named(sqlite_store: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_who_waits_for_a_runner_hears_of_what_it_has_died(
+def test_settle_raises_the_error_of_a_dead_runner(
     sqlite_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(follower: Follower) -> bool:
@@ -229,7 +229,7 @@ def test_who_waits_for_a_runner_hears_of_what_it_has_died(
     with Runner(system, env(sqlite_store)) as runner:
         runner.settle()
         monkeypatch.setattr(Follower, "step", break_down)
-        opened(runner)  # else it may be seen to be settled before it dies
+        opened(runner)  # otherwise it may be settled before it dies
         with pytest.raises(RunnerDied, match="a bug of the framework"):
             runner.settle(timeout=300)
 
@@ -251,7 +251,7 @@ def test_the_store_of_another_system_is_refused_and_left_as_it_was(store_url: st
         assert set(inspect(connection).get_table_names()) == before
 
 
-def test_a_table_of_somebody_else_is_in_the_way_only_where_ours_would_be(tmp_path: Path) -> None:
+def test_a_foreign_table_is_refused_only_under_our_names(tmp_path: Path) -> None:
     logs, views = f"sqlite:///{tmp_path / 'logs.db'}", f"sqlite:///{tmp_path / 'views.db'}"
     with outside(logs) as connection:
         connection.exec_driver_sql("CREATE TABLE guest_list (name text)")
@@ -276,7 +276,7 @@ def test_no_store_is_touched_where_one_of_them_is_refused(tmp_path: Path) -> Non
         Runner(system, {**env(logs), "SAGALINE_VIEWS": toys})
     with outside(logs) as connection:
         assert inspect(connection).get_table_names() == []
-    # Nothing is left open, either.
+    # All stores are closed again.
     assert {*Datastore._shared} == opened_before
 
 
@@ -298,7 +298,7 @@ def test_events_that_the_code_does_not_know_are_refused(store_url: str) -> None:
         pass
 
 
-def test_views_that_have_read_more_than_a_restored_log_has_are_refused(tmp_path: Path) -> None:
+def test_read_tables_ahead_of_a_restored_log_are_refused(tmp_path: Path) -> None:
     views = f"sqlite:///{tmp_path / 'views.db'}"
     stores = {**env(f"sqlite:///{tmp_path / 'logs.db'}"), "SAGALINE_VIEWS": views}
     with Runner(system, stores) as runner:
@@ -372,7 +372,7 @@ def test_one_log_may_have_a_schema_of_its_own(postgres_store: str) -> None:
 
 
 def wanting(url: str, ready: Any, count: int) -> None:
-    """Somebody who gives commands in a process of his own, without a runner."""
+    """A process that executes commands, without a runner."""
     desk = Desk({**env(url), "PERSISTENCE_MODULE": "sagaline.storage"})
     ready.wait()
     for each in range(count):
@@ -380,13 +380,13 @@ def wanting(url: str, ready: Any, count: int) -> None:
     desk.close()
 
 
-def test_it_sees_what_another_process_writes(store_url: str) -> None:
+def test_a_runner_handles_what_another_process_writes(store_url: str) -> None:
     with Runner(system, env(store_url)) as runner:
         opened(runner)
         runner.settle()
         ready = PROCESSES.Barrier(1)
         joined(PROCESSES.Process(target=wanting, args=(store_url, ready, 5)))
-        # No command is given here, and nobody is woken.
+        # This process executes no command, so nothing wakes its runner.
         until(lambda: statuses(runner) == {"confirmed": 5})
         until(lambda: wrong(runner) == [])
 
@@ -420,7 +420,7 @@ def test_two_runners_in_two_processes_while_commands_arrive(store_url: str) -> N
 
 
 def locking(path: str, locked: Any, done: Any) -> None:
-    """Another process, which has a whole database for itself for a while."""
+    """Another process, which locks a whole database for a while."""
     raw = sqlite3.connect(path, isolation_level=None)
     raw.execute("BEGIN EXCLUSIVE")
     locked.set()
@@ -474,7 +474,7 @@ def test_a_store_that_does_not_answer_stops_no_follower_of_another(
         assert wrong(runner) == []
 
 
-def test_a_follower_with_nothing_to_do_but_save_its_position_is_patient_too(
+def test_the_pauses_of_a_follower_that_only_saves_its_position_grow(
     sqlite_store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     views = f"sqlite:///{tmp_path / 'views.db'}"
@@ -492,7 +492,7 @@ def test_a_follower_with_nothing_to_do_but_save_its_position_is_patient_too(
 
 
 def _pauses_of(follower: str, caplog: pytest.LogCaptureFixture) -> list[float]:
-    """Seconds between its attempts, as it told them."""
+    """Seconds between its attempts, as it logged them."""
     told = (record.getMessage() for record in caplog.records)
     found = (re.search(rf"{follower}: .*again in ([\d.]+) s", each) for each in told)
     return [float(each[1]) for each in found if each]
@@ -500,7 +500,7 @@ def _pauses_of(follower: str, caplog: pytest.LogCaptureFixture) -> list[float]:
 
 @contextmanager
 def unreachable(url: str) -> Iterator[None]:
-    """A server that cuts all connections and takes no new ones."""
+    """A server that cuts all connections and accepts no new ones."""
     name = make_url(url).database
     server = make_url(url).set(database="postgres").render_as_string(hide_password=False)
     with outside(server) as connection:
@@ -513,7 +513,7 @@ def unreachable(url: str) -> Iterator[None]:
             connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
 
 
-def test_it_recovers_from_a_server_that_was_away(
+def test_a_runner_recovers_from_a_server_that_was_away(
     postgres_store: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Runner(system, env(postgres_store)) as runner:
@@ -529,7 +529,7 @@ def test_it_recovers_from_a_server_that_was_away(
         assert letters(runner) == []
 
 
-def test_it_does_not_mind_connections_that_are_cut_while_it_works(postgres_store: str) -> None:
+def test_a_runner_replaces_connections_that_are_cut(postgres_store: str) -> None:
     cut = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -560,7 +560,7 @@ def test_it_does_not_mind_connections_that_are_cut_while_it_works(postgres_store
         ),
     ],
 )
-def test_a_read_table_that_somebody_changes_is_waited_for_and_parks_nothing(
+def test_a_read_table_that_is_being_altered_parks_nothing(
     store_url: str, caplog: pytest.LogCaptureFixture, lose: str, find: str
 ) -> None:
     with Runner(system, env(store_url)) as runner, outside(store_url) as connection:
@@ -577,14 +577,14 @@ def test_a_read_table_that_somebody_changes_is_waited_for_and_parks_nothing(
     assert not any("\n" in each.getMessage() for each in caplog.records)
 
 
-def test_a_read_table_that_was_dropped_is_folded_from_the_start_again(store_url: str) -> None:
+def test_a_dropped_read_table_is_built_again_from_the_start(store_url: str) -> None:
     with Runner(system, env(store_url)) as runner, outside(store_url) as connection:
         opened(runner)
         want(runner, 3)
         runner.settle()
         connection.execute(text("DROP TABLE guest_list"))
         want(runner, 1)
-        # Whoever starts makes the table again, and who waits for it goes on.
+        # The next runner that starts creates the table again, and waiting ones continue.
         with Runner(system, env(store_url), only=["show_list"]):
             until(lambda: statuses(runner) == {"confirmed": 4})
             runner.settle()
@@ -613,7 +613,7 @@ def test_a_bug_stops_one_booking_and_not_the_runner(store_url: str) -> None:
 
 
 class MeetingBank(GoodBank):
-    """Answers when it is asked by four at the same time."""
+    """Answers when four calls are under way at the same time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -625,7 +625,7 @@ class MeetingBank(GoodBank):
         return Paid("together")
 
 
-def test_the_ports_of_a_batch_are_asked_at_the_same_time(store_url: str) -> None:
+def test_the_ports_of_a_batch_are_called_at_the_same_time(store_url: str) -> None:
     runner = Runner(system, env(store_url))
     opened(runner)
     want(runner, 8)
@@ -637,7 +637,7 @@ def test_the_ports_of_a_batch_are_asked_at_the_same_time(store_url: str) -> None
 
 
 class HangingBank(GoodBank):
-    """Does not answer until it is told to."""
+    """Does not answer until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -649,7 +649,7 @@ class HangingBank(GoodBank):
         return Paid("late")
 
 
-def test_a_port_that_hangs_becomes_a_fault_and_is_asked_again_later(store_url: str) -> None:
+def test_a_port_that_hangs_is_a_fault_and_is_called_again_later(store_url: str) -> None:
     clock = Clock()
     with Runner(system, env(store_url), now=clock) as runner:
         till = runner.get(Till)
@@ -670,11 +670,11 @@ def test_a_port_that_hangs_becomes_a_fault_and_is_asked_again_later(store_url: s
         assert wrong(runner) == []
 
 
-# What costs nothing
+# Skipped events
 
 
 @pytest.mark.slow
-def test_a_long_part_of_a_log_that_nobody_wants_is_passed(sqlite_store: str) -> None:
+def test_a_long_part_of_a_log_without_followed_topics_is_skipped(sqlite_store: str) -> None:
     with Runner(system, env(sqlite_store)) as runner:
         opened(runner)
         house = runner.get(House)

@@ -1,4 +1,4 @@
-"""A saga is changed while instances live: which of them can go on, and which cannot, and why."""
+"""A saga definition is changed while instances live: which can continue, and why others cannot."""
 
 from collections.abc import Callable
 from types import new_class
@@ -77,7 +77,7 @@ FIRST = giving(hall(), band(), pay())
 
 
 def hall_booked() -> GivenSaga:
-    """The hall is booked, and the band is asked."""
+    """An instance that has booked the hall and requested the band."""
     return given(FIRST, SMALL, HALL)
 
 
@@ -85,7 +85,7 @@ def why_not(changed: type[Saga], story: GivenSaga) -> str | None:
     return incompatibility(changed, story.journal, saga_declaration(FIRST).shape)
 
 
-def test_the_same_definition_goes_on() -> None:
+def test_an_instance_continues_with_the_same_definition() -> None:
     assert why_not(FIRST, hall_booked()) is None
     assert incompatibility(FIRST, hall_booked().journal, None) is None
 
@@ -105,11 +105,11 @@ def test_the_same_definition_goes_on() -> None:
     ],
     ids=["times", "a later step less", "a later step's times", "another later step", "closing"],
 )
-def test_what_has_not_begun_may_change(changed: type[Saga]) -> None:
+def test_steps_that_have_not_started_may_change(changed: type[Saga]) -> None:
     assert why_not(changed, hall_booked()) is None
 
 
-def test_what_has_begun_must_stay() -> None:
+def test_a_step_that_has_started_must_stay() -> None:
     gone = giving(hall(), pay())
     assert why_not(gone, hall_booked()) == "it has requested hire_band, which is no longer declared"
     assert why_not(gone, given(FIRST, SMALL)) is None
@@ -123,13 +123,13 @@ def test_what_has_begun_must_stay() -> None:
     assert "book_hall was" in (why_not(giving(late, band()), hall_booked()) or "")
 
 
-def test_an_undo_that_may_be_wanted_must_stay() -> None:
+def test_a_compensation_that_may_be_needed_must_stay() -> None:
     made = step(done=HallBooked, refused=HallTaken, kind=NO_EFFECT)
     without = giving({"book_hall": made(method("book_hall", BookHall))}, band(), pay())
     assert "it has requested book_hall" in (why_not(without, hall_booked()) or "")
 
 
-def test_no_step_may_come_before_one_that_has_begun() -> None:
+def test_no_step_may_be_added_before_one_that_has_started() -> None:
     swapped = giving(band(), hall(), pay())
     assert why_not(swapped, hall_booked()) is None, "both have begun"
     assert why_not(swapped, given(FIRST, SMALL)) == (
@@ -137,7 +137,7 @@ def test_no_step_may_come_before_one_that_has_begun() -> None:
     )
 
 
-def test_an_instance_of_a_definition_that_nobody_knows_cannot_go_on() -> None:
+def test_an_instance_of_an_unknown_definition_cannot_continue() -> None:
     told = incompatibility(giving(hall(), band()), hall_booked().journal, None)
     assert told is not None
     assert told.startswith("it was started by another definition, ")
@@ -155,14 +155,14 @@ def process(store_url: str) -> Any:
     made.close()
 
 
-def test_a_store_knows_the_definition_that_was_last_run_on_it(process: SagaProcess) -> None:
+def test_a_store_records_the_definition_that_was_last_run_on_it(process: SagaProcess) -> None:
     assert is_changed(process_of(FIRST, {}), process.recorder)
     record_definition(process_of(FIRST, {}), process.recorder)
     assert not is_changed(process_of(FIRST, {}), process.recorder)
     assert is_changed(process_of(giving(hall(), band()), {}), process.recorder)
 
 
-def test_only_instances_that_have_not_ended_are_judged(process: SagaProcess) -> None:
+def test_only_instances_that_have_not_ended_are_checked(process: SagaProcess) -> None:
     record_definition(process_of(FIRST, {}), process.recorder)
     refused = happened(HallTaken, reason="a wedding")
     process.save(*given(FIRST, planned("Ada"), refused).events)

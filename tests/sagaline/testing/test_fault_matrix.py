@@ -124,7 +124,7 @@ def test_timings_override_the_declared_times() -> None:
     with pytest.raises(AssertionError) as failure:
         fault_matrix(OrderFulfilment, participants=broken, timings=hasty)
     report = str(failure.value)
-    assert "0:00:10  the time for take_payment is over" in report
+    assert "0:00:10  the time limit of take_payment expires" in report
     assert "no answer within 10 s" in report
 
 
@@ -182,18 +182,18 @@ BookTrip: 1 of 82 cases with one fault failed. The shortest of them:
   book_flight is pending, and performed after its time limit
 
 What happened:
-      0:00:00  Trip.Wanted is heard
-                 the saga asks: check_visa (CheckVisa)
-               VisaFound is heard
-                 the saga asks: book_flight (BookFlight)
-      0:05:00  the time for book_flight is over
+      0:00:00  Trip.Wanted received
+                 the saga requests: check_visa (CheckVisa)
+               VisaFound received
+                 the saga requests: book_flight (BookFlight)
+      0:05:00  the time limit of book_flight expires
                  book_flight is of unknown outcome: it may or may not be done
-                 the saga asks: undo book_flight (CancelFlight)
-               FlightCancelled is heard
-                 the saga asks: at last tell_traveller (TellTraveller)
+                 the saga requests: undo book_flight (CancelFlight)
+               FlightCancelled received
+                 the saga requests: finally tell_traveller (TellTraveller)
                  the saga has ended, compensated: book_flight: no answer within 5 min
-  0:05:00.001  FlightBooked is heard
-                 that changes nothing (book_flight is done)
+  0:05:00.001  FlightBooked received
+                 no effect (book_flight is done)
 
 What is wrong:
   the effect of book_flight is left over: performed once, undone 0 times"""
@@ -220,8 +220,8 @@ def no_guests() -> Any:
     ("broken", "value"),
     [
         ("_TO_UNDO", (StepStatus.DONE, StepStatus.UNDO_AGAIN)),
-        ("_WAITS", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
-        ("_BEHIND_US", (StepStatus.DONE,)),
+        ("_ANSWERABLE", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
+        ("_PASSED", (StepStatus.DONE,)),
     ],
     ids=["unknown is not undone", "late answers are ignored", "skipped steps block"],
 )
@@ -229,13 +229,13 @@ def test_a_defect_of_the_engine_is_found(
     broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, broken, value)
-    saga: Mapping[str, tuple[type[Saga], Any]] = {"_BEHIND_US": (Gluttony, no_guests())}
+    saga: Mapping[str, tuple[type[Saga], Any]] = {"_PASSED": (Gluttony, no_guests())}
     report_of(*saga.get(broken, (BookTrip, None)))
 
 
 def commit_in_two(self: Any, positions: Mapping[str, int], write: Callable[[Any], None]) -> None:
     """Commits the result of a batch before the position."""
-    with self._datastore.write() as connection:
+    with self.datastore.write() as connection:
         write(connection)
     whole_commit(self, positions, lambda _: None)
 
