@@ -21,13 +21,13 @@ def system_diagram(system: System) -> str:
 
     Sagas issue commands to applications; all other arrows carry events.
     """
-    members = {each.name: each for each in system.members}
+    members, topics = {each.name: each for each in system.members}, system.topics
     lines = [node(each.name, "[{}]") for each in system.applications]
     lines += [node(each.name, "{{{{{}}}}}") for each in system.processes]
     lines += [node(each.table.name, "[({})]") for each in system.read_models]
     for follower in system.members:
         for leader in system.leaders_of[follower.name]:
-            labels = _handled(members[leader], system.topics[follower.name])
+            labels = _handled(members[leader], topics[follower.name])
             lines.append(arrow(leader, follower.name, labels))
     for model in system.read_models:
         for leader in system.leaders_of[model.table.name]:
