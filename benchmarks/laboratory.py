@@ -81,7 +81,7 @@ class Laboratory:
 
     @contextmanager
     def copy_of(self, store: str) -> Iterator[str]:
-        """The URL of a copy of a SQLite store that nobody has open; it is gone afterwards."""
+        """The URL of a copy of a closed SQLite store; the copy is deleted afterwards."""
         path = Path(make_url(store).database or "")
         with self.store(SQLITE) as copy:
             folder = Path(make_url(copy).database or "").parent

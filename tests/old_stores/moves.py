@@ -46,7 +46,7 @@ def begin_another(runner: Runner) -> str:
 
 
 def _past(stage: Stage) -> None:
-    """Removals that have ended, or wait for a person at the pivot or behind it."""
+    """Removals that have ended, or are parked at the pivot or after it."""
     with stage.opened() as runner:
         give(runner, Garage, FoundFleet(vans=40))
         give(
@@ -105,5 +105,5 @@ def _queues(stage: Stage) -> None:
         give(runner, Office, WantViewing(name="Uma", address="Ulm 1"))
         stage.rest(runner, [SAGA, "Visit", *stage.views])
     with stage.opened(stage.views[0]) as runner:
-        # Nobody leads the saga now: that a lock is free is told by a timer alone.
+        # No runner leads the saga now: only a timer announces that a lock is free.
         steer(runner, SAGA, "Jon", lambda saga: saga.abandon(STAFF))

@@ -122,7 +122,7 @@ def _at_each_step(stage: Stage) -> None:
 
 
 def _timed_out(stage: Stage, run: CommandLine) -> None:
-    """The time of one payment is up, and nobody knows what became of it."""
+    """One payment has timed out: its outcome is unknown."""
     timer = f"{SAGA}/{order_id('silent')}:take_payment:timeout"
     moment = stage.clock().isoformat()
     said = run.sagaline("timers", "move", timer, moment, "--by", "Eve", "--reason", "waited enough")

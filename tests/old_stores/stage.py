@@ -1,4 +1,4 @@
-"""A store, the system that runs on it, and a clock that stands still until it is told to go on."""
+"""A store, the system that runs on it, and a clock that only the test moves."""
 
 import re
 import time
@@ -78,7 +78,7 @@ class Stage:
         return any(each in lags or dues.get(each, inf) <= now for each in only)
 
     def place(self, application: type[Application], *commands: Command) -> None:
-        """Gives commands while nobody leads anything but a read table."""
+        """Gives commands while only a read table is followed."""
         with self.opened(self.views[0]) as runner:
             give(runner, application, *commands)
 
