@@ -20,6 +20,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
+from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.saga_definitions import definition_of
 
@@ -54,9 +55,8 @@ class SagaProcess(Application):
                 raise SagaUnknown(id=key)
             unit.trace = self._trace_after(journal, key)
             was_open = not journal.state.ended
-            interventions = Interventions(
-                self.saga, journal, self.timings, self._incompatibility(journal)
-            )
+            obstacle = incompatibility_of(type(self), self.recorder, journal)
+            interventions = Interventions(self.saga, journal, self.timings, obstacle)
             _act(interventions, journal, act)
             handling.finish(journal, interventions, was_open)
             unit.record([journal])
@@ -68,15 +68,19 @@ class SagaProcess(Application):
         wake(self)
         return journal
 
-    def _incompatibility(self, journal: Journal) -> str | None:
-        with self.datastore.read() as connection:
-            known = definition_of(connection, self.name)
-        return incompatibility(self.saga, journal, None if known is None else known.shape)
-
     def _trace_after(self, journal: Journal, key: str) -> Trace:
         """An intervention follows the last event of the instance, which the operator has seen."""
         last = self.recorder.streams([journal.id])[journal.id][-1]
         return Trace(key, position(self.name, last.id), (last.hop or 0) + 1)
+
+
+def incompatibility_of(
+    process: type[SagaProcess], recorder: ApplicationRecorder, journal: Journal
+) -> str | None:
+    """Why one instance cannot continue with the loaded definition; None where it can."""
+    with recorder.datastore.read() as connection:
+        known = definition_of(connection, process.name)
+    return incompatibility(process.saga, journal, None if known is None else known.shape)
 
 
 def _act(interventions: Interventions, journal: Journal, act: Act) -> None:

@@ -79,14 +79,6 @@ def verdicts(
                 yield Verdict(process.name, *facts, reason)
 
 
-def incompatibility_of(
-    process: type[SagaProcess], recorder: ApplicationRecorder, journal: Journal
-) -> str | None:
-    """Why one instance cannot continue with the loaded definition; None where it can."""
-    known = _known(process, recorder)
-    return incompatibility(process.saga, journal, None if known is None else known.shape)
-
-
 def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:
     with recorder.datastore.read() as connection:
         return definition_of(connection, process.name)

@@ -7,11 +7,11 @@ import typer
 
 from sagaline.admin.saga_lookup import Instance, find_instance
 from sagaline.admin.timeline import Entry
+from sagaline.application.saga_process import incompatibility_of
 from sagaline.cli.commands.saga_actions import Id
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
 from sagaline.cli.tables import Listing
-from sagaline.runner.saga_versions import incompatibility_of
 from sagaline.saga.history import describe
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
