@@ -9,6 +9,7 @@ from eventsourcing.persistence import (
     IntegrityError,
     InterfaceError,
     MapperDeserialisationError,
+    OperationalError,
     ProgrammingError,
 )
 from typing_extensions import override
@@ -80,6 +81,10 @@ class TimerHeld(SagalineError):
     """The timer {id} waits for its dead letter: retry or discard the dead letter."""
 
 
+class TimerUnreadable(SagalineError):
+    """The timer {id} cannot be read: {reason}."""
+
+
 # Stores.
 
 
@@ -102,6 +107,17 @@ class StoreOfAnotherSystem(StoreUnusable):
 
     found: str
     wanted: str
+
+
+class StoreDamaged(SagalineError):
+    """The store has {value} where it cannot be, in {place}: restore it from a backup."""
+
+    place: str
+    value: str
+
+
+class EncodingDiffers(StoreUnusable):
+    """The log of {application} in {url} cannot be used: {reason}."""
 
 
 class UnknownEvents(StoreUnusable):
@@ -161,6 +177,20 @@ class UnknownTopic(SagalineError):
     """The event type {topic!r} is not loaded: import the module that defines it."""
 
     topic: str
+
+
+class CompressorUnusable(SagalineError):
+    """The compressor of {application} cannot be used: COMPRESSOR_TOPIC is {topic!r}."""
+
+
+class KeysUnusable(SagalineError):
+    """The keys of {application} cannot be used: {reason}. See CIPHER_KEY and CIPHER_READ_KEYS."""
+
+
+class KeyMissing(SagalineError, OperationalError):
+    """An event was encrypted with the key {key_id}, which is not given: see CIPHER_READ_KEYS."""
+
+    key_id: str
 
 
 class NotStorable(SagalineError, TypeError):

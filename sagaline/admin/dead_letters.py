@@ -83,7 +83,7 @@ def _message(runner: Runner, follower: Follower, letter: Letter) -> Message:
             timer = timer_of_id(connection, letter.follower, timer_id(letter.leader))
         if timer is None:
             raise LookupError(f"there is no timer {letter.leader}")
-        return timer_message(letter.follower, timer)
+        return timer_message(letter.follower, timer, follower.mapper)
     app = runner.apps[letter.leader]
     for row in app.recorder.page(letter.position - 1, 1).rows:
         if row.id == letter.position:

@@ -1,14 +1,14 @@
 """The timeline of one business transaction: its events in all logs, in causal order."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from eventsourcing.persistence import Mapper
 from sqlalchemy import select
 
+from sagaline.codec import TypedMapper
+from sagaline.errors import describe_error
 from sagaline.messaging.message import position
 from sagaline.messaging.topics import current_topic
 from sagaline.storage import ApplicationRecorder, LogRow
@@ -25,12 +25,15 @@ class ReadableLog(Protocol):
         """Reads its rows."""
 
     @property
-    def mapper(self) -> Mapper[UUID]:
+    def mapper(self) -> TypedMapper:
         """Decrypts and decompresses them."""
 
 
 class Entry(NamedTuple):
-    """One event of a log. `state` are its fields as plain JSON values."""
+    """One event of a log. `state` are its fields as plain JSON values.
+
+    Where the row cannot be read, `state` is empty, and `error` says why.
+    """
 
     application: str
     id: int
@@ -42,24 +45,20 @@ class Entry(NamedTuple):
     originator_version: int
     timestamp: datetime | None
     state: dict[str, Any]
+    error: str = ""
 
     @classmethod
-    def of(cls, application: str, row: LogRow, mapper: Mapper[UUID]) -> "Entry":
+    def of(cls, application: str, row: LogRow, mapper: TypedMapper) -> "Entry":
         """Read a row without the event's class, so that events of any age can be read."""
-        fields = _plain(mapper, row.state)
+        place = application, row.id, row.topic, row.key, row.cause, row.hop or 0
+        stream = row.originator_id, row.originator_version
+        try:
+            fields = mapper.fields_of(row)
+            moment = _moment(fields.get("timestamp"))
+        except ValueError as error:
+            return cls(*place, *stream, None, {}, describe_error(error))
         state = {name: value for name, value in fields.items() if name not in _ENVELOPE}
-        return cls(
-            application,
-            row.id,
-            row.topic,
-            row.key,
-            row.cause,
-            row.hop or 0,
-            row.originator_id,
-            row.originator_version,
-            _moment(fields.get("timestamp")),
-            state,
-        )
+        return cls(*place, *stream, moment, state)
 
     @property
     def name(self) -> str:
@@ -74,7 +73,7 @@ class Entry(NamedTuple):
     @property
     def summary(self) -> str:
         """The plain values among its fields, in a few words."""
-        return ", ".join(_words(self.state, self.key))
+        return self.error or ", ".join(_words(self.state, self.key))
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as plain JSON values."""
@@ -83,7 +82,7 @@ class Entry(NamedTuple):
         fields["timestamp"] = self.timestamp and self.timestamp.isoformat()
         order = ("application", "id", "position", "type", *Entry._fields[2:])
         fields |= {"position": self.position, "type": self.name}
-        return {name: fields[name] for name in order}
+        return {name: fields[name] for name in order if name != "error" or self.error}
 
 
 def timeline(logs: Mapping[str, ReadableLog], key: str) -> list[Entry]:
@@ -132,16 +131,6 @@ def _word(value: Any) -> str:
 def _causal_order(entry: Entry) -> tuple[int, datetime, str, int]:
     moment = entry.timestamp or datetime.min.replace(tzinfo=UTC)
     return entry.hop, moment, entry.application, entry.id
-
-
-def _plain(mapper: Mapper[UUID], state: bytes) -> dict[str, Any]:
-    state = bytes(state)
-    if mapper.cipher is not None:
-        state = mapper.cipher.decrypt(state)
-    if mapper.compressor is not None:
-        state = mapper.compressor.decompress(state)
-    found = json.loads(state)
-    return found if isinstance(found, dict) else {"value": found}
 
 
 def _moment(value: Any) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from eventsourcing.application import Repository
-from eventsourcing.persistence import EventStore, InfrastructureFactory, Mapper
+from eventsourcing.persistence import EventStore, InfrastructureFactory
 from eventsourcing.system import ProcessApplication, RecordingEventReceiver
 from eventsourcing.utils import EnvType
 from typing_extensions import override
@@ -20,14 +20,15 @@ from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.reserved_names import HOOKS, refuse_marked_hooks, refuse_replaced
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.snapshots import Snapshots
+from sagaline.application.stored_encoding import record_encoding
 from sagaline.application.unit_of_work import UnitOfWork
-from sagaline.codec import TypedMapper
+from sagaline.codec import TypedMapper, typed_mapper
 from sagaline.errors import PortGivenUp
 from sagaline.messaging.commands import Command
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.timers import CancelTimer, SetTimer
-from sagaline.storage import AggregateRecorder, Datastore, ProcessRecorder
+from sagaline.storage import AggregateRecorder, ApplicationRecorder, Datastore, ProcessRecorder
 
 
 class Application(ProcessApplication[UUID]):
@@ -50,7 +51,7 @@ class Application(ProcessApplication[UUID]):
 
     # What the library assigns in its own constructor.
     factory: InfrastructureFactory[Any]
-    mapper: Mapper[UUID]
+    mapper: TypedMapper
     recorder: ProcessRecorder
     events: EventStore[UUID]
     snapshots: EventStore[UUID] | None
@@ -75,6 +76,7 @@ class Application(ProcessApplication[UUID]):
         refuse_assigned(self, Application)
         self._sagaline = self._sagaline_handling(self, self._new_unit)
         super().__init__(env)
+        self._check_encoding()
 
     @override
     def __setattr__(self, name: str, value: Any) -> None:
@@ -153,9 +155,9 @@ class Application(ProcessApplication[UUID]):
         return ()
 
     @override
-    def construct_mapper(self) -> Mapper[UUID]:
+    def construct_mapper(self) -> TypedMapper:
         """Plain typed JSON: see `TypedMapper`."""
-        return self.factory.mapper(transcoder=self.construct_transcoder(), mapper_class=TypedMapper)
+        return typed_mapper(self.factory, self.construct_transcoder())
 
     @override
     def construct_repository(self) -> Repository[UUID]:
@@ -169,8 +171,17 @@ class Application(ProcessApplication[UUID]):
         recorder = cast("AggregateRecorder", self.factory.aggregate_recorder(purpose="snapshots"))
         return Snapshots(self.mapper, recorder, self.recorder, self.snapshotting_intervals)
 
+    def _check_encoding(self) -> None:
+        """Compares the keys with the store's. In memory, where tests run, nothing is remembered."""
+        if isinstance(self.recorder, ApplicationRecorder):
+            try:
+                record_encoding(self.name, self.recorder, self.mapper)
+            except BaseException:
+                self.close()
+                raise
+
     def _new_unit(self) -> UnitOfWork:
-        mapper = cast("TypedMapper", self.mapper)
+        mapper = self.mapper
         snapshots = cast("Snapshots | None", self.snapshots)
         limits = self._sagaline.cache_limits
         return UnitOfWork(self.name, self.recorder, mapper, self.now, snapshots, limits)

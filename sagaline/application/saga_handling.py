@@ -164,7 +164,7 @@ class SagaHandling(MessageHandling):
             # An id of its own: firing an earlier timer must not delete this one.
             id_ = f"{each.key}:locks:{self.application.name}:{key}"
             timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
-            row = timer_row(timer, now, trace._replace(key=each.key))
+            row = timer_row(timer, now, trace._replace(key=each.key), each.saga)
             set_timers(connection, each.saga, [row])
 
     def _is_relevant(self, journal: Journal | None, event: Any) -> bool:

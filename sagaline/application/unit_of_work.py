@@ -256,7 +256,7 @@ class UnitOfWork:
         for change, trace, now in self._timers:  # the last change of each timer is written
             if isinstance(change, SetTimer):
                 cancelled.pop(change.id, None)
-                rows[change.id] = timer_row(change, now, trace)
+                rows[change.id] = timer_row(change, now, trace, self._application, self._mapper)
             else:
                 rows.pop(change.id, None)
                 cancelled[change.id] = None

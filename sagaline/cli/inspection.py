@@ -4,16 +4,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NoReturn
-from uuid import UUID
 
 import typer
-from eventsourcing.persistence import Mapper
 from eventsourcing.utils import Environment
 from sqlalchemy import Table
 
 from sagaline.application.application import Application
+from sagaline.application.stored_encoding import check_encoding
 from sagaline.cli.settings import settings_of
-from sagaline.codec import TypedMapper
+from sagaline.codec import typed_mapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
 from sagaline.storage.sql import sqlite
@@ -30,9 +29,7 @@ class InspectedLog:
         merged = {**application.env, **env, "CREATE_TABLE": "no"}
         self._factory = Factory(Environment(application.name, merged))
         self.recorder: ApplicationRecorder = self._factory.application_recorder()
-        self.mapper: Mapper[UUID] = self._factory.mapper(
-            self._factory.transcoder(), mapper_class=TypedMapper
-        )
+        self.mapper = typed_mapper(self._factory, self._factory.transcoder())
         self._exists = False
 
     def exists(self) -> bool:
@@ -66,6 +63,8 @@ class InspectedStores:
         for datastore in self.datastores:
             refuse_missing(datastore)
             refuse_foreign(datastore, system)
+        for name, log in self.written.items():
+            check_encoding(name, log.recorder, log.mapper)
 
     @property
     def datastores(self) -> list[Datastore]:

@@ -6,8 +6,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from sagaline.cli.inspection import InspectedStores
+from sagaline.codec import TypedMapper
+from sagaline.followers.parking import revealed
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.saga.state import State
+from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters, count_letters
 from sagaline.storage.tables.read_tables import fingerprints
 from sagaline.storage.tables.schema import read_tables
@@ -58,11 +61,21 @@ def out_of_date(stores: InspectedStores) -> list[str]:
 
 def letters(stores: InspectedStores) -> list[Letter]:
     """Read all dead letters, oldest first."""
-    found: list[Letter] = []
-    for datastore in stores.datastores:
-        with datastore.read() as connection:
-            found += all_letters(connection)
+    found = [each for store in stores.datastores for each in letters_in(stores, store)]
     return sorted(found, key=lambda each: (each.parked_at, each.follower, each.position))
+
+
+def letters_in(stores: InspectedStores, datastore: Datastore) -> list[Letter]:
+    """Read the dead letters of one store, with texts that can be read."""
+    with datastore.read() as connection:
+        found = all_letters(connection)
+    return [revealed(each, _mapper_of(stores, each)) for each in found]
+
+
+def _mapper_of(stores: InspectedStores, letter: Letter) -> TypedMapper | None:
+    """The mapper that a letter's texts are encrypted with, as its event is."""
+    log = stores.logs.get(letter.leader) or stores.logs.get(letter.follower)
+    return None if log is None else log.mapper
 
 
 def letters_by_follower(stores: InspectedStores) -> dict[str, int]:

@@ -8,7 +8,7 @@ and an event costs a few type checks; events of other classes are read back and 
 """
 
 from sagaline.codec.event_codec import MAX_STATE
-from sagaline.codec.mapper import TypedMapper
+from sagaline.codec.mapper import TypedMapper, typed_mapper
 from sagaline.codec.nested_events import LazyField, LazyNestedEvent, NestedEvent, dump, load
 from sagaline.codec.registry import codec_for
 from sagaline.codec.snapshots import type_snapshots
@@ -25,5 +25,6 @@ __all__ = (
     "load",
     "loaded_class",
     "type_snapshots",
+    "typed_mapper",
     "unknown_topics",
 )

@@ -6,9 +6,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from sagaline.codec import TypedMapper
 from sagaline.errors import FencedOut, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.parking import dead_letter, retried_letter
+from sagaline.followers.parking import dead_letter, protected, retried_letter
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress, positions_of
 from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
@@ -48,12 +49,15 @@ class Follower:
         leaders: Mapping[str, LogWindow],
         batch_size: int = BATCH_SIZE,
         max_attempts: int = MAX_EVENT_ATTEMPTS,
+        mapper: TypedMapper | None = None,
     ) -> None:
         self.name = processor.name
         self.leaders = leaders
         self.batch_size = batch_size
         self._processor = processor
         self._max_attempts = max_attempts
+        self.mapper = mapper
+        """Reads the timers of the follower; None for a read model, which has none."""
         self._progress = Progress(datastore, self.name, leaders)
 
     def register(self) -> Mapping[str, int]:
@@ -91,7 +95,7 @@ class Follower:
         except HandlerFailed as failed:
             self._processor.roll_back()
             error = failed.__cause__ or failed
-            kept = retried_letter(letter, message, error)
+            kept = self._protected(retried_letter(letter, message, error))
             self._progress.commit({}, lambda connection: add_letters(connection, [kept]))
             raise error from None
         except BaseException:
@@ -185,7 +189,7 @@ class Follower:
     def _fire(self, now: float, topics: list[str] | None) -> bool:
         with self.datastore.read() as connection:
             timers = due_timers(connection, self.name, now, self.batch_size, topics)
-        messages = [timer_message(self.name, each) for each in timers]
+        messages = [timer_message(self.name, each, self.mapper) for each in timers]
         if messages:
             self._handle(messages, {})
         return bool(messages)
@@ -223,12 +227,17 @@ class Follower:
 
         def write(connection: Connection) -> None:
             hold_timers(connection, self.name, timer_ids([message]))
-            add_letters(connection, [letter])
+            add_letters(connection, [self._protected(letter)])
 
         self._progress.commit(positions_of([message]), write)
         if message.key is not None:
             self._progress.parked.add(message.key)
         log.error("%s: parked %s: %s", self.name, message, letter.error)
+
+    def _protected(self, letter: Letter) -> Letter:
+        """A letter as it is stored: what an error says of an encrypted event is encrypted too."""
+        window = self.leaders.get(letter.leader)
+        return protected(letter, self.mapper if window is None else window.mapper)
 
     def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Handles a batch, and again after a version conflict.

@@ -57,7 +57,8 @@ class LogWindow:
     ) -> None:
         self.application = application
         self._recorder = recorder
-        self._mapper = mapper
+        self.mapper = mapper
+        """Reads the events of the log."""
         self._messages: list[Message] = []
         self._topics: frozenset[str] | None = None
         self._max_events = max_events
@@ -150,7 +151,7 @@ class LogWindow:
     def _messages_of(self, rows: list[LogRow]) -> list[Message]:
         if rows:
             self._mean_size = max(1.0, sum(len(row.state) for row in rows) / len(rows))
-        return [message_of(self.application, row, self._mapper) for row in rows]
+        return [message_of(self.application, row, self.mapper) for row in rows]
 
     def _add(self, messages: list[Message], head: int) -> None:
         self._messages.extend(messages)

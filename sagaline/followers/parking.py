@@ -1,11 +1,19 @@
 """Parked events: dead letters of a follower, made of messages that it cannot handle now."""
 
 import traceback
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
+from typing import Final
 
+from sagaline.codec import TypedMapper
 from sagaline.errors import describe_error, storable_text
 from sagaline.messaging.message import Message
 from sagaline.storage.tables.dead_letters import Letter
+
+_MARK: Final = "encrypted:"
+
+UNREADABLE: Final = "(encrypted)"
+"""Stands for a text of a dead letter that cannot be decrypted."""
 
 
 def dead_letter(
@@ -25,6 +33,39 @@ def dead_letter(
         attempts,
         datetime.now(UTC),
     )
+
+
+def protected(letter: Letter, mapper: TypedMapper | None) -> Letter:
+    """A letter as it is stored: its texts are encrypted where the events are."""
+    if mapper is None or mapper.cipher is None:
+        return letter
+    return letter._replace(
+        error=_hidden(letter.error, f"error {letter.id}", mapper),
+        traceback=_hidden(letter.traceback, f"traceback {letter.id}", mapper),
+    )
+
+
+def revealed(letter: Letter, mapper: TypedMapper | None) -> Letter:
+    """A letter whose texts can be read, or that says why they cannot."""
+    return letter._replace(
+        error=_revealed(letter.error, f"error {letter.id}", mapper),
+        traceback=_revealed(letter.traceback, f"traceback {letter.id}", mapper),
+    )
+
+
+def _hidden(text: str, place: str, mapper: TypedMapper) -> str:
+    return f"{_MARK}{b64encode(mapper.protect(text.encode(), place)).decode()}"
+
+
+def _revealed(text: str, place: str, mapper: TypedMapper | None) -> str:
+    if not text.startswith(_MARK):
+        return text
+    if mapper is None:
+        return UNREADABLE
+    try:
+        return mapper.reveal(b64decode(text[len(_MARK) :]), place).decode()
+    except ValueError as error:
+        return f"{UNREADABLE}: {error}"
 
 
 def retried_letter(letter: Letter, message: Message, error: BaseException) -> Letter:

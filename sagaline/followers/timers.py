@@ -5,6 +5,7 @@ from datetime import datetime
 
 from eventsourcing.utils import construct_topic
 
+from sagaline.codec import TypedMapper
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
 from sagaline.messaging.topics import stored_topics
@@ -13,19 +14,25 @@ from sagaline.storage.tables.timers import TimerRow
 _PREFIX = "timer:"
 
 
-def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
-    """A timer as it is stored."""
-    command = timer.command
-    return TimerRow(
-        timer.id,
-        (now + timer.after).timestamp(),
-        construct_topic(type(command)),
-        command.model_dump_json().encode(),
-        *trace,
+def timer_row(
+    timer: SetTimer, now: datetime, trace: Trace, owner: str, mapper: TypedMapper | None = None
+) -> TimerRow:
+    """A timer of the follower `owner` as it is stored; its command is encrypted as events are."""
+    topic = construct_topic(type(timer.command))
+    state = timer.command.model_dump_json().encode()
+    if mapper is not None:
+        state = mapper.protect(state, _place(owner, topic, timer.id))
+    return TimerRow(timer.id, (now + timer.after).timestamp(), topic, state, *trace)
+
+
+def timer_state(owner: str, row: TimerRow, mapper: TypedMapper | None) -> bytes:
+    """The JSON of a timer's command. Raises `ValueError` where it cannot be decrypted."""
+    return (
+        row.state if mapper is None else mapper.reveal(row.state, _place(owner, row.topic, row.id))
     )
 
 
-def timer_message(application: str, row: TimerRow) -> Message:
+def timer_message(application: str, row: TimerRow, mapper: TypedMapper | None = None) -> Message:
     """The message that the follower of a timer handles when it is due."""
     return Message(
         application,
@@ -34,7 +41,9 @@ def timer_message(application: str, row: TimerRow) -> Message:
         key=row.key,
         cause=f"{_PREFIX}{row.id}",
         hop=row.hop or 0,
-        decode=lambda: command_class(row.topic).model_validate_json(row.state),
+        decode=lambda: command_class(row.topic).model_validate_json(
+            timer_state(application, row, mapper)
+        ),
     )
 
 
@@ -51,6 +60,11 @@ def timer_ids(messages: Iterable[Message]) -> list[str]:
 def timer_id(cause: str) -> str:
     """The id of the timer that a cause names: ``timer:settle:1``."""
     return cause.removeprefix(_PREFIX)
+
+
+def _place(owner: str, topic: str, id: str) -> str:
+    """What a timer's ciphertext is bound to."""
+    return f"{topic} {owner}/{id}"
 
 
 def retry_topics() -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -188,7 +189,9 @@ class OpenedSystem:
             if topics or declaration_of(cls).handlers:
                 # Without a saga or a reaction it follows no log; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])
-                yield self._follower(participant, application.datastore, self._options.batch_size)
+                yield self._follower(
+                    participant, application.datastore, self._options.batch_size, application.mapper
+                )
         for model in self.system.read_models:
             projector = Projector(model, self.views)
             with self.views.write() as connection:
@@ -198,9 +201,11 @@ class OpenedSystem:
                 self._check_columns(connection, projector)
             yield self._follower(projector, self.views, self._options.read_model_batch_size)
 
-    def _follower(self, processor: Processor, datastore: Datastore, batch_size: int) -> Follower:
+    def _follower(
+        self, processor: Processor, datastore: Datastore, batch_size: int, mapper: Any = None
+    ) -> Follower:
         leaders, attempts = self._leaders(processor.name), self._options.event_attempts
-        return Follower(processor, datastore, leaders, batch_size, attempts)
+        return Follower(processor, datastore, leaders, batch_size, attempts, mapper)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
         wanted = {each.name for each in projector.table.columns}

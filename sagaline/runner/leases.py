@@ -136,12 +136,12 @@ class Leases:
 
     def _is_dead(self, owner: str) -> bool:
         """Whether it was a process of this machine that has ended: its lease is free at once."""
-        machine, pid, _ = owner.rsplit(":", 2)
-        if machine != _machine() or owner == self.owner:
+        machine, _, process = owner.rpartition(":")[0].rpartition(":")
+        if machine != _machine() or owner == self.owner or not process.isdecimal():
             return False
         try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
+            os.kill(int(process), 0)
+        except (ProcessLookupError, OverflowError):
             return True
         except PermissionError:
             return False

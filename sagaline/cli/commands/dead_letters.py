@@ -22,14 +22,14 @@ from sagaline.cli.output import (
     printable,
     show,
 )
-from sagaline.cli.queries import letters
+from sagaline.cli.queries import letters, letters_in
 from sagaline.cli.tables import Listing
 from sagaline.errors import LetterUnknown
 from sagaline.runner.runner import Runner
 from sagaline.saga.interventions import Operator
 from sagaline.saga.state import Action
 from sagaline.storage import Datastore
-from sagaline.storage.tables.dead_letters import Letter, all_letters
+from sagaline.storage.tables.dead_letters import Letter
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
 
@@ -112,10 +112,9 @@ def _is_queued_with(other: Letter, letter: Letter) -> bool:
 def _named(stores: InspectedStores, id: str) -> tuple[Datastore, Letter]:
     """Return the letter of this id, and its store. Raises LetterUnknown."""
     for datastore in stores.datastores:
-        with datastore.read() as connection:
-            for each in all_letters(connection):
-                if each.id == id:
-                    return datastore, each
+        for each in letters_in(stores, datastore):
+            if each.id == id:
+                return datastore, each
     raise LetterUnknown(id=id)
 
 

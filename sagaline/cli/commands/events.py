@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sagaline.admin.timeline import Entry, readable
+from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedLog, inspected
 from sagaline.cli.output import AsJson, as_json, cell, fitting, print_note
 from sagaline.cli.tables import clamp_limit
@@ -41,18 +42,20 @@ def events(
     follow: Follow = False,
     json: AsJson = False,
 ) -> None:
-    """Print the events of the logs, and follow them if asked to."""
+    """Print the events of the logs; exit with 1 where one of them cannot be read."""
     form = _text if sys.stdout.isatty() and not json else _json
     with inspected(ctx) as stores:
         logs = stores.logs if application is None else stores.log(application)
         reader = _LogReader(logs, after, type)
-        if not _print(reader.new(), form) and type is not None:
+        printed, unreadable = _print(reader.new(), form)
+        if not printed and type is not None:
             print_note(
                 f"sagaline: There is no event of type {type}{f' after {after}' if after else ''}."
             )
         while follow:
             time.sleep(FOLLOW_POLL_INTERVAL)
             _print(reader.new(), form)
+    needs_attention(when=unreadable)
 
 
 class _LogReader:
@@ -82,14 +85,15 @@ def _moment(entry: Entry) -> datetime:
     return entry.timestamp or datetime.min.replace(tzinfo=UTC)
 
 
-def _print(entries: Iterator[Entry], form: Callable[[Entry], str]) -> int:
-    """Print entries; return how many there were."""
-    count = 0
+def _print(entries: Iterator[Entry], form: Callable[[Entry], str]) -> tuple[int, bool]:
+    """Print entries; return how many there were, and whether one could not be read."""
+    count, unreadable = 0, False
     for each in entries:
         sys.stdout.write(f"{form(each)}\n")
         count += 1
+        unreadable |= bool(each.error)
     sys.stdout.flush()
-    return count
+    return count, unreadable
 
 
 def _json(entry: Entry) -> str:

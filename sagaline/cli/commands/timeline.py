@@ -7,6 +7,7 @@ import typer
 
 from sagaline.admin.timeline import Entry
 from sagaline.admin.timeline import timeline as read_timeline
+from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import inspected
 from sagaline.cli.output import AsJson, as_json, counted, moment, printable
 from sagaline.cli.tables import Listing
@@ -16,7 +17,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The business transactio
 
 
 def timeline(ctx: typer.Context, key: Key, json: AsJson = False) -> None:
-    """Print the events of one key. Raises KeyUnknown where there are none."""
+    """Print the events of one key; exit with 1 where one cannot be read. Raises KeyUnknown."""
     with inspected(ctx) as stores:
         entries = read_timeline(stores.written, key)
     if not entries:
@@ -26,6 +27,7 @@ def timeline(ctx: typer.Context, key: Key, json: AsJson = False) -> None:
             print(as_json(each.as_json()))
     else:
         _show(key, entries)
+    needs_attention(when=any(each.error for each in entries))
 
 
 def _show(key: str, entries: Sequence[Entry]) -> None:

@@ -11,11 +11,19 @@ from sqlalchemy import Connection, select
 
 from sagaline.admin.timeline import readable
 from sagaline.cli.commands.audit import OperatorAction, Write, history, intervene
-from sagaline.cli.inspection import InspectedStores, inspected
+from sagaline.cli.inspection import InspectedLog, InspectedStores, inspected
 from sagaline.cli.options import By, OptionalReason, operator_name
 from sagaline.cli.output import AsJson, duration, moment, print_json, print_note, print_rows
 from sagaline.cli.tables import Listing
-from sagaline.errors import TimerAmbiguous, TimerHeld, TimerUnknown, UnfitValue
+from sagaline.errors import (
+    TimerAmbiguous,
+    TimerHeld,
+    TimerUnknown,
+    TimerUnreadable,
+    UnfitValue,
+    describe_error,
+)
+from sagaline.followers.timers import timer_state
 from sagaline.runner.clock import StoreClock
 from sagaline.saga.interventions import Operator
 from sagaline.saga.state import Action
@@ -24,6 +32,7 @@ from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.schema import timers
 from sagaline.storage.tables.timers import (
     HELD_DUE_AT,
+    TimerRow,
     delete_timers,
     due_of,
     move_timer,
@@ -147,7 +156,7 @@ def _named(stores: InspectedStores, id: str) -> _Timer:
     for datastore in stores.datastores:
         with datastore.read() as connection:
             for follower, row in timers_named(connection, id):
-                step = json_.loads(row.state).get("step", "")
+                step = _step_of(row, stores.logs.get(follower), follower)
                 found.append(_Timer(datastore, follower, row.id, row.key, step))
     if not found:
         raise TimerUnknown(id=id)
@@ -155,6 +164,15 @@ def _named(stores: InspectedStores, id: str) -> _Timer:
         ids = ", ".join(f"{each.follower}/{each.id}" for each in found)
         raise TimerAmbiguous(id=id, ids=ids)
     return found[0]
+
+
+def _step_of(row: TimerRow, log: InspectedLog | None, follower: str) -> str:
+    """The step of the saga that a timer belongs to; empty for another timer."""
+    try:
+        command = json_.loads(timer_state(follower, row, None if log is None else log.mapper))
+    except ValueError as error:
+        raise TimerUnreadable(id=f"{follower}/{row.id}", reason=describe_error(error)) from error
+    return str(command.get("step", "")) if isinstance(command, dict) else ""
 
 
 def _print_result(timer: _Timer, what: str, json: bool, **facts: Any) -> None:

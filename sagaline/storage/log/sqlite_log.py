@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Dialect, Table
 from typing_extensions import override
 
-from sagaline.errors import VersionConflict
+from sagaline.errors import StoreDamaged, VersionConflict
 from sagaline.messaging.ids import id_of_bytes
 from sagaline.storage.log.event_log import Log, Row, numbered
 from sagaline.storage.log.rows import Appended, EventRow, LogRow
+from sagaline.storage.sql.checked import shown
 from sagaline.storage.sql.errors import raise_translated
 from sagaline.storage.sql.sqlite import raw
 
@@ -53,9 +54,15 @@ class SQLiteLog(Log):
     @override
     def log_rows(self, rows: list[Row]) -> list[LogRow]:
         new = tuple.__new__
-        return [
-            new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h)) for i, o, v, t, s, k, c, h in rows
-        ]
+        try:
+            return [
+                new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h))
+                for i, o, v, t, s, k, c, h in rows
+            ]
+        except (TypeError, ValueError):
+            damaged = next(row for row in rows if not _is_id(row[1]))
+            place = f"{self.name}.originator_id, id {damaged[0]}"
+            raise StoreDamaged(place=place, value=shown(damaged[1])) from None
 
     @override
     def bound(self, originator_id: UUID | str) -> bytes:
@@ -63,7 +70,11 @@ class SQLiteLog(Log):
 
     @override
     def loaded(self, originator_id: bytes) -> UUID:
-        return id_of_bytes(originator_id)
+        try:
+            return id_of_bytes(originator_id)
+        except (TypeError, ValueError):
+            place = f"{self.name}.originator_id"
+            raise StoreDamaged(place=place, value=shown(originator_id)) from None
 
     @override
     def among(self, column: str, values: Collection[Any]) -> tuple[str, list[Any]]:
@@ -80,6 +91,10 @@ class SQLiteLog(Log):
 
 def _bound(originator_id: UUID | str) -> bytes:
     return (originator_id if isinstance(originator_id, UUID) else UUID(originator_id)).bytes
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == len(UUID(int=0).bytes)
 
 
 def _is_taken(error: sqlite3.Error) -> bool:

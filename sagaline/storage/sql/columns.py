@@ -18,7 +18,8 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
-from sagaline.errors import UnfitValue
+from sagaline.errors import StoreDamaged, UnfitValue
+from sagaline.storage.sql.checked import shown
 
 Convert = Callable[[Any], Any]
 
@@ -55,8 +56,17 @@ def _uuid_text(value: Any) -> str | None:
     return None if value is None else _write_uuid(uuid_of(value), mode="json")
 
 
-def _uuid_read(text: str | None) -> UUID | None:
-    return None if text is None else uuid_of_text(text)
+def reading(convert: Convert, kind: str) -> Convert:
+    """Reads a stored text. Raises `StoreDamaged` where SQLite holds another value."""
+
+    def read(text: Any) -> Any:
+        try:
+            return None if text is None else convert(text)
+        except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            place = f"a column of the type {kind}"
+            raise StoreDamaged(place=place, value=shown(text)) from error
+
+    return read
 
 
 def _moment(value: Any) -> datetime | None:
@@ -78,10 +88,6 @@ def _moment_text(value: Any) -> str | None:
     return None if moment is None else moment.isoformat(timespec="microseconds")
 
 
-def _moment_read(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
 def _amount(value: Any) -> Decimal | None:
     if value is None or (isinstance(value, Decimal) and value.is_finite()):
         return value
@@ -96,10 +102,6 @@ def _amount_text(value: Any) -> str | None:
         return None
     text = str(amount)
     return format(amount, "f") if "E" in text else text
-
-
-def _amount_read(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 class PortableType(TypeDecorator[Any]):
@@ -151,7 +153,7 @@ class Uuid(PortableType):
     stored = sa.String(36)
     to_native = staticmethod(uuid_of)
     to_stored = staticmethod(_uuid_text)
-    from_stored = staticmethod(_uuid_read)
+    from_stored = staticmethod(reading(uuid_of_text, "Uuid"))
 
 
 class Amount(PortableType):
@@ -168,7 +170,7 @@ class Amount(PortableType):
     stored = sa.Text()
     to_native = staticmethod(_amount)
     to_stored = staticmethod(_amount_text)
-    from_stored = staticmethod(_amount_read)
+    from_stored = staticmethod(reading(Decimal, "Amount"))
 
 
 class Moment(PortableType):
@@ -185,7 +187,7 @@ class Moment(PortableType):
     to_native = staticmethod(_moment)
     to_stored = staticmethod(_moment_text)
     from_native = staticmethod(_moment)
-    from_stored = staticmethod(_moment_read)
+    from_stored = staticmethod(reading(datetime.fromisoformat, "Moment"))
 
 
 class ColumnValues:

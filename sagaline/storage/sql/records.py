@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from sagaline.storage.sql.columns import PortableType, uuid_of
+from sagaline.storage.sql.columns import PortableType, reading, uuid_of
 
 IDENTIFIER_LENGTH = 63
 """Characters of an identifier on PostgreSQL, which truncates longer ones without an error."""
@@ -24,10 +24,6 @@ def _id_bytes(value: Any) -> bytes | None:
     return None if found is None else found.bytes
 
 
-def _id_of_bytes(value: bytes | None) -> UUID | None:
-    return None if value is None else UUID(bytes=value)
-
-
 class OriginatorId(PortableType):
     """A UUID as upstream stores it: UUID on PostgreSQL, its 16 bytes on SQLite."""
 
@@ -37,7 +33,7 @@ class OriginatorId(PortableType):
     stored = sa.BINARY(16)
     to_native = staticmethod(uuid_of)
     to_stored = staticmethod(_id_bytes)
-    from_stored = staticmethod(_id_of_bytes)
+    from_stored = staticmethod(reading(lambda value: UUID(bytes=value), "OriginatorId"))
 
 
 class Base(DeclarativeBase):

@@ -138,7 +138,16 @@ def register_runner(
 def live_runners(connection: Connection) -> dict[str, dict[str, float]]:
     """The live runners, each with the followers that it would run, and their loads."""
     rows = connection.execute(_statements(connection.dialect.name).live)
-    return {owner: json.loads(wanted) for owner, wanted in rows.tuples()}
+    return {owner: loads for owner, wanted in rows.tuples() if (loads := _loads(wanted))}
+
+
+def _loads(wanted: str) -> dict[str, float]:
+    """The loads in a runner's row; none in a damaged one, so that it holds up no other runner."""
+    try:
+        found = json.loads(wanted)
+        return {str(name): float(load) for name, load in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def lease_owners(connection: Connection) -> dict[str, str]:

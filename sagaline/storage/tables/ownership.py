@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, inspect, select, update
 
 from sagaline.errors import StoreOfAnotherSystem, StoreUnusable
+from sagaline.storage.sql.checked import read_json
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.tables.creation import FOREIGN, create_tables, refuse_unfit
 from sagaline.storage.tables.schema import store
@@ -24,7 +25,11 @@ class Ownership(NamedTuple):
     def read(cls, connection: Connection) -> "Ownership":
         """Reads it from a store."""
         row = connection.execute(select(store.c.system, store.c.applications)).first()
-        return cls() if row is None else cls(row[0], tuple(json.loads(row[1])))
+        return (
+            cls()
+            if row is None
+            else cls(row[0], tuple(read_json(row[1], list, "store.applications")))
+        )
 
 
 def own_store(datastore: Datastore, system: str, applications: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from sagaline.storage.sql.bulk_registry import bulk_of
+from sagaline.storage.sql.checked import read_json
 from sagaline.storage.tables.read_tables import table_exists
 from sagaline.storage.tables.schema import definitions
 
@@ -23,7 +24,7 @@ def definition_of(connection: Connection, saga: str) -> Definition | None:
         return None
     columns = definitions.c.fingerprint, definitions.c.shape
     row = connection.execute(select(*columns).where(definitions.c.saga == saga)).first()
-    return None if row is None else Definition(row[0], json.loads(row[1]))
+    return None if row is None else Definition(row[0], read_json(row[1], dict, "definitions.shape"))
 
 
 def write_definition(connection: Connection, saga: str, definition: Definition) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
 )
 
+from sagaline.storage.sql.checked import check_columns
 from sagaline.storage.sql.columns import Moment
 
 metadata = MetaData()
@@ -114,6 +115,14 @@ definitions = Table(
     Column("shape", Text, nullable=False),  # JSON: part of the definition -> its shape
 )
 
+encodings = Table(
+    "encodings",
+    metadata,
+    Column("application", Text, primary_key=True),
+    Column("compressor", Text, nullable=False),
+    Column("keys", Text, nullable=False),  # a JSON list of key ids
+)
+
 saga_locks = Table(
     "saga_locks",
     metadata,
@@ -125,3 +134,5 @@ saga_locks = Table(
     Index("saga_locks_key_idx", "saga", "key"),
     Index("saga_locks_ticket_idx", "ticket"),
 )
+
+check_columns(metadata)

@@ -201,7 +201,7 @@ def test_an_encrypted_state_cannot_be_moved_to_another_row() -> None:
     ours = TypedMapper(JSONTranscoder(), cipher=cipher)
     row = ours.to_stored_event(event)
     for originator_id, version in ((uuid4(), 1), (ORDER, 2)):
-        with pytest.raises(Unreadable, match="encrypted for another event"):
+        with pytest.raises(Unreadable, match="encrypted for another place"):
             ours.to_domain_event(StoredEvent(originator_id, version, row.topic, row.state))
     assert ours.to_domain_event(row) == event
     # Upstream decrypts it in any row.
