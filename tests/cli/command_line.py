@@ -163,7 +163,7 @@ def _own_modules(folder: Path) -> Iterator[None]:
 
 def _forget_modules_of(folder: Path) -> None:
     """Forget modules that a test wrote: the next command may find them changed."""
-    written = {each for each in sys.modules if (folder / f"{each}.py").exists()}
+    written = {each.stem for each in folder.glob("*.py")} & sys.modules.keys()
     for each in written:
         del sys.modules[each]
     for topic in [*utils._topic_cache]:
@@ -173,8 +173,12 @@ def _forget_modules_of(folder: Path) -> None:
 
 @contextmanager
 def _own_collector() -> Iterator[None]:
-    """Put the settings of the garbage collector back, which a program changes for its process."""
+    """Put the settings of the garbage collector back, which a program changes for its process.
+
+    It also collects once: what the tests hold is left out, which it would look through each time.
+    """
     before = gc.get_threshold()
+    gc.freeze()
     try:
         yield
     finally:
