@@ -24,6 +24,9 @@ SHOP = "application.system:system"
 LIMIT = 300.0
 """Seconds after which a command counts as hanging, however loaded the machine is."""
 
+A_DAY = "86400"
+"""Seconds, as a variable of the environment has them: longer than all tests take."""
+
 
 def clean_environment() -> dict[str, str]:
     """The environment of this process without what would decide in place of an option."""
