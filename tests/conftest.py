@@ -12,19 +12,26 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import URL
 
 from tests.originals import Fill, OriginalDatabases, OriginalFiles, execute, new_database
-from tests.slow import (
-    _fast_tests_start_no_process,
-    pytest_collection_modifyitems,
-    pytest_ignore_collect,
-)
+from tests.slow import _fast_tests_start_no_process, mark_slow_tests, pytest_ignore_collect
+from tests.unmeasured import _processes_start_without_coverage, leave_out_coverage
 
-__all__ = ("_fast_tests_start_no_process", "pytest_collection_modifyitems", "pytest_ignore_collect")
+__all__ = (
+    "_fast_tests_start_no_process",
+    "_processes_start_without_coverage",
+    "pytest_ignore_collect",
+)
 
 # How fast examples are found and run is the machine's affair, and no fault of the code.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, and those whose lines are not counted."""
+    mark_slow_tests(items)
+    leave_out_coverage(items)
 
 
 @pytest.fixture(scope="session")
