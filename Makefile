@@ -21,13 +21,13 @@ demo: $(READY) ## run real baskets through the shop, and rebuild its read tables
 	@$(RUN) benchmarks.demo
 
 test: $(READY) ## run every test, on SQLite and on a PostgreSQL server that the tests start
-	@$(RUN) pytest -n $(WORKERS)
+	@$(RUN) pytest -n $(WORKERS) --dist worksteal
 
 test-fast: $(READY) ## run the tests that start no server and no process, for the loop of a developer
-	@$(RUN) pytest -n $(WORKERS) -m "not slow"
+	@$(RUN) pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 check: lint types ## all that a change must pass: format, lint, types, tests, coverage
-	@$(RUN) pytest -n $(WORKERS) --cov
+	@$(RUN) pytest -n $(WORKERS) --dist worksteal --cov
 
 bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s bench)
 	@$(RUN) benchmarks

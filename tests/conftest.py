@@ -4,27 +4,34 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL
 
-from tests.slow import (
-    _fast_tests_start_no_process,
-    pytest_collection_modifyitems,
-    pytest_ignore_collect,
+from tests.originals import Fill, OriginalDatabases, OriginalFiles, execute, new_database
+from tests.slow import _fast_tests_start_no_process, mark_slow_tests, pytest_ignore_collect
+from tests.unmeasured import _processes_start_without_coverage, leave_out_coverage
+
+__all__ = (
+    "_fast_tests_start_no_process",
+    "_processes_start_without_coverage",
+    "pytest_ignore_collect",
 )
-
-__all__ = ("_fast_tests_start_no_process", "pytest_collection_modifyitems", "pytest_ignore_collect")
 
 # How fast examples are found and run is the machine's affair, and no fault of the code.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, and those whose lines are not counted."""
+    mark_slow_tests(items)
+    leave_out_coverage(items)
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +51,8 @@ def postgres_url() -> Iterator[str]:
         host = str(server.get_postmaster_info().socket_dir)
         url = URL.create("postgresql+psycopg", username="postgres", database="postgres")
         # The tests cut connections, never the power.
-        _execute(url.set(query={"host": host}), "ALTER SYSTEM SET fsync = off")
-        _execute(url.set(query={"host": host}), "SELECT pg_reload_conf()")
+        execute(url.set(query={"host": host}), "ALTER SYSTEM SET fsync = off")
+        execute(url.set(query={"host": host}), "SELECT pg_reload_conf()")
         yield url.set(query={"host": host}).render_as_string(hide_password=False)
     finally:
         server.cleanup()
@@ -55,7 +62,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def postgres_store(postgres_url: str) -> Iterator[str]:
     """A new database on the server."""
-    with _new_database(postgres_url) as store:
+    with new_database(postgres_url) as store:
         yield store
 
 
@@ -80,24 +87,35 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
         def make(name: str) -> str:
             if request.param == "sqlite":
                 return f"sqlite:///{tmp_path / name}.db"
-            return databases.enter_context(_new_database(request.getfixturevalue("postgres_url")))
+            return databases.enter_context(new_database(request.getfixturevalue("postgres_url")))
 
         yield make
 
 
-@contextmanager
-def _new_database(server_url: str) -> Iterator[str]:
-    server = make_url(server_url)
-    name = f"sagaline_{uuid4().hex}"
-    _execute(server, f"CREATE DATABASE {name}")
-    try:
-        yield server.set(database=name).render_as_string(hide_password=False)
-    finally:
-        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture(scope="session")
+def original_files(tmp_path_factory: pytest.TempPathFactory) -> OriginalFiles:
+    """SQLite stores that tests get copies of."""
+    return OriginalFiles(tmp_path_factory.mktemp("originals"))
 
 
-def _execute(url: URL, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
-    engine.dispose()
+@pytest.fixture(scope="session")
+def original_databases(postgres_url: str) -> Iterator[OriginalDatabases]:
+    """Databases that tests get copies of."""
+    with closing(OriginalDatabases(postgres_url)) as databases:
+        yield databases
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def copied(
+    request: pytest.FixtureRequest, original_files: OriginalFiles, tmp_path: Path
+) -> Iterator[Callable[[str, Fill], str]]:
+    """Copies the store of a name, which is filled once; on each kind of database."""
+    with ExitStack() as copies:
+
+        def copy(name: str, fill: Fill) -> str:
+            if request.param == "sqlite":
+                return original_files.copy(name, fill, tmp_path)
+            databases: OriginalDatabases = request.getfixturevalue("original_databases")
+            return copies.enter_context(databases.copy(name, fill))
+
+        yield copy

@@ -51,7 +51,7 @@ def _is_slow_place(path: Path) -> bool:
     return any(path.is_relative_to(TESTS / each) for each in SLOW_PLACES)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def mark_slow_tests(items: list[pytest.Item]) -> None:
     """Mark the slow tests."""
     for item in items:
         if is_slow(item):

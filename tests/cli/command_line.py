@@ -24,6 +24,9 @@ SHOP = "application.system:system"
 LIMIT = 300.0
 """Seconds after which a command counts as hanging, however loaded the machine is."""
 
+A_DAY = "86400"
+"""Seconds, as a variable of the environment has them: longer than all tests take."""
+
 
 def clean_environment() -> dict[str, str]:
     """The environment of this process without what would decide in place of an option."""
@@ -163,7 +166,7 @@ def _own_modules(folder: Path) -> Iterator[None]:
 
 def _forget_modules_of(folder: Path) -> None:
     """Forget modules that a test wrote: the next command may find them changed."""
-    written = {each for each in sys.modules if (folder / f"{each}.py").exists()}
+    written = {each.stem for each in folder.glob("*.py")} & sys.modules.keys()
     for each in written:
         del sys.modules[each]
     for topic in [*utils._topic_cache]:
@@ -173,8 +176,12 @@ def _forget_modules_of(folder: Path) -> None:
 
 @contextmanager
 def _own_collector() -> Iterator[None]:
-    """Put the settings of the garbage collector back, which a program changes for its process."""
+    """Put the settings of the garbage collector back, which a program changes for its process.
+
+    It also collects once: what the tests hold is left out, which it would look through each time.
+    """
     before = gc.get_threshold()
+    gc.freeze()
     try:
         yield
     finally:

@@ -1,11 +1,16 @@
 """Command lines, run in an empty folder on stores of their own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command_line import CommandLine, clean_environment
 from tests.cli.orders import ACCEPTED, json_lines
+from tests.originals import Fill
+
+Happened = Callable[[CommandLine], object]
+"""What has happened in a shop before a test begins."""
 
 
 @pytest.fixture
@@ -27,6 +32,22 @@ def run(here: Path) -> CommandLine:
 def shop(run: CommandLine, store_url: str) -> CommandLine:
     """Runs command lines on a new store of the shop, on each kind of database."""
     return run.on(store_url)
+
+
+@pytest.fixture
+def shop_after(
+    run: CommandLine, copied: Callable[[str, Fill], str]
+) -> Callable[[Happened], CommandLine]:
+    """Runs command lines on a copy of a shop in which something has happened, once for all tests.
+
+    It must not matter how long ago that was: timers that wait are due much later.
+    """
+
+    def shop(happened: Happened) -> CommandLine:
+        name = f"{happened.__module__}.{happened.__qualname__}"
+        return run.on(copied(name, lambda store: happened(run.on(store))))
+
+    return shop
 
 
 @pytest.fixture

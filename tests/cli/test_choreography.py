@@ -1,8 +1,11 @@
 """The shop by choreography from the command line: the same commands on the same tables."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.cli.command_line import CommandLine
+from tests.cli.conftest import Happened
 from tests.cli.orders import json_lines, order
 
 SYSTEM = ("--app", "sagas.choreography:system")
@@ -12,15 +15,18 @@ NOWHERE = {"country": "ZZ", "postcode": "0000"}
 
 
 @pytest.fixture
-def danced(shop: CommandLine) -> CommandLine:
+def danced(shop_after: Callable[[Happened], CommandLine]) -> CommandLine:
     """A shop in which one order is done, and the refund of another is stuck."""
+    return shop_after(a_refund_got_stuck)
+
+
+def a_refund_got_stuck(shop: CommandLine) -> None:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
     assert shop.application("stock", "-", input=stock).status == 0
     placed = [order(FINE), order(STUCK, payment_method="pm_refund_fails", ship_to=NOWHERE)]
     said = shop.application("place", "-", input=json_lines(placed))
     assert [each["position"] for each in said.json_lines] == ["orders:1", "orders:2"]
     assert shop.sagaline(*SYSTEM, "run", "--until-settled").status == 0
-    return shop
 
 
 def test_readers_need_not_know_by_which_kind_an_order_is_led(danced: CommandLine) -> None:

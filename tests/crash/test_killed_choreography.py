@@ -1,7 +1,6 @@
 """Contexts that nobody leads, killed on the way: the same ends, and nothing doubled or lost."""
 
 import json
-import subprocess
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -9,14 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.crash.test_killed_runners import (
-    PATIENCE,
-    ROOT,
-    SKUS,
-    assert_rebuilds_alike,
-    command,
-    run_and_kill,
-)
+from tests.crash.test_killed_runners import SKUS, assert_rebuilds_alike, run_and_kill, take_in
 from tests.invariants import ends
 from tests.test_shop import order_id
 
@@ -43,8 +35,9 @@ def test_two_runners_killed_on_the_way_bring_every_order_to_its_end(
     monkeypatch.setenv("SHOP_PAYMENT_TIMEOUT", "5")
     monkeypatch.setenv("SHOP_RETRY_BASE", "0.1")
     orders = [_order(Random(number), number) for number in range(ORDERS)]
-    _take_in(store_url, "stock", [{"sku": sku, "quantity": 10_000} for sku in SKUS], tmp_path)
-    _take_in(store_url, "place", orders, tmp_path)
+    stock = [{"sku": sku, "quantity": 10_000} for sku in SKUS]
+    for what, lines in (("stock", stock), ("place", orders)):
+        take_in(store_url, tmp_path, what, [f"{json.dumps(each)}\n" for each in lines])
     run_and_kill(store_url, tmp_path, KILLS, ORDERS)
     found = _ends(store_url)
     # A faltering gateway may take longer than the payment step has, if the runner is killed.
@@ -94,16 +87,3 @@ def _ends(url: str) -> dict[str, tuple[str, str | None]]:
         rows = connection.execute(text("SELECT order_id, status, reason FROM order_list")).all()
     engine.dispose()
     return {str(UUID(str(each))): (status, reason) for each, status, reason in rows}
-
-
-def _take_in(url: str, name: str, lines: list[dict[str, object]], folder: Path) -> None:
-    source = folder / f"{name}.jsonl"
-    source.write_text("".join(json.dumps(each) + "\n" for each in lines))
-    done = subprocess.run(
-        command("application", url, name, str(source)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr

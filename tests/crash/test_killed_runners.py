@@ -1,6 +1,7 @@
 """Runners that are killed on the way, and two at once: nothing is lost, and nothing doubled."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from tests.cli.command_line import CommandLine
 from tests.invariants import ends, violations
 
 ROOT = Path(__file__).parents[2]
@@ -176,13 +178,13 @@ def place(url: str, folder: Path) -> None:
 def take_in(url: str, folder: Path, what: str, lines: Sequence[str]) -> None:
     source = folder / f"{what}.jsonl"
     source.write_text("".join(lines))
-    subprocess.run(
-        command("application", url, what, str(source)),
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    said = in_this_process().application("--store", url, what, str(source))
+    assert said.status == 0, said.errors
+
+
+def in_this_process() -> CommandLine:
+    """Commands that nobody kills, in this process: to start one takes a second."""
+    return CommandLine(ROOT, dict(os.environ))
 
 
 def stock_lines() -> list[str]:
@@ -255,7 +257,5 @@ def recorded(url: str) -> set[str]:
 
 
 def assert_rebuilds_alike(url: str) -> None:
-    verified = subprocess.run(
-        command("sagaline", url, "rebuild", "--verify"), cwd=ROOT, capture_output=True, text=True
-    )
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    verified = in_this_process().sagaline("--store", url, "rebuild", "--verify")
+    assert verified.status == 0, verified.output + verified.errors

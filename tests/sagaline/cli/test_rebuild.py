@@ -1,6 +1,7 @@
 """`sagaline rebuild`."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
@@ -13,15 +14,19 @@ from sagaline.rebuilding.shadow_table import ShadowTable
 from sagaline.storage import Datastore
 from sagaline.storage.tables.schema import read_tables
 from tests.cli.command_line import CommandLine, Said
+from tests.cli.conftest import Happened
 from tests.cli.orders import GOOD, json_lines, order
 
 
 @pytest.fixture
-def run_shop(shop: CommandLine) -> CommandLine:
+def run_shop(shop_after: Callable[[Happened], CommandLine]) -> CommandLine:
     """A shop with one order, which was cancelled because there is no stock."""
+    return shop_after(an_order_was_cancelled)
+
+
+def an_order_was_cancelled(shop: CommandLine) -> None:
     assert shop.application("place", "-", input=json_lines([order()])).status == 0
     assert shop.sagaline("run", "--until-settled").status == 0
-    return shop
 
 
 def tamper(shop: CommandLine) -> None:

@@ -1,24 +1,24 @@
 """`sagaline sagas show`, `retry`, `skip`, `cancel`, `abandon`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cli.command_line import CommandLine
+from tests.cli.command_line import A_DAY, CommandLine
+from tests.cli.conftest import Happened
 from tests.cli.orders import GOOD, STUCK, json_lines, order
 from tests.invariants import violations
 from tests.sagaline.small_system import until
 
 PAYING = "00000000-0000-4000-8000-000000000004"
-"""An order whose payment has no outcome for half an hour."""
+"""An order whose payment has no outcome for two days."""
 
 
-def opened(run: CommandLine, *orders: dict[str, object]) -> CommandLine:
+def opened(run: CommandLine, *orders: dict[str, object]) -> None:
     stock = json_lines([{"sku": "A1", "quantity": 100}])
     assert run.application("stock", "-", input=stock).status == 0
     assert run.application("place", "-", input=json_lines(orders)).status == 0
-    return run
 
 
 def stuck_order() -> dict[str, object]:
@@ -27,11 +27,14 @@ def stuck_order() -> dict[str, object]:
 
 
 @pytest.fixture
-def parked(shop: CommandLine) -> CommandLine:
+def parked(shop_after: Callable[[Happened], CommandLine]) -> CommandLine:
     """A shop with one parked saga: its refund was refused."""
+    return shop_after(a_refund_was_refused)
+
+
+def a_refund_was_refused(shop: CommandLine) -> None:
     opened(shop, stuck_order(), order(GOOD))
     assert shop.sagaline("run", "--until-settled").status == 1
-    return shop
 
 
 def status_of(run: CommandLine, order_id: str) -> tuple[str, str | None]:
@@ -103,9 +106,7 @@ to undo  take_payment
 """
 
 
-def test_an_operator_allows_a_refund_and_resumes_the_saga(
-    parked: CommandLine, store_url: str
-) -> None:
+def test_an_operator_allows_a_refund_and_resumes_the_saga(parked: CommandLine) -> None:
     assert status_of(parked, STUCK)[0] == "attention"
     assert parked.application("gateway", "allow-refunds", STUCK).status == 0
     said = parked.sagaline("sagas", "retry", STUCK, "--by", "Eve", "--json")
@@ -114,7 +115,7 @@ def test_an_operator_allows_a_refund_and_resumes_the_saga(
     assert parked.sagaline("run", "--until-settled").status == 0
     assert status_of(parked, STUCK) == ("cancelled", "undeliverable address")
     assert saga(parked, STUCK)["state"] == "compensated"
-    assert violations(store_url, settled=True) == []
+    assert violations(str(parked.store), settled=True) == []
     assert parked.sagaline("rebuild", "--verify").status == 0
 
 
@@ -182,16 +183,18 @@ def test_an_operator_without_a_user_name_can_act(parked: CommandLine) -> None:
 
 
 @pytest.fixture
-def paying(shop: CommandLine) -> CommandLine:
+def paying(shop_after: Callable[[Happened], CommandLine]) -> CommandLine:
     """A shop with one saga that waits for its payment, and one after its pivot."""
+    return shop_after(a_payment_has_no_outcome)
+
+
+def a_payment_has_no_outcome(shop: CommandLine) -> None:
+    shop = shop.given(SHOP_PAYMENT_TIMEOUT=A_DAY)
     opened(shop, order(PAYING, payment_method="pm_timeout"), order(GOOD))
     assert shop.sagaline("run", "--until-settled", "--horizon", "60").status == 0
-    return shop
 
 
-def test_an_order_is_cancelled_before_its_point_of_no_return(
-    paying: CommandLine, store_url: str
-) -> None:
+def test_an_order_is_cancelled_before_its_point_of_no_return(paying: CommandLine) -> None:
     said = paying.sagaline("sagas", "cancel", PAYING, "--reason", "changed her mind")
     assert said.status == 0
     assert "it is compensating" in said.errors
@@ -200,7 +203,7 @@ def test_an_order_is_cancelled_before_its_point_of_no_return(
     assert paying.sagaline("timers", "move", str(timer["id"]), "now").status == 0
     assert paying.sagaline("run", "--until-settled").status == 0
     assert status_of(paying, PAYING) == ("cancelled", "changed her mind")
-    assert violations(store_url, settled=True) == []
+    assert violations(str(paying.store), settled=True) == []
 
 
 def timers(run: CommandLine) -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """`sagaline timers`."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from sagaline.cli.commands.timers import moment_of
 from sagaline.errors import UnfitValue
 from sagaline.storage import Datastore
 from sagaline.storage.tables.timers import delete_timers, hold_timers
-from tests.cli.command_line import CommandLine
+from tests.cli.command_line import A_DAY, CommandLine
+from tests.cli.conftest import Happened
 from tests.cli.orders import GOOD, json_lines, order
 from tests.sagaline.storage.stores import outside
 
@@ -43,18 +45,18 @@ def test_text_that_is_no_time_is_refused(written: str) -> None:
 
 
 @pytest.fixture
-def paying(shop: CommandLine) -> CommandLine:
-    """A shop with a payment whose outcome comes in half an hour, twice the timeout of its step."""
-    return opened(shop)
+def paying(shop_after: Callable[[Happened], CommandLine]) -> CommandLine:
+    """A shop with a payment whose outcome comes in two days, twice the timeout of its step."""
+    return shop_after(opened)
 
 
-def opened(shop: CommandLine) -> CommandLine:
+def opened(shop: CommandLine) -> None:
+    shop = shop.given(SHOP_PAYMENT_TIMEOUT=A_DAY)
     stock = json_lines([{"sku": "A1", "quantity": 100}])
     assert shop.application("stock", "-", input=stock).status == 0
     lines = json_lines([order(GOOD, payment_method="pm_timeout")])
     assert shop.application("place", "-", input=lines).status == 0
     assert shop.sagaline("run", "--until-settled", "--horizon", "60").status == 0
-    return shop
 
 
 def told_by_the_saga(run: CommandLine) -> list[tuple[str, ...]]:
@@ -176,7 +178,8 @@ def test_the_saga_records_an_action_on_a_timer_in_another_store(
     shop: CommandLine, tmp_path: Path
 ) -> None:
     apart = shop.given(PAYMENTS_SQLALCHEMY_URL=f"sqlite:///{tmp_path / 'payments.db'}")
-    answer = timers(opened(apart))["Payments"]["id"]
+    opened(apart)
+    answer = timers(apart)["Payments"]["id"]
     assert apart.sagaline("timers", "move", answer, "2126-01-01", "--by", "Eve").status == 0
     told = ("Eve", "move timer", "", f"Payments/{answer} to 2126-01-01 00:00:00 UTC")
     assert told_by_the_saga(apart) == [told]
@@ -184,10 +187,10 @@ def test_the_saga_records_an_action_on_a_timer_in_another_store(
 
 
 def test_the_timer_of_a_dead_letter_is_listed_as_held_and_not_moved(
-    paying: CommandLine, store_url: str
+    paying: CommandLine,
 ) -> None:
     limit = timers(paying)["OrderFulfilment"]["id"]
-    datastore = Datastore.open(store_url)
+    datastore = Datastore.open(str(paying.store))
     with datastore.write() as connection:
         hold_timers(connection, "OrderFulfilment", [limit])
     datastore.close()
@@ -201,9 +204,9 @@ def test_the_timer_of_a_dead_letter_is_listed_as_held_and_not_moved(
 
 
 def test_the_table_of_interventions_is_created_where_it_is_missing(
-    paying: CommandLine, store_url: str
+    paying: CommandLine,
 ) -> None:
-    with outside(store_url) as connection:
+    with outside(str(paying.store)) as connection:
         connection.execute(text("DROP TABLE interventions"))
     assert history(paying) == []
     limit = timers(paying)["OrderFulfilment"]["id"]

@@ -112,6 +112,7 @@ def test_the_shops_saga_passes() -> None:
     assert matrix.crashes > 50
 
 
+@pytest.mark.no_cover
 def test_the_shops_saga_passes_with_the_times_of_the_shop() -> None:
     hasty = timings(Settings(payment_timeout=10, stock_timeout=1, retry_base=4))
     matrix = fault_matrix(OrderFulfilment, timings=hasty)
@@ -128,6 +129,7 @@ def test_timings_override_the_declared_times() -> None:
     assert "no answer within 10 s" in report
 
 
+@pytest.mark.no_cover
 def test_a_time_limit_that_only_the_timings_set_adds_cases() -> None:
     without = fault_matrix(Gluttony, start=LARGE).cases
     assert fault_matrix(Gluttony, start=LARGE, timings={"pay": Timing(minutes(1))}).cases > without
@@ -138,6 +140,7 @@ def test_timings_of_an_unknown_step_are_refused() -> None:
         fault_matrix(OrderFulfilment, timings={"take_money": Timing(seconds(10))})
 
 
+@pytest.mark.no_cover
 def test_a_lock_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SagaHandling, "_release_locks", lambda *_: None)
     violations = violations_in(report_of(OrderFulfilment, PLACED))
