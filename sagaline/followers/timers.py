@@ -1,14 +1,14 @@
 """Timers as rows of their table, and as the messages that their followers handle."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from eventsourcing.utils import construct_topic
 
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
 from sagaline.messaging.topics import stored_topics
-from sagaline.storage.tables.timers import TimerRow
+from sagaline.storage.tables.timers import LAST_DUE_AT, TimerRow, due_at_of
 
 _PREFIX = "timer:"
 
@@ -18,11 +18,20 @@ def timer_row(timer: SetTimer, now: datetime, trace: Trace) -> TimerRow:
     command = timer.command
     return TimerRow(
         timer.id,
-        (now + timer.after).timestamp(),
+        _due_at(now, timer.after),
         construct_topic(type(command)),
         command.model_dump_json().encode(),
         *trace,
     )
+
+
+def _due_at(now: datetime, after: timedelta) -> float:
+    """When a timer is due: at once for a negative time, at the end of time for one beyond it."""
+    try:
+        # In UTC: in another zone a day may have 23 hours.
+        return due_at_of(now.astimezone(UTC) + max(after, timedelta(0)))
+    except OverflowError:
+        return LAST_DUE_AT
 
 
 def timer_message(application: str, row: TimerRow) -> Message:

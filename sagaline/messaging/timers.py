@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from eventsourcing.utils import construct_topic
 
-from sagaline.errors import UnknownTopic
+from sagaline.errors import DefinitionError, UnknownTopic
 from sagaline.messaging.commands import Command
 from sagaline.messaging.topics import current_topic
 
@@ -22,6 +22,17 @@ class SetTimer:
     id: str
     after: timedelta
     command: Command
+
+    def __post_init__(self) -> None:
+        """Refuses what is no time or no command, which would fail when it is written."""
+        for name, kind in (("id", str), ("after", timedelta), ("command", Command)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise DefinitionError(
+                    where=f"SetTimer({self.id!r})",
+                    problem=f"its {name} is {value!r}",
+                    cure=f"Give a {kind.__name__}.",
+                )
 
 
 @dataclass(frozen=True)
