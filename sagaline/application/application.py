@@ -26,6 +26,7 @@ from sagaline.errors import PortGivenUp
 from sagaline.messaging.commands import Command
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
+from sagaline.messaging.script import has_no_module, name_as_imported, warn_of_script
 from sagaline.messaging.timers import CancelTimer, SetTimer
 from sagaline.storage import AggregateRecorder, Datastore, ProcessRecorder
 
@@ -65,6 +66,7 @@ class Application(ProcessApplication[UUID]):
 
     def __init_subclass__(cls, *, aggregates: Sequence[type] | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        name_as_imported(cls.__module__, cls)
         refuse_marked_hooks(cls)
         refuse_reserved(cls, Application, HOOKS)
         if aggregates is not None:
@@ -75,6 +77,8 @@ class Application(ProcessApplication[UUID]):
         refuse_assigned(self, Application)
         self._sagaline = self._sagaline_handling(self, self._new_unit)
         super().__init__(env)
+        if has_no_module(type(self)) and not self.datastore.is_sqlite_in_memory_db:
+            warn_of_script(type(self), self.datastore.address)
 
     @override
     def __setattr__(self, name: str, value: Any) -> None:
