@@ -10,14 +10,14 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from enum import Enum
-from functools import singledispatch
+from functools import cache, singledispatch
 from hashlib import blake2b, sha256
 from itertools import chain, combinations
 from typing import Any, Final
 from uuid import UUID
 
 from eventsourcing.utils import construct_topic
-from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic import Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
 from sagaline.messaging.commands import Command
@@ -34,8 +34,11 @@ _exact = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 def digest_of(command: Command) -> str:
     """The command's topic, a hash of its content, and one of the content that is no default."""
-    whole, given = (_hash(command, each) for each in (_whole, _given))
-    return f"{construct_topic(type(command))} {whole} {given}"
+    writer = _Writer(leaves_defaults=False)
+    whole = given = _hash(command, writer)
+    if writer.has_met_optional:
+        given = _hash(command, _Writer(leaves_defaults=True))
+    return f"{_topic_of(type(command))} {whole} {given}"
 
 
 def is_digest_of(digest: str, command: Command, handled: Iterable[type[Command]]) -> bool:
@@ -56,24 +59,59 @@ def is_digest_of(digest: str, command: Command, handled: Iterable[type[Command]]
     )
 
 
-def _content(model: BaseModel) -> dict[str, Any]:
-    names, values = type(model).__pydantic_fields__.keys(), model.__dict__
-    if names != values.keys():  # a cached property is kept beside the fields
-        values = {name: value for name, value in values.items() if name in names}
-    return {**values, **(model.__pydantic_extra__ or {})}
+class _Writer(json.JSONEncoder):
+    """Writes content so that equal values are written alike, with or without defaults."""
+
+    def __init__(self, *, leaves_defaults: bool) -> None:
+        super().__init__(sort_keys=True, separators=(",", ":"))
+        self.leaves_defaults = leaves_defaults
+        self.has_met_optional = False
+        """Whether a model has fields with defaults, so that the two hashes may differ."""
+
+    def default(self, o: Any) -> Any:
+        """A value that is none of JSON, as one of JSON."""
+        if hasattr(o, "__pydantic_fields__"):
+            return self.model(o)
+        if isinstance(o, set | frozenset):
+            return sorted(map(self.encode, o))
+        return _plain(o)
+
+    def model(self, model: Any) -> dict[str, Any]:
+        """The content of a model, or of one of pydantic's dataclasses."""
+        optional, content = _optional_fields(type(model)), _content(model)
+        if not optional:
+            return content
+        self.has_met_optional = True
+        if not self.leaves_defaults:
+            return content
+        left = {name for name in optional if _is_default(model, name)}
+        return {name: each for name, each in content.items() if name not in left}
 
 
-def _given_content(model: BaseModel) -> dict[str, Any]:
-    return {name: each for name, each in _content(model).items() if not _is_default(model, name)}
+def _content(model: Any) -> dict[str, Any]:
+    names, content = type(model).__pydantic_fields__.keys(), model.__dict__
+    if names != content.keys():  # a cached property is kept beside the fields
+        content = {name: value for name, value in content.items() if name in names}
+    extra = getattr(model, "__pydantic_extra__", None)
+    return {**content, **extra} if extra else content
 
 
-def _is_default(model: BaseModel, name: str) -> bool:
-    """Whether a field has its default, or was left to a function that makes one."""
-    field = type(model).__pydantic_fields__.get(name)
-    if field is None or field.is_required():
-        return False
-    if name not in model.__pydantic_fields_set__:
+_topic_of = cache(construct_topic)
+
+
+@cache
+def _optional_fields(cls: Any) -> frozenset[str]:
+    """The fields of a model that have defaults; a command's id is none of its content."""
+    names = {name for name, each in cls.__pydantic_fields__.items() if not each.is_required()}
+    return frozenset(names - {"id"} if issubclass(cls, Command) else names)
+
+
+def _is_default(model: Any, name: str) -> bool:
+    """Whether an optional field has its default, or was left to a function that makes one."""
+    given: set[str] | None = getattr(model, "__pydantic_fields_set__", None)
+    if given is not None and name not in given:
         return True
+    field = type(model).__pydantic_fields__[name]
     default = field.get_default(call_default_factory=True, validated_data=model.__dict__)
     return bool(getattr(model, name) == default)
 
@@ -124,45 +162,16 @@ def _(value: Mapping) -> Any:  # type: ignore[type-arg]
     return dict(value)
 
 
-class _Whole(json.JSONEncoder):
-    """Writes all content, so that equal values are written alike."""
-
-    def default(self, value: Any) -> Any:
-        """A value that is none of JSON, as one of JSON."""
-        if isinstance(value, BaseModel):
-            return self.model(value)
-        if isinstance(value, set | frozenset):
-            return sorted(map(self.encode, value))
-        return _plain(value)
-
-    def model(self, value: BaseModel) -> dict[str, Any]:
-        """The content of a model."""
-        return _content(value)
-
-
-class _Given(_Whole):
-    """Writes what is no default."""
-
-    def model(self, value: BaseModel) -> dict[str, Any]:
-        """The content of a model that is no default."""
-        return _given_content(value)
-
-
-_whole = _Whole(sort_keys=True, separators=(",", ":"))
-_given = _Given(sort_keys=True, separators=(",", ":"))
-
-
-def _hash(command: Command, encoder: _Whole) -> str:
-    content = encoder.model(command)
-    content.pop("id", None)
+def _hash(command: Command, writer: _Writer) -> str:
+    content = {name: each for name, each in writer.model(command).items() if name != "id"}
     try:
-        text = encoder.encode(content)
+        text = writer.encode(content)
     except TypeError:  # a mapping has keys that JSON has not
-        text = encoder.encode(_with_text_keys(content, encoder))
+        text = writer.encode(_with_text_keys(content, writer))
     return blake2b(text.encode(), digest_size=DIGEST_SIZE, key=command.id.bytes).hexdigest()
 
 
-def _with_text_keys(value: Any, encoder: _Whole) -> Any:
+def _with_text_keys(value: Any, encoder: _Writer) -> Any:
     """The same content with the keys of all mappings as text."""
     match value:
         case str() | int() | float() | None:
@@ -184,8 +193,8 @@ def _former_digests(command: Command) -> Iterator[str]:
     default: the class may not have had them.
     """
     names = {topic.rpartition(":")[2] for topic in stored_topics(type(command))}
-    optional = [each for each in _content(command) if _is_default(command, each) and each != "id"]
-    some = optional[:MAX_OPTIONAL_FIELDS]
+    optional = _optional_fields(type(command))
+    some = sorted(each for each in optional if _is_default(command, each))[:MAX_OPTIONAL_FIELDS]
     subsets = chain.from_iterable(combinations(some, n) for n in range(len(some) + 1))
     for subset in subsets:
         content = command.model_dump_json(exclude={"id", *subset})
