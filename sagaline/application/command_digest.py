@@ -78,7 +78,8 @@ class _Writer(json.JSONEncoder):
 
     def model(self, model: Any) -> dict[str, Any]:
         """The content of a model, or of one of pydantic's dataclasses."""
-        optional, content = _optional_fields(type(model)), _content(model)
+        kind: Any = type(model)
+        optional, content = _optional_fields(kind), _content(model)
         if not optional:
             return content
         self.has_met_optional = True

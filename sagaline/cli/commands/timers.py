@@ -169,7 +169,7 @@ def moment_at(seconds: float) -> datetime:
     """The moment of a due time; the first or the last year for one beyond it."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return datetime(MINYEAR if seconds < 0 else MAXYEAR, 1, 1, tzinfo=UTC)
 
 
