@@ -142,7 +142,7 @@ class LogTooShort(StoreUnusable):
 
 
 class StoreClosed(SagalineError, InterfaceError):
-    """The store {url} was closed in this process: open it again to use it."""
+    """The store {url} cannot be used in this process: {reason}."""
 
 
 class AnotherTransaction(SagalineError):
@@ -316,12 +316,13 @@ class RebuildUnderWay(SagalineError):
 class NothingToRollBack(SagalineError):
     """{view} has no earlier table to roll back to."""
 
-    view: str
-
 
 def describe_error(error: BaseException) -> str:
     """An error as text that every store accepts: its class and its message."""
-    return storable_text(f"{type(error).__name__}: {error}")
+    try:
+        return storable_text(f"{type(error).__name__}: {error}")
+    except Exception as bug:
+        return f"{type(error).__name__}, whose text raises {type(bug).__name__}"
 
 
 def storable_text(text: str) -> str:

@@ -135,7 +135,7 @@ def say_rejected(answer: Answer) -> None:
         print_note(f"line {answer['line']}: {answer['error']}")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Why a command was refused, in words for the sender of the line."""
     if isinstance(error, CommandConflict):
         return "its id was used before, with other content"

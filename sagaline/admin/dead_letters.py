@@ -9,6 +9,7 @@ from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflic
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import message_of
 from sagaline.followers.timers import timer_id, timer_message
+from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.runner.runner import Runner
 from sagaline.storage import Datastore
@@ -45,7 +46,8 @@ def retry(runner: Runner, letter: Letter) -> Retried:
             follower.retry_letter(queued[0], _message(runner, follower, queued[0]))
         except (FencedOut, VersionConflict):
             continue
-        except Exception as error:
+        except BaseException as error:
+            raise_interruption(error)
             return Retried(taken, len(queued), describe_error(error))
         taken += 1
         if letter.key is None:

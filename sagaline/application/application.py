@@ -27,6 +27,7 @@ from sagaline.errors import PortGivenUp
 from sagaline.messaging.commands import Command
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
+from sagaline.messaging.script import has_no_module, name_as_imported, warn_of_script
 from sagaline.messaging.timers import CancelTimer, SetTimer
 from sagaline.storage import AggregateRecorder, ApplicationRecorder, Datastore, ProcessRecorder
 
@@ -66,6 +67,7 @@ class Application(ProcessApplication[UUID]):
 
     def __init_subclass__(cls, *, aggregates: Sequence[type] | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        name_as_imported(cls.__module__, cls)
         refuse_marked_hooks(cls)
         refuse_reserved(cls, Application, HOOKS)
         if aggregates is not None:
@@ -76,7 +78,8 @@ class Application(ProcessApplication[UUID]):
         refuse_assigned(self, Application)
         self._sagaline = self._sagaline_handling(self, self._new_unit)
         super().__init__(env)
-        self._check_encoding()
+        if isinstance(self.recorder, ApplicationRecorder):
+            self._check_store()
 
     @override
     def __setattr__(self, name: str, value: Any) -> None:
@@ -171,14 +174,15 @@ class Application(ProcessApplication[UUID]):
         recorder = cast("AggregateRecorder", self.factory.aggregate_recorder(purpose="snapshots"))
         return Snapshots(self.mapper, recorder, self.recorder, self.snapshotting_intervals)
 
-    def _check_encoding(self) -> None:
-        """Compares the keys with the store's. In memory, where tests run, nothing is remembered."""
-        if isinstance(self.recorder, ApplicationRecorder):
-            try:
-                record_encoding(self.name, self.recorder, self.mapper)
-            except BaseException:
-                self.close()
-                raise
+    def _check_store(self) -> None:
+        """Compares the keys with the store's, and warns of classes that no module defines."""
+        try:
+            record_encoding(self.name, self.recorder, self.mapper)
+        except BaseException:
+            self.close()
+            raise
+        if has_no_module(type(self)) and not self.datastore.is_sqlite_in_memory_db:
+            warn_of_script(type(self), self.datastore.address)
 
     def _new_unit(self) -> UnitOfWork:
         mapper = self.mapper

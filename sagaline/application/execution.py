@@ -1,22 +1,23 @@
 """Executing commands that a caller gives: one transaction, and a receipt for each command."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from eventsourcing.system import RecordingEvent, RecordingEventReceiver
 
+from sagaline.application.command_digest import digest_of, is_digest_of
 from sagaline.application.message_handling import MessageHandling, as_results
 from sagaline.application.receipt import Receipt
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import CommandConflict
 from sagaline.messaging.commands import Command
+from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.followers import raise_fence
-from sagaline.storage.tables.known_commands import KnownCommand, known_commands, remember_commands
+from sagaline.storage.tables.known_commands import KnownCommand, KnownCommands
 
 
 class ExecutingApplication(Protocol):
@@ -48,7 +49,7 @@ class Execution:
         self._digests = [digest_of(each) for each in commands]
         self._sizes: dict[UUID, tuple[str, int]] = {}
         """Command id -> its digest, and the number of events of the unit up to its last event."""
-        self._refused: dict[int, Exception] = {}
+        self._refused: dict[int, BaseException] = {}
         self._new: dict[UUID, KnownCommand] = {}
 
     def receipts(self) -> list[Receipt]:
@@ -57,17 +58,18 @@ class Execution:
         Raises where the store does not answer, and IntegrityError where another writer was first;
         nothing is written then.
         """
+        ids = [each.id for each in self._commands]
         with self._application.datastore.read() as connection:
-            known = known_commands(connection, [each.id for each in self._commands])
+            known = KnownCommands(connection, self._application.name, ids)
         unit = self._handling.new_unit()
         with self._handling.working(unit):
             unit.prefetch([id_ for each in self._commands for id_ in self._handling.loads(each)])
             for index, command in enumerate(self._commands):
-                if command.id not in known and command.id not in self._sizes:
+                if command.id not in known.found and command.id not in self._sizes:
                     self._try(unit, index, command)
-        self._write(unit)
-        known.update(self._new)
-        return [self._receipt(index, known) for index in range(len(self._commands))]
+        self._write(unit, known)
+        found = {**known.found, **self._new}
+        return [self._receipt(index, found) for index in range(len(self._commands))]
 
     def _try(self, unit: UnitOfWork, index: int, command: Command) -> None:
         before = unit.mark()
@@ -75,7 +77,8 @@ class Execution:
             self._execute(unit, command)
         except STORAGE_FAULTS:
             raise
-        except Exception as error:
+        except BaseException as error:
+            raise_interruption(error)
             unit.roll_back_to(before)
             self._refused[index] = error
         else:
@@ -90,44 +93,44 @@ class Execution:
             results = handler.function(application, command)
         else:
             (answer,) = handler.answers(application, [command])
-            if isinstance(answer, Exception):
+            if isinstance(answer, BaseException):
                 raise answer
             results = handler.function(application, command, answer)
         unit.record(as_results(results))
 
-    def _write(self, unit: UnitOfWork) -> None:
-        name = self._application.name
+    def _write(self, unit: UnitOfWork, known: KnownCommands) -> None:
         with self._application.datastore.write() as connection:
             if unit.changes_timers:
                 # A runner that is about to fire one of them must read the timers again.
-                raise_fence(connection, name)
+                raise_fence(connection, self._application.name)
             ids = unit.write(connection)
             self._new = {
-                each: KnownCommand(digest, ids[size - 1] if size else None, name)
+                each: KnownCommand(digest, ids[size - 1] if size else None)
                 for each, (digest, size) in self._sizes.items()
             }
-            remember_commands(connection, self._new)
+            known.remember(connection, self._new, self._handling.clock().timestamp())
         wake(self._application)
         unit.after_commit()
 
-    def _receipt(self, index: int, known: Mapping[UUID, KnownCommand]) -> Receipt:
+    def _receipt(self, index: int, found: Mapping[UUID, KnownCommand]) -> Receipt:
         if index in self._refused:
             return Receipt(None, error=self._refused[index])
         command = self._commands[index]
-        first = known[command.id]
-        place = None if first.position is None else position(first.application, first.position)
-        if first.digest != self._digests[index]:
+        first, name = found[command.id], self._application.name
+        place = None if first.position is None else position(name, first.position)
+        if not self._is_same(first.digest, index):
             return Receipt(place, error=CommandConflict(command_id=str(command.id)))
         return Receipt(place, duplicate=self._new.pop(command.id, None) is None)
+
+    def _is_same(self, digest: str, index: int) -> bool:
+        """Whether a stored digest is that of the command at this index."""
+        handled = self._handling.declaration.handlers
+        return digest == self._digests[index] or is_digest_of(
+            digest, self._commands[index], handled
+        )
 
 
 def wake(application: ExecutingApplication) -> None:
     """Tells the followers in this process that there are new events."""
     for follower in application.followers:
         follower.receive_recording_event(RecordingEvent(application.name, [], None))
-
-
-def digest_of(command: Command) -> str:
-    """A hash of a command's class and content, by which a repeated id is compared."""
-    content = f"{type(command).__qualname__} {command.model_dump_json(exclude={'id'})}"
-    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -113,5 +113,6 @@ def split_answer(answer: Any, count: int) -> Sequence[Any]:
     if isinstance(answer, PortFault):
         return [answer] * count
     return [
-        PortFault(describe_error(each)) if isinstance(each, Exception) else each for each in answer
+        PortFault(describe_error(each)) if isinstance(each, BaseException) else each
+        for each in answer
     ]

@@ -14,4 +14,4 @@ class Receipt:
 
     position: str | None
     duplicate: bool = False
-    error: Exception | None = None
+    error: BaseException | None = None

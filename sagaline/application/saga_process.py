@@ -12,6 +12,7 @@ from sagaline.application.message_handling import MessageHandling
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.saga_handling import SagaHandling
 from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, describe_error
+from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.declaration import saga_declaration
@@ -89,7 +90,8 @@ def _act(interventions: Interventions, journal: Journal, act: Act) -> None:
         act(interventions)
     except SagalineError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        raise_interruption(error)
         saga = f"{journal.saga} {journal.key}"
         raise InterventionFailed(saga=saga, reason=describe_error(error)) from error
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
+from sagaline.messaging.interruption import Interrupted
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Handler = Callable[..., Any]
@@ -24,13 +26,13 @@ _ended = Event()
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """End the program where it stands on a signal, by SystemExit, so that each `finally` runs."""
+    """End the program where it stands on a signal, by Interrupted, so that each `finally` runs."""
 
     def end(*_: Any) -> None:
         # A second signal (`timeout` sends two) must not interrupt what the first one started.
         _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN))
         _ended.set()
-        raise SystemExit(0)
+        raise Interrupted(0)
 
     try:
         with _handled(end), _raised_again(end):
@@ -49,7 +51,7 @@ def _raised_again(end: Handler) -> Iterator[None]:
     report, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, end)
 
     def raise_again(ignored: Any) -> None:
-        if isinstance(ignored.exc_value, SystemExit):
+        if isinstance(ignored.exc_value, Interrupted):
             signal.setitimer(signal.ITIMER_REAL, RAISE_AGAIN_AFTER)
         else:
             report(ignored)

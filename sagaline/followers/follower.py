@@ -13,6 +13,7 @@ from sagaline.followers.parking import dead_letter, protected, retried_letter
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress, positions_of
 from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
+from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import STORAGE_FAULTS
@@ -260,8 +261,9 @@ class Follower:
             except (HandlerFailed, FencedOut, *STORAGE_FAULTS):
                 self._processor.roll_back()
                 raise
-            except Exception as bug:
+            except BaseException as bug:
                 self._processor.roll_back()
+                raise_interruption(bug)
                 raise HandlerFailed(None) from bug
             else:
                 self._processor.after_commit()

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 
@@ -28,7 +29,7 @@ class Processor(Protocol):
         """Reads what the handlers of a batch will need."""
 
     def handle(self, message: Message) -> None:
-        """Handles one message in memory. An exception means a bug in a handler."""
+        """Handles one message in memory. An exception of any kind means a bug in a handler."""
 
     def write(self, connection: Connection) -> None:
         """Writes what has changed, in the follower's transaction."""
@@ -64,5 +65,6 @@ def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
             processor.handle(message)
     except STORAGE_FAULTS:
         raise
-    except Exception as bug:
+    except BaseException as bug:
+        raise_interruption(bug)
         raise HandlerFailed(message) from bug

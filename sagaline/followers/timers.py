@@ -1,7 +1,7 @@
 """Timers as rows of their table, and as the messages that their followers handle."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from eventsourcing.utils import construct_topic
 
@@ -9,7 +9,7 @@ from sagaline.codec import TypedMapper
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
 from sagaline.messaging.topics import stored_topics
-from sagaline.storage.tables.timers import TimerRow
+from sagaline.storage.tables.timers import LAST_DUE_AT, TimerRow, due_at_of
 
 _PREFIX = "timer:"
 
@@ -22,7 +22,7 @@ def timer_row(
     state = timer.command.model_dump_json().encode()
     if mapper is not None:
         state = mapper.protect(state, _place(owner, topic, timer.id))
-    return TimerRow(timer.id, (now + timer.after).timestamp(), topic, state, *trace)
+    return TimerRow(timer.id, _due_at(now, timer.after), topic, state, *trace)
 
 
 def timer_state(owner: str, row: TimerRow, mapper: TypedMapper | None) -> bytes:
@@ -30,6 +30,15 @@ def timer_state(owner: str, row: TimerRow, mapper: TypedMapper | None) -> bytes:
     return (
         row.state if mapper is None else mapper.reveal(row.state, _place(owner, row.topic, row.id))
     )
+
+
+def _due_at(now: datetime, after: timedelta) -> float:
+    """When a timer is due: at once for a negative time, at the end of time for one beyond it."""
+    try:
+        # In UTC: in another zone a day may have 23 hours.
+        return due_at_of(now.astimezone(UTC) + max(after, timedelta(0)))
+    except OverflowError:
+        return LAST_DUE_AT
 
 
 def timer_message(application: str, row: TimerRow, mapper: TypedMapper | None = None) -> Message:

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from sagaline.messaging.ids import new_id
+from sagaline.messaging.script import name_as_imported
 
 
 class Command(BaseModel):
@@ -27,6 +28,7 @@ class Command(BaseModel):
 
     def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        name_as_imported(cls.__module__, cls)
         if key is not None:
             cls.key_field = key
 

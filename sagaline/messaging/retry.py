@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 
 
 def seconds(count: float) -> timedelta:
@@ -46,8 +47,10 @@ class Retry:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError("attempts must be at least 1")
-        if self.first < timedelta(0) or self.longest < timedelta(0) or self.factor < 1:
-            raise ValueError("first and longest must not be negative, and factor not below 1")
+        if self.first < timedelta(0) or self.longest < timedelta(0):
+            raise ValueError("first and longest must not be negative")
+        if not 1 <= self.factor < inf:
+            raise ValueError("factor must be finite, and not below 1")
 
     def pause(self, attempt: int) -> timedelta | None:
         """The pause after failed attempt number `attempt` (from 1); None where it was the last."""
@@ -57,4 +60,5 @@ class Retry:
         for _ in range(attempt - 1):
             # In a loop, because a power of the factor may be more than a float can hold.
             pause = min(pause * self.factor, longest)
-        return timedelta(seconds=min(pause, longest))
+        # `longest` as it is: a float may round it up beyond the longest time that there is.
+        return timedelta(seconds=pause) if pause < longest else self.longest

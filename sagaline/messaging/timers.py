@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from eventsourcing.utils import construct_topic
 
-from sagaline.errors import UnknownTopic
+from sagaline.errors import DefinitionError, UnknownTopic
 from sagaline.messaging.commands import Command
 from sagaline.messaging.topics import current_topic
 
@@ -22,6 +22,15 @@ class SetTimer:
     id: str
     after: timedelta
     command: Command
+
+    def __post_init__(self) -> None:
+        """Refuses a time that is no duration, which would fail when the timer is written."""
+        if not isinstance(self.after, timedelta):
+            raise DefinitionError(
+                where=f"SetTimer({self.id!r})",
+                problem=f"its after is {self.after!r}",
+                cure="Give a timedelta, as in minutes(5).",
+            )
 
 
 @dataclass(frozen=True)

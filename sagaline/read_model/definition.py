@@ -19,6 +19,7 @@ from sagaline.messaging.namespace import (
     refuse_constructor,
     refuse_reserved,
 )
+from sagaline.messaging.script import name_as_imported
 from sagaline.read_model.projection import Projections, collect_projections
 from sagaline.read_model.rows import MAX_KEPT_ROWS, Rows
 from sagaline.read_model.table import KeyParser, check_table, key_parser
@@ -78,6 +79,7 @@ class ReadModel:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, ReadModel, HOOKS)
         refuse_constructor(cls)
         check_table(cls.__name__, getattr(cls, "table", None))

@@ -12,7 +12,15 @@ from contextlib import closing, suppress
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
-from sagaline.errors import FencedOut, RebuildBusy, RebuildFailed, RebuildUnderWay, StoreUnusable
+from sagaline.errors import (
+    FencedOut,
+    RebuildBusy,
+    RebuildFailed,
+    RebuildUnderWay,
+    StoreUnusable,
+    describe_error,
+)
+from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import position
 from sagaline.read_model.definition import ReadModel, is_by_key
 from sagaline.read_model.fingerprint import fingerprint
@@ -188,7 +196,8 @@ class ShadowTable:
                 self._write(connection, {leader: upto}, other.changes)
         except NOT_OF_AN_EVENT:
             raise
-        except Exception as error:
+        except BaseException as error:
+            raise_interruption(error)
             if self._active.is_alive:
                 # Whatever the reason was: one process replays this page again, alone.
                 self._active.close()
@@ -203,9 +212,8 @@ class ShadowTable:
         else:
             self._after_commit({leader: upto}, len(rows) + other.events)
 
-    def _failed(self, leader: str, row: LogRow, error: Exception) -> RebuildFailed:
-        reason = f"{type(error).__name__}: {error}"
-        place = position(leader, row.id)
+    def _failed(self, leader: str, row: LogRow, error: BaseException) -> RebuildFailed:
+        place, reason = position(leader, row.id), describe_error(error)
         return RebuildFailed(view=self._view, position=place, topic=row.topic, reason=reason)
 
     def _join(self) -> tuple[int, list[str]] | None:
@@ -246,7 +254,8 @@ class ShadowTable:
             self._write(connection, reached)
         except NOT_OF_AN_EVENT:
             raise
-        except Exception as error:
+        except BaseException as error:
+            raise_interruption(error)
             raise _LiveFollowerAhead from error  # the next attempt finds the event, and names it
         self._after_commit(reached, count)
 

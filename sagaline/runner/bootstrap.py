@@ -63,6 +63,7 @@ class OpenedSystem:
         try:
             self._claim()
             self.now = now or self._clock()
+            self._refuse_clock()
             self._construct()
         except BaseException:
             self.close()
@@ -158,6 +159,15 @@ class OpenedSystem:
         """The server's clock, where there is one, so that runners on several machines agree."""
         served = [each for each in self._opened if each.dialect == "postgresql"]
         return StoreClock((served or self._opened)[0])
+
+    def _refuse_clock(self) -> None:
+        """Refuses a clock whose times depend on the zone of the machine."""
+        if self.now().utcoffset() is None:
+            raise DefinitionError(
+                where=self.system.name,
+                problem="the clock of its runner gives times without a zone",
+                cure="Write now=lambda: datetime.now(UTC).",
+            )
 
     def _construct(self) -> None:
         self.views = self._open(views_at(self._env))

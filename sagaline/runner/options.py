@@ -31,6 +31,9 @@ PYPROJECT = Path("pyproject.toml")
 DAY = 86_400.0
 """The longest time of an option, in seconds."""
 
+CENTURY = 36_500.0
+"""The longest time of an option, in days."""
+
 MEBIBYTE = 1024 * 1024
 """The smallest memory limit, in bytes: that of one large event."""
 
@@ -157,6 +160,19 @@ class Options(BaseSettings):
         gt=0,
         le=DAY,
         description="Most seconds between two attempts on a store that does not answer.",
+    )
+    known_command_days: float = Field(
+        365.0,
+        gt=0,
+        le=CENTURY,
+        description="Days that the id of a handled command is known."
+        " Repeated later, it is the id of a new command.",
+    )
+    intervention_days: float = Field(
+        CENTURY,
+        gt=0,
+        le=CENTURY,
+        description="Days that the actions of operators on timers and dead letters stay listed.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "WARNING", description="The least severe messages that `sagaline run` prints."

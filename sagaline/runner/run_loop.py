@@ -11,6 +11,7 @@ from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.clock import StoreClock
+from sagaline.runner.housekeeping import Housekeeping
 from sagaline.runner.idle_wait import IdleWait
 from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.runner.leases import Leases
@@ -50,6 +51,7 @@ class RunLoop:
         self._options = options
         self._guard = StoreGuard(options.store_retry_interval)
         self._timers = TimerSchedule(opened.datastores, self._guard)
+        self._housekeeping = Housekeeping(options, now, self._guard)
         self._moved = False
         self._logs_read_at = 0.0
         self._fire_until = 0.0
@@ -82,6 +84,8 @@ class RunLoop:
         if not moved or self._timers.age > self._options.timer_poll_interval:
             moved |= self._timers.fire(held, self._fire_until)
         self._discard(held)
+        if held and self._housekeeping.is_due:
+            self._housekeeping.run(each for each, leases in self._leases.items() if leases.held)
         self._moved = moved
         return moved or not reads
 

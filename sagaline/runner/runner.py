@@ -17,6 +17,7 @@ from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
+from sagaline.storage.sql import forks
 from sagaline.system.environment import environment
 from sagaline.system.system import System
 
@@ -49,9 +50,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
         self._now = self._opened.now
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
-        self._idle = threading.Event()
-        self._stopping = threading.Event()
+        self._make_signals()
         self._stopped = False
         self._failure: BaseException | None = None
         self.apps = self._opened.apps
@@ -60,6 +59,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self.views = self._opened.views
         for app in self.apps.values():
             app.lead(self)
+        forks.join(self)
 
     @property
     def datastores(self) -> list[Datastore]:
@@ -120,11 +120,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         """
         deadline = time.monotonic() + timeout
         while True:
-            if self._failure is not None:
-                name = self._opened.system.name
-                raise RunnerDied(
-                    system=name, reason=describe_error(self._failure)
-                ) from self._failure
+            self._refuse_dead()
             self._idle.clear()
             self._wake.set()
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
@@ -137,6 +133,29 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                     if each.lag
                 )
                 raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
+
+    def before_fork(self) -> None:
+        """Does nothing: its thread stays in this process."""
+
+    after_fork_in_parent = before_fork
+
+    def after_fork_in_child(self) -> None:
+        """Has signals of its own: a thread of the parent may have held the locks of the others."""
+        self._make_signals()
+
+    def _make_signals(self) -> None:
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._stopping = threading.Event()
+
+    def _refuse_dead(self) -> None:
+        """Raises RunnerDied where its thread is gone."""
+        reason = None if self._failure is None else describe_error(self._failure)
+        is_gone = self._thread is not None and not self._thread.is_alive()
+        if reason is None and is_gone and not self._stopping.is_set():
+            reason = "its thread did not follow a fork: start a Runner in this process"
+        if reason is not None:
+            raise RunnerDied(system=self._opened.system.name, reason=reason) from self._failure
 
     def _close(self) -> None:
         if not self._stopped:

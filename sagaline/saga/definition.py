@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
+from sagaline.messaging.script import name_as_imported
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.steps import (
@@ -49,6 +50,7 @@ class Saga:
 
     def __init_subclass__(cls, *, starts_on: type, key: Callable[[Any], Any]) -> None:
         super().__init_subclass__()
+        name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
         declaration = Declaration.of(cls, starts_on, key)

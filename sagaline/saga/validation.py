@@ -1,6 +1,7 @@
 """The checks of a saga class: what could not end well is refused when the class is defined."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.steps import (
@@ -131,12 +132,19 @@ def _check_step(declaration: Declaration, step: Step) -> None:
     elif step.undoing is not None and may_make_none(step.undoing.make_command):
         problem = "its undo may return no command"
         cure = "Always return one: an undo must be safe to run where there is nothing to undo."
+    elif not (step.within is None or _is_duration(step.within)):
+        problem = f"its time limit is {step.within!r}"
+        cure = "Write within=minutes(5)."
     elif step.kind is RETRIABLE and step.refused:
         problem = "a step after the pivot that can be refused"
         cure = "Move it before the pivot, or let its participant never refuse it."
     else:
         return
     raise declaration.error(step.name, problem, cure)
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, timedelta) and value >= timedelta(0)
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:

@@ -12,6 +12,7 @@ from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
+from sagaline.messaging.script import name_as_imported
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.declaration import saga_declaration
@@ -49,6 +50,7 @@ class System(upstream.System):
     ) -> None:
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
+        name_as_imported(self._module)
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         check_timings(name, self.sagas, timings or {})

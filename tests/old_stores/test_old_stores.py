@@ -16,9 +16,12 @@ import pytest
 from sqlalchemy import inspect
 from sqlalchemy.engine import create_engine
 
+from application.orders import Orders
 from sagaline import rebuild, roll_back
+from sagaline.errors import CommandConflict
 from tests.cli.command_line import CommandLine, Said, clean_environment
 from tests.old_stores.kept import HERE, STORIES, Story, found, restore_postgres, restore_sqlite
+from tests.old_stores.orders import order
 from tests.old_stores.stage import Clock, Stage
 
 TOPICS = {
@@ -159,6 +162,16 @@ def test_everything_in_an_old_store_ends_as_it_would_have_ended(old: Old) -> Non
     ended = found(old.stage, old.story)
     assert [each.view for each in rebuild(old.stage.system, old.stage.env)] == old.stage.views
     assert found(old.stage, old.story) == ended
+
+
+@pytest.mark.parametrize("name", ["shop", "choreographed_shop"])
+def test_a_command_that_an_old_store_knows_is_no_new_one(old: Old) -> None:
+    with old.stage.opened("order_list") as runner:
+        same, other = order("good"), order("good", "pm_flaky_2")
+        receipt = runner.get(Orders).place(same)
+        assert (receipt.position, receipt.duplicate) == ("orders:1", True)
+        with pytest.raises(CommandConflict):
+            runner.get(Orders).place(other)
 
 
 def test_the_tables_from_before_the_last_rebuild_are_put_back_and_go_on(old: Old) -> None:

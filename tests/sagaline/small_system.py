@@ -47,10 +47,10 @@ class Trouble:
     """Bugs that a handler meets: tests say where, and for whom."""
 
     def __init__(self) -> None:
-        self.bugs: dict[tuple[str, str], Exception] = {}
+        self.bugs: dict[tuple[str, str], BaseException] = {}
 
     @contextmanager
-    def at(self, where: str, whose: object, bug: Exception | None = None) -> Iterator[None]:
+    def at(self, where: str, whose: object, bug: BaseException | None = None) -> Iterator[None]:
         self.bugs[where, str(whose)] = bug or ValueError(f"a bug in {where}")
         try:
             yield

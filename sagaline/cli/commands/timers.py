@@ -3,7 +3,7 @@
 import json as json_
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -41,7 +41,8 @@ from sagaline.storage.tables.timers import (
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed; FOLLOWER/ID where two have it.")]
 When = Annotated[
-    str, typer.Argument(metavar="WHEN", help="now, +10m, or 2026-01-31T12:00 (UTC, or its zone).")
+    str,
+    typer.Argument(metavar="WHEN", help="now, now+10m, or 2026-01-31T12:00 (UTC, or its zone)."),
 ]
 
 
@@ -62,7 +63,7 @@ def _pending(stores: InspectedStores) -> Iterator[dict[str, Any]]:
         with datastore.read() as connection:
             rows = connection.execute(query).mappings().all()
         for row in rows:
-            due_at = datetime.fromtimestamp(row["due_at"], UTC)
+            due_at = moment_at(row["due_at"])
             yield {**row, "command": readable(row["topic"]), "due_at": due_at}
 
 
@@ -182,12 +183,20 @@ def _print_result(timer: _Timer, what: str, json: bool, **facts: Any) -> None:
         print_note(f"{timer.follower}/{timer.id}: {what}.")
 
 
-_LATER = re.compile(r"\+(\d+(?:\.\d+)?)([smhd])")
+def moment_at(seconds: float) -> datetime:
+    """The moment of a due time; the first or the last year for one beyond it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime(MINYEAR if seconds < 0 else MAXYEAR, 1, 1, tzinfo=UTC)
+
+
+_LATER = re.compile(r"now\+(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def moment_of(text: str, now: datetime) -> datetime:
-    """Read a time from text: ``now``, ``+10m`` from now, or ISO 8601, in UTC or its zone.
+    """Read a time from text: ``now``, ``now+10m``, or ISO 8601, in UTC or its zone.
 
     Raises UnfitValue for anything else.
     """
@@ -198,7 +207,7 @@ def moment_of(text: str, now: datetime) -> datetime:
         if later is not None:
             return now + timedelta(seconds=float(later[1]) * _UNITS[later[2]])
         found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        reason = "write now, +10m, or 2026-01-31T12:00"
+        reason = "write now, now+10m, or 2026-01-31T12:00, from year 1 to year 9999 in UTC"
         raise UnfitValue(value=text, kind="a moment", reason=reason) from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -1,6 +1,5 @@
 """Listens for writes to a SQLite file, by Linux's inotify."""
 
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -8,9 +7,11 @@ from contextlib import closing
 from threading import Event
 from typing import Any, Final
 
+from eventsourcing.persistence import PersistenceError
 from typing_extensions import override
 
 from sagaline.messaging.backoff import Backoff
+from sagaline.storage.notify.file_version import FileVersion
 from sagaline.storage.notify.listener import Faults, Listener
 from sagaline.storage.sql import sqlite
 from sagaline.storage.sql.datastore import Datastore
@@ -35,22 +36,22 @@ class SQLiteListener(Listener):
         self._resting = resting
         self._path = sqlite.path(datastore.engine.url)
         self._names = {self._path.name, f"{self._path.name}-wal"}
-        self._version = 0
+        self._version = FileVersion(datastore)
         super().__init__(on_change)
 
     @property
     @override
     def faults(self) -> Faults:
-        return OSError, sqlite3.Error  # such as a lack of watches
+        return OSError, PersistenceError  # such as a lack of watches
 
     @override
     def listen(self) -> None:
         from inotify_simple import INotify, flags
 
-        with closing(INotify()) as notices, closing(sqlite3.connect(self._path)) as connection:
+        with closing(INotify()) as notices, closing(self._version):
             # On the directory, because the write-ahead log is created and deleted.
             notices.add_watch(str(self._path.parent), flags.MODIFY | flags.CREATE)
-            self._is_newer(connection)
+            self._version.changed()
             self.mark_listening()
             checks, deadline = 0, 0.0
             while self.wait(notices.fileno(), COMMIT_CHECKS.pause(checks) if checks else None):
@@ -59,13 +60,8 @@ class SQLiteListener(Listener):
                     checks, deadline = 1, time.monotonic() + COMMIT_TIMEOUT
                 elif checks:
                     checks = checks + 1 if time.monotonic() < deadline else 0
-                if self._is_newer(connection):
+                if self._version.changed():
                     self._on_change()
-
-    def _is_newer(self, connection: sqlite3.Connection) -> bool:
-        """Whether there was a commit since the last check."""
-        before, self._version = self._version, sqlite.data_version(connection)
-        return self._version != before
 
 
 def can_listen(datastore: Datastore) -> bool:

@@ -76,7 +76,11 @@ def _moment(value: Any) -> datetime | None:
         raise UnfitValue(value=value, kind="a moment", reason="it must be a datetime")
     if value.utcoffset() is None:
         raise UnfitValue(value=value, kind="a moment", reason="it has no time zone")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        why = "in UTC it is before the year 1 or after the year 9999"
+        raise UnfitValue(value=value, kind="a moment", reason=why) from error
 
 
 def _moment_text(value: Any) -> str | None:

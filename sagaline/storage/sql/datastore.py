@@ -1,6 +1,5 @@
 """A database that holds logs, positions and the framework's other tables."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -14,7 +13,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
-from sagaline.storage.sql import diagnostics, postgres, sqlite, urls
+from sagaline.storage.sql import diagnostics, forks, postgres, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
 from sagaline.storage.sql.errors import raise_translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
@@ -25,6 +24,9 @@ from sagaline.storage.sql.records import (
     record_class,
 )
 from sagaline.storage.sql.transaction import CoreTransaction, Transaction
+
+_left_to_parent: list[object] = []
+"""The connections of the process that this one was forked from: closing them would end them."""
 
 
 class Datastore(SQLAlchemyDatastore):
@@ -39,7 +41,7 @@ class Datastore(SQLAlchemyDatastore):
     base_stored_event_record_cls = StoredEventRecord
     engine: Engine
 
-    _shared: ClassVar[dict[tuple[int, str, str | None], "Datastore"]] = {}
+    _shared: ClassVar[dict[tuple[str, str | None], "Datastore"]] = {}
     _sharing: ClassVar[Lock] = Lock()
 
     def __init__(
@@ -60,7 +62,8 @@ class Datastore(SQLAlchemyDatastore):
         in_memory = self._url is None or sqlite.is_in_memory(self._url)
         self.has_file = is_sqlite and not in_memory and "creator" not in engine_kwargs
         self._references = 1
-        self._key: tuple[int, str, str | None] | None = None
+        self._refusal = ""
+        self._key: tuple[str, str | None] | None = None
         self._logs: dict[str, str] = {}
         self.lock_timeout = lock_timeout
         self.silence_timeout = silence_timeout
@@ -83,6 +86,7 @@ class Datastore(SQLAlchemyDatastore):
         except ImportError as error:
             raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
         self._writer = EngineEvents(self).writer
+        forks.join(self)
 
     @classmethod
     def open(cls, url: str, schema: str | None = None, **options: Any) -> Self:
@@ -94,8 +98,7 @@ class Datastore(SQLAlchemyDatastore):
         parsed = urls.supported(url)
         if options or (parsed.get_backend_name() == "sqlite" and sqlite.is_in_memory(parsed)):
             return cls(url=url, schema=schema, **options)
-        # The process is part of the key: connections do not survive a fork.
-        key = (os.getpid(), urls.absolute(parsed).render_as_string(hide_password=False), schema)
+        key = (urls.absolute(parsed).render_as_string(hide_password=False), schema)
         with cls._sharing:
             found = cls._shared.get(key)
             if found is None:
@@ -201,9 +204,36 @@ class Datastore(SQLAlchemyDatastore):
             raise
 
     def refuse_closed(self) -> None:
-        """Raises StoreClosed after the last reference was released."""
-        if self.is_closed:
-            raise StoreClosed(url=self.address)
+        """Raises StoreClosed after the last reference was released, or where a fork spoiled it."""
+        if self.is_closed or self._refusal:
+            reason = self._refusal or "it was closed: open it again to use it"
+            raise StoreClosed(url=self.address, reason=reason)
+
+    def before_fork(self) -> None:
+        """Closes the connections to a file that are not in use."""
+        if self.has_file and not self.in_transaction:
+            self.engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Does nothing: connections are opened when they are needed."""
+
+    def after_fork_in_child(self) -> None:
+        """Leaves the connections to the parent, and the locks to its threads."""
+        type(self)._sharing, self.creation_lock = Lock(), RLock()
+        self.write_lock = None if self.write_lock is None else Semaphore()
+        self.access_lock = None if self.access_lock is None else Semaphore()
+        _left_to_parent.append(self.engine.pool)
+        self.engine.dispose(close=False)
+        if self.is_sqlite_in_memory_db:
+            self._refusal = "it is in the memory of the process that forked: use a file"
+
+    def refuse_after_fork(self) -> None:
+        """Refuses a SQLite file from now on: SQLite holds the locks of the parent's transaction."""
+        if self.has_file:
+            self._refusal = (
+                "the process forked while a transaction was open: fork outside of transactions,"
+                " or start the process by another method, such as spawn"
+            )
 
     def connect(self, commit: bool) -> Connection:
         """Returns a connection whose transactions begin as reads, or as writes."""

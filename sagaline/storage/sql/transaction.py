@@ -14,10 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from sagaline.errors import AnotherTransaction, TransactionFailed
+from sagaline.errors import AnotherTransaction, StoreClosed, TransactionFailed
+from sagaline.storage.sql import forks
 from sagaline.storage.sql.errors import is_lock_timeout, raise_translated
 
 Owner = tuple[int, object]
+
+_left_to_parent: list[object] = []
+"""Connections of the process that this one was forked from: closing them would end its sessions."""
 
 _writing: ContextVar["Transaction | None"] = ContextVar("sagaline_writing", default=None)
 
@@ -54,6 +58,9 @@ class Database(Protocol):
 
     def refuse_closed(self) -> None:
         """Raises StoreClosed after the last reference was released."""
+
+    def refuse_after_fork(self) -> None:
+        """Refuses the store from now on, if the fork has spoiled it for this process."""
 
 
 def present_owner() -> Owner:
@@ -109,6 +116,7 @@ class Transaction(SQLAlchemyTransaction):
             raise ProgrammingError("The transaction is already open")
         refuse_inside_another(self.datastore)
         self._acquire()
+        forks.begin(self)
         try:
             self.datastore.refuse_closed()  # it may have been closed during the wait for the lock
             self._connection = self._begun()
@@ -150,6 +158,14 @@ class Transaction(SQLAlchemyTransaction):
     ) -> None:
         self.close(exc_val)
 
+    def abandon(self) -> None:
+        """Leaves the connection to the process that this one was forked from: nothing commits."""
+        _left_to_parent.append((self._connection, self._session))
+        self._connection = self._session = self._lock = None
+        reason = "the process forked inside this transaction"
+        self.failure = StoreClosed(url=self.datastore.address, reason=reason)
+        self.datastore.refuse_after_fork()
+
     def _begun(self, again: bool = True) -> Connection:
         """Begins on a connection; on a second one if the server has dropped the first.
 
@@ -187,6 +203,7 @@ class Transaction(SQLAlchemyTransaction):
                 _return_to_pool(self._connection)
         finally:
             self._session = self._connection = None
+            forks.end(self)
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None

@@ -10,7 +10,7 @@ from sagaline.errors import StoreTooNew, StoreUnusable
 from sagaline.storage.sql import postgres
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.records import ENVELOPE_COLUMNS
-from sagaline.storage.tables.schema import metadata, store
+from sagaline.storage.tables.schema import commands, metadata, store
 
 FOREIGN = "is not one of Sagaline"
 """The end of the message about another program's table."""
@@ -42,7 +42,7 @@ def create_tables(datastore: Datastore, tables: Sequence[Table] = ()) -> None:
 
 
 def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
-    """Creates missing tables, and the columns that upstream's tables lack.
+    """Creates missing tables, and the columns that tables of upstream or of version 0.1.0 lack.
 
     Most starts find all tables, so it reads first and acquires the lock only if one is missing.
     """
@@ -97,8 +97,10 @@ def _is_missing(connection: Connection, datastore: Datastore, table: Table) -> b
 
 
 def _lacking(connection: Connection, table: Table, schema: str | None) -> list[str]:
-    """The columns of the envelope that an events table created by upstream lacks."""
+    """The columns that were added to a table after upstream, or version 0.1.0, created it."""
     wanted = [name for name in ENVELOPE_COLUMNS if name in table.c and "originator_id" in table.c]
+    if table is commands:
+        wanted = [commands.c.handled_at.name]
     if not wanted:
         return []
     there = {column["name"] for column in inspect(connection).get_columns(table.name, schema)}

@@ -49,6 +49,8 @@ commands = Table(
     Column("application", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("position", BigInteger),
+    Column("handled_at", Double),  # seconds since 1970; None in rows of version 0.1.0
+    Index("commands_handled_idx", "handled_at"),
 )
 
 timers = Table(

@@ -12,6 +12,9 @@ from sagaline.storage.tables.schema import followers, timers
 HELD_DUE_AT = 253_402_300_799.0
 """The due time of a timer that waits for an operator: the last second of the year 9999."""
 
+LAST_DUE_AT = HELD_DUE_AT - 0.0005
+"""The latest due time of any other timer."""
+
 
 class TimerRow(NamedTuple):
     """A message that its owner handles at `due_at` (seconds since 1970)."""
@@ -61,6 +64,11 @@ def hold_timers(connection: Connection, follower: str, ids: Collection[str]) -> 
         connection.execute(_hold, [{"owner": follower, "timer": each} for each in ids])
 
 
+def due_at_of(due: datetime) -> float:
+    """The due time of a timer, in seconds since 1970; at most `LAST_DUE_AT`."""
+    return min(due.timestamp(), LAST_DUE_AT)
+
+
 def due_timers(
     connection: Connection,
     follower: str,
@@ -100,7 +108,7 @@ def timers_named(connection: Connection, name: str) -> list[tuple[str, TimerRow]
 def move_timer(connection: Connection, follower: str, id: str, due_at: datetime) -> None:
     """Changes the due time of a timer."""
     row = timers.c.follower == follower, timers.c.id == id
-    connection.execute(update(timers).where(*row).values(due_at=due_at.timestamp()))
+    connection.execute(update(timers).where(*row).values(due_at=due_at_of(due_at)))
 
 
 def pending_timers(connection: Connection) -> int:

@@ -130,13 +130,26 @@ def test_an_id_that_was_used_for_something_else_is_refused(store_url: str) -> No
         assert seats_left(led) == 105
 
 
-def test_an_id_that_was_used_for_another_application_is_refused(store_url: str) -> None:
+def test_each_application_of_a_store_has_ids_of_its_own(store_url: str) -> None:
     with hands(store_url) as led:
-        id_ = uuid4()
-        led.runner.get(House).open(OpenShow(id=id_, show="Hamlet", seats=3))
+        house, desk = led.runner.get(House), led.runner.get(Desk)
+        show = OpenShow(show="Hamlet", seats=3)
+        wanted = wish().model_copy(update={"id": show.id})
+        assert [house.open(show).duplicate, desk.want(wanted).duplicate] == [False, False]
+        again = [house.open(show), desk.want(wanted)]
+        assert [(x.position, x.duplicate) for x in again] == [("house:1", True), ("desk:1", True)]
         with pytest.raises(CommandConflict):
-            led.runner.get(Desk).want(wish().model_copy(update={"id": id_}))
-        assert named(led.runner, Desk) == []
+            desk.want(wanted.model_copy(update={"guest": "Bea"}))
+
+
+def test_one_application_has_one_id_for_commands_of_all_classes(store_url: str) -> None:
+    with hands(store_url) as led:
+        show = OpenShow(show="Hamlet", seats=3)
+        house = led.runner.get(House)
+        house.open(show)
+        with pytest.raises(CommandConflict):
+            house.add(AddSeats(id=show.id, show="Hamlet", seats=3))
+        assert seats_left(led) == 3
 
 
 def adding(url: str, ready: Any, commands: Sequence[AddSeats], answers: Any) -> None:

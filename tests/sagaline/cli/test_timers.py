@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
     ("written", "meant"),
     [
         ("now", NOON),
-        ("+90s", NOON + timedelta(seconds=90)),
-        ("+1.5h", NOON + timedelta(minutes=90)),
-        ("+2d", NOON + timedelta(days=2)),
+        ("now+90s", NOON + timedelta(seconds=90)),
+        ("now+1.5h", NOON + timedelta(minutes=90)),
+        ("now+2d", NOON + timedelta(days=2)),
+        ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
         ("2026-02-01", datetime(2026, 2, 1, tzinfo=UTC)),
         ("2026-02-01T08:30", datetime(2026, 2, 1, 8, 30, tzinfo=UTC)),
         ("2026-02-01T08:30+02:00", datetime(2026, 2, 1, 6, 30, tzinfo=UTC)),
@@ -38,7 +41,28 @@ def test_a_time_is_now_or_relative_or_iso_8601(written: str, meant: datetime) ->
     assert moment_of(written, NOON) == meant
 
 
-@pytest.mark.parametrize("written", ["soon", "+5", "5m", "31.1.2026", "+99999999999d"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "soon",
+        "",
+        "1 hour",
+        "+2h",
+        "-2h",
+        "5m",
+        "now-5m",
+        "now+5",
+        "31.1.2026",
+        "now+99999999999d",
+        "now+1e400d",
+        "infinity",
+        "-infinity",
+        "nan",
+        "99999-01-01",
+        "9999-12-31T23:59:59-10:00",
+        "0001-01-01T00:00:00+10:00",
+    ],
+)
 def test_text_that_is_no_time_is_refused(written: str) -> None:
     with pytest.raises(UnfitValue, match="write now"):
         moment_of(written, NOON)
@@ -96,6 +120,24 @@ def test_a_timer_is_moved_and_fires_then(paying: CommandLine) -> None:
     assert paying.sagaline("run", "--until-settled").status == 0
     assert paying.application("order", GOOD, "--json").json["status"] == "cancelled"
     assert timers(paying) == {}
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_timer_is_moved_to_the_ends_of_time_and_back(paying: CommandLine, moment: str) -> None:
+    answer = timers(paying)["Payments"]["id"]
+    assert paying.sagaline("timers", "move", answer, moment).status == 0
+    assert "with its dead letter" not in paying.sagaline("timers", "list").output
+    assert timers(paying)["Payments"]["due_at"][:4] == moment[:4]
+    assert paying.sagaline("status").status in (0, 1)
+    assert paying.sagaline("timers", "move", answer, "2126-01-01").status == 0
+
+
+@pytest.mark.parametrize("due_at", [inf, -inf, 1e18])
+def test_a_timer_that_is_due_at_no_moment_is_listed(paying: CommandLine, due_at: float) -> None:
+    with outside(paying.store or "") as connection:
+        connection.execute(text("UPDATE timers SET due_at = :at"), {"at": due_at})
+    listed = timers(paying)
+    assert {each["due_at"][:4] for each in listed.values()} <= {"0001", "9999"}
 
 
 def test_a_timer_that_is_cancelled_never_fires(paying: CommandLine) -> None:
@@ -168,7 +210,7 @@ def test_the_history_names_who_moved_a_timer_without_a_saga(shop: CommandLine) -
     danced = ("--app", "sagas.choreography:system")
     assert shop.sagaline(*danced, "run", "--until-settled", "--horizon", "60").status == 0
     (timer,) = shop.sagaline(*danced, "timers", "list", "--json").json
-    moved = shop.sagaline(*danced, "timers", "move", timer["id"], "+2h", "--by", "Eve")
+    moved = shop.sagaline(*danced, "timers", "move", timer["id"], "now+2h", "--by", "Eve")
     assert moved.status == 0
     (told,) = shop.sagaline(*danced, "timers", "history", "--json").json
     assert (told["by"], told["about"], told["key"]) == ("Eve", f"Payments/{timer['id']}", GOOD)

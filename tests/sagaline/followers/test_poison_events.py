@@ -1,13 +1,16 @@
 """Events that a follower cannot handle are parked, with later ones of their key, and no others."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Thread
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from typing_extensions import override
 
+from sagaline.messaging.interruption import Interrupted
 from tests.sagaline.small_system import (
     AskForReminder,
     Declined,
@@ -20,9 +23,11 @@ from tests.sagaline.small_system import (
     OpenShow,
     Paid,
     Porter,
+    Remind,
     Show,
     Till,
     WantSeats,
+    events,
     guest_list,
     hands,
     letters,
@@ -72,6 +77,95 @@ def test_an_event_that_fails_is_parked_and_its_siblings_are_applied_once(
         assert letter.topic.endswith(":Booking.Wanted")
         assert "raise bug\nValueError: no such guest" in letter.traceback
         assert letter.parked_at.tzinfo is not None
+
+
+class Unusual(BaseException):
+    """What a library raises that no program should catch."""
+
+
+class Unspeakable(Exception):
+    """An error whose text cannot be made."""
+
+    @override
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+BUGS = [
+    SystemExit("no"),
+    SystemExit(0),
+    asyncio.CancelledError(),
+    GeneratorExit(),
+    MemoryError(),
+    RecursionError(),
+    Unusual("no"),
+    Unspeakable(),
+]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda each: f"{type(each).__name__} {each.args}")
+@pytest.mark.parametrize("where", ["guest_list", "House", "Evening", "loads", "show_list keys"])
+def test_whatever_a_handler_raises_is_about_its_event(
+    sqlite_store: str, where: str, bug: BaseException
+) -> None:
+    with hands(sqlite_store) as led:
+        led.open()
+        ada, bea = wishes(2)
+        with trouble.at(where, ada.booking_id, bug):
+            led.want(ada, bea)
+            led.settle()
+        assert [(x.key, x.attempts) for x in letters(led.runner) if x.attempts] == [
+            (str(ada.booking_id), 3)
+        ]
+        assert letters(led.runner)[0].error.startswith(type(bug).__name__)
+        assert rows_of(led.runner, guest_list)[bea.booking_id][1] == "confirmed"
+
+
+def test_a_bug_that_would_end_the_program_is_parked_on_either_database(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        ada, bea = wishes(2)
+        led.want(ada, bea)
+        with trouble.at("guest_list", ada.booking_id, SystemExit("no")):
+            led.settle("guest_list")
+        assert rows_of(led.runner, guest_list).keys() == {bea.booking_id}
+        assert [x.error for x in letters(led.runner)] == ["SystemExit: no"]
+
+
+@pytest.mark.parametrize("bug", [KeyboardInterrupt(), Interrupted(0)])
+def test_ctrl_c_and_signals_are_about_no_event(sqlite_store: str, bug: BaseException) -> None:
+    with hands(sqlite_store) as led:
+        led.want(*wishes(2))
+        (ada, *_) = [each.originator_id for each in events(led.runner, Desk)]
+        with trouble.at("guest_list", ada, bug), pytest.raises(type(bug)):
+            led.settle("guest_list")
+        assert letters(led.runner) == []
+        led.settle("guest_list")
+        assert len(rows_of(led.runner, guest_list)) == 2
+
+
+def test_what_no_signal_can_have_raised_is_about_its_event(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        ada, bea = wishes(2)
+        led.want(ada, bea)
+        with trouble.at("guest_list", ada.booking_id, KeyboardInterrupt()):
+            runner = Thread(target=led.settle, args=["guest_list"])
+            runner.start()
+            runner.join()
+        assert rows_of(led.runner, guest_list).keys() == {bea.booking_id}
+        assert [x.error for x in letters(led.runner)] == ["KeyboardInterrupt: "]
+
+
+def test_a_command_that_would_end_the_program_stops_no_other(sqlite_store: str) -> None:
+    with hands(sqlite_store) as led:
+        porter = led.runner.get(Porter)
+        words = [Remind(guest=each, words="soon") for each in ("Ada", "Bea")]
+        with trouble.at("Porter", "Ada", SystemExit("no")):
+            refused, done = porter.execute(words)
+            with pytest.raises(SystemExit):
+                porter.remind(words[0])
+        assert (type(refused.error), done.error) == (SystemExit, None)
+        assert not porter.remind(words[0]).duplicate
 
 
 def test_later_events_of_its_key_wait_behind_it_and_other_keys_go_on(store_url: str) -> None:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from eventsourcing.persistence import OperationalError
@@ -12,13 +13,15 @@ from sqlalchemy import Connection, event, text
 from typing_extensions import override
 
 from sagaline.application.message_handling import handling_of
-from sagaline.errors import UnknownTopic
-from sagaline.followers.timers import timer_message, timer_of
-from sagaline.messaging.timers import command_class
+from sagaline.errors import DefinitionError, UnknownTopic
+from sagaline.followers.timers import timer_message, timer_of, timer_row
+from sagaline.messaging.message import Trace
+from sagaline.messaging.timers import SetTimer, command_class
 from sagaline.runner.lag import FollowerLag
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.timers import (
+    LAST_DUE_AT,
     TimerRow,
     first_dues,
     move_timer,
@@ -75,6 +78,40 @@ def test_a_timer_fires_when_it_is_due_and_once(store_url: str) -> None:
         assert not led.fire("Porter")
         assert reminded(led) == [("Ada", "soon")]
         assert timers(led.runner, "Porter") == []
+
+
+@pytest.mark.parametrize(
+    ("after", "due_at"),
+    [
+        (timedelta.max, LAST_DUE_AT),
+        (timedelta(days=365 * 7_990), LAST_DUE_AT),
+        (timedelta(0), Clock().moment.timestamp()),
+        (timedelta(seconds=-1), Clock().moment.timestamp()),
+        (timedelta.min, Clock().moment.timestamp()),
+    ],
+)
+def test_a_timer_may_be_set_for_any_time(store_url: str, after: timedelta, due_at: float) -> None:
+    with hands(store_url) as led:
+        remind = SetTimer("Ada", after, Remind(guest="Ada", words="soon"))
+        row = timer_row(remind, led.clock(), Trace(None, None, 0), "Porter")
+        with led.runner.views.write() as connection:
+            set_timers(connection, "Porter", [row])
+            assert pending_timers(connection) == 1
+        assert row.due_at == due_at
+        assert led.fire("Porter") is (due_at != LAST_DUE_AT)
+
+
+def test_a_day_of_a_timer_has_24_hours_in_every_zone() -> None:
+    before_summer = datetime(2026, 3, 28, 12, tzinfo=ZoneInfo("Europe/Berlin"))
+    timer = SetTimer("Ada", timedelta(days=1), Remind(guest="Ada", words="soon"))
+    row = timer_row(timer, before_summer, Trace(None, None, 0), "Porter")
+    assert row.due_at - before_summer.timestamp() == 24 * 3_600
+
+
+@pytest.mark.parametrize("after", [5, None, datetime(2026, 1, 1, tzinfo=UTC)])
+def test_a_timer_after_what_is_no_duration_is_refused(after: Any) -> None:
+    with pytest.raises(DefinitionError, match=r"its after is .*Give a timedelta"):
+        SetTimer("Ada", after, Remind(guest="Ada", words="soon"))
 
 
 def test_due_timers_fire_in_order(store_url: str) -> None:

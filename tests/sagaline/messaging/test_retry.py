@@ -48,6 +48,17 @@ def test_pauses_grow_up_to_the_longest() -> None:
     ]
 
 
+def test_the_longest_pause_may_be_the_longest_time_that_there_is() -> None:
+    retry = Retry(attempts=9, first=timedelta.max, longest=timedelta.max)
+    assert {retry.pause(each) for each in range(1, 9)} == {timedelta.max}
+
+
+@pytest.mark.parametrize("factor", [float("inf"), float("nan"), 0.5])
+def test_a_factor_that_gives_no_pauses_is_refused(factor: float) -> None:
+    with pytest.raises(ValueError, match="factor must be"):
+        Retry(factor=factor)
+
+
 def test_one_attempt_is_no_retry() -> None:
     assert Retry(attempts=1).pause(1) is None
 
@@ -83,5 +94,5 @@ def test_pauses_never_shrink_and_never_exceed_the_longest(
     ids=["no attempt", "negative pause", "negative limit", "shrinking pause"],
 )
 def test_invalid_retries_are_refused(declare: object) -> None:
-    with pytest.raises(ValueError, match=r"at least 1|negative"):
+    with pytest.raises(ValueError, match=r"at least 1|negative|not below 1"):
         declare()  # type: ignore[operator]

@@ -82,6 +82,7 @@ class Failure(Exception):
 
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+AFTER_THE_END = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
 
 
 @pytest.fixture
@@ -472,6 +473,7 @@ def test_rows_are_not_listed_or_counted(store: Datastore, ask: Callable[[Rows], 
         ({"owner": "Ann", "balance": Decimal("NaN")}, "it must be a finite Decimal"),
         ({"owner": "Ann", "movements": "7"}, "movements: '7' is not of the type int"),
         ({"owner": "Ann", "seen_at": NOON.replace(tzinfo=None)}, "it has no time zone"),
+        ({"owner": "Ann", "seen_at": AFTER_THE_END}, "in UTC it is before the year 1 or after"),
     ],
 )
 def test_a_value_of_another_type_is_refused_before_it_reaches_the_database(

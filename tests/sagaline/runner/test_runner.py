@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,14 @@ def test_a_runner_catches_up_at_start(store_url: str) -> None:
     with Runner(system, env(store_url)) as second:
         second.settle()
         assert statuses(second) == {"confirmed": 5}
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_a_clock_without_a_zone_is_refused(sqlite_store: str) -> None:
+    with pytest.raises(DefinitionError, match="times without a zone"):
+        Runner(system, env(sqlite_store), now=lambda: NOON.replace(tzinfo=None))
 
 
 def test_a_runner_starts_once(sqlite_store: str) -> None:
