@@ -131,7 +131,7 @@ class Fold:
 
     name: str
     events: tuple[type, ...]
-    apply: Callable[[Any, Any], None]
+    apply: Callable[[Any, Any], Any]
 
 
 @overload
