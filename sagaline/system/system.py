@@ -20,7 +20,12 @@ from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
-from sagaline.system.validation import check_names, check_timings
+from sagaline.system.validation import (
+    check_names,
+    check_parts,
+    check_timings,
+    refuse_upstream_runner,
+)
 
 _NAME_AGGREGATE: Final = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
@@ -49,6 +54,7 @@ class System(upstream.System):
     ) -> None:
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
+        check_parts(name, applications=applications, sagas=sagas, read_models=read_models)
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         check_timings(name, self.sagas, timings or {})
@@ -89,7 +95,8 @@ class System(upstream.System):
         return f"{self._module}:{names[0]}" if names else super().topic
 
     def get_app_cls(self, name: str) -> type[Any]:
-        """The class of a member, by its name."""
+        """The class of a member, by its name. Raises DefinitionError in a runner of the library."""
+        refuse_upstream_runner(sys._getframe(1), self.name)
         found = {each.name: each for each in self.members}
         return found[name]
 
