@@ -9,7 +9,7 @@ from eventsourcing.utils import construct_topic
 from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
-from sagaline.messaging.lazy import name_of, refuse_lazy, refuse_unrun
+from sagaline.messaging.lazy import refuse_no_method, refuse_unrun
 from sagaline.messaging.timers import RetryTimer, command_class
 from sagaline.messaging.topics import fix_topic
 from sagaline.saga.annotations import returned_commands
@@ -67,7 +67,7 @@ def reacts_to(*events: type) -> Callable[[Making], Reaction]:
             )
 
     def declare(function: Making) -> Reaction:
-        refuse_lazy(function, name_of(function))
+        refuse_no_method(function)
         return Reaction(events, function)
 
     return declare

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sagaline.errors import DefinitionError
-from sagaline.messaging.lazy import name_of, refuse_lazy
+from sagaline.messaging.lazy import name_of, refuse_no_method
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -58,7 +58,7 @@ def project(*events: type) -> Callable[[F], F]:
             )
 
     def declare(function: F) -> F:
-        refuse_lazy(function, name_of(function))
+        refuse_no_method(function)
         parameters = len(inspect.signature(function).parameters)
         _check_handler(function, parameters)
         function._projection = Projection(function.__name__, events, parameters == 3)  # type: ignore[attr-defined]

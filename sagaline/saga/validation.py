@@ -20,7 +20,7 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
-    _check_functions(declaration)
+    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
     answers = declaration.answers
     _check_names(declaration)
     if not declaration.steps:
@@ -32,24 +32,6 @@ def validate(declaration: Declaration) -> None:
     for each in declaration.steps.values():
         _check_step(declaration, each)
     _check_folds(declaration, answers)
-
-
-def _check_functions(declaration: Declaration) -> None:
-    """A coroutine or a generator would be made, and not run."""
-    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
-    parts: Sequence[Step | Undo | Closing] = (
-        *declaration.steps.values(),
-        *declaration.undos,
-        *declaration.closings,
-    )
-    for part in parts:
-        refuse_lazy(part.make_command, f"{declaration.saga}.{part.name}")
-    for folds in declaration.folds.values():
-        for fold in folds:
-            refuse_lazy(fold.apply, f"{declaration.saga}.{fold.name}")
-    if declaration.locks is not None:
-        where = f"{declaration.saga}.{declaration.locks.name}"
-        refuse_lazy(declaration.locks.names, where, may_yield=True)
 
 
 def _check_names(declaration: Declaration) -> None:

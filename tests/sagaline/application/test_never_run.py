@@ -102,20 +102,13 @@ def saga(key: Any = lambda event: event.originator_id, **names: Any) -> None:
     type("BookTrip", (Saga,), {"pay": pay, **names}, starts_on=Trip.Opened, key=key)
 
 
-def named(function: Any) -> Any:
-    """A part of a saga has the name of its method."""
-    if not hasattr(function, "__name__"):
-        function.__name__ = "part"
-    return function
-
-
 def step_of(function: Any) -> None:
-    saga(pay=step(done=Trip.Paid, kind=NO_EFFECT)(named(function)))
+    saga(pay=step(done=Trip.Paid, kind=NO_EFFECT)(function))
 
 
 def undo_of(function: Any) -> None:
     pay = step(Pay, done=Trip.Paid)
-    saga(pay=pay, undo=pay.undo(done=Charge.Taken)(named(function)))
+    saga(pay=pay, undo=pay.undo(done=Charge.Taken)(function))
 
 
 DECLARING: dict[str, Callable[[Any], Any]] = {
@@ -126,8 +119,8 @@ DECLARING: dict[str, Callable[[Any], Any]] = {
     "projection": project(Trip.Opened),
     "step": step_of,
     "undo": undo_of,
-    "closing command": lambda function: saga(close=on_completed(named(function))),
-    "fold": lambda function: saga(hear=hears(Trip.Opened)(named(function))),
+    "closing command": lambda function: saga(close=on_completed(function)),
+    "fold": lambda function: saga(hear=hears(Trip.Opened)(function)),
     "key": lambda function: saga(key=function),
 }
 
@@ -144,7 +137,7 @@ def test_what_would_never_run_is_refused_where_it_is_declared(
 READING: dict[str, Callable[[Any], Any]] = {
     "loads": lambda function: handles(Pay, loads=function)(lambda self, command: None),
     "keys_of": lambda function: model(keys_of=function),
-    "locks": lambda function: saga(lock=locks(named(function))),
+    "locks": lambda function: saga(lock=locks(function)),
     "faulted": lambda function: type("Till", (Application,), {"faulted": function}),
 }
 
@@ -157,6 +150,14 @@ def test_what_gives_several_values_may_yield_but_not_await(
     declare(generated)
     with pytest.raises(DefinitionError, match="Write "):
         declare(function)
+
+
+@pytest.mark.parametrize(
+    "what", ["reaction", "projection", "step", "undo", "closing command", "fold"]
+)
+def test_a_method_has_a_name(what: str) -> None:
+    with pytest.raises(DefinitionError, match=r"a partial is no method\. Write a def"):
+        DECLARING[what](partial(lambda self, event: None))
 
 
 def test_a_port_is_called_in_a_thread_so_the_cure_for_an_async_client_is_named() -> None:
