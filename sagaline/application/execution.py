@@ -61,7 +61,7 @@ class Execution:
             known = known_commands(connection, [each.id for each in self._commands])
         unit = self._handling.new_unit()
         with self._handling.working(unit):
-            unit.prefetch([id_ for each in self._commands for id_ in self._handling.loads(each)])
+            unit.prefetch(self._handling.loads(self._commands))
         for index, command in enumerate(self._commands):
             if command.id not in known and command.id not in self._sizes:
                 self._try(unit, index, command)

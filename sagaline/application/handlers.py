@@ -80,7 +80,8 @@ class Handler(Generic[C]):
         assert self.port_call is not None
         answers = self.port_call(application, commands)
         where = f"the port of {self.name_in(application)}"
-        refuse_unrun(where, answers)
+        if not isinstance(answers, list):
+            refuse_unrun(where, answers)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
         refuse_unrun(where, *answers)

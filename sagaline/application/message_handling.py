@@ -18,7 +18,7 @@ from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.messaging.lazy import iterable
+from sagaline.messaging.lazy import flattened
 from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.instance import Journal
@@ -92,14 +92,14 @@ class MessageHandling:
         """The aggregates that the handlers of a batch will read, as they declare."""
         self._commands.clear()
         commands = [self.command_of(each) for each in messages]
-        return [id_ for each in commands if each is not None for id_ in self.loads(each)]
+        return self.loads([each for each in commands if each is not None])
 
-    def loads(self, command: Command) -> Iterable[UUID]:
-        """The aggregates that the handler of a command will read, as it declares."""
-        handler = self.declaration.handlers[type(command)]
-        if handler.loads is None:
-            return ()
-        return iterable(handler.loads(command), f"loads of {handler.name_in(self.application)}")
+    def loads(self, commands: Iterable[Command]) -> list[UUID]:
+        """The aggregates that the handlers of commands will read, as they declare."""
+        handlers = self.declaration.handlers
+        all_loads = [(handlers[type(each)].loads, each) for each in commands]
+        found = [loads(each) for loads, each in all_loads if loads is not None]
+        return flattened(found, f"loads= of a handler of {self.application.name}")
 
     def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
         """Calls the ports that the handlers of these messages need; answers by id of message."""
@@ -161,7 +161,7 @@ class MessageHandling:
             if is_of_saga:
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
-            return [recorded, *iterable(retried, f"{self.application.name}.faulted")]
+            return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
         self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
         return ()
 

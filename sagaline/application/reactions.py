@@ -40,12 +40,13 @@ class Reaction:
         command: Any = self.function(application, event)
         if command is None:
             return None
-        if not isinstance(command, Command):
+        if not hasattr(command, "model_copy"):
             where = f"{type(application).__name__}.{self.__name__}"
             refuse_unrun(where, command)
             raise NoCommand(where=where)
         cause = f"{self.__name__}:{event.originator_version}"
-        return command.model_copy(update={"id": named_id(event.originator_id, cause)})
+        made: Command = command.model_copy(update={"id": named_id(event.originator_id, cause)})
+        return made
 
     def commands(self, where: str) -> tuple[type[Command], ...]:
         """The classes of the commands that it makes, as annotated. Raises `DefinitionError`."""

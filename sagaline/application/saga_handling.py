@@ -61,7 +61,8 @@ class SagaHandling(MessageHandling):
         """The key of the instance that a message is for; None where it is for none."""
         if isinstance(message.event, self.saga.starts_on):
             key = self.saga.key_of(message.event)
-            refuse_unrun(f"the key of {self.saga.saga}", key)
+            if not isinstance(key, str | UUID):
+                refuse_unrun(f"the key of {self.saga.saga}", key)
             return str(key)
         return message.key
 

@@ -5,7 +5,7 @@ object, so the code of its user would be passed over without an error.
 """
 
 import inspect
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial, partialmethod, singledispatchmethod
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, TypeVar
@@ -65,10 +65,13 @@ def refuse_unrun(where: str, *returned: Any, may_yield: bool = False) -> None:
         raise NeverRun(where=where, kind=type(found[0]).__name__)
 
 
-def iterable(returned: Iterable[T], where: str) -> Iterable[T]:
-    """The same values, which a generator may give; a coroutine is refused. Raises NeverRun."""
-    refuse_unrun(where, returned, may_yield=True)
-    return returned
+def flattened(found: Sequence[Iterable[T]], where: str) -> list[T]:
+    """The values of all, which generators may give; a coroutine is refused. Raises NeverRun."""
+    try:
+        return [each for some in found for each in some]
+    except TypeError:
+        refuse_unrun(where, *found, may_yield=True)
+        raise
 
 
 def name_of(function: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sagaline.messaging.lazy import iterable, refuse_unrun
+from sagaline.messaging.lazy import flattened, refuse_unrun
 from sagaline.messaging.message import Message
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, create, projections_of
@@ -40,7 +40,6 @@ class Projector:
         self.table = model.table if table is None else table
         self.rows = Rows(self.table, datastore.read, model.cached_rows)
         self.model = create(model, self.rows, rebuilding=rebuilding)
-        self._keys_of = _checked_keys(self.model)
         self._projections = projections_of(model)
         self._datastore = datastore
         self._folds: dict[type, Fold] = {}
@@ -49,8 +48,9 @@ class Projector:
         """Reads the rows that the batch will need, with one SELECT."""
         if not self.model.cached_rows or self.rows.all_in_memory:
             return
-        keys_of = self._keys_of
-        keys = [key for each in messages for key in keys_of(each.event, each)]
+        keys_of = self.model.keys_of
+        found = [keys_of(each.event, each) for each in messages]
+        keys = flattened(found, f"{type(self.model).__name__}.keys_of")
         if keys:
             with self._datastore.read() as connection:
                 self.rows.prefetch(connection, keys)
@@ -148,11 +148,3 @@ def _with_key(fold: Fold) -> Fold:
         return None if message.key is None else fold(event, message)
 
     return fold_with_key
-
-
-def _checked_keys(model: ReadModel) -> Callable[[Any, Message], Iterable[Any]]:
-    """The model's `keys_of`, with a check of what a user's own one returns."""
-    if type(model).keys_of is ReadModel.keys_of:
-        return model.keys_of
-    where = f"{type(model).__name__}.keys_of"
-    return lambda event, message: iterable(model.keys_of(event, message), where)

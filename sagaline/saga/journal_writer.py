@@ -62,7 +62,7 @@ class JournalWriter:
         a coroutine or a generator.
         """
         made: Any = make(self._saga(self._journal))
-        if not isinstance(made, Command):
+        if not hasattr(made, "model_copy"):
             where = f"{self._saga.__name__}.{make.__name__}"
             refuse_unrun(where, made)
             conditional = make.__name__ in saga_declaration(self._saga).conditional
@@ -70,7 +70,7 @@ class JournalWriter:
                 raise NoCommand(where=where)
             return False
         command_id = named_id(self._journal.id, f"{name}:{role.value}")
-        command = made.model_copy(update={"id": command_id})
+        command: Command = made.model_copy(update={"id": command_id})
         event_class = request_class(type(command))
         self.record(event_class, step=name, role=role, attempt=attempt, command=command)
         return True

@@ -271,7 +271,7 @@ AT_RUN_TIME: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
     "handler": ({"returned": awaited}, "Trips.pay returned a coroutine"),
     "handler that yields": ({"returned": generated}, "Trips.pay returned a generator"),
     "handler's list": ({"returned": lambda: [awaited(), awaited()]}, "Trips.pay returned a corou"),
-    "loads": ({"loaded": awaited}, "loads of Trips.pay returned a coroutine"),
+    "loads": ({"loaded": awaited}, "loads= of a handler of Trips returned a coroutine"),
     "key": ({"named": awaited}, "the key of Closed returned a coroutine"),
     "step": ({"made": awaited}, "Closed.pay returned a coroutine"),
     "fold": ({"heard": awaited}, "Closed.opened returned a coroutine"),

@@ -8,7 +8,7 @@ import pytest
 
 from sagaline import DefinitionError
 from sagaline.errors import NeverRun
-from sagaline.messaging.lazy import is_lazy, iterable, name_of, refuse_lazy, refuse_unrun
+from sagaline.messaging.lazy import flattened, is_lazy, name_of, refuse_lazy, refuse_unrun
 
 
 async def awaited(*given: Any) -> None: ...
@@ -120,6 +120,8 @@ def test_every_coroutine_among_the_results_is_closed() -> None:
 
 def test_results_are_accepted() -> None:
     refuse_unrun("Trips.pay", None, 1, [], {}, iter([1]), range(3))
-    assert list(iterable((each for each in "ab"), "Trips.pay")) == ["a", "b"]
+    assert flattened([(each for each in "ab"), ["c"]], "Trips.pay") == ["a", "b", "c"]
     with pytest.raises(NeverRun):
-        iterable(awaited(), "Trips.pay")  # type: ignore[arg-type]
+        flattened([[1], awaited(), awaited()], "Trips.pay")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not iterable"):
+        flattened([5], "Trips.pay")  # type: ignore[arg-type]
