@@ -216,6 +216,18 @@ class NoUnitOfWork(SagalineError, LookupError):
     """{application}: timers and attempts are those of a command, so use them inside a handler."""
 
 
+class NeverRun(SagalineError, TypeError):
+    """{where} returned a {kind}, which is not run: write a plain def, without async and yield."""
+
+
+class WriteInHandler(SagalineError):
+    """{name} is handling a message and cannot {action}: that would stay if handling it failed.
+
+    Save aggregates of its own with `save`, or return them, and put what handlers share into methods
+    of their own. A saga, a reaction or a timer reaches other applications, a port the outside.
+    """
+
+
 class PortGivenUp(SagalineError):
     """{application} has tried {command} {attempts} times without an answer: {reason}"""
 

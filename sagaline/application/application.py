@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from eventsourcing.application import Repository
-from eventsourcing.persistence import EventStore, InfrastructureFactory
+from eventsourcing.application import NotificationLog, Repository
+from eventsourcing.persistence import EventStore, InfrastructureFactory, Recording
 from eventsourcing.system import ProcessApplication, RecordingEventReceiver
 from eventsourcing.utils import EnvType
 from typing_extensions import override
@@ -18,18 +18,20 @@ from sagaline.application.reactions import RepeatCommand
 from sagaline.application.receipt import Receipt
 from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.reserved_names import HOOKS, refuse_marked_hooks, refuse_replaced
+from sagaline.application.results import refuse_unsavable
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.snapshots import Snapshots
 from sagaline.application.stored_encoding import record_encoding
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper, typed_mapper
-from sagaline.errors import PortGivenUp
+from sagaline.errors import DefinitionError, PortGivenUp
 from sagaline.messaging.commands import Command
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.script import has_no_module, name_as_imported, warn_of_script
 from sagaline.messaging.timers import CancelTimer, SetTimer
 from sagaline.storage import AggregateRecorder, ApplicationRecorder, Datastore, ProcessRecorder
+from sagaline.storage.sql.read_only import refuse_in_handler
 
 
 class Application(ProcessApplication[UUID]):
@@ -49,6 +51,9 @@ class Application(ProcessApplication[UUID]):
 
     retry: Retry = Retry()
     """How often, and how soon, what followed from a reaction is tried again when a port fails."""
+
+    follow_topics: ClassVar[Sequence[str]]
+    """Refused in a subclass, as `policy` is: write methods marked `@reacts_to`."""
 
     # What the library assigns in its own constructor.
     factory: InfrastructureFactory[Any]
@@ -123,10 +128,29 @@ class Application(ProcessApplication[UUID]):
         is one effect however often it is given. Raises where the store does not answer, which is
         no command's fault; nothing is written then.
         """
+        refuse_in_handler(f"execute commands of {self.name}")
         return retry_on_conflict(
             lambda: Execution(self, self._sagaline, commands).receipts(),
             self._sagaline.command_attempts,
         )
+
+    @override
+    def save(self, *objs: Any, **kwargs: Any) -> list[Recording[UUID]]:
+        """Saves aggregates and events: at once, or inside a handler with what it returns.
+
+        Inside a handler they are written in the transaction of its unit of work, with its key and
+        cause, or not at all where it fails. They have no position before, so it returns no
+        recordings there, and takes no arguments for the recorder. Raises NotStorable.
+        """
+        unit = self._sagaline.current
+        if unit is None:
+            return super().save(*objs, **kwargs)
+        if kwargs:
+            refuse_in_handler(f"save with {', '.join(kwargs)}")
+        given = [each for each in objs if each is not None]
+        refuse_unsavable(given, f"{self.name}.save")
+        unit.save(given)
+        return []
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""
@@ -156,6 +180,15 @@ class Application(ProcessApplication[UUID]):
             )
         self.try_again(command, pause, f"again:{command.id}")
         return ()
+
+    @override
+    def follow(self, name: str, log: NotificationLog) -> None:
+        """Raises DefinitionError: a runner of the library would move its position in vain."""
+        raise DefinitionError(
+            where=f"{self.name}.follow",
+            problem=f"a runner of the library would pass the events of {name} over",
+            cure="Put both into a sagaline.System, and run it with sagaline.Runner.",
+        )
 
     @override
     def construct_mapper(self) -> TypedMapper:

@@ -8,6 +8,7 @@ from sagaline.application.handlers import Handler
 from sagaline.application.reactions import Reaction, reactions_of
 from sagaline.codec import type_snapshots
 from sagaline.errors import DefinitionError
+from sagaline.messaging.lazy import refuse_lazy
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def declare(cls: type[Any]) -> Declaration:
     """Reads a new application class. Raises DefinitionError."""
     inherited = declaration_of(cls)
     _type_snapshots(cls)
+    _check_aggregates(cls)
     handlers = {**inherited.handlers, **_handlers(cls)}
     return Declaration(
         tuple(cls.aggregates),
@@ -60,6 +62,21 @@ def _handlers(cls: type[Any]) -> dict[type, Handler[Any]]:
 
 def _members(cls: type[Any]) -> Iterator[Handler[Any]]:
     return (each for each in vars(cls).values() if isinstance(each, Handler))
+
+
+def _check_aggregates(cls: type[Any]) -> None:
+    """An event that is applied by a coroutine would change no aggregate."""
+    for aggregate in cls.aggregates:
+        if not isinstance(aggregate, type):
+            raise DefinitionError(
+                where=f"{cls.__name__}.aggregates",
+                problem=f"{aggregate!r} is no class",
+                cure=f"Write class {cls.__name__}(Application, aggregates=[Order]).",
+            )
+        for name, value in vars(aggregate).items():
+            where = f"{aggregate.__name__}.{name}"
+            refuse_lazy(getattr(value, "decorated_func", None), where)
+            refuse_lazy(vars(value).get("apply") if isinstance(value, type) else None, where)
 
 
 def _type_snapshots(cls: type[Any]) -> None:

@@ -1,13 +1,13 @@
 """Executing commands that a caller gives: one transaction, and a receipt for each command."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from eventsourcing.system import RecordingEvent, RecordingEventReceiver
 
 from sagaline.application.command_digest import digest_of, is_digest_of
-from sagaline.application.message_handling import MessageHandling, as_results
+from sagaline.application.message_handling import MessageHandling
 from sagaline.application.receipt import Receipt
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import CommandConflict
@@ -63,10 +63,10 @@ class Execution:
             known = KnownCommands(connection, self._application.name, ids)
         unit = self._handling.new_unit()
         with self._handling.working(unit):
-            unit.prefetch([id_ for each in self._commands for id_ in self._handling.loads(each)])
-            for index, command in enumerate(self._commands):
-                if command.id not in known.found and command.id not in self._sizes:
-                    self._try(unit, index, command)
+            unit.prefetch(self._handling.loads(self._commands))
+        for index, command in enumerate(self._commands):
+            if command.id not in known.found and command.id not in self._sizes:
+                self._try(unit, index, command)
         self._write(unit, known)
         found = {**known.found, **self._new}
         return [self._receipt(index, found) for index in range(len(self._commands))]
@@ -87,16 +87,15 @@ class Execution:
 
     def _execute(self, unit: UnitOfWork, command: Command) -> None:
         handler = self._handling.declaration.handlers[type(command)]
-        application = self._handling.application
         unit.trace = Trace(command.key, f"command:{command.id}", 0)
-        if handler.port_call is None:
-            results = handler.function(application, command)
-        else:
-            (answer,) = handler.answers(application, [command])
-            if isinstance(answer, BaseException):
-                raise answer
-            results = handler.function(application, command, answer)
-        unit.record(as_results(results))
+        answers: Sequence[Any] = ()
+        if handler.port_call is not None:
+            # Outside of the unit of work, as for a follower: a port may write where it likes.
+            answers = handler.answers(self._handling.application, [command])
+            if isinstance(answers[0], BaseException):
+                raise answers[0]
+        with self._handling.working(unit):
+            unit.record(self._handling.results_of(handler, command, *answers))
 
     def _write(self, unit: UnitOfWork, known: KnownCommands) -> None:
         with self._application.datastore.write() as connection:

@@ -1,13 +1,18 @@
 """How an application says which method handles which command."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Final, Generic, Protocol, TypeVar, overload
 from uuid import UUID
 
 from sagaline.application.receipt import Receipt
 from sagaline.messaging.commands import Command
+from sagaline.messaging.lazy import name_of, refuse_lazy, refuse_unrun
 
 C = TypeVar("C", bound=Command)
+
+_PLAIN_PORT: Final = (
+    "Write a plain def: ports are called in threads. It may call an async client by asyncio.run()."
+)
 
 
 class Executor(Protocol):
@@ -39,7 +44,9 @@ class Handler(Generic[C]):
         self.calls_once = False
         """Whether one call of the port serves all commands of a batch."""
         self.__doc__ = function.__doc__
-        self.__name__ = function.__name__
+        self.__name__ = getattr(function, "__name__", command.__name__)
+        refuse_lazy(function, name_of(function))
+        refuse_lazy(loads, f"@handles({command.__name__}, loads=...)", may_yield=True)
 
     def asks(self, function: Callable[[Any, C], Any]) -> Callable[[Any, C], Any]:
         """Declares the method that asks a port; its answer is the handler's second argument.
@@ -47,6 +54,7 @@ class Handler(Generic[C]):
         It runs outside any transaction, concurrently with the others of its batch, so it may only
         read its command. It may be called twice for one command: give the port the command's id.
         """
+        refuse_lazy(function, name_of(function), cure=_PLAIN_PORT)
         self.port_call = lambda application, commands: [function(application, *commands)]
         return function
 
@@ -59,17 +67,29 @@ class Handler(Generic[C]):
         costs alone, are saved. It returns one answer for each command, in their order. A fault of
         one is returned in its place, as an exception; what is raised is the fault of them all.
         """
+        refuse_lazy(function, name_of(function), cure=_PLAIN_PORT)
         self.port_call = function
         self.calls_once = True
         return function
 
     def answers(self, application: Any, commands: Sequence[C]) -> Sequence[Any]:
-        """What the port says to these commands: to one, where it is not asked for all at once."""
+        """What the port says to these commands: to one, where it is not asked for all at once.
+
+        Raises NeverRun where the port was not called: its method returned a coroutine.
+        """
         assert self.port_call is not None
         answers = self.port_call(application, commands)
+        where = f"the port of {self.name_in(application)}"
+        if not isinstance(answers, list):
+            refuse_unrun(where, answers)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
+        refuse_unrun(where, *answers)
         return answers
+
+    def name_in(self, application: Any) -> str:
+        """Its name in messages: the application's, and that of the method."""
+        return f"{type(application).__name__}.{self.__name__}"
 
     @overload
     def __get__(self, instance: None, owner: type) -> "Handler[C]": ...

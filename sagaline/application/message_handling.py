@@ -1,8 +1,6 @@
 """How the engine handles messages with the handlers that an application declares."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -13,15 +11,18 @@ from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
 from sagaline.application.port_calls import PortCalls, PortFault, split_answer
 from sagaline.application.reactions import RepeatCommand
+from sagaline.application.results import is_savable, refuse_unsavable
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
+from sagaline.messaging.lazy import flattened
 from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.instance import Journal
+from sagaline.storage.sql.read_only import ReadOnly, read_only
 
 PORT_RETRY_PAUSE = timedelta(seconds=5)
 """How long a command that a timer gave waits after its port has failed."""
@@ -57,27 +58,30 @@ class MessageHandling:
         self.port_calls = PortCalls(application.name)
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
-        self._unit: ContextVar[UnitOfWork | None] = ContextVar(
-            f"unit of work of {application.name}", default=None
-        )
         self._commands: dict[int, Command | None] = {}
 
     @property
     def current(self) -> UnitOfWork | None:
-        """The current unit of work; None outside a handler."""
-        return self._unit.get()
+        """The current unit of work; None outside a handler of this application."""
+        entered = read_only()
+        if isinstance(entered, _Working) and entered.handling is self:
+            return entered.unit
+        return None
 
     @property
     def unit(self) -> UnitOfWork:
         """The current unit of work. Raises NoUnitOfWork outside a handler."""
-        unit = self._unit.get()
+        unit = self.current
         if unit is None:
             raise NoUnitOfWork(application=self.application.name)
         return unit
 
-    def working(self, unit: UnitOfWork) -> AbstractContextManager[None]:
-        """Makes a unit of work the current one, which the repository reads through."""
-        return _Working(self._unit, unit)
+    def working(self, unit: UnitOfWork) -> ReadOnly:
+        """Makes a unit of work the current one, which the repository reads through.
+
+        It is for the code of a handler, which writes by that unit alone.
+        """
+        return _Working(self, unit)
 
     def key_of(self, message: Message) -> str | None:
         """The key of the business transaction that a message belongs to."""
@@ -88,12 +92,14 @@ class MessageHandling:
         """The aggregates that the handlers of a batch will read, as they declare."""
         self._commands.clear()
         commands = [self.command_of(each) for each in messages]
-        return [id_ for each in commands if each is not None for id_ in self.loads(each)]
+        return self.loads([each for each in commands if each is not None])
 
-    def loads(self, command: Command) -> Iterable[UUID]:
-        """The aggregates that the handler of a command will read, as it declares."""
-        loads = self.declaration.handlers[type(command)].loads
-        return () if loads is None else loads(command)
+    def loads(self, commands: Iterable[Command]) -> list[UUID]:
+        """The aggregates that the handlers of commands will read, as they declare."""
+        handlers = self.declaration.handlers
+        all_loads = [(handlers[type(each)].loads, each) for each in commands]
+        found = [loads(each) for loads, each in all_loads if loads is not None]
+        return flattened(found, f"loads= of a handler of {self.application.name}")
 
     def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
         """Calls the ports that the handlers of these messages need; answers by id of message."""
@@ -118,11 +124,24 @@ class MessageHandling:
         handler = self.declaration.handlers[type(command)]
         self.unit.attempt = attempt_of(message)
         if handler.port_call is None:
-            return as_results(handler.function(self.application, command))
+            return self.results_of(handler, command)
         answer = answers[id(message)]
         if isinstance(answer, PortFault):
             return self._faulted(message, command, answer)
-        return as_results(handler.function(self.application, command, answer))
+        return self.results_of(handler, command, answer)
+
+    def results_of(self, handler: Handler[Any], *arguments: Any) -> Iterable[Any]:
+        """The aggregates and events that a handler returns, to be saved.
+
+        Raises NotStorable for anything else, and NeverRun for a coroutine or a generator.
+        """
+        returned = handler.function(self.application, *arguments)
+        if returned is None:
+            return ()
+        results = returned if isinstance(returned, list | tuple) else (returned,)
+        if not all(map(is_savable, results)):
+            refuse_unsavable(results, handler.name_in(self.application))
+        return results
 
     def command_of(self, message: Message) -> Command | None:
         """The command in a message, or the one that a reaction makes of it; None for none."""
@@ -139,8 +158,10 @@ class MessageHandling:
         is_of_saga = isinstance(message.event, Journal.Requested)
         if is_of_saga or self.declaration.reactions:
             recorded = CommandFaulted.of(command, self.unit.attempt, fault.reason)
-            retried = () if is_of_saga else self.application.faulted(command, fault.reason)
-            return [recorded, *retried]
+            if is_of_saga:
+                return [recorded]
+            retried = self.application.faulted(command, fault.reason)
+            return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
         self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
         return ()
 
@@ -157,22 +178,15 @@ class MessageHandling:
         return found
 
 
-class _Working:
+class _Working(ReadOnly):
     """Makes a unit of work the current one while it is entered: once for each message."""
 
-    __slots__ = ("_token", "_unit", "_variable")
+    __slots__ = ("handling", "unit")
 
-    _token: Token[UnitOfWork | None]
-
-    def __init__(self, variable: ContextVar[UnitOfWork | None], unit: UnitOfWork) -> None:
-        self._variable = variable
-        self._unit = unit
-
-    def __enter__(self) -> None:
-        self._token = self._variable.set(self._unit)
-
-    def __exit__(self, *_: object) -> None:
-        self._variable.reset(self._token)
+    def __init__(self, handling: MessageHandling, unit: UnitOfWork) -> None:
+        self.name = handling.application.name
+        self.handling = handling
+        self.unit = unit
 
 
 def handling_of(application: Any) -> MessageHandling:
@@ -194,10 +208,3 @@ def attempt_of(message: Message) -> int:
     """The number of the attempt at the command in a message, from 1."""
     event = message.event
     return event.attempt if isinstance(event, Journal.Requested | RepeatCommand) else 1
-
-
-def as_results(returned: Any) -> Iterable[Any]:
-    """What a handler returned, as the aggregates and events to save."""
-    if returned is None:
-        return ()
-    return returned if isinstance(returned, list | tuple) else (returned,)

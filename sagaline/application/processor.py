@@ -9,6 +9,7 @@ from sagaline.application.application import Application
 from sagaline.application.message_handling import handling_of
 from sagaline.followers.log_window import LogWindow
 from sagaline.messaging.message import Message, Trace
+from sagaline.storage.sql.read_only import ReadOnly
 
 
 class ApplicationProcessor:
@@ -25,7 +26,8 @@ class ApplicationProcessor:
 
     def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the aggregates that the handlers need, and calls the ports."""
-        ids = self._handling.aggregates_for(messages)
+        with ReadOnly(self.name):
+            ids = self._handling.aggregates_for(messages)
         with self._datastore.read():
             self._unit.refresh()
             self._unit.prefetch(ids)

@@ -6,9 +6,10 @@ from typing import Any
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import construct_topic
 
-from sagaline.errors import DefinitionError
+from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
+from sagaline.messaging.lazy import refuse_no_method, refuse_unrun
 from sagaline.messaging.timers import RetryTimer, command_class
 from sagaline.messaging.topics import fix_topic
 from sagaline.saga.annotations import returned_commands
@@ -36,11 +37,16 @@ class Reaction:
 
         The same event has the same command however often it is heard: the idempotency key.
         """
-        command = self.function(application, event)
+        command: Any = self.function(application, event)
         if command is None:
             return None
+        if not hasattr(command, "model_copy"):
+            where = f"{type(application).__name__}.{self.__name__}"
+            refuse_unrun(where, command)
+            raise NoCommand(where=where)
         cause = f"{self.__name__}:{event.originator_version}"
-        return command.model_copy(update={"id": named_id(event.originator_id, cause)})
+        made: Command = command.model_copy(update={"id": named_id(event.originator_id, cause)})
+        return made
 
     def commands(self, where: str) -> tuple[type[Command], ...]:
         """The classes of the commands that it makes, as annotated. Raises `DefinitionError`."""
@@ -62,6 +68,7 @@ def reacts_to(*events: type) -> Callable[[Making], Reaction]:
             )
 
     def declare(function: Making) -> Reaction:
+        refuse_no_method(function)
         return Reaction(events, function)
 
     return declare

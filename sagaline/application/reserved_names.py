@@ -19,20 +19,27 @@ def _construct(name: str, *parameters: str) -> Hook:
     return method(*parameters, example=f"def {name}({arguments})")
 
 
+def _followed() -> Hook:
+    """What the library's own runners use to follow; the library sets some, without a value."""
+    example = "a method marked @reacts_to(Order.Placed), which returns a command"
+    return Hook("used by a runner of Sagaline", lambda value: value in ((), []), example)
+
+
 HOOKS: Final[Mapping[str, Hook]] = {
     "aggregates": _value((list, tuple), "a list of aggregate classes", "aggregates = [Order]"),
     "close": method(example="def close(self)"),
     "env": _value(Mapping, "a mapping of settings", 'env = {"CIPHER_TOPIC": "..."}'),
-    "faulted": method("command", "reason", example="def faulted(self, command, reason)"),
+    "faulted": method(
+        "command", "reason", example="def faulted(self, command, reason)", may_yield=True
+    ),
+    "follow_topics": _followed(),
     "is_snapshotting_enabled": _value(bool, "true or false", "is_snapshotting_enabled = True"),
     "log_section_size": _value(int, "a number", "log_section_size = 10"),
     "name": _value(str, "a text", 'name = "Orders"'),
     "notify_topics": _value(Sequence, "a list of topics", "notify_topics = []"),
-    "policy": method(
-        "domain_event",
-        "processing_event",
-        example="def policy(self, domain_event, processing_event)",
-    ),
+    "policy": _followed(),
+    "process_event": _followed(),
+    "pull_and_process": _followed(),
     "pull_section_size": _value(int, "a number", "pull_section_size = 10"),
     "register_transcodings": _construct("register_transcodings", "transcoder"),
     "retry": _value(Retry, "a Retry", "retry = Retry(attempts=5)"),
@@ -46,7 +53,7 @@ HOOKS: Final[Mapping[str, Hook]] = {
     "snapshotting_projectors": _value(
         Mapping, "a mapping of aggregate classes to functions", "snapshotting_projectors = {}"
     ),
-    "topics": _value(Sequence, "a list of topics", "topics = []"),
+    "topics": _followed(),
     "construct_env": _construct("construct_env", "name", "env"),
     "construct_event_store": _construct("construct_event_store"),
     "construct_factory": _construct("construct_factory", "env"),

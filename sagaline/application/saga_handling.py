@@ -13,6 +13,7 @@ from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
+from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
@@ -59,7 +60,10 @@ class SagaHandling(MessageHandling):
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
         if isinstance(message.event, self.saga.starts_on):
-            return str(self.saga.key_of(message.event))
+            key = self.saga.key_of(message.event)
+            if not isinstance(key, str | UUID):
+                refuse_unrun(f"the key of {self.saga.saga}", key)
+            return str(key)
         return message.key
 
     @override

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, AggregateCache, CacheLimits
 from sagaline.application.snapshots import Snapshots
 from sagaline.codec import TypedMapper
+from sagaline.errors import NotStorable
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer, TimerChange
@@ -54,6 +55,8 @@ class UnitOfWork:
         self._snapshots = snapshots
         self._aggregates = AggregateCache(limits)
         self._absent: list[UUID] = []
+        self._unsaved: NotStorable | None = None
+        """Why something that a handler has saved cannot be stored."""
         self._touched: dict[int, Any] = {}
         """The aggregates read since the last record, by `id()`: hashing a UUID takes a call."""
         self._changed: dict[UUID, int] = {}
@@ -113,17 +116,28 @@ class UnitOfWork:
     def record(self, results: Iterable[Any]) -> None:
         """Collects the new events of the given aggregates, and of all that were read and changed.
 
-        Raises NotStorable where an event would not be read back as it is.
+        Raises NotStorable where an event would not be read back as it is, also where the handler
+        has saved it and has gone on without it.
         """
-        for each in results:
-            if isinstance(each, DomainEvent):
-                self._apply(each, self._add_event(each))
-            else:
-                self._touched[id(each)] = each
-                self._collect(each)
+        if self._unsaved is not None:
+            raise self._unsaved
+        self.save(results)
         for each in self._touched.values():
             self._collect(each)
         self._touched.clear()
+
+    def save(self, results: Iterable[Any]) -> None:
+        """Collects the new events of the given aggregates; the handler may change them further."""
+        try:
+            for each in results:
+                if isinstance(each, DomainEvent):
+                    self._apply(each, self._add_event(each))
+                else:
+                    self._touched[id(each)] = each
+                    self._collect(each)
+        except NotStorable as error:
+            self._unsaved = error
+            raise
 
     def mark(self) -> Mark:
         """The present contents, for `roll_back_to`."""
@@ -134,11 +148,12 @@ class UnitOfWork:
 
         The command may have changed any aggregate that it read, so those are read again.
         """
-        touched, self._touched = self._touched, {}
+        ids = {each.id for each in self._touched.values()}
+        ids.update(each.originator_id for each in self._rows[mark.events :])
+        self._touched, self._unsaved = {}, None
         del self._rows[mark.events :], self._events[mark.events :], self._timers[mark.timers :]
         while len(self._changed) > mark.changed:
             self._changed.popitem()
-        ids = [each.id for each in touched.values()]
         for each in ids:
             self._aggregates.evict(each)
         self._restore({each for each in ids if each in self._changed})
@@ -269,6 +284,7 @@ class UnitOfWork:
                 self._aggregates.evict(each)
         self._absent.clear()
         self._touched.clear()
+        self._unsaved = None
         self._changed.clear()
         self._writes.clear()
         self._events, self._rows, self._timers, self._messages = [], [], [], []

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.read_only import ReadOnly
 
 
 class Processor(Protocol):
@@ -61,8 +62,9 @@ def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
         message = None
         if messages:
             processor.prepare(messages)
-        for message in messages:
-            processor.handle(message)
+        with ReadOnly(processor.name):
+            for message in messages:
+                processor.handle(message)
     except STORAGE_FAULTS:
         raise
     except BaseException as bug:

@@ -8,10 +8,11 @@ error. Such a class is refused when it is defined.
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from inspect import get_annotations, iscoroutinefunction, signature
+from inspect import get_annotations, signature
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.lazy import is_lazy
 
 T = TypeVar("T")
 
@@ -41,12 +42,17 @@ class Hook:
     example: str
 
 
-def method(*parameters: str, example: str) -> Hook:
-    """A hook that is called on an instance with these positional arguments."""
+def method(*parameters: str, example: str, may_yield: bool = False) -> Hook:
+    """A hook that is called on an instance with these positional arguments.
+
+    It may be a generator where the engine reads all that it gives.
+    """
 
     def accepts(value: Any) -> bool:
         function = getattr(value, "__func__", value)
-        if not callable(function) or isinstance(function, type) or iscoroutinefunction(function):
+        if not callable(function) or isinstance(function, type):
+            return False
+        if is_lazy(function, may_yield=may_yield):
             return False
         arguments = [*parameters] if isinstance(value, staticmethod) else ["self", *parameters]
         return _missing(function, *arguments) == ""

@@ -35,7 +35,9 @@ HOOKS: Final = {
         lambda value: type(value) is int and value >= 0,
         "cached_rows = 0, or more",
     ),
-    "keys_of": method("event", "message", example="def keys_of(self, event, message)"),
+    "keys_of": method(
+        "event", "message", example="def keys_of(self, event, message)", may_yield=True
+    ),
     "declared_fingerprint": Hook(
         "text", lambda value: value is None or isinstance(value, str), "declared_fingerprint = '1'"
     ),

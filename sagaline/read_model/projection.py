@@ -3,18 +3,12 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.lazy import name_of, refuse_no_method
 
 F = TypeVar("F", bound=Callable[..., None])
-
-_LAZY: Final = (
-    inspect.iscoroutinefunction,
-    inspect.isgeneratorfunction,
-    inspect.isasyncgenfunction,
-)
-"""Kinds of functions of which a call only creates an object."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,7 @@ def project(*events: type) -> Callable[[F], F]:
             )
 
     def declare(function: F) -> F:
+        refuse_no_method(function)
         parameters = len(inspect.signature(function).parameters)
         _check_handler(function, parameters)
         function._projection = Projection(function.__name__, events, parameters == 3)  # type: ignore[attr-defined]
@@ -78,12 +73,9 @@ def _check_handler(function: Callable[..., Any], parameters: int) -> None:
     elif parameters not in (2, 3):
         problem = "it does not take an event"
         cure = "Write (self, event), or (self, event, message)."
-    elif any(kind(function) for kind in _LAZY):
-        problem = "it does not run when it is called"
-        cure = "Write a plain def, without async and yield."
     else:
         return
-    raise DefinitionError(where=function.__qualname__, problem=problem, cure=cure)
+    raise DefinitionError(where=name_of(function), problem=problem, cure=cure)
 
 
 def collect_projections(cls: type) -> Projections:

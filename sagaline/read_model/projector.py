@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from sagaline.messaging.lazy import flattened, refuse_unrun
 from sagaline.messaging.message import Message
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, create, projections_of
@@ -17,7 +18,7 @@ from sagaline.storage.sql.names import qualified
 from sagaline.storage.sql.postgres import leave_room, lock_creation
 from sagaline.storage.tables.read_tables import record_fingerprint, table_exists
 
-Fold = Callable[[Any, Message], None]
+Fold = Callable[[Any, Message], Any]
 
 
 class Projector:
@@ -48,7 +49,8 @@ class Projector:
         if not self.model.cached_rows or self.rows.all_in_memory:
             return
         keys_of = self.model.keys_of
-        keys = [key for each in messages for key in keys_of(each.event, each)]
+        found = [keys_of(each.event, each) for each in messages]
+        keys = flattened(found, f"{type(self.model).__name__}.keys_of")
         if keys:
             with self._datastore.read() as connection:
                 self.rows.prefetch(connection, keys)
@@ -59,7 +61,9 @@ class Projector:
         fold = self._folds.get(type(event))
         if fold is None:
             fold = self._folds[type(event)] = self._fold_of(type(event))
-        fold(event, message)
+        returned = fold(event, message)
+        if returned is not None:
+            refuse_unrun(f"{type(self.model).__name__} ({type(event).__name__})", returned)
 
     def changes(self) -> list[Change]:
         """The changed rows, each once, to be written here or in another process."""
@@ -140,8 +144,7 @@ def _ignore(event: Any, message: Message) -> None:
 
 
 def _with_key(fold: Fold) -> Fold:
-    def fold_with_key(event: Any, message: Message) -> None:
-        if message.key is not None:
-            fold(event, message)
+    def fold_with_key(event: Any, message: Message) -> Any:
+        return None if message.key is None else fold(event, message)
 
     return fold_with_key

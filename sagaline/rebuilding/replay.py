@@ -9,6 +9,7 @@ from sagaline.messaging.message import Message
 from sagaline.read_model.projector import Projector
 from sagaline.storage import LogRow, Page, Part
 from sagaline.storage.sql.bulk import Change
+from sagaline.storage.sql.read_only import ReadOnly
 
 REPLAY_PAGE_SIZE = 5_000
 """Events applied in one transaction."""
@@ -55,8 +56,9 @@ class Replay:
         for start in range(0, len(rows), DECODE_CHUNK_SIZE):
             messages = _messages(leader, rows[start : start + DECODE_CHUNK_SIZE], mapper)
             self.projector.prepare(messages)
-            for message in messages:
-                self.projector.handle(message)
+            with ReadOnly(self.projector.name):
+                for message in messages:
+                    self.projector.handle(message)
         if self.part is not None:
             self._refuse_others(self.part)
 

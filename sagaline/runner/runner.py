@@ -11,7 +11,7 @@ from eventsourcing import system as upstream
 from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 
-from sagaline.errors import RunnerDied, describe_error
+from sagaline.errors import DefinitionError, RunnerDied, describe_error
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
 from sagaline.runner.options import Options
@@ -45,6 +45,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         now: Callable[[], datetime] | None = None,
         options: Options | None = None,
     ) -> None:
+        _refuse_plain(system)
         super().__init__(system, environment(env))
         self.options = Options.from_environment(self.env or {}) if options is None else options
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
@@ -176,3 +177,13 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             raise
         finally:
             loop.close()
+
+
+def _refuse_plain(system: object) -> None:
+    """Refuses a system of the library, which has no sagas and read models to run."""
+    if not isinstance(system, System):
+        raise DefinitionError(
+            where="Runner",
+            problem=f"{type(system).__module__}.{type(system).__qualname__} is no sagaline.System",
+            cure="Write system = System(name, applications=[...]).",
+        )

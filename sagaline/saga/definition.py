@@ -7,6 +7,7 @@ clock and no transport, so a test of a saga calls it directly.
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
 from sagaline.saga.declaration import Declaration
@@ -64,7 +65,9 @@ class Saga:
         if folds:
             for event in instance.history:
                 for fold in folds.get(type(event), ()):
-                    fold.apply(self, event)
+                    returned = fold.apply(self, event)
+                    if returned is not None:
+                        refuse_unrun(f"{type(self).__name__}.{fold.name}", returned)
 
     @property
     def key(self) -> Any:

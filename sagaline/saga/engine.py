@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagaline.messaging.faults import CommandFaulted
+from sagaline.messaging.lazy import flattened
 from sagaline.messaging.retry import in_words
 from sagaline.messaging.timers import TimerChange
 from sagaline.saga.declaration import saga_declaration
@@ -60,7 +61,8 @@ class SagaEngine:
         locks = self._declaration.locks
         if locks is None:
             return ()
-        names = tuple(sorted(set(locks.names(self._saga(self._journal)))))
+        found = locks.names(self._saga(self._journal))
+        names = tuple(sorted(set(flattened([found], f"{self._saga.__name__}.{locks.name}"))))
         if names:
             self._journal.trigger_event(Journal.Locking, names=names)
         return names

@@ -5,6 +5,7 @@ from typing import Any
 from sagaline.errors import NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
+from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
@@ -57,12 +58,16 @@ class JournalWriter:
         """Records the command that the method makes; returns whether it made one.
 
         A request has the same command id in every attempt: it is the idempotency key. Raises
-        NoCommand where the method must make a command and makes none.
+        NoCommand where the method must make a command and makes none, and NeverRun where it returns
+        a coroutine or a generator.
         """
-        made = make(self._saga(self._journal))
-        if made is None:
-            if attempt > 1 or make.__name__ not in saga_declaration(self._saga).conditional:
-                raise NoCommand(where=f"{self._saga.__name__}.{make.__name__}")
+        made: Any = make(self._saga(self._journal))
+        if not hasattr(made, "model_copy"):
+            where = f"{self._saga.__name__}.{make.__name__}"
+            refuse_unrun(where, made)
+            conditional = make.__name__ in saga_declaration(self._saga).conditional
+            if made is not None or attempt > 1 or not conditional:
+                raise NoCommand(where=where)
             return False
         command_id = named_id(self._journal.id, f"{name}:{role.value}")
         command: Command = made.model_copy(update={"id": command_id})

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeVar, overload
 
 from sagaline.messaging.commands import Command
+from sagaline.messaging.lazy import refuse_no_method
 from sagaline.messaging.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,6 +110,7 @@ class Step(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
+            refuse_no_method(make_command)
             self.undoing = Undo(make_command, _classes(done), _classes(refused))
             return self.undoing
 
@@ -131,7 +133,7 @@ class Fold:
 
     name: str
     events: tuple[type, ...]
-    apply: Callable[[Any, Any], None]
+    apply: Callable[[Any, Any], Any]
 
 
 @overload
@@ -181,6 +183,7 @@ def step(
     """
 
     def declare(make_command: CommandMethod) -> Step:
+        refuse_no_method(make_command)
         waits_for = None if after is None else tuple(after)
         answers = _classes(done), _classes(refused)
         return Step(make_command, *answers, kind, within, retry or Retry(), waits_for)
@@ -211,6 +214,7 @@ def on_completed(make_command: CommandMethod | None = None, *, retry: Retry | No
 
 def _closing(make_command: CommandMethod | None, retry: Retry | None, *, completed: bool) -> Any:
     def declare(make_command: CommandMethod) -> Closing:
+        refuse_no_method(make_command)
         return Closing(make_command.__name__, make_command, retry or Retry(), completed)
 
     return declare if make_command is None else declare(make_command)
@@ -239,6 +243,7 @@ def locks(names: Any = None, *, wait: bool = True) -> Any:
     """
 
     def declare(names: Callable[[Any], Iterable[str]]) -> Locks:
+        refuse_no_method(names, may_yield=True)
         return Locks(names.__name__, names, wait)
 
     return declare if names is None else declare(names)
@@ -253,6 +258,7 @@ def hears(*events: type) -> Callable[[F], Fold]:
     """
 
     def declare(apply: F) -> Fold:
+        refuse_no_method(apply)
         return Fold(apply.__name__, events, apply)
 
     return declare

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from sagaline.messaging.lazy import refuse_lazy
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.steps import (
     COMPENSATABLE,
@@ -20,6 +21,7 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
+    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
     answers = declaration.answers
     _check_names(declaration)
     if not declaration.steps:

@@ -21,7 +21,12 @@ from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
-from sagaline.system.validation import check_names, check_timings
+from sagaline.system.validation import (
+    check_names,
+    check_parts,
+    check_timings,
+    refuse_upstream_runner,
+)
 
 _NAME_AGGREGATE: Final = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
@@ -51,6 +56,7 @@ class System(upstream.System):
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
         name_as_imported(self._module)
+        check_parts(name, applications=applications, sagas=sagas, read_models=read_models)
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         check_timings(name, self.sagas, timings or {})
@@ -91,7 +97,8 @@ class System(upstream.System):
         return f"{self._module}:{names[0]}" if names else super().topic
 
     def get_app_cls(self, name: str) -> type[Any]:
-        """The class of a member, by its name."""
+        """The class of a member, by its name. Raises DefinitionError in a runner of the library."""
+        refuse_upstream_runner(sys._getframe(1), self.name)
         found = {each.name: each for each in self.members}
         return found[name]
 

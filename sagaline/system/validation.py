@@ -1,6 +1,11 @@
 """Checks of a system's parts when it is defined."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import FrameType
+from typing import Any, Final, get_origin
+
+from eventsourcing import application as upstream
+from eventsourcing import system as runners
 
 from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
@@ -8,6 +13,48 @@ from sagaline.read_model.definition import ReadModel
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.step_timers import Timing
+
+_KINDS: Final = {"applications": Application, "sagas": Saga, "read_models": ReadModel}
+
+_PLAIN_APPLICATION: Final = (
+    "Derive it from sagaline.Application: class {name}(Application, aggregates=[...]). Its save() "
+    "and repository stay; in place of a policy, mark methods with @reacts_to."
+)
+
+
+def check_parts(system: str, **parts: Iterable[Any]) -> None:
+    """Refuses a part that is no class of Sagaline, such as an application of the library itself."""
+    for argument, given in parts.items():
+        base = _KINDS[argument]
+        for each in given:
+            if isinstance(each, type) and issubclass(each, base) and each is not base:
+                continue
+            cure = f"Name classes that derive from sagaline.{base.__name__}."
+            origin = get_origin(each) or each
+            if isinstance(origin, type) and issubclass(origin, upstream.Application):
+                cure = _PLAIN_APPLICATION.format(name=origin.__name__)
+            raise DefinitionError(
+                where=f"{argument} of the system {system}",
+                problem=f"{getattr(each, '__qualname__', each)} is none of Sagaline's",
+                cure=cure,
+            )
+
+
+def refuse_upstream_runner(frame: FrameType | None, system: str) -> None:
+    """Refuses a runner of the library, in whose constructor this frame is, or was called.
+
+    It would construct the applications and follow logs, but would run no saga, no reaction, no
+    read model and no timer. Raises DefinitionError.
+    """
+    while frame is not None and frame.f_globals.get("__name__") == runners.__name__:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, runners.Runner):
+            raise DefinitionError(
+                where=f"{type(caller).__name__} of the system {system}",
+                problem="it would run no saga, no reaction, no read model and no timer",
+                cure="Run the system with sagaline.Runner.",
+            )
+        frame = frame.f_back
 
 
 def check_names(

@@ -17,6 +17,7 @@ from sagaline.storage.sql import diagnostics, forks, postgres, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
 from sagaline.storage.sql.errors import raise_translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
+from sagaline.storage.sql.read_only import read_only, refuse_in_handler
 from sagaline.storage.sql.records import (
     EventRecord,
     SnapshotRecord,
@@ -153,8 +154,11 @@ class Datastore(SQLAlchemyDatastore):
 
         Inside another one of this datastore it joins that one. Raises AnotherTransaction if this
         context is writing to another datastore, TransactionNotShared if the outer transaction
-        belongs to another task or thread, and upstream's ProgrammingError for a write in a read.
+        belongs to another task or thread, upstream's ProgrammingError for a write in a read, and
+        WriteInHandler for a write in the code of a handler.
         """
+        if commit and read_only() is not None:
+            refuse_in_handler(f"write to {self.address}")
         if self.scoped_session is not None:
             return ScopedTransaction(self, commit)
         self.refuse_closed()

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from eventsourcing.dispatch import singledispatchmethod
 from eventsourcing.domain import Aggregate, event
 
 from sagaline import Application, Command, DefinitionError, Retry, Runner, System, handles
@@ -95,7 +96,6 @@ def with_arguments(self: Any, account: str, date: str) -> None: ...
         "notification_log",
         "notify",
         "now",
-        "process_event",
         "recorder",
         "repository",
         "set_timer",
@@ -126,7 +126,12 @@ def test_a_taken_name_of_a_mixin_is_refused_too() -> None:
         ("retry", 3, r"Write retry = Retry\(attempts=5\)"),
         ("close", with_arguments, r"Write def close\(self\)"),
         ("faulted", method, r"Write def faulted\(self, command, reason\)"),
-        ("policy", method, r"Write def policy\(self, domain_event, processing_event\)"),
+        ("policy", method, r"not used by a runner of Sagaline. Write a method marked @reacts_to"),
+        ("policy", singledispatchmethod(method), r"Write a method marked @reacts_to\(Order"),
+        ("process_event", with_arguments, r"Write a method marked @reacts_to"),
+        ("pull_and_process", with_arguments, r"Write a method marked @reacts_to"),
+        ("topics", ["shop:Order.Placed"], r"Write a method marked @reacts_to"),
+        ("follow_topics", ["shop:Order.Placed"], r"Write a method marked @reacts_to"),
         ("name", method, r'Write name = "Orders"'),
         ("snapshotting_intervals", 5, r"Write snapshotting_intervals = \{Stock: 200\}"),
         ("construct_mapper", with_arguments, r"Write def construct_mapper\(self\)"),

@@ -1,6 +1,7 @@
 """Units of work, and the commands that people give: one effect for each id, whoever gives it."""
 
 from collections.abc import Sequence
+from contextvars import Context
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event
@@ -343,7 +344,7 @@ def test_a_refusal_beside_what_another_writer_has_just_added(store_url: str) -> 
         @handles(Seat)
         def seat(self, command: Seat) -> Show:
             if command.fails and len(self.seen) == 1:
-                other.execute_one(Seat(show="Hamlet", seats=100))
+                Context().run(other.execute_one, Seat(show="Hamlet", seats=100))
             seated: Show = Usher.seat.function(self, command)
             return seated
 

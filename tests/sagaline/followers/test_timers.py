@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -322,7 +323,7 @@ def test_one_of_two_runners_fires_a_timer(store_url: str) -> None:
         aggregates_for = porter.aggregates_for
 
         def overtaken(messages: Any) -> Any:
-            first.fire("Porter")
+            Context().run(first.fire, "Porter")
             return aggregates_for(messages)
 
         porter.aggregates_for = overtaken  # type: ignore[method-assign]
@@ -342,7 +343,7 @@ def test_a_timer_that_is_set_again_while_it_fires_is_not_lost(store_url: str) ->
 
         def overtaken(messages: Any) -> Any:
             porter.aggregates_for = aggregates_for  # type: ignore[method-assign]
-            ask(other, after=60, words="later")
+            Context().run(ask, other, after=60, words="later")
             return aggregates_for(messages)
 
         porter.aggregates_for = overtaken  # type: ignore[method-assign]
