@@ -262,6 +262,10 @@ class RunnerDied(SagalineError):
     """The runner of {system} has stopped: {reason}."""
 
 
+class TableOutOfDate(SagalineError):
+    """{table} was made by other code than is loaded: `sagaline rebuild --outdated` rebuilds it."""
+
+
 class RebuildFailed(SagalineError):
     """The rebuild of {view} failed at {position} ({topic}): {reason}. The live table is kept."""
 
@@ -280,13 +284,9 @@ class RebuildBusy(SagalineError):
 class RebuildUnderWay(SagalineError):
     """{view} is being rebuilt or verified by another process: wait until it has finished."""
 
-    view: str
-
 
 class NothingToRollBack(SagalineError):
     """{view} has no earlier table to roll back to."""
-
-    view: str
 
 
 def describe_error(error: BaseException) -> str:

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection
 
-from sagaline.errors import FencedOut, VersionConflict, describe_error
+from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.parking import dead_letter, retried_letter
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
@@ -54,13 +55,14 @@ class Follower:
         self.batch_size = batch_size
         self._processor = processor
         self._max_attempts = max_attempts
-        self._progress = Progress(datastore, self.name, leaders)
+        self._progress = Progress(datastore, self.name, leaders, processor.continues)
 
     def register(self) -> Mapping[str, int]:
-        """Registers the follower in its store; returns the positions that it resumes from."""
+        """Registers the follower; returns its positions, or none if its table is out of date."""
         with self.datastore.write() as connection:
             register(connection, self.name, list(self.leaders))
-        self._load()
+        with suppress(TableOutOfDate):
+            self._load()
         return self.positions
 
     def step(self) -> bool:
@@ -163,6 +165,8 @@ class Follower:
         except (FencedOut, VersionConflict):
             self.reset()
             return True
+        except TableOutOfDate:
+            return False  # runners with the code that made it go on
         except STORAGE_FAULTS:
             self.reset()
             raise

@@ -27,6 +27,12 @@ def fingerprints(connection: Connection) -> dict[str, str]:
     return dict(connection.execute(query).tuples().all())
 
 
+def fingerprint_of(connection: Connection, name: str) -> str | None:
+    """The fingerprint that is recorded for a read table; None if none is, or for no read table."""
+    query = select(read_tables.c.fingerprint).where(read_tables.c.name == name)
+    return connection.execute(query).scalar()
+
+
 def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> None:
     """Records the fingerprint of a read table."""
     connection.execute(CreateTable(read_tables, if_not_exists=True))
