@@ -15,11 +15,13 @@ PREFIX: Final = "2."
 class _Known(NamedTuple):
     """What was computed for a read model."""
 
+    attributes: list[int]
     fingerprint: str
     uncovered: tuple[str, ...]
 
 
-# Computed once in a process: while a worker runs, its files may become those of another version.
+# Computed once in a process, unless attributes of the class are replaced: while a worker runs, its
+# files may become those of another version, and its handlers may fill a cache that they read.
 _known: WeakKeyDictionary[type[ReadModel], _Known] = WeakKeyDictionary()
 
 
@@ -51,16 +53,17 @@ def uncovered(model: type[ReadModel]) -> tuple[str, ...]:
 
 
 def _of(model: type[ReadModel]) -> _Known:
+    attributes = [id(value) for base in model.__mro__ for value in vars(base).values()]
     known = _known.get(model)
-    if known is None:
-        known = _known[model] = _computed(model)
+    if known is None or known.attributes != attributes:
+        known = _known[model] = _Known(attributes, *_computed(model))
     return known
 
 
-def _computed(model: type[ReadModel]) -> _Known:
+def _computed(model: type[ReadModel]) -> tuple[str, tuple[str, ...]]:
     declared = model.declared_fingerprint
     if declared is not None:
-        return _Known(declared, ())
+        return declared, ()
     found = Coverage(model)
     digest = sha256("\n".join(sorted(found.blocks)).encode()).hexdigest()
-    return _Known(f"{PREFIX}{digest[:16]}", tuple(sorted(found.uncovered)))
+    return f"{PREFIX}{digest[:16]}", tuple(sorted(found.uncovered))

@@ -342,6 +342,19 @@ class Accounts(ReadModel):
 """
 
 
+def test_a_running_process_keeps_its_fingerprint_when_its_files_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "replaced.py").write_text(MODULE)
+    module = import_module("replaced")
+    before = fingerprint(module.Accounts)
+    (tmp_path / "replaced.py").write_text(MODULE.replace("amount - FEE", "amount + FEE"))
+    assert fingerprint(module.Accounts) == before
+    module.Accounts.paid = module.less_fee
+    assert fingerprint(module.Accounts) != before, "the class itself has changed"
+
+
 def test_what_a_fingerprint_cannot_cover_is_named() -> None:
     names = {"__name__": __name__, "project": project, "Opened": Account.Opened}
     exec("@project(Opened)\ndef opened(self, event):\n    pass", names)
