@@ -21,7 +21,7 @@ class OutdatedTables:
         self._names: frozenset[str] = frozenset()
         for model in opened.system.read_models:
             for each in uncovered(model):
-                log.warning("%s: the fingerprint does not cover %s", model.table.name, each)
+                log.warning(_NOT_COVERED, model.table.name, each)
 
     def read(self, held: Collection[str]) -> frozenset[str]:
         """Reads them from the store; `held` are the followers that this runner has run so far."""
@@ -34,6 +34,7 @@ class OutdatedTables:
         return found
 
 
+_NOT_COVERED = "%s: the fingerprint does not cover %s; see `declared_fingerprint`"
 _LEFT = "%s: other code has made the table anew, so runners with that code follow it from now on"
 _OUT_OF_DATE = (
     "%s: the table is out of date, so only runners with the code that made it follow it;"
