@@ -304,6 +304,10 @@ class RunnerDied(SagalineError):
     """The runner of {system} has stopped: {reason}."""
 
 
+class TableOutOfDate(SagalineError):
+    """{table} was made by other code than is loaded: `sagaline rebuild --outdated` rebuilds it."""
+
+
 class RebuildFailed(SagalineError):
     """The rebuild of {view} failed at {position} ({topic}): {reason}. The live table is kept."""
 
@@ -321,8 +325,6 @@ class RebuildBusy(SagalineError):
 
 class RebuildUnderWay(SagalineError):
     """{view} is being rebuilt or verified by another process: wait until it has finished."""
-
-    view: str
 
 
 class NothingToRollBack(SagalineError):

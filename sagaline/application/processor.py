@@ -24,6 +24,10 @@ class ApplicationProcessor:
         self._unit = self._handling.new_unit()
         self._answers: dict[int, Any] = {}
 
+    def continues(self, made_by: str | None) -> bool:
+        """Whether its code may go on: an application has no read table."""
+        return True
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the aggregates that the handlers need, and calls the ports."""
         with ReadOnly(self.name):

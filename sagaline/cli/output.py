@@ -139,6 +139,12 @@ def facts(rows: Sequence[tuple[str, Any]]) -> "Table":
     return grid
 
 
+def outdated_fact(tables: Sequence[str]) -> tuple[str, str]:
+    """Return the line of facts about tables that are out of date, with the cure."""
+    cure = f"{', '.join(tables)}: see `sagaline rebuild --outdated`"
+    return "tables out of date", cure if tables else "none"
+
+
 def _escaped(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 

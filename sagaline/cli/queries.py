@@ -8,11 +8,10 @@ from sqlalchemy import func, select
 from sagaline.cli.inspection import InspectedStores
 from sagaline.codec import TypedMapper
 from sagaline.followers.parking import revealed
-from sagaline.read_model.fingerprint import fingerprint
+from sagaline.read_model.outdated import tables_out_of_date
 from sagaline.saga.state import State
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters, count_letters
-from sagaline.storage.tables.read_tables import fingerprints
 from sagaline.storage.tables.schema import read_tables
 from sagaline.system.saga_list import saga_list
 
@@ -50,13 +49,7 @@ def out_of_date(stores: InspectedStores) -> list[str]:
     if not stores.has_view(read_tables):
         return []
     with stores.views.read() as connection:
-        made_by = fingerprints(connection)
-    models = {each.table.name: each for each in stores.system.read_models}
-    return [
-        name
-        for name, model in models.items()
-        if name in made_by and made_by[name] != fingerprint(model)
-    ]
+        return tables_out_of_date(connection, stores.system.read_models)
 
 
 def letters(stores: InspectedStores) -> list[Letter]:

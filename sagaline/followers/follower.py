@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection
 
 from sagaline.codec import TypedMapper
-from sagaline.errors import FencedOut, VersionConflict, describe_error
+from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.parking import dead_letter, protected, retried_letter
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
@@ -59,13 +60,14 @@ class Follower:
         self._max_attempts = max_attempts
         self.mapper = mapper
         """Reads the timers of the follower; None for a read model, which has none."""
-        self._progress = Progress(datastore, self.name, leaders)
+        self._progress = Progress(datastore, self.name, leaders, processor.continues)
 
     def register(self) -> Mapping[str, int]:
-        """Registers the follower in its store; returns the positions that it resumes from."""
+        """Registers the follower; returns its positions, or none if its table is out of date."""
         with self.datastore.write() as connection:
             register(connection, self.name, list(self.leaders))
-        self._load()
+        with suppress(TableOutOfDate):
+            self._load()
         return self.positions
 
     def step(self) -> bool:
@@ -168,6 +170,8 @@ class Follower:
         except (FencedOut, VersionConflict):
             self.reset()
             return True
+        except TableOutOfDate:
+            return False  # runners with the code that made it go on
         except STORAGE_FAULTS:
             self.reset()
             raise

@@ -26,6 +26,9 @@ class Processor(Protocol):
     def topics(self) -> frozenset[str] | None:
         """The event types to read; None for all."""
 
+    def continues(self, made_by: str | None) -> bool:
+        """Whether its code may write what the code of this fingerprint has written so far."""
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Reads what the handlers of a batch will need."""
 

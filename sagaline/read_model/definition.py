@@ -71,7 +71,10 @@ class ReadModel:
     table: ClassVar[Table]
     cached_rows: ClassVar[int] = MAX_KEPT_ROWS
     declared_fingerprint: ClassVar[str | None] = None
-    """A fingerprint to use instead of the one that is computed from the code."""
+    """A fingerprint to use instead of the one that is computed from the code.
+
+    Change it when the same events give other rows: the table is out of date then.
+    """
 
     rows: Rows
     rebuilding: bool = False

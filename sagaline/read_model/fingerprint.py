@@ -1,108 +1,69 @@
 """The fingerprint of a read model: it changes when the code would produce other rows."""
 
-import ast
-import hashlib
-import inspect
-import textwrap
-from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType
-from typing import Any, Final
+from hashlib import sha256
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Table
+from sagaline.read_model.coverage import Coverage
+from sagaline.read_model.definition import ReadModel
+from sagaline.read_model.former_fingerprint import former_fingerprint
 
-from sagaline.messaging.topics import former_topic
-from sagaline.read_model.definition import ReadModel, projections_of
+PREFIX: Final = "2."
+"""The start of fingerprints of this form; those of version 0.1.0 are hexadecimal digits alone."""
 
-_CONSTANTS: Final = (str, bytes, int, float, bool, type(None), tuple, frozenset)
 
-_FORMER_ATTRIBUTES: Final = dict.fromkeys(("_key_of", "catch_all", "projections"))
-"""Class attributes of version 0.1.0: their names stay in, so that no fingerprint changes."""
+class _Known(NamedTuple):
+    """What was computed for a read model."""
+
+    attributes: list[int]
+    fingerprint: str
+    uncovered: tuple[str, ...]
+
+
+# Computed once in a process, unless attributes of the class are replaced: while a worker runs, its
+# files may become those of another version, and its handlers may fill a cache that they read.
+_known: WeakKeyDictionary[type[ReadModel], _Known] = WeakKeyDictionary()
 
 
 def fingerprint(model: type[ReadModel]) -> str:
-    """Hashes what determines a read model's rows: its code and its table.
+    """Hashes what determines a read model's rows: its code, what that reads, and its table.
 
-    It is the same in every process; comments, docstrings and layout do not change it. It covers the
-    functions of the same package that the handlers call, but not the domain's code, nor the
-    framework's.
+    It is the same in every process and on every Python; comments, docstrings and layout do not
+    change it. It covers functions, classes, constants and objects of the model's own package, but
+    not events and aggregates, nor other packages. `uncovered` says what else it does not cover. A
+    model that declares a fingerprint has that one.
     """
-    if model.declared_fingerprint is not None:
-        return model.declared_fingerprint
-    lines = [*_schema_lines(model.table)]
-    for event, projection in projections_of(model).by_event.items():
-        lines.append(f"{former_topic(event)} -> {projection.name}")
-    seen: set[object] = set()
-    for base in model.__mro__[: model.__mro__.index(ReadModel)]:
-        for name, value in sorted(_attributes(base).items()):
-            lines += [f"{name}:", *_code_lines(value, seen, _package(model.__module__))]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return _of(model).fingerprint
 
 
-def _attributes(base: type) -> Mapping[str, Any]:
-    if not issubclass(base, ReadModel):
-        return vars(base)
-    own = {name: value for name, value in vars(base).items() if name != "_sagaline_declaration"}
-    return {**_FORMER_ATTRIBUTES, **own}
+def is_fingerprint_of(model: type[ReadModel], recorded: str) -> bool:
+    """Whether a recorded fingerprint, of today's form or of version 0.1.0, is that of a model."""
+    if recorded == fingerprint(model):
+        return True
+    is_former = model.declared_fingerprint is None and not recorded.startswith(PREFIX)
+    return is_former and recorded == former_fingerprint(model)
 
 
-def _schema_lines(table: Table) -> Iterator[str]:
-    yield table.name
-    for each in table.columns:
-        default = getattr(each.default, "arg", None)
-        yield f"{each.name} {each.type!r} {each.nullable} {each.primary_key} {default!r}"
-    for index in sorted(table.indexes, key=lambda each: str(each.name)):
-        yield f"{index.name} {index.unique} {[str(each) for each in index.expressions]}"
+def uncovered(model: type[ReadModel]) -> tuple[str, ...]:
+    """What a model's handlers use and its fingerprint does not cover, each with its place.
+
+    A change there is not noticed: declare a fingerprint, and change it when the rows change.
+    """
+    return _of(model).uncovered
 
 
-def _code_lines(value: Any, seen: set[object], package: str) -> Iterator[str]:
-    """The code of a function, and of the functions and constants of its package that it uses."""
-    value = getattr(value, "__func__", getattr(value, "fget", value))
-    registry = getattr(value, "registry", {})
-    for kind, function in sorted(registry.items(), key=lambda each: former_topic(each[0])):
-        yield former_topic(kind)
-        yield from _code_lines(function, seen, package)
-    function = inspect.unwrap(value) if callable(value) else value
-    if not isinstance(function, FunctionType) or function in seen:
-        return
-    if _package(function.__module__ or package) != package:
-        return
-    seen.add(function)
-    yield _source(function)
-    for name in sorted(_names(function.__code__)):
-        named = function.__globals__.get(name)
-        if isinstance(named, _CONSTANTS):
-            yield f"{name} = {_constant(named)}"
-        elif callable(named):
-            yield from _code_lines(named, seen, package)
+def _of(model: type[ReadModel]) -> _Known:
+    attributes = [id(value) for base in model.__mro__ for value in vars(base).values()]
+    known = _known.get(model)
+    if known is None or known.attributes != attributes:
+        known = _known[model] = _Known(attributes, *_computed(model))
+    return known
 
 
-def _source(function: FunctionType) -> str:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, SyntaxError):
-        return _compiled(function.__code__)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _compiled(code: CodeType) -> str:
-    constants = [
-        _compiled(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts
-    ]
-    return f"{code.co_code.hex()} {code.co_names} {constants}"
-
-
-def _constant(value: object) -> str:
-    # The order of a set differs between processes.
-    return str(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    return set(code.co_names).union(*map(_names, inner))
-
-
-def _package(module: str) -> str:
-    return module.partition(".")[0]
+def _computed(model: type[ReadModel]) -> tuple[str, tuple[str, ...]]:
+    declared = model.declared_fingerprint
+    if declared is not None:
+        return declared, ()
+    found = Coverage(model)
+    digest = sha256("\n".join(sorted(found.blocks)).encode()).hexdigest()
+    return f"{PREFIX}{digest[:16]}", tuple(sorted(found.uncovered))

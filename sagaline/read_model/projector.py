@@ -11,6 +11,7 @@ from sagaline.messaging.message import Message
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, create, projections_of
 from sagaline.read_model.fingerprint import fingerprint
+from sagaline.read_model.outdated import continues
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
 from sagaline.storage.sql.bulk import Change
@@ -43,6 +44,10 @@ class Projector:
         self._projections = projections_of(model)
         self._datastore = datastore
         self._folds: dict[type, Fold] = {}
+
+    def continues(self, made_by: str | None) -> bool:
+        """Whether its code may write to the table that the code of this fingerprint made."""
+        return continues(type(self.model), made_by)
 
     def prepare(self, messages: Sequence[Message]) -> None:
         """Reads the rows that the batch will need, with one SELECT."""

@@ -24,6 +24,7 @@ from sagaline.errors import (
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.processor import Processor
+from sagaline.read_model.outdated import own_table, tables_out_of_date
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
 from sagaline.runner.lag import FollowerLag, measure_lag
@@ -79,6 +80,11 @@ class OpenedSystem:
         """The position and lag of each follower of the system, judged from the stores."""
         logs = {name: each.recorder for name, each in self.apps.items()}
         return measure_lag(self.datastores, logs, self.system.leaders_of)
+
+    def tables_out_of_date(self) -> list[str]:
+        """The read tables that other code made, which runners with that code go on writing."""
+        with self.views.read() as connection:
+            return tables_out_of_date(connection, self.system.read_models)
 
     def check(self) -> None:
         """Checks the logs against the positions and against the code.
@@ -208,7 +214,8 @@ class OpenedSystem:
                 if projector.create_table(connection):
                     # A table that was dropped must not keep the position of the old one.
                     start_over(connection, projector.name)
-                self._check_columns(connection, projector)
+                if own_table(connection, model):
+                    self._check_columns(connection, projector)
             yield self._follower(projector, self.views, self._options.read_model_batch_size)
 
     def _follower(

@@ -65,16 +65,26 @@ class Leases:
         self._worked: defaultdict[str, float] = defaultdict(float)
         self._polled_at = float("-inf")
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the last poll is so long ago that `acquire` reads all leases."""
+        return time.monotonic() - self._polled_at >= self.poll_interval
+
+    def want(self, names: Collection[str]) -> None:
+        """Sets the followers to share in: `acquire` releases any other."""
+        self._loads = {name: self._loads.get(name, 0.0) for name in names}
+
     def acquire(self) -> set[str]:
         """Acquires its share, unless the last poll is recent; returns the followers new to it."""
-        now = time.monotonic()
-        if now - self._polled_at < self.poll_interval:
+        if not self.is_due:
             return set()
+        now = time.monotonic()
         self._measure_loads(now - self._polled_at)
         with self.datastore.read() as connection:
             alive, owner_of = live_runners(connection), lease_owners(connection)
         held = {name for name, owner in owner_of.items() if owner == self.owner}
-        is_right = self.owner in alive and self._share(alive, owner_of) == held == self.held
+        is_known = self.owner in alive and alive[self.owner].keys() == self._loads.keys()
+        is_right = is_known and self._share(alive, owner_of) == held == self.held
         gained = set() if is_right else self._exchange()
         self._polled_at = now
         return gained
@@ -130,7 +140,7 @@ class Leases:
         """
         seconds = max(seconds, self.poll_interval)
         if sum(self._worked.values()) > MIN_MEASURED_WORK * seconds:
-            for name in self.held:
+            for name in self.held & self._loads.keys():
                 self._loads[name] = round((self._loads[name] + self._worked[name] / seconds) / 2, 3)
         self._worked.clear()
 

@@ -16,6 +16,7 @@ from sagaline.runner.idle_wait import IdleWait
 from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.runner.leases import Leases
 from sagaline.runner.options import Options
+from sagaline.runner.outdated_tables import OutdatedTables
 from sagaline.runner.store_guard import StoreGuard
 from sagaline.runner.timer_schedule import TimerSchedule
 from sagaline.storage import Datastore
@@ -57,6 +58,7 @@ class RunLoop:
         self._fire_until = 0.0
         self._read_models_ran_at = 0.0
         self._leases = _leases(opened, options)
+        self._outdated = OutdatedTables(opened)
         self._last_held: list[Follower] = []
         self._idle = IdleWait(opened, now, wake, self._guard, options.idle_poll_interval)
         self._renewal = LeaseRenewal(
@@ -138,6 +140,9 @@ class RunLoop:
         )
 
     def _acquire(self, leases: Leases) -> None:
+        if leases.is_due and leases.datastore is self._opened.views:
+            outdated = self._outdated.read(leases.held)
+            leases.want(set(_names_in(self._opened, leases.datastore)) - outdated)
         gained = leases.acquire()
         for follower in self._opened.followers:
             if follower.name in gained:
@@ -203,11 +208,14 @@ def _read_all(datastore: Datastore, windows: Collection[LogWindow]) -> bool:
 
 
 def _leases(opened: OpenedSystem, options: Options) -> dict[Datastore, Leases]:
-    names: dict[Datastore, list[str]] = {}
-    for follower in opened.followers:
-        names.setdefault(follower.datastore, []).append(follower.name)
     leaders = opened.system.leaders_of
     times = options.lease_duration, options.lease_poll_interval
     return {
-        datastore: Leases(datastore, each, leaders, *times) for datastore, each in names.items()
+        each: Leases(each, _names_in(opened, each), leaders, *times)
+        for each in dict.fromkeys(follower.datastore for follower in opened.followers)
     }
+
+
+def _names_in(opened: OpenedSystem, datastore: Datastore) -> list[str]:
+    """The followers that write to a store."""
+    return [each.name for each in opened.followers if each.datastore is datastore]

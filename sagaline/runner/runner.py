@@ -102,8 +102,12 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._wake.set()
 
     def lag(self) -> list[FollowerLag]:
-        """The position and lag of each follower of the system, judged from the stores."""
-        return self._opened.lag()
+        """The position and lag of each follower of the system, judged from the stores.
+
+        Those of tables that are out of date are left out: the loaded code does not move them.
+        """
+        outdated = self._opened.tables_out_of_date()
+        return [each for each in self._opened.lag() if each.follower not in outdated]
 
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""

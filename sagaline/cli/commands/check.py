@@ -7,10 +7,11 @@ import typer
 
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
-from sagaline.cli.output import AsJson, facts, print_json, show
+from sagaline.cli.output import AsJson, facts, outdated_fact, print_json, show
 from sagaline.cli.queries import out_of_date
 from sagaline.cli.tables import Listing
 from sagaline.codec import unknown_topics
+from sagaline.read_model.fingerprint import uncovered
 from sagaline.runner.saga_versions import Verdict, verdicts
 
 MAX_LISTED_INSTANCES = 20
@@ -23,6 +24,8 @@ class Findings(NamedTuple):
     sagas: list[Verdict]
     events: dict[str, list[str]]
     tables: list[str]
+    uncovered: list[str]
+    """What the handlers of read models use and their fingerprints do not cover."""
 
     @property
     def stuck(self) -> list[Verdict]:
@@ -37,13 +40,15 @@ class Findings(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return the findings as plain JSON values."""
         sagas = [each._asdict() | {"can_go_on": each.can_go_on} for each in self.sagas]
-        return {"sagas": sagas, "unknown_events": self.events, "tables_out_of_date": self.tables}
+        tables = {"tables_out_of_date": self.tables, "not_in_a_fingerprint": self.uncovered}
+        return {"sagas": sagas, "unknown_events": self.events, **tables}
 
 
 def check(ctx: typer.Context, json: AsJson = False) -> None:
     """Print the findings; exit with 1 where the code cannot continue with one of them."""
     with inspected(ctx) as stores:
-        found = Findings(list(_sagas(stores)), dict(_unknown(stores)), out_of_date(stores))
+        sagas, events = list(_sagas(stores)), dict(_unknown(stores))
+        found = Findings(sagas, events, out_of_date(stores), list(_uncovered(stores)))
     if json:
         print_json(found.as_json())
     else:
@@ -66,6 +71,11 @@ def _unknown(stores: InspectedStores) -> Iterator[tuple[str, list[str]]]:
             yield name, unknown
 
 
+def _uncovered(stores: InspectedStores) -> Iterator[str]:
+    for model in stores.system.read_models:
+        yield from (f"{each} ({model.table.name})" for each in uncovered(model))
+
+
 def _show(found: Findings) -> None:
     stuck = found.stuck
     if stuck:
@@ -76,6 +86,6 @@ def _show(found: Findings) -> None:
         show("")
     unknown = [f"{topic} in {name}" for name, topics in found.events.items() for topic in topics]
     live = f"{len(found.sagas) - len(stuck):,} can go on, {len(stuck):,} cannot"
-    rest = ("unknown events", unknown), ("tables out of date", found.tables)
-    lists = [(name, ", ".join(each) or "none") for name, each in rest]
-    show(facts([("live sagas", live), *lists]))
+    events = "unknown events", ", ".join(unknown) or "none"
+    unseen = [("not in a fingerprint", ", ".join(found.uncovered))] if found.uncovered else []
+    show(facts([("live sagas", live), events, outdated_fact(found.tables), *unseen]))

@@ -9,7 +9,7 @@ import typer
 
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.gc_tuning import tune_garbage_collector
-from sagaline.cli.inspection import inspect_stores, system_and_environment
+from sagaline.cli.inspection import inspect_stores, inspected, system_and_environment
 from sagaline.cli.output import (
     AsJson,
     duration,
@@ -18,6 +18,7 @@ from sagaline.cli.output import (
     show,
     stderr_console,
 )
+from sagaline.cli.queries import out_of_date
 from sagaline.cli.tables import Listing
 from sagaline.errors import RebuildBusy, RebuildFailed
 from sagaline.rebuilding.progress import Progress, Rebuilt
@@ -27,6 +28,9 @@ from sagaline.rebuilding.worker import rebuild_worker
 from sagaline.system.system import System
 
 Views = Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Read tables. [all]")]
+Outdated = Annotated[
+    bool, typer.Option("--outdated", help="Choose the read tables that are out of date.")
+]
 Verify = Annotated[
     bool,
     typer.Option("--verify", help="Compare with the live tables; change nothing."),
@@ -42,6 +46,7 @@ Rollback = Annotated[
 def rebuild(
     ctx: typer.Context,
     views: Views = None,
+    outdated: Outdated = False,
     verify: Verify = False,
     rollback: Rollback = False,
     json: AsJson = False,
@@ -49,10 +54,18 @@ def rebuild(
     """Rebuild, compare or roll back read tables; exit with 1 where one differs or fails."""
     if verify and rollback:
         raise typer.BadParameter("It excludes --verify.", ctx, param_hint="--rollback")
+    if outdated and (views or rollback):
+        raise typer.BadParameter("It excludes VIEW and --rollback.", ctx, param_hint="--outdated")
     if rollback:
         system, env = _checked(ctx)
         _print_rolled_back(roll_back(system, env, views or ()), json)
         return
+    if outdated:
+        with inspected(ctx) as stores:
+            views = out_of_date(stores)
+        if not views:
+            _print_none_outdated(json)
+            return
     with _noting_a_stop(verify):
         system, env = _checked(ctx)
         tune_garbage_collector()
@@ -108,6 +121,13 @@ def _print_results(done: Sequence[Rebuilt], verify: bool, json: bool) -> None:
         style = "red" if each.differences else ""
         rows.add(each.view, each.events, each.rows, duration(each.seconds), result, style=style)
     rows.show("")
+
+
+def _print_none_outdated(json: bool) -> None:
+    if json:
+        print_json([])
+    else:
+        show("No table is out of date.")
 
 
 def _print_rolled_back(views: Sequence[str], json: bool) -> None:

@@ -18,12 +18,13 @@ from sagaline.cli.output import (
     counted,
     duration,
     facts,
+    outdated_fact,
     print_json,
     print_note,
     show,
     stderr_console,
 )
-from sagaline.cli.queries import letters_by_follower, sagas_by_state
+from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.signals import signals_noted
 from sagaline.runner.lag import FollowerLag
 from sagaline.runner.runner import Runner
@@ -115,19 +116,24 @@ def _print_summary(
 ) -> None:
     with inspect_stores(system, env) as found:
         sagas, letters = sagas_by_state(found), sum(letters_by_follower(found).values())
+        outdated = out_of_date(found)
     if json:
         facts_ = {"settled": settled, "seconds": round(seconds, 3)}
-        print_json({**facts_, "sagas": sagas, "dead_letters": letters})
+        rest = {"dead_letters": letters, "tables_out_of_date": outdated}
+        print_json({**facts_, "sagas": sagas, **rest})
     else:
-        _show(settled, seconds, sagas, letters)
-    needs_attention(when=settled and bool(sagas["parked"] or letters))
+        _show(settled, seconds, sagas, letters, outdated)
+    needs_attention(when=settled and bool(sagas["parked"] or letters or outdated))
 
 
-def _show(settled: bool, seconds: float, sagas: Mapping[str, int], letters: int) -> None:
+def _show(
+    settled: bool, seconds: float, sagas: Mapping[str, int], letters: int, outdated: Sequence[str]
+) -> None:
     result = f"Settled after {duration(seconds)}." if settled else "Stopped before it was settled."
     states = ", ".join(f"{count:,} {state}" for state, count in sagas.items() if count)
     show(result)
-    show(facts([("sagas", states or "none"), ("dead letters", letters)]))
+    rest = [outdated_fact(outdated)] if outdated else []
+    show(facts([("sagas", states or "none"), ("dead letters", letters), *rest]))
 
 
 @contextmanager

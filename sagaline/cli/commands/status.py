@@ -10,7 +10,7 @@ import typer
 from sagaline.admin.timeline import Entry
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
-from sagaline.cli.output import AsJson, duration, facts, print_json, show
+from sagaline.cli.output import AsJson, duration, facts, outdated_fact, print_json, show
 from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.tables import Listing
 from sagaline.runner.lag import FollowerLag, count_timers, measure_lag
@@ -23,10 +23,11 @@ OPEN_STATES = (State.RUNNING, State.COMPENSATING, State.PARKED)
 
 
 class FollowerLine(NamedTuple):
-    """One follower and one of its leaders. `state`: following, idle, behind, parked, or new.
+    """One follower and one of its leaders.
 
-    An idle follower is at the end of the log, and no runner owns it. A new one was never run: its
-    read table may not exist.
+    `state`: following, idle, behind, parked, outdated, or new. An idle follower is at the end of
+    the log, and no runner owns it. A new one was never run: its read table may not exist. An
+    outdated one waits for the rebuild of its table, or for runners with the code that made it.
     """
 
     follower: str
@@ -64,12 +65,12 @@ class SystemStatus(NamedTuple):
     @classmethod
     def of(cls, stores: InspectedStores) -> "SystemStatus":
         """Read the stores."""
-        letters = letters_by_follower(stores)
+        letters, outdated = letters_by_follower(stores), out_of_date(stores)
         return cls(
             stores.system.name,
             [each.address for each in stores.datastores],
-            _followers(stores, letters),
-            out_of_date(stores),
+            _followers(stores, letters, outdated),
+            outdated,
             sagas_by_state(stores, OPEN_STATES),
             sum(letters.values()),
             count_timers(stores.datastores),
@@ -105,7 +106,9 @@ def status(ctx: typer.Context, json: AsJson = False) -> None:
     needs_attention(when=found.wants_attention)
 
 
-def _followers(stores: InspectedStores, letters: Mapping[str, int]) -> list[FollowerLine]:
+def _followers(
+    stores: InspectedStores, letters: Mapping[str, int], outdated: Collection[str]
+) -> list[FollowerLine]:
     held: dict[str, str] = {}
     known: set[str] = set()
     for datastore in stores.datastores:
@@ -118,7 +121,7 @@ def _followers(stores: InspectedStores, letters: Mapping[str, int]) -> list[Foll
             place.lag,
             _lag_seconds(stores, place),
             held.get(place.follower),
-            _state(place, known, held, letters),
+            "outdated" if place.follower in outdated else _state(place, known, held, letters),
             letters.get(place.follower, 0),
         )
         for place in _lags(stores)
@@ -186,7 +189,7 @@ def _show(found: SystemStatus) -> None:
     for each in found.followers:
         name, last = ("" if each.follower == last else each.follower), each.follower
         age = duration(each.lag_seconds) if each.lag else ""
-        style = {"parked": "red", "behind": "yellow"}.get(each.state, "")
+        style = {"parked": "red", "outdated": "red", "behind": "yellow"}.get(each.state, "")
         owner = each.owner.rpartition(":")[0] if each.owner else "nobody"
         rows.add(name, each.leader, each.position, each.lag, age, each.state, owner, style=style)
     rows.show()
@@ -208,5 +211,5 @@ def _summary(found: SystemStatus) -> list[tuple[str, Any]]:
         ("open sagas", sagas or "none"),
         ("timers", found.timers),
         ("dead letters", found.dead_letters),
-        ("tables out of date", ", ".join(found.tables_out_of_date) or "none"),
+        outdated_fact(found.tables_out_of_date),
     ]

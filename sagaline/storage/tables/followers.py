@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sagaline.errors import FencedOut
 from sagaline.storage.sql.names import qualified
-from sagaline.storage.tables.schema import followers, positions
+from sagaline.storage.tables.schema import followers, positions, read_tables
 
 
 class FollowerState(NamedTuple):
@@ -84,14 +84,21 @@ def follower_state(connection: Connection, name: str) -> FollowerState:
     return FollowerState(fence or 0, dict(rows.tuples().all()))
 
 
-def advance(connection: Connection, name: str, fence: int, positions: Mapping[str, int]) -> int:
+def advance(
+    connection: Connection,
+    name: str,
+    fence: int,
+    positions: Mapping[str, int],
+    made_by: str | None = None,
+) -> int:
     """Checks and moves the fence, moves the positions, and returns the next fence.
 
-    Call it first in the transaction: every other runner of this follower then waits for the fence,
-    and finds it moved. Raises FencedOut if it has moved already.
+    `made_by` is the fingerprint that the follower's read table must have. Call it first in the
+    transaction: every other runner of this follower then waits for the fence, and finds it moved.
+    Raises FencedOut if it has moved already, or if the table has another fingerprint.
     """
     move = _move_at_once if connection.dialect.name == "postgresql" else _move_each
-    moved = move(connection, name, fence, positions)
+    moved = move(connection, _Pass(name, fence, made_by), positions)
     if moved is None:
         raise FencedOut(follower=name)
     if moved < len(positions):
@@ -99,48 +106,62 @@ def advance(connection: Connection, name: str, fence: int, positions: Mapping[st
     return fence + 1
 
 
-def _move_each(
-    connection: Connection, name: str, fence: int, positions: Mapping[str, int]
-) -> int | None:
+class _Pass(NamedTuple):
+    """What the store must have for a follower to pass its fence."""
+
+    name: str
+    fence: int
+    made_by: str | None
+
+    def sql(self, connection: Connection, mark: str) -> str:
+        """The statement that passes the fence; `mark` stands for a value."""
+        table = qualified(connection, followers.name)
+        sql = f"UPDATE {table} SET fence = fence + 1 WHERE name = {mark} AND fence = {mark}"
+        if self.made_by is None:
+            return sql
+        tables = qualified(connection, read_tables.name)
+        made = f"SELECT 1 FROM {tables} WHERE name = {mark} AND fingerprint = {mark}"
+        return f"{sql} AND EXISTS ({made})"
+
+    @property
+    def values(self) -> tuple[str | int, ...]:
+        """The values of the statement."""
+        place = self.name, self.fence
+        return place if self.made_by is None else (*place, self.name, self.made_by)
+
+
+def _move_each(connection: Connection, at: _Pass, to: Mapping[str, int]) -> int | None:
     """Moves the fence and existing positions; returns their number, or None if fenced out.
 
     It uses the driver directly, because each write starts with it: SQLAlchemy takes five times as
     long.
     """
     driver: Any = connection.connection.dbapi_connection
-    fences, reached = _tables(connection)
-    pass_fence = f"UPDATE {fences} SET fence = fence + 1 WHERE name = ? AND fence = ?"
-    if driver.execute(pass_fence, (name, fence)).rowcount != 1:
+    if driver.execute(at.sql(connection, "?"), at.values).rowcount != 1:
         return None
+    reached = qualified(connection, positions.name)
     move = f"UPDATE {reached} SET position = ? WHERE follower = ? AND leader = ?"
-    rows = [(position, name, leader) for leader, position in positions.items()]
+    rows = [(position, at.name, leader) for leader, position in to.items()]
     moved: int = sum(driver.execute(move, row).rowcount for row in rows)
     return moved
 
 
-def _move_at_once(
-    connection: Connection, name: str, fence: int, positions: Mapping[str, int]
-) -> int | None:
+def _move_at_once(connection: Connection, at: _Pass, to: Mapping[str, int]) -> int | None:
     """The same in one statement, which takes one round trip to the server."""
     driver: Any = connection.connection.dbapi_connection
-    fences, reached = _tables(connection)
-    to = ", ".join(["(%s, %s::bigint)"] * len(positions)) or "(NULL, NULL::bigint)"
+    reached = qualified(connection, positions.name)
+    rows = ", ".join(["(%s, %s::bigint)"] * len(to)) or "(NULL, NULL::bigint)"
     sql = f"""
         WITH passed AS (
-            UPDATE {fences} SET fence = fence + 1 WHERE name = %s AND fence = %s RETURNING name
+            {at.sql(connection, "%s")} RETURNING name
         ), moved AS (
             UPDATE {reached} AS p SET position = t.position
-            FROM passed, (VALUES {to}) AS t (leader, position)
+            FROM passed, (VALUES {rows}) AS t (leader, position)
             WHERE p.follower = passed.name AND p.leader = t.leader RETURNING 1
         ) SELECT (SELECT count(*) FROM passed), (SELECT count(*) FROM moved)"""
-    places = chain.from_iterable(positions.items())
-    passed, moved = driver.execute(sql, (name, fence, *places)).fetchone()
+    places = chain.from_iterable(to.items())
+    passed, moved = driver.execute(sql, (*at.values, *places)).fetchone()
     return int(moved) if passed else None
-
-
-def _tables(connection: Connection) -> tuple[str, str]:
-    """The qualified names of the tables of followers and of positions."""
-    return qualified(connection, followers.name), qualified(connection, positions.name)
 
 
 def raise_fence(connection: Connection, name: str) -> None:

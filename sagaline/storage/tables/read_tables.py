@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Table,
+    bindparam,
     delete,
     insert,
     inspect,
@@ -20,11 +21,20 @@ from sagaline.storage.sql.names import default_schema, qualified
 from sagaline.storage.tables.followers import FollowerState, follower_state, raise_fence, register
 from sagaline.storage.tables.schema import dead_letters, followers, positions, read_tables
 
+_read_fingerprint = select(read_tables.c.fingerprint).where(
+    read_tables.c.name == bindparam("table")
+)
+
 
 def fingerprints(connection: Connection) -> dict[str, str]:
     """The fingerprint of the code and schema that each read table was built with, by table."""
     query = select(read_tables.c.name, read_tables.c.fingerprint)
     return dict(connection.execute(query).tuples().all())
+
+
+def fingerprint_of(connection: Connection, name: str) -> str | None:
+    """The fingerprint that is recorded for a read table; None if none is, or for no read table."""
+    return connection.execute(_read_fingerprint, {"table": name}).scalar()
 
 
 def record_fingerprint(connection: Connection, name: str, fingerprint: str) -> None:

@@ -81,10 +81,49 @@ def test_tables_that_other_code_has_made_are_out_of_date(run_shop: CommandLine) 
     assert (status.status, status.json["tables_out_of_date"]) == (0, [])
 
 
+def test_the_tables_that_are_out_of_date_are_rebuilt_by_one_option(run_shop: CommandLine) -> None:
+    none = run_shop.sagaline("rebuild", "--outdated")
+    assert (none.status, none.output) == (0, "No table is out of date.\n")
+    assert run_shop.sagaline("rebuild", "--outdated", "--json").json == []
+    tamper(run_shop)
+    assert run_shop.sagaline("rebuild", "order_list").status == 0
+    compared = run_shop.sagaline("rebuild", "--outdated", "--verify", "--json")
+    assert (compared.status, len(compared.json)) == (0, 6)
+    said = run_shop.sagaline("rebuild", "--outdated", "--json")
+    assert (said.status, len(said.json)) == (0, 6)
+    assert "order_list" not in {each["view"] for each in said.json}
+    assert run_shop.sagaline("status", "--json").json["tables_out_of_date"] == []
+
+
+def test_a_run_ends_beside_a_table_that_is_out_of_date_and_names_it_with_the_cure(
+    run_shop: CommandLine,
+) -> None:
+    tamper(run_shop)
+    another = json_lines([order("00000000-0000-4000-8000-000000000077")])
+    assert run_shop.application("place", "-", input=another).status == 0
+    said = run_shop.sagaline("run", "--until-settled", "--json")
+    assert (said.status, said.json["settled"]) == (1, True)
+    assert len(said.json["tables_out_of_date"]) == 7
+    assert "order_list: the table is out of date" in said.errors
+    cure = "see `sagaline rebuild --outdated`"
+    for command in (["run", "--until-settled"], ["status"], ["check"]):
+        again = run_shop.sagaline(*command)
+        assert (again.status, cure in again.output) == (1, True)
+    status = run_shop.sagaline("status", "--json").json["followers"]
+    states = {each["follower"]: each["state"] for each in status}
+    assert (states["order_list"], states["OrderFulfilment"]) == ("outdated", "idle")
+    assert run_shop.sagaline("rebuild", "--outdated").status == 0
+    settled = run_shop.sagaline("run", "--until-settled")
+    assert (settled.status, settled.errors.count("\n")) == (0, 2)
+    assert len(run_shop.application("orders", "--json").json) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["nothing"], "no read model nothing"),
+        (["--outdated", "order_list"], "excludes VIEW"),
+        (["--outdated", "--rollback"], "excludes VIEW and --rollback"),
         (["order_list", "--rollback"], "no earlier table"),
         (["--verify", "--rollback"], "excludes --verify"),
     ],
