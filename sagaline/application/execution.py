@@ -10,6 +10,7 @@ from eventsourcing.system import RecordingEvent, RecordingEventReceiver
 from sagaline.application.message_handling import MessageHandling, as_results
 from sagaline.application.receipt import Receipt
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.codec import unshared
 from sagaline.errors import CommandConflict
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Trace, position
@@ -83,13 +84,15 @@ class Execution:
             self._sizes[command.id] = (self._digests[index], size)
 
     def _execute(self, unit: UnitOfWork, command: Command) -> None:
+        # A copy where it can change: after a conflict the caller's is executed again.
+        command = unshared(command)
         handler = self._handling.declaration.handlers[type(command)]
         application = self._handling.application
         unit.trace = Trace(command.key, f"command:{command.id}", 0)
         if handler.port_call is None:
             results = handler.function(application, command)
         else:
-            (answer,) = handler.answers(application, [command])
+            (answer,) = handler.answers(application, [unshared(command)])
             if isinstance(answer, Exception):
                 raise answer
             results = handler.function(application, command, answer)

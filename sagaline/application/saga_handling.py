@@ -25,6 +25,9 @@ from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
 
+SagaInput = tuple[str | None, Any, Message]
+"""The key of an instance, None for none, and what the instance hears."""
+
 
 class HandlingProcess(HandlingApplication, Protocol):
     """What the handling of messages needs of a process application."""
@@ -54,17 +57,17 @@ class SagaHandling(MessageHandling):
         super().__init__(application, new_unit)
         self.saga = saga_declaration(application.saga)
         """What the saga declares."""
+        self._inputs: dict[int, SagaInput] = {}
 
     @override
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
-        if isinstance(message.event, self.saga.starts_on):
-            return str(self.saga.key_of(message.event))
-        return message.key
+        return self._input(message)[0]
 
     @override
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
         """The journals of the instances that a batch is for."""
+        self._inputs.clear()
         keys = {self.key_of(each) for each in messages}
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
@@ -76,13 +79,12 @@ class SagaHandling(MessageHandling):
     @override
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one input of one instance; returns its journal, to be saved."""
-        key = self.key_of(message)
+        key, event, _ = self._input(message)
         if key is None:
             return ()
         journal = self.journal_of(key)
-        event = message.event
         was_open = journal is None or not journal.state.ended
-        if isinstance(event, self.saga.starts_on):
+        if self.saga.is_start(event):
             journal, engine = self._started(journal, key, event)
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
@@ -106,6 +108,15 @@ class SagaHandling(MessageHandling):
         if was_open and journal.locks and journal.state.ended:
             trace, now = self.unit.trace, self.clock()
             self.unit.add_write(lambda c: self._release_locks(c, journal.key, trace, now))
+
+    def _input(self, message: Message) -> SagaInput:
+        # Once for each batch: its key is needed to read the journals, and twice to handle it.
+        found = self._inputs.get(id(message))
+        if found is None:
+            event = message.event
+            key = self.saga.instance_key(event) if self.saga.is_start(event) else message.key
+            found = self._inputs[id(message)] = (key, event, message)
+        return found
 
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
@@ -171,4 +182,4 @@ class SagaHandling(MessageHandling):
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
             return journal is not None and event.command_id in journal.requests
-        return journal is not None or type(event) in self.saga.answers
+        return journal is not None or self.saga.meanings[type(event)] is not None

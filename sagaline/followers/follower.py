@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from sagaline.codec import WantedTopics
 from sagaline.errors import FencedOut, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.parking import dead_letter, retried_letter
@@ -123,7 +124,7 @@ class Follower:
         self._progress.datastore = datastore
 
     @property
-    def topics(self) -> frozenset[str] | None:
+    def topics(self) -> WantedTopics | None:
         """The event types that it handles; None for all."""
         return self._processor.topics
 

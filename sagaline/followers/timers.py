@@ -5,8 +5,9 @@ from datetime import datetime
 
 from eventsourcing.utils import construct_topic
 
+from sagaline.codec import command_class
 from sagaline.messaging.message import Message, Trace
-from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
+from sagaline.messaging.timers import RetryTimer, SetTimer
 from sagaline.messaging.topics import stored_topics
 from sagaline.storage.tables.timers import TimerRow
 
@@ -35,6 +36,7 @@ def timer_message(application: str, row: TimerRow) -> Message:
         cause=f"{_PREFIX}{row.id}",
         hop=row.hop or 0,
         decode=lambda: command_class(row.topic).model_validate_json(row.state),
+        shared=False,
     )
 
 

@@ -7,6 +7,7 @@ clock and no transport, so a test of a saga calls it directly.
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from sagaline.codec import unshared
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.instance import Journal
@@ -58,17 +59,18 @@ class Saga:
 
     def __init__(self, instance: Journal) -> None:
         self._sagaline_instance = instance
-        folds = self._sagaline_declaration.folds
+        folds = self._sagaline_declaration.folds_by_class
         if folds:
             for event in instance.history:
-                for fold in folds.get(type(event), ()):
-                    fold.apply(self, event)
+                for fold in folds[type(event)] or ():
+                    fold.apply(self, unshared(event))
 
     @property
     def key(self) -> Any:
         """The key of the business transaction, as the key function returned it."""
         declaration = self._sagaline_declaration
-        return declaration.key_of(self._sagaline_instance.received[declaration.starts_on])
+        start = self._sagaline_instance.received[declaration.starts_on]
+        return declaration.key_of(unshared(start))
 
     @property
     def reason(self) -> str:
@@ -76,12 +78,13 @@ class Saga:
         return self._sagaline_instance.reason
 
     def __getitem__(self, event: type[E]) -> E:
-        """The last event of that class that the saga has received.
+        """The last event of that class, or of a subclass, that the saga has received.
 
-        Raises KeyError where there is none: a step can read only what comes before it.
+        It is a copy where it can change, because the saga has recorded it. Raises KeyError where
+        there is none: a step can read only what comes before it.
         """
         received: E = self._sagaline_instance.received[event]
-        return received
+        return unshared(received)
 
     def __contains__(self, event: type) -> bool:
         return event in self._sagaline_instance.received

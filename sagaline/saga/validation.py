@@ -140,8 +140,9 @@ def _check_step(declaration: Declaration, step: Step) -> None:
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:
+    known = (declaration.starts_on, *answers)
     for event, folds in declaration.folds.items():
-        if event is not declaration.starts_on and event not in answers:
+        if not any(issubclass(event, each) or issubclass(each, event) for each in known):
             raise declaration.error(
                 folds[0].name,
                 f"{event.__qualname__} neither starts the saga nor answers a step",
