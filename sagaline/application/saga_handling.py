@@ -1,6 +1,7 @@
 """How a saga's process application handles what its instances hear."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,6 +12,7 @@ from typing_extensions import override
 from sagaline.application.message_handling import HandlingApplication, MessageHandling
 from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.errors import UnfitValue
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace
@@ -68,7 +70,10 @@ class SagaHandling(MessageHandling):
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
         """The journals of the instances that a batch is for."""
         self._inputs.clear()
-        keys = {self.key_of(each) for each in messages}
+        keys: set[str | None] = set()
+        for each in messages:
+            with suppress(UnfitValue):  # `handle` raises it, so that this event alone is parked
+                keys.add(self.key_of(each))
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
     @override

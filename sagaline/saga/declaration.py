@@ -12,6 +12,7 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
+from sagaline.messaging.keys import required_key
 from sagaline.saga.annotations import may_return_none, returned_commands
 from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
 
@@ -100,8 +101,9 @@ class Declaration:
         return self.meanings[type(event)] is self.starts_on
 
     def instance_key(self, event: Any) -> str:
-        """The key of the instance that an event starts, as text."""
-        return str(self.key_of(unshared(event)))
+        """The key of the instance that an event starts, as text. Raises `UnfitValue`."""
+        where = f"the key of {self.saga} for {type(event).__qualname__}"
+        return required_key(self.key_of(unshared(event)), where)
 
     @cached_property
     def commands(self) -> dict[str, type[Command]]:

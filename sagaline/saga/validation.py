@@ -1,6 +1,7 @@
 """The checks of a saga class: what could not end well is refused when the class is defined."""
 
 from collections.abc import Mapping, Sequence
+from inspect import iscoroutinefunction, isgeneratorfunction
 
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.steps import (
@@ -19,6 +20,7 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
+    _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
     if not declaration.steps:
@@ -30,6 +32,14 @@ def validate(declaration: Declaration) -> None:
     for each in declaration.steps.values():
         _check_step(declaration, each)
     _check_folds(declaration, answers)
+
+
+def _check_key(declaration: Declaration) -> None:
+    key: object = declaration.key_of
+    if not callable(key) or iscoroutinefunction(key) or isgeneratorfunction(key):
+        problem = "its key is not a function that returns the key of an event"
+        cure = "Write key=lambda event: event.order_id, or name a plain function."
+        raise declaration.error("", problem, cure)
 
 
 def _check_names(declaration: Declaration) -> None:
