@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sagaline.application.handlers import Handler
 from sagaline.application.reactions import Reaction, reactions_of
 from sagaline.codec import type_snapshots
 from sagaline.errors import DefinitionError
+from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.lazy import refuse_lazy
 
 
@@ -25,6 +27,11 @@ class Declaration:
     """Event class of another application -> the method that makes a command of it."""
     answers_faults: bool = False
     """Whether it records `CommandFaulted` where a port fails."""
+
+    @cached_property
+    def reaction_to(self) -> ByClass[Reaction]:
+        """The reaction to events of a class, which may be declared for a class it derives from."""
+        return ByClass(self.reactions)
 
 
 def declaration_of(application: type[Any]) -> Declaration:

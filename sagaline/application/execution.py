@@ -10,6 +10,7 @@ from sagaline.application.command_digest import digest_of, is_digest_of
 from sagaline.application.message_handling import MessageHandling
 from sagaline.application.receipt import Receipt
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.codec import unshared
 from sagaline.errors import CommandConflict
 from sagaline.messaging.commands import Command
 from sagaline.messaging.interruption import raise_interruption
@@ -86,12 +87,14 @@ class Execution:
             self._sizes[command.id] = (self._digests[index], size)
 
     def _execute(self, unit: UnitOfWork, command: Command) -> None:
+        # A copy where it can change: after a conflict the caller's is executed again.
+        command = unshared(command)
         handler = self._handling.declaration.handlers[type(command)]
         unit.trace = Trace(command.key, f"command:{command.id}", 0)
         answers: Sequence[Any] = ()
         if handler.port_call is not None:
             # Outside of the unit of work, as for a follower: a port may write where it likes.
-            answers = handler.answers(self._handling.application, [command])
+            answers = handler.answers(self._handling.application, [unshared(command)])
             if isinstance(answers[0], BaseException):
                 raise answers[0]
         with self._handling.working(unit):

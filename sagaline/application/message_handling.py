@@ -14,6 +14,7 @@ from sagaline.application.reactions import RepeatCommand
 from sagaline.application.results import is_savable, refuse_unsavable
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.codec import unshared
 from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
 from sagaline.messaging.commands import Command
@@ -39,6 +40,10 @@ class HandlingApplication(Protocol):
         """What to save after the port of a command has failed, where no saga retries it."""
 
 
+Task = tuple[Command | None, int, Message]
+"""What a message asks of an application: a command, None for none, and which attempt it is."""
+
+
 class MessageHandling:
     """Handles messages for one application, each in the current unit of work.
 
@@ -58,7 +63,7 @@ class MessageHandling:
         self.port_calls = PortCalls(application.name)
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
-        self._commands: dict[int, Command | None] = {}
+        self._tasks: dict[int, Task] = {}
 
     @property
     def current(self) -> UnitOfWork | None:
@@ -90,7 +95,7 @@ class MessageHandling:
 
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
         """The aggregates that the handlers of a batch will read, as they declare."""
-        self._commands.clear()
+        self._tasks.clear()
         commands = [self.command_of(each) for each in messages]
         return self.loads([each for each in commands if each is not None])
 
@@ -109,7 +114,7 @@ class MessageHandling:
             together = [calling] if handler.calls_once else [[each] for each in calling]
             for part in together:
                 parts.append(part)
-                commands = [self.command_of(each) for each in part]
+                commands = [unshared(self.command_of(each)) for each in part]
                 calls.append(partial(handler.answers, self.application, commands))
         answers: dict[int, Any] = {}
         for part, answer in zip(parts, self.port_calls.call(calls), strict=True):
@@ -122,7 +127,7 @@ class MessageHandling:
         if command is None:
             return ()
         handler = self.declaration.handlers[type(command)]
-        self.unit.attempt = attempt_of(message)
+        self.unit.attempt = self._task(message)[1]
         if handler.port_call is None:
             return self.results_of(handler, command)
         answer = answers[id(message)]
@@ -145,13 +150,24 @@ class MessageHandling:
 
     def command_of(self, message: Message) -> Command | None:
         """The command in a message, or the one that a reaction makes of it; None for none."""
-        reaction = self.declaration.reactions.get(type(message.event))
-        if reaction is None:
-            return command_of(message)
+        return self._task(message)[0]
+
+    def _task(self, message: Message) -> Task:
         # Once for each batch: it is needed to read aggregates, to call ports, and to handle.
-        if id(message) not in self._commands:
-            self._commands[id(message)] = reaction(self.application, message.event)
-        return self._commands[id(message)]
+        task = self._tasks.get(id(message))
+        if task is None:
+            task = self._tasks[id(message)] = self._new_task(message, message.event)
+        return task
+
+    def _new_task(self, message: Message, event: Any) -> Task:
+        reaction = self.declaration.reaction_to[type(event)]
+        if reaction is not None:
+            return reaction(self.application, event), 1, message
+        if isinstance(event, Journal.Requested):
+            return event.command, event.attempt, message
+        if isinstance(event, RepeatCommand):
+            return event.command(), event.attempt, message
+        return event, 1, message
 
     def _faulted(self, message: Message, command: Command, fault: PortFault) -> Iterable[Any]:
         """Records the fault for the saga, which retries; a timer's command is set again."""
@@ -193,18 +209,3 @@ def handling_of(application: Any) -> MessageHandling:
     """The message handling of an application."""
     handling: MessageHandling = application._sagaline
     return handling
-
-
-def command_of(message: Message) -> Command:
-    """The command in a message: a saga's, or a timer's."""
-    event = message.event
-    if isinstance(event, RepeatCommand):
-        return event.command()
-    command: Command = event.command if isinstance(event, Journal.Requested) else event
-    return command
-
-
-def attempt_of(message: Message) -> int:
-    """The number of the attempt at the command in a message, from 1."""
-    event = message.event
-    return event.attempt if isinstance(event, Journal.Requested | RepeatCommand) else 1

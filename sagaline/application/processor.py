@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from sagaline.application.application import Application
 from sagaline.application.message_handling import handling_of
+from sagaline.codec import WantedTopics
 from sagaline.followers.log_window import LogWindow
 from sagaline.messaging.message import Message, Trace
 from sagaline.storage.sql.read_only import ReadOnly
@@ -15,9 +16,9 @@ from sagaline.storage.sql.read_only import ReadOnly
 class ApplicationProcessor:
     """Handles batches for an application, or for the process application of a saga."""
 
-    def __init__(self, application: Application, topics: frozenset[str], window: LogWindow) -> None:
+    def __init__(self, application: Application, topics: WantedTopics, window: LogWindow) -> None:
         self.name = application.name
-        self.topics: frozenset[str] | None = topics
+        self.topics: WantedTopics | None = topics
         self._datastore = application.datastore
         self._handling = handling_of(application)
         self._window = window

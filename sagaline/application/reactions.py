@@ -6,11 +6,12 @@ from typing import Any
 from eventsourcing.domain import DomainEvent
 from eventsourcing.utils import construct_topic
 
+from sagaline.codec import command_class
 from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.lazy import refuse_no_method, refuse_unrun
-from sagaline.messaging.timers import RetryTimer, command_class
+from sagaline.messaging.timers import RetryTimer
 from sagaline.messaging.topics import fix_topic
 from sagaline.saga.annotations import returned_commands
 

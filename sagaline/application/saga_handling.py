@@ -1,6 +1,7 @@
 """How a saga's process application handles what its instances hear."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,9 +12,9 @@ from typing_extensions import override
 from sagaline.application.message_handling import HandlingApplication, MessageHandling
 from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.errors import UnfitValue
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
@@ -25,6 +26,9 @@ from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
+
+SagaInput = tuple[str | None, Any, Message]
+"""The key of an instance, None for none, and what the instance hears."""
 
 
 class HandlingProcess(HandlingApplication, Protocol):
@@ -55,21 +59,21 @@ class SagaHandling(MessageHandling):
         super().__init__(application, new_unit)
         self.saga = saga_declaration(application.saga)
         """What the saga declares."""
+        self._inputs: dict[int, SagaInput] = {}
 
     @override
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
-        if isinstance(message.event, self.saga.starts_on):
-            key = self.saga.key_of(message.event)
-            if not isinstance(key, str | UUID):
-                refuse_unrun(f"the key of {self.saga.saga}", key)
-            return str(key)
-        return message.key
+        return self._input(message)[0]
 
     @override
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
         """The journals of the instances that a batch is for."""
-        keys = {self.key_of(each) for each in messages}
+        self._inputs.clear()
+        keys: set[str | None] = set()
+        for each in messages:
+            with suppress(UnfitValue):  # `handle` raises it, so that this event alone is parked
+                keys.add(self.key_of(each))
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
     @override
@@ -80,13 +84,12 @@ class SagaHandling(MessageHandling):
     @override
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one input of one instance; returns its journal, to be saved."""
-        key = self.key_of(message)
+        key, event, _ = self._input(message)
         if key is None:
             return ()
         journal = self.journal_of(key)
-        event = message.event
         was_open = journal is None or not journal.state.ended
-        if isinstance(event, self.saga.starts_on):
+        if self.saga.is_start(event):
             journal, engine = self._started(journal, key, event)
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
@@ -110,6 +113,15 @@ class SagaHandling(MessageHandling):
         if was_open and journal.locks and journal.state.ended:
             trace, now = self.unit.trace, self.clock()
             self.unit.add_write(lambda c: self._release_locks(c, journal.key, trace, now))
+
+    def _input(self, message: Message) -> SagaInput:
+        # Once for each batch: its key is needed to read the journals, and twice to handle it.
+        found = self._inputs.get(id(message))
+        if found is None:
+            event = message.event
+            key = self.saga.instance_key(event) if self.saga.is_start(event) else message.key
+            found = self._inputs[id(message)] = (key, event, message)
+        return found
 
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
@@ -175,4 +187,4 @@ class SagaHandling(MessageHandling):
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
             return journal is not None and event.command_id in journal.requests
-        return journal is not None or type(event) in self.saga.answers
+        return journal is not None or self.saga.meanings[type(event)] is not None

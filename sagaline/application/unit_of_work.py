@@ -1,7 +1,9 @@
 """A unit of work: the aggregates and events of one batch, until they are committed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from sqlalchemy import Connection
 
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, AggregateCache, CacheLimits
 from sagaline.application.snapshots import Snapshots
-from sagaline.codec import TypedMapper
+from sagaline.codec import TypedMapper, shareable_topics, unshared
 from sagaline.errors import NotStorable
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.message import Message, Trace
@@ -51,6 +53,7 @@ class UnitOfWork:
         self._application = application
         self._recorder = recorder
         self._mapper = mapper
+        self._decode: Callable[[Any], Any] = mapper.to_domain_event
         self._now = now
         self._snapshots = snapshots
         self._aggregates = AggregateCache(limits)
@@ -160,6 +163,9 @@ class UnitOfWork:
 
     def change_timer(self, change: TimerChange) -> None:
         """Sets or cancels a timer in the transaction of this unit."""
+        if isinstance(change, SetTimer):
+            command = unshared(change.command)
+            change = change if command is change.command else replace(change, command=command)
         self._timers.append((change, self.trace, self._now()))
 
     def add_write(self, write: Callable[[Connection], None]) -> None:
@@ -213,7 +219,8 @@ class UnitOfWork:
         for (event, _), row in zip(self._events, self._rows, strict=True):
             id_ = row.originator_id
             if id_ in ids:
-                self._aggregates[id_] = event.mutate(self._aggregates[id_])
+                recorded = event if shareable_topics[row.topic] else self._decode(row)
+                self._aggregates[id_] = recorded.mutate(self._aggregates[id_])
                 self._aggregates.grow(id_, len(row.state))
 
     def _read(self, ids: Collection[UUID], upto: Mapping[UUID, int] | None = None) -> None:
@@ -222,13 +229,12 @@ class UnitOfWork:
         if upto is not None:
             start = {k: each for k, each in start.items() if each.version <= upto[k]}
         streams = self._recorder.streams(ids, {k: each.version for k, each in start.items()})
-        to_event: Callable[[Any], Any] = self._mapper.to_domain_event
         for each, rows in streams.items():
             if upto is not None:
                 rows = [row for row in rows if row.originator_version <= upto[each]]
             snapshot = start.get(each)
             aggregate = None if snapshot is None else snapshot.aggregate
-            self._aggregates[each] = _folded(aggregate, map(to_event, rows))
+            self._aggregates[each] = _folded(aggregate, map(self._decode, rows))
             size = 0 if snapshot is None else snapshot.size
             self._aggregates.grow(each, size + sum(len(row.state) for row in rows))
 
@@ -246,7 +252,7 @@ class UnitOfWork:
         """Applies an event to its cached aggregate, where the handler did not trigger it there."""
         known = self._aggregates.get(event.originator_id)
         if known is not None and known.version + 1 == event.originator_version:
-            self._aggregates[known.id] = event.mutate(known)
+            self._aggregates[known.id] = unshared(event).mutate(known)
             self._aggregates.grow(known.id, size)
             self._changed.setdefault(known.id, event.originator_version - 1)
 
@@ -260,8 +266,17 @@ class UnitOfWork:
         return len(state)
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
+        """The messages of the rows: with the event itself where nobody can have changed it since.
+
+        An aggregate may keep a list of its event, and add to it after the event is recorded.
+        """
+        name, decode = self._application, self._decode
         return [
-            Message(self._application, id_, row.topic, *trace, event, None, len(row.state))
+            Message(name, id_, row.topic, *trace, event, None, len(row.state))
+            if shareable_topics[row.topic]
+            else Message(
+                name, id_, row.topic, *trace, None, partial(decode, row), len(row.state), False
+            )
             for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
         ]
 

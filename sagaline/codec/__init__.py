@@ -7,12 +7,22 @@ event is written only when it round-trips. For most classes that is proven once 
 and an event costs a few type checks; events of other classes are read back and compared each time.
 """
 
+from sagaline.codec.command_topics import command_class, event_class_of, record_as
 from sagaline.codec.event_codec import MAX_STATE
 from sagaline.codec.mapper import TypedMapper, typed_mapper
-from sagaline.codec.nested_events import LazyField, LazyNestedEvent, NestedEvent, dump, load
+from sagaline.codec.nested_events import (
+    LazyField,
+    LazyNestedEvent,
+    NestedEvent,
+    dump,
+    held_event,
+    load,
+)
 from sagaline.codec.registry import codec_for
+from sagaline.codec.sharing import is_shareable, shareable_topics, unshared
 from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
+from sagaline.codec.wanted_topics import WantedTopics, united
 
 __all__ = (
     "MAX_STATE",
@@ -20,11 +30,20 @@ __all__ = (
     "LazyNestedEvent",
     "NestedEvent",
     "TypedMapper",
+    "WantedTopics",
     "codec_for",
+    "command_class",
     "dump",
+    "event_class_of",
+    "held_event",
+    "is_shareable",
     "load",
     "loaded_class",
+    "record_as",
+    "shareable_topics",
     "type_snapshots",
     "typed_mapper",
+    "united",
     "unknown_topics",
+    "unshared",
 )

@@ -24,6 +24,7 @@ from pydantic_core import (
 
 from sagaline.codec.checks import Proof, no_proof
 from sagaline.codec.diff import difference
+from sagaline.codec.immutable import is_immutable
 from sagaline.codec.round_trip import prove_round_trip
 from sagaline.codec.schema import COLUMNS, schema_of
 from sagaline.codec.topics import check_aggregate
@@ -49,6 +50,8 @@ class Codec:
         self.event_class = event_class
         self.topic = get_topic(event_class)
         self.version: int = getattr(event_class, "class_version", 1)
+        self.is_immutable = is_immutable(schema)
+        """Whether its events cannot change, so that several readers may share one."""
         self._has_uuid = getattr(event_class, "originator_id_type", UUID) is not str
         self._aggregate_field = _aggregate_field(event_class)
         self._serializer = SchemaSerializer(cast("core_schema.CoreSchema", schema))

@@ -8,7 +8,9 @@ from pydantic_core import core_schema, to_json
 
 from sagaline.codec.checks import PROOF
 from sagaline.codec.event_codec import reason_of
+from sagaline.codec.immutable import IMMUTABLE
 from sagaline.codec.registry import codec_by_topic, codec_for
+from sagaline.codec.sharing import unshared
 from sagaline.errors import UnknownTopic, Unreadable
 
 
@@ -68,6 +70,7 @@ class LazyField:
     """The default of a field of type `LazyNestedEvent`: decodes its event when it is first read.
 
     Most readers of the outer event never read the inner one, and decoding it takes as long again.
+    An inner event that can change is another object in each read, so the outer one stays as it is.
     Reading the field raises `Unreadable` or `UnknownTopic` where the event cannot be read.
     """
 
@@ -78,12 +81,18 @@ class LazyField:
         if instance is None:
             raise AttributeError(self._name)  # which tells a dataclass that there is no default
         value = instance.__dict__[self._name]
-        if type(value) is dict:
-            value = instance.__dict__[self._name] = _read(value)
-        return value
+        return unshared(value if type(value) is not dict else held_event(instance, self._name))
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self._name] = value
+
+
+def held_event(instance: Any, name: str) -> Any:
+    """The event itself that a `LazyField` holds, not a copy: its reader must not change it."""
+    value = instance.__dict__[name]
+    if type(value) is dict:
+        value = instance.__dict__[name] = _read(value)
+    return value
 
 
 def _read(data: dict[str, Any]) -> Any:
@@ -106,7 +115,7 @@ def _event_or_dumped(value: Any) -> Any:
 
 _lazy_schema: Final = core_schema.no_info_plain_validator_function(
     _event_or_dumped,
-    metadata={PROOF: _is_event},
+    metadata={PROOF: _is_event, IMMUTABLE: True},
     serialization=core_schema.plain_serializer_function_ser_schema(dump),
 )
 

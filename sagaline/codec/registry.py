@@ -1,11 +1,7 @@
 """The codecs of all event classes, by class and by topic."""
 
-from eventsourcing.domain import BaseAggregate
-
+from sagaline.codec.command_topics import event_class_of
 from sagaline.codec.event_codec import Codec
-from sagaline.codec.topics import loaded_class
-from sagaline.errors import UnknownTopic
-from sagaline.messaging.commands import Command
 
 _codecs: dict[type, Codec] = {}
 _codecs_by_topic: dict[str, Codec] = {}
@@ -24,7 +20,4 @@ def codec_by_topic(topic: str) -> Codec:
     try:
         return _codecs_by_topic[topic]
     except KeyError:
-        found = loaded_class(topic)
-        if issubclass(found, (BaseAggregate, Command)):
-            raise UnknownTopic(topic=topic) from None
-        return _codecs_by_topic.setdefault(topic, codec_for(found))
+        return _codecs_by_topic.setdefault(topic, codec_for(event_class_of(topic)))

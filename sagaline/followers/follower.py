@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from sagaline.codec import TypedMapper
+from sagaline.codec import TypedMapper, WantedTopics
 from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.parking import dead_letter, protected, retried_letter
@@ -130,7 +130,7 @@ class Follower:
         self._progress.datastore = datastore
 
     @property
-    def topics(self) -> frozenset[str] | None:
+    def topics(self) -> WantedTopics | None:
         """The event types that it handles; None for all."""
         return self._processor.topics
 

@@ -1,11 +1,11 @@
 """The newest part of one log in memory, shared by all followers of it in this process."""
 
 from bisect import bisect_right
-from collections.abc import Collection
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from sagaline.codec import WantedTopics, shareable_topics
 from sagaline.messaging.message import Message
 from sagaline.storage import ApplicationRecorder, Datastore, LogRow
 from sagaline.storage.log.event_log import Log
@@ -60,7 +60,7 @@ class LogWindow:
         self.mapper = mapper
         """Reads the events of the log."""
         self._messages: list[Message] = []
-        self._topics: frozenset[str] | None = None
+        self._topics: WantedTopics | None = None
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._start = 0
@@ -87,12 +87,12 @@ class LogWindow:
         self.bytes = 0
         self._start = self.head = position
 
-    def set_topics(self, topics: frozenset[str] | None) -> None:
+    def set_topics(self, topics: WantedTopics | None) -> None:
         """Sets the topics to read of what other processes write; None for all.
 
-        Where a topic is new, the window starts again at its head, as it lacks earlier events.
+        Where an event class is new, the window starts again at its head, as it lacks earlier ones.
         """
-        if self._topics is not None and (topics is None or topics - self._topics):
+        if self._topics is not None and (topics is None or topics.classes - self._topics.classes):
             self.start_at(self.head)
         self._topics = topics
 
@@ -113,26 +113,26 @@ class LogWindow:
         if self.complete:
             return False
         size = self._page_size(READ_PAGE_SIZE)
-        page = self._recorder.page(self.head, size, self._topics)
+        page = self._recorder.page(self.head, size, _others(self._topics))
         self.complete = len(page.rows) < size
         if page.head <= self.head:
             return False
-        self._add(self._messages_of(page.rows), page.head)
+        self._add(self._messages_of(page.rows, self._topics), page.head)
         return True
 
-    def read(self, after: int, limit: int, topics: Collection[str] | None) -> Batch:
+    def read(self, after: int, limit: int, topics: WantedTopics | None) -> Batch:
         """Up to `limit` messages after an id, of these topics, and the position reached."""
         if after < self._start:
             size = self._page_size(min(limit, CATCH_UP_PAGE_SIZE))
-            page = self._recorder.page(after, size, topics, upto=self._start)
-            return Batch(self._messages_of(page.rows), page.head)
+            page = self._recorder.page(after, size, _others(topics), upto=self._start)
+            return Batch(self._messages_of(page.rows, topics), page.head)
         first = bisect_right(self._messages, after, key=_id)
         found = self._messages[first : first + limit]
         if self.bytes > self._max_bytes // 4:
             found = _first_bytes(found, self._max_bytes // 4)
         upto = self.head if first + len(found) >= len(self._messages) else found[-1].id
         if topics is not None:
-            found = [each for each in found if each.topic in topics]
+            found = [each for each in found if topics[each.topic]]
         return Batch(found, max(upto, after))
 
     def discard_through(self, position: int) -> None:
@@ -148,10 +148,14 @@ class LogWindow:
         """Rows of the next read: as many as a quarter of the bytes holds, by the last read."""
         return max(1, min(limit, int(self._max_bytes / 4 / self._mean_size)))
 
-    def _messages_of(self, rows: list[LogRow]) -> list[Message]:
+    def _messages_of(self, rows: list[LogRow], topics: WantedTopics | None) -> list[Message]:
         if rows:
             self._mean_size = max(1.0, sum(len(row.state) for row in rows) / len(rows))
-        return [message_of(self.application, row, self.mapper) for row in rows]
+        return [
+            message_of(self.application, row, self.mapper)
+            for row in rows
+            if topics is None or topics[row.topic]
+        ]
 
     def _add(self, messages: list[Message], head: int) -> None:
         self._messages.extend(messages)
@@ -177,6 +181,11 @@ class LogWindow:
             del self._messages[:count]
 
 
+def _others(topics: WantedTopics | None) -> list[str]:
+    """The topics to leave out of a query: those that are known not to be wanted."""
+    return [] if topics is None else topics.others
+
+
 def _first_bytes(messages: list[Message], limit: int) -> list[Message]:
     """The first messages of at most so many bytes together, and at least one."""
     for count, message in enumerate(messages):
@@ -187,7 +196,7 @@ def _first_bytes(messages: list[Message], limit: int) -> list[Message]:
 
 
 def message_of(application: str, row: LogRow, mapper: Any) -> Message:
-    """The message in a row of an application's log; its event is decoded on first use."""
+    """The message in a row of an application's log; its event is decoded when it is read."""
     return Message(
         application,
         row.id,
@@ -197,4 +206,5 @@ def message_of(application: str, row: LogRow, mapper: Any) -> Message:
         hop=row.hop or 0,
         decode=partial(mapper.to_domain_event, row),
         size=len(row.state),
+        shared=shareable_topics[row.topic],
     )

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from sagaline.codec import WantedTopics
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage.sql.errors import STORAGE_FAULTS
@@ -23,7 +24,7 @@ class Processor(Protocol):
         """The follower's name."""
 
     @property
-    def topics(self) -> frozenset[str] | None:
+    def topics(self) -> WantedTopics | None:
         """The event types to read; None for all."""
 
     def continues(self, made_by: str | None) -> bool:
@@ -61,7 +62,7 @@ def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
     message: Message | None = None
     try:
         for message in messages:
-            _ = message.event
+            message.load()
         message = None
         if messages:
             processor.prepare(messages)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from eventsourcing.utils import construct_topic
 
-from sagaline.codec import TypedMapper
+from sagaline.codec import TypedMapper, command_class
 from sagaline.messaging.message import Message, Trace
-from sagaline.messaging.timers import RetryTimer, SetTimer, command_class
+from sagaline.messaging.timers import RetryTimer, SetTimer
 from sagaline.messaging.topics import stored_topics
 from sagaline.storage.tables.timers import LAST_DUE_AT, TimerRow, due_at_of
 
@@ -53,6 +53,7 @@ def timer_message(application: str, row: TimerRow, mapper: TypedMapper | None = 
         decode=lambda: command_class(row.topic).model_validate_json(
             timer_state(application, row, mapper)
         ),
+        shared=False,
     )
 
 

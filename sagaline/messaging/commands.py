@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from sagaline.messaging.ids import new_id
+from sagaline.messaging.keys import key_text, required_key
 from sagaline.messaging.script import name_as_imported
 
 
@@ -41,5 +42,14 @@ class Command(BaseModel):
 
     @property
     def key(self) -> str | None:
-        """The key of the business transaction, as text; None where no field is the key."""
-        return None if self.key_field is None else str(getattr(self, self.key_field))
+        """The key of the business transaction, as text; None where the command has none.
+
+        It has none where no field is the key, or where that field is None. Raises `UnfitValue`
+        where the field is empty, or has a value of which no key can be made.
+        """
+        value = None if self.key_field is None else getattr(self, self.key_field)
+        if type(value) is UUID:
+            return str(value)  # the usual key, at once: each event asks for its own
+        if value is None:
+            return None
+        return key_text(value) or required_key(value, f"{type(self).__name__}.{self.key_field}")

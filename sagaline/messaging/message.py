@@ -21,11 +21,23 @@ class Message:
     """An event of a log, or a command that a timer carries, as a follower handles it.
 
     The envelope (`key`, `cause`, `hop`) connects the events of one business transaction over all
-    logs. The event is decoded when it is first read, so a follower that filters it out does not
-    decode it, and the followers of one process share the decoded event.
+    logs. The event is decoded when it is read, so a follower that filters it out does not decode
+    it. The followers of one process share the decoded event where it cannot change; else each read
+    decodes an object of its own, so that every reader sees what is in the log.
     """
 
-    __slots__ = ("_decode", "_event", "application", "cause", "hop", "id", "key", "size", "topic")
+    __slots__ = (
+        "_decode",
+        "_event",
+        "_shared",
+        "application",
+        "cause",
+        "hop",
+        "id",
+        "key",
+        "size",
+        "topic",
+    )
 
     def __init__(
         self,
@@ -38,6 +50,7 @@ class Message:
         event: Any = None,
         decode: Callable[[], Any] | None = None,
         size: int = 0,
+        shared: bool = True,
     ) -> None:
         self.application = application
         self.id = id
@@ -47,16 +60,28 @@ class Message:
         self.hop = hop
         self._event = event
         self._decode = decode
+        self._shared = shared
         self.size = size
         """The size of the encoded event in bytes; 0 where it is not known."""
 
     @property
     def event(self) -> Any:
         """The domain event."""
+        event = self._event
+        if event is None:
+            if self._decode is None:
+                return None
+            event = self._decode()
+            if self._shared:
+                self._event, self._decode = event, None
+        elif not self._shared:
+            self._event = None
+        return event
+
+    def load(self) -> None:
+        """Decodes the event for the next read."""
         if self._event is None and self._decode is not None:
             self._event = self._decode()
-            self._decode = None
-        return self._event
 
     @property
     def position(self) -> str:

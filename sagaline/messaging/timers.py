@@ -4,15 +4,11 @@ They are set and cancelled in the transaction of the batch that decides it, and 
 in the transaction that handles it. So a crash neither loses a timer nor fires it twice.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from eventsourcing.utils import construct_topic
-
-from sagaline.errors import DefinitionError, UnknownTopic
+from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
-from sagaline.messaging.topics import current_topic
 
 
 @dataclass(frozen=True)
@@ -49,25 +45,3 @@ class RetryTimer(Command):
     It fires when it is due, even while its follower lags: no event that the follower has yet to
     read makes a retry wrong. Otherwise retries would come too late under load.
     """
-
-
-def command_class(topic: str) -> type[Command]:
-    """The loaded command class of a topic. Imports nothing, because a row must not load code.
-
-    Raises UnknownTopic where no loaded class has the topic.
-    """
-    topic = current_topic(topic)
-    if topic not in _classes:
-        _classes.update((construct_topic(each), each) for each in _subclasses(Command))
-    if topic not in _classes:
-        raise UnknownTopic(topic=topic)
-    return _classes[topic]
-
-
-_classes: dict[str, type[Command]] = {}
-
-
-def _subclasses(cls: type[Command]) -> Iterator[type[Command]]:
-    for each in cls.__subclasses__():
-        yield each
-        yield from _subclasses(each)

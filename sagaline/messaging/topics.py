@@ -35,26 +35,6 @@ def current_topic(topic: str) -> str:
 
 
 def stored_topics(cls: type) -> frozenset[str]:
-    """All topics that rows of a class may have in a store.
-
-    These are its own topic, and those that `eventsourcing.utils.register_topic` has registered for
-    the class, for a class around it or for its module.
-    """
-    own = construct_topic(cls)
-    aliases = (_alias(topic, known, cls) for topic, known in list(_topic_cache.items()))
-    return frozenset({own}.union(each for each in aliases if each is not None))
-
-
-def _alias(topic: str, known: object, cls: type) -> str | None:
-    """The topic of `cls` that results from a registered topic of `known`; None for none."""
-    if known is cls:
-        return topic
-    if isinstance(known, type) and known.__module__ == cls.__module__:
-        inner = cls.__qualname__.removeprefix(f"{known.__qualname__}.")
-        found: object = known
-        for name in inner.split("."):
-            found = vars(found).get(name) if isinstance(found, type) else None
-        return f"{topic}.{inner}" if found is cls else None
-    if getattr(known, "__name__", None) == cls.__module__ and ":" not in topic:
-        return f"{topic}:{cls.__qualname__}"
-    return None
+    """The topics that rows of a class of the framework have: its own, and former ones."""
+    registered = {topic for topic, known in list(_topic_cache.items()) if known is cls}
+    return frozenset({construct_topic(cls), *registered})

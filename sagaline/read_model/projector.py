@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from sagaline.codec import WantedTopics
 from sagaline.messaging.lazy import flattened, refuse_unrun
 from sagaline.messaging.message import Message
-from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, create, projections_of
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.outdated import continues
@@ -42,6 +42,7 @@ class Projector:
         self.rows = Rows(self.table, datastore.read, model.cached_rows)
         self.model = create(model, self.rows, rebuilding=rebuilding)
         self._projections = projections_of(model)
+        self._has_keys_of_messages = model.keys_of is ReadModel.keys_of  # it reads no event
         self._datastore = datastore
         self._folds: dict[type, Fold] = {}
 
@@ -53,8 +54,7 @@ class Projector:
         """Reads the rows that the batch will need, with one SELECT."""
         if not self.model.cached_rows or self.rows.all_in_memory:
             return
-        keys_of = self.model.keys_of
-        found = [keys_of(each.event, each) for each in messages]
+        found = [self._keys_of(each) for each in messages]
         keys = flattened(found, f"{type(self.model).__name__}.keys_of")
         if keys:
             with self._datastore.read() as connection:
@@ -111,6 +111,10 @@ class Projector:
         for index in sorted(self.table.indexes, key=lambda each: str(each.name)):
             connection.execute(CreateIndex(index, if_not_exists=True))
 
+    def _keys_of(self, message: Message) -> Iterable[Any]:
+        event = None if self._has_keys_of_messages else message.event
+        return self.model.keys_of(event, message) or ()
+
     def _fold_of(self, event: type) -> Fold:
         projection = self._projections.of(event)
         if projection is None:
@@ -120,15 +124,10 @@ class Projector:
         return fold if projection.events else _with_key(fold)
 
 
-def topics_of_model(model: type[ReadModel]) -> frozenset[str] | None:
-    """The topics of the events that a read model handles; None for all.
-
-    They include those of subclasses that are loaded, because a log is queried by topic, not class.
-    """
-    classes = [*projections_of(model).events]
-    for each in classes:
-        classes += each.__subclasses__()
-    return frozenset().union(*map(stored_topics, classes)) or None
+def topics_of_model(model: type[ReadModel]) -> WantedTopics | None:
+    """The topics of the events that a read model handles; None for all."""
+    events = projections_of(model).events
+    return WantedTopics(events) if events else None
 
 
 def copy_of(table: Table, name: str) -> Table:

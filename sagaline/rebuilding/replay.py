@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from sagaline.application.application import Application
+from sagaline.followers.log_window import message_of
 from sagaline.messaging.message import Message
 from sagaline.read_model.projector import Projector
 from sagaline.storage import LogRow, Page, Part
@@ -43,8 +44,20 @@ class Replay:
 
     def page(self, leader: str, after: int, upto: int) -> Page:
         """Read the next page of a log; its head is the same for every part."""
-        recorder = self.logs[leader].recorder
-        return recorder.page(after, REPLAY_PAGE_SIZE, self.projector.topics, upto, self.part)
+        recorder, topics = self.logs[leader].recorder, self.projector.topics
+        if topics is None:
+            return recorder.page(after, REPLAY_PAGE_SIZE, (), upto, self.part)
+        page = recorder.page(after, REPLAY_PAGE_SIZE, topics.others, upto, self.part)
+        return page._replace(rows=[row for row in page.rows if topics[row.topic]])
+
+    def other_topics(self, leader: str, after: int) -> list[str]:
+        """Return the topics that pages leave out from now on, so that another process does too."""
+        topics = self.projector.topics
+        if topics is None:
+            return []
+        for each in self.logs[leader].recorder.topics_since(after):
+            topics[each]
+        return topics.others
 
     def apply(self, leader: str, rows: Sequence[LogRow]) -> None:
         """Apply events to rows in memory.
@@ -86,11 +99,11 @@ class Replay:
 
 
 def _messages(leader: str, rows: Sequence[LogRow], mapper: Any) -> list[Message]:
-    """Decode rows into messages; a page has only events that the read model handles."""
-    return [
-        Message(leader, row.id, row.topic, row.key, row.cause, row.hop or 0, event=event)
-        for row, event in zip(rows, map(mapper.to_domain_event, rows), strict=True)
-    ]
+    """Decode rows into messages."""
+    messages = [message_of(leader, row, mapper) for row in rows]
+    for each in messages:
+        each.load()
+    return messages
 
 
 class NotByKey(Exception):

@@ -176,9 +176,10 @@ class ShadowTable:
         return self._worker.is_alive and left >= MIN_EVENTS_FOR_WORKER and is_by_key(self._model)
 
     def _start_worker(self, leader: str, upto: int) -> None:
-        table, topics = self._projector.table.name, self._projector.topics
-        after = self._follower.positions[leader]
-        self._active.start(ReplayTask(self._view, table, topics, leader, after, upto))
+        if self._active.is_alive:
+            table, after = self._projector.table.name, self._follower.positions[leader]
+            without = self._replay.other_topics(leader, after)
+            self._active.start(ReplayTask(self._view, table, without, leader, after, upto))
 
     def _divide_with(self, worker: NoWorker) -> None:
         """Divide the keys anew; no row of the other part is in memory then."""

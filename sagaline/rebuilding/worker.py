@@ -40,12 +40,13 @@ STOP_TIMEOUT = 1.0
 class ReplayTask(NamedTuple):
     """The events to replay: of the log `leader`, after the id `after` and up to `upto`.
 
-    They are applied to the rows of `table`, which is a shadow of the read table `view`.
+    Those of the topics `without` are not among them. They are applied to the rows of `table`,
+    which is a shadow of the read table `view`.
     """
 
     view: str
     table: str
-    topics: frozenset[str] | None
+    without: list[str]
     leader: str
     after: int
     upto: int
@@ -221,5 +222,6 @@ class _WorkerProcess:
     ) -> Replay:
         (model,) = (each for each in self._system.read_models if each.table.name == task.view)
         projector = Projector(model, views, copy_of(model.table, task.table), rebuilding=True)
-        projector.topics = task.topics
+        if projector.topics is not None:
+            projector.topics.update(dict.fromkeys(task.without, False))
         return Replay(projector, logs, WORKER_PART)

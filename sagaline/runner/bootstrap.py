@@ -199,10 +199,10 @@ class OpenedSystem:
         handling.command_attempts = options.command_attempts
 
     def _all_followers(self) -> Iterator[Follower]:
-        topics_of = self.system.topics  # one look through all registered topics for each member
+        topics_of = self.system.topics
         for cls in self.system.members:
             application, topics = self.apps[cls.name], topics_of[cls.name]
-            if topics or declaration_of(cls).handlers:
+            if topics.classes or declaration_of(cls).handlers:
                 # Without a saga or a reaction it follows no log; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])
                 yield self._follower(

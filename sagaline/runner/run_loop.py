@@ -7,6 +7,7 @@ from functools import partial
 from threading import Event
 
 from sagaline.application.message_handling import handling_of
+from sagaline.codec import united
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.runner.bootstrap import OpenedSystem
@@ -158,7 +159,7 @@ class RunLoop:
             self._last_held = held
             for window in self._opened.windows.values():
                 readers = [each for each in held if window in each.leaders.values()]
-                window.set_topics(_union([each.topics for each in readers]))
+                window.set_topics(united(each.topics for each in readers))
 
     def _read(self, held: list[Follower]) -> bool:
         """Reads what other processes have written; returns whether there was anything."""
@@ -191,12 +192,6 @@ def _windows_by_store(followers: list[Follower]) -> dict[Datastore, set[LogWindo
         for window in follower.leaders.values():
             found.setdefault(window.datastore, set()).add(window)
     return found
-
-
-def _union(topics: list[frozenset[str] | None]) -> frozenset[str] | None:
-    """All of these topics; None stands for all there are."""
-    known = [each for each in topics if each is not None]
-    return frozenset().union(*known) if len(known) == len(topics) else None
 
 
 def _read_all(datastore: Datastore, windows: Collection[LogWindow]) -> bool:

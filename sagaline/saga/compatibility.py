@@ -3,11 +3,20 @@
 Steps that the instance has requested must be declared as they were; all other steps may change.
 """
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
+from eventsourcing.utils import construct_topic
+
+from sagaline.codec import loaded_class
+from sagaline.errors import UnknownTopic
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
+
+_TOPIC: Final = re.compile(r"[\w.]+:[\w.<>]+")
+"""A topic in the text of a declaration."""
 
 
 def incompatibility(
@@ -38,12 +47,24 @@ def _changed_step(
         return f"it has requested {name}, which is no longer declared"
     now = saga_declaration(saga).shape
     for part in (name, f"undo of {name}"):
-        if described.get(part) != now.get(part):
+        if _in_present_topics(described.get(part)) != now.get(part):
             return f"it has requested {name}, and {_change(part, described, now)}"
     for other in saga_declaration(saga).steps[name].after:
         if other not in journal.steps:
             return f"it has requested {name}, which now waits for {other}"
     return None
+
+
+def _in_present_topics(declared: str | None) -> str | None:
+    """A declaration with the present topics of classes that were renamed since."""
+    return None if declared is None else _TOPIC.sub(lambda found: _present(found[0]), declared)
+
+
+def _present(topic: str) -> str:
+    try:
+        return construct_topic(loaded_class(topic))
+    except UnknownTopic:
+        return topic
 
 
 def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
+from uuid import UUID
 
 from eventsourcing.utils import construct_topic
 
+from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
+from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
+from sagaline.messaging.keys import required_key
+from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
 from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
 
@@ -79,6 +84,34 @@ class Declaration:
                 )
             found[event] = answer
         return found
+
+    @cached_property
+    def meanings(self) -> ByClass[type]:
+        """What events of a class mean: the class that starts the saga, or one that is an answer.
+
+        An event of a subclass means what the nearest class means that it derives from.
+        """
+        return ByClass({each: each for each in (self.starts_on, *self.answers)})
+
+    @cached_property
+    def folds_by_class(self) -> ByClass[Sequence[Fold]]:
+        """The methods that apply events of a class, or of the nearest class it derives from."""
+        return ByClass(self.folds)
+
+    def is_start(self, event: Any) -> bool:
+        """Whether an event starts an instance."""
+        return self.meanings[type(event)] is self.starts_on
+
+    def instance_key(self, event: Any) -> str:
+        """The key of the instance that an event starts, as text.
+
+        Raises `UnfitValue`, and `NeverRun` for a coroutine or a generator.
+        """
+        where = f"the key of {self.saga} for {type(event).__qualname__}"
+        key = self.key_of(unshared(event))
+        if type(key) is not str and type(key) is not UUID:
+            refuse_unrun(where, key)
+        return required_key(key, where)
 
     @cached_property
     def commands(self) -> dict[str, type[Command]]:

@@ -7,6 +7,7 @@ clock and no transport, so a test of a saga calls it directly.
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from sagaline.codec import unshared
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
@@ -61,11 +62,11 @@ class Saga:
 
     def __init__(self, instance: Journal) -> None:
         self._sagaline_instance = instance
-        folds = self._sagaline_declaration.folds
+        folds = self._sagaline_declaration.folds_by_class
         if folds:
             for event in instance.history:
-                for fold in folds.get(type(event), ()):
-                    returned = fold.apply(self, event)
+                for fold in folds[type(event)] or ():
+                    returned = fold.apply(self, unshared(event))
                     if returned is not None:
                         refuse_unrun(f"{type(self).__name__}.{fold.name}", returned)
 
@@ -73,7 +74,8 @@ class Saga:
     def key(self) -> Any:
         """The key of the business transaction, as the key function returned it."""
         declaration = self._sagaline_declaration
-        return declaration.key_of(self._sagaline_instance.received[declaration.starts_on])
+        start = self._sagaline_instance.received[declaration.starts_on]
+        return declaration.key_of(unshared(start))
 
     @property
     def reason(self) -> str:
@@ -81,12 +83,13 @@ class Saga:
         return self._sagaline_instance.reason
 
     def __getitem__(self, event: type[E]) -> E:
-        """The last event of that class that the saga has received.
+        """The last event of that class, or of a subclass, that the saga has received.
 
-        Raises KeyError where there is none: a step can read only what comes before it.
+        It is a copy where it can change, because the saga has recorded it. Raises KeyError where
+        there is none: a step can read only what comes before it.
         """
         received: E = self._sagaline_instance.received[event]
-        return received
+        return unshared(received)
 
     def __contains__(self, event: type) -> bool:
         return event in self._sagaline_instance.received

@@ -80,8 +80,10 @@ class SagaEngine:
         """Handles an event of a participant: an answer, or a fault."""
         if isinstance(event, CommandFaulted):
             self._handle_fault(event)
-        elif type(event) in self._declaration.answers:
-            step, undo, done = self._declaration.answers[type(event)]
+            return
+        meaning = self._declaration.meanings[type(event)]
+        if meaning is not None and meaning in self._declaration.answers:
+            step, undo, done = self._declaration.answers[meaning]
             outcome = Outcome.DONE if done else Outcome.REFUSED
             reason = "" if done else str(getattr(event, "reason", "") or type(event).__name__)
             self._handle(Answer(step.name, undo, outcome, reason, event))

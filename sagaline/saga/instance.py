@@ -1,8 +1,7 @@
 """The event-sourced state of one saga instance: a stream of its own holds its inputs and outputs.
 
-Inputs and outputs stand in one stream, as in Emmett's workflow, so an instance is rebuilt from its
-own stream alone, and its history is readable. A command is an event of this stream, stored under
-the command's own topic: the participants that follow the log find it there.
+Inputs and outputs stand in one stream, so an instance is rebuilt from its own stream alone. A
+command is an event of this stream, stored under its own topic, by which participants find it.
 """
 
 from collections.abc import Iterable
@@ -13,7 +12,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from eventsourcing.domain import Aggregate
 from typing_extensions import override
 
-from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent
+from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent, held_event
+from sagaline.messaging.by_class import lineage
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
@@ -181,12 +181,11 @@ class Journal(Aggregate):
             journal.state = self.state
 
     def __init__(self, saga: str, key: str) -> None:
-        self.saga = saga
-        self.key = key
+        self.saga, self.key = saga, key
         self.state = State.RUNNING
         self.compensating = False  # stays true while it is parked, and after its end
         self.reason = ""  # why it compensates
-        self.received: dict[type, Any] = {}  # the last event of each class
+        self.received: dict[type, Any] = {}  # the last event of each class and its subclasses
         self.history: list[Any] = []  # all events that had an effect, in the order of receipt
         self.steps: dict[str, StepProgress] = {}  # in the order of start
         self.closings: dict[str, StepProgress] = {}
@@ -232,18 +231,16 @@ class Journal(Aggregate):
     def apply_start(self, start: "Journal.Started | Journal.Begun") -> None:
         """Applies the event that starts the instance to the state."""
         self.fingerprint = start.fingerprint
-        self.received[type(start.event)] = start.event
-        self.history.append(start.event)
+        self._receive(held_event(start, "event"))
 
     def apply_answer(self, answer: Answer | None) -> None:
         """Applies an answer to the state. Applying the same answer twice changes nothing."""
         if answer is None:
             return
-        event = answer.event
+        event = held_event(answer, "event")
         known = self.received.get(type(event))
         if event is not None and known is not event and known != event:
-            self.received[type(event)] = event
-            self.history.append(event)
+            self._receive(event)
         progress = self.closings.get(answer.step) or self.steps.setdefault(
             answer.step, StepProgress(StepStatus.ASKED)
         )
@@ -251,10 +248,14 @@ class Journal(Aggregate):
         if not answer.undo and answer.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
             self.start_compensating(answer.reason)
 
+    def _receive(self, event: Any) -> None:
+        self.received.update(dict.fromkeys(lineage(event), event))
+        self.history.append(event)
+
     def keep_early_answer(self, answer: Answer) -> None:
         """Keeps the first answer to a step that is not started yet, and drops all others."""
-        final = answer.outcome in (Outcome.DONE, Outcome.REFUSED)
-        if final and not answer.undo and answer.step not in self.steps:
+        new = not answer.undo and answer.step not in self.steps
+        if new and answer.outcome in (Outcome.DONE, Outcome.REFUSED):
             self.early_answers.setdefault(answer.step, answer)
 
     def apply_request(self, request: "Journal.Requested") -> None:
@@ -287,8 +288,7 @@ class Journal(Aggregate):
     def start_compensating(self, reason: str) -> None:
         """Compensates from now on; the first reason is kept."""
         if not self.compensating:
-            self.compensating = True
-            self.reason = reason
+            self.compensating, self.reason = True, reason
         if self.state is State.RUNNING:
             self.state = State.COMPENSATING
 

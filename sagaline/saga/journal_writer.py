@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sagaline.errors import NoCommand
+from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.lazy import refuse_unrun
@@ -69,8 +69,19 @@ class JournalWriter:
             if made is not None or attempt > 1 or not conditional:
                 raise NoCommand(where=where)
             return False
+        self._check_class(make, made)
         command_id = named_id(self._journal.id, f"{name}:{role.value}")
         command: Command = made.model_copy(update={"id": command_id})
         event_class = request_class(type(command))
         self.record(event_class, step=name, role=role, attempt=attempt, command=command)
         return True
+
+    def _check_class(self, make: CommandMethod, made: Any) -> None:
+        """Raises DefinitionError for a command of another class: nobody would handle it."""
+        wanted = saga_declaration(self._saga).commands[make.__name__]
+        if type(made) is not wanted:
+            raise DefinitionError(
+                where=f"{self._saga.__name__}.{make.__name__}",
+                problem=f"it returned {type(made).__name__}",
+                cure=f"Return {wanted.__name__}, which its annotation names.",
+            )

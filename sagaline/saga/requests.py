@@ -4,6 +4,7 @@ from functools import cache
 
 from eventsourcing.utils import construct_topic, get_topic
 
+from sagaline.codec import record_as
 from sagaline.messaging.commands import Command
 from sagaline.saga.instance import Journal
 
@@ -26,4 +27,5 @@ def request_class(command: type[Command]) -> type[Journal.Requested]:
         },
     )
     get_topic(event_class)  # registers the topic for this class
+    record_as(command, event_class)  # found by the former topics of the command too
     return event_class

@@ -22,6 +22,7 @@ def validate(declaration: Declaration) -> None:
     Raises DefinitionError with the part and the cure.
     """
     refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
+    _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
     if not declaration.steps:
@@ -33,6 +34,14 @@ def validate(declaration: Declaration) -> None:
     for each in declaration.steps.values():
         _check_step(declaration, each)
     _check_folds(declaration, answers)
+
+
+def _check_key(declaration: Declaration) -> None:
+    key: object = declaration.key_of
+    if not callable(key):
+        problem = "its key is not a function that returns the key of an event"
+        cure = "Write key=lambda event: event.order_id, or name a plain function."
+        raise declaration.error("", problem, cure)
 
 
 def _check_names(declaration: Declaration) -> None:
@@ -150,8 +159,9 @@ def _is_duration(value: object) -> bool:
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:
+    known = (declaration.starts_on, *answers)
     for event, folds in declaration.folds.items():
-        if event is not declaration.starts_on and event not in answers:
+        if not any(issubclass(event, each) or issubclass(each, event) for each in known):
             raise declaration.error(
                 folds[0].name,
                 f"{event.__qualname__} neither starts the saga nor answers a step",

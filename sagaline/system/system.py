@@ -10,10 +10,10 @@ from typing_extensions import override
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess, process_of
+from sagaline.codec import WantedTopics
 from sagaline.errors import DefinitionError
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.script import name_as_imported
-from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
@@ -83,9 +83,9 @@ class System(upstream.System):
         return (*self.applications, *self.processes)
 
     @property
-    def topics(self) -> dict[str, frozenset[str]]:
+    def topics(self) -> dict[str, WantedTopics]:
         """The topics that the follower of each member handles, with those of earlier versions."""
-        return {name: _topics(events) for name, events in self._wanted.items()}
+        return {name: WantedTopics(events) for name, events in self._wanted.items()}
 
     @property
     @override
@@ -105,7 +105,8 @@ class System(upstream.System):
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
         for event in (saga_declaration(saga).starts_on, *saga_declaration(saga).answers):
-            self._pipe(self._recorder(saga, event), process, event)
+            for recorder in self._recorders_of(saga, event):
+                self._pipe(recorder, process, event)
         for command in saga_declaration(saga).commands.values():
             handler = self._handlers.get(command)
             if handler is None:
@@ -121,7 +122,7 @@ class System(upstream.System):
     def _connect_reactions(self, application: type[Application]) -> None:
         where = application.__name__
         for event, reaction in declaration_of(application).reactions.items():
-            leader = self._recorder(application, event)
+            leaders = self._recorders_of(application, event)
             for command in reaction.commands(where):
                 if command not in declaration_of(application).handlers:
                     raise DefinitionError(
@@ -129,23 +130,26 @@ class System(upstream.System):
                         problem=f"it issues {command.__name__}, which {where} does not handle",
                         cure=f"Add a method marked @handles({command.__name__}).",
                     )
-            if leader is application:
+            if application in leaders:
                 raise DefinitionError(
                     where=f"{where}.{reaction.__name__}",
                     problem=f"it reacts to {event.__qualname__}, which {where} itself records",
                     cure="Do this in the method that records the event, in the same transaction.",
                 )
-            self._pipe(leader, application, event)
+            for leader in leaders:
+                self._pipe(leader, application, event)
 
     def _pipe(self, leader: type[Application], follower: type[Application], event: type) -> None:
         self._wanted[follower.name].add(event)
         if leader.name not in self.leaders_of[follower.name]:
             self.leaders_of[follower.name].append(leader.name)
 
-    def _recorder(self, part: type, event: type) -> type[Application]:
-        if event not in self._recorders:
+    def _recorders_of(self, part: type, event: type) -> list[type[Application]]:
+        """The applications that record an event or a subclass of it, in the system's order."""
+        found = {by for known, by in self._recorders.items() if issubclass(known, event)}
+        if not found:
             raise self._unrecorded(part, event)
-        return self._recorders[event]
+        return [each for each in self.applications if each in found]
 
     def _sources(self, model: type[ReadModel]) -> list[str]:
         """The logs that a read model follows, in the order of the system's members."""
@@ -182,7 +186,3 @@ class System(upstream.System):
                 yield [classes[leader], classes[follower]]
         for each in self.members:
             yield [each]
-
-
-def _topics(events: Iterable[type]) -> frozenset[str]:
-    return frozenset().union(*map(stored_topics, events))

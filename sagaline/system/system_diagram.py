@@ -1,12 +1,11 @@
 """The Mermaid flowchart of a system: its parts, and which of them follows which log."""
 
-from collections.abc import Collection
-
 from eventsourcing.utils import get_topic
 
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess
+from sagaline.codec import WantedTopics
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.declaration import saga_declaration
@@ -36,7 +35,7 @@ def system_diagram(system: System) -> str:
     return flowchart("LR", lines)
 
 
-def _handled(leader: type[Application], topics: Collection[str]) -> list[str]:
+def _handled(leader: type[Application], topics: WantedTopics) -> list[str]:
     """The commands or events that a follower handles from this leader, by name."""
     if issubclass(leader, SagaProcess):
         commands = dict.fromkeys(saga_declaration(leader.saga).commands.values())

@@ -44,7 +44,7 @@ def drive(
     place and leaves it without pending events. Locks are ignored.
     """
     if journal is None:
-        key = str(saga_declaration(saga).key_of(message))
+        key = saga_declaration(saga).instance_key(message)
         journal = Journal.start(
             saga.__name__,
             key,
@@ -65,7 +65,7 @@ def _handle(saga: type[Saga], engine: Interventions, message: Any) -> None:
         engine.handle_timeout(message.step)
     elif isinstance(message, StepDue):
         engine.handle_pause_end(message.step)
-    elif isinstance(message, saga_declaration(saga).starts_on):
+    elif saga_declaration(saga).is_start(message):
         engine.ignore_start(message)
     elif callable(message):
         message(engine)

@@ -11,8 +11,8 @@ from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.receipt import Receipt
 from sagaline.application.saga_process import SagaProcess
+from sagaline.codec import command_class
 from sagaline.messaging.commands import Command
-from sagaline.messaging.timers import command_class
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
@@ -98,7 +98,7 @@ class Scenario:
         self._happened += 1
         given = Happened(event, fields) if isinstance(event, type) else event
         made = example_event(given, self._happened)
-        if isinstance(made, saga_declaration(self._sagas[0]).starts_on):
+        if saga_declaration(self._sagas[0]).is_start(made):
             run.start(made)
         else:
             run.record(self._status().journal.key, made)

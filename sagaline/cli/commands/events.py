@@ -4,16 +4,20 @@ import heapq
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from eventsourcing.utils import construct_topic
 
 from sagaline.admin.timeline import Entry, readable
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedLog, inspected
 from sagaline.cli.output import AsJson, as_json, cell, fitting, print_note
 from sagaline.cli.tables import clamp_limit
+from sagaline.codec import loaded_class
+from sagaline.errors import UnknownTopic
 
 LOG_PAGE_SIZE = 1_000
 """Rows read at once."""
@@ -64,6 +68,7 @@ class _LogReader:
     def __init__(self, logs: Mapping[str, InspectedLog], after: int, type: str | None) -> None:
         self._logs = logs
         self._type = type
+        self._names: dict[str, set[str]] = {}
         self._reached = dict.fromkeys(logs, after)
 
     def new(self) -> Iterator[Entry]:
@@ -76,9 +81,23 @@ class _LogReader:
         while self._reached[name] < head:
             page = log.recorder.page(self._reached[name], LOG_PAGE_SIZE, upto=head)
             for row in page.rows:
-                if self._type in (None, row.topic, readable(row.topic)):
+                if self._type is None or self._type in self._names_of(row.topic):
                     yield Entry.of(name, row, log.mapper)
             self._reached[name] = page.head
+
+    def _names_of(self, topic: str) -> set[str]:
+        """The names of a type of events: those in the rows, and the present ones of its class."""
+        if topic not in self._names:
+            self._names[topic] = {
+                each for name in _topics(topic) for each in (name, readable(name))
+            }
+        return self._names[topic]
+
+
+def _topics(topic: str) -> Iterator[str]:
+    yield topic
+    with suppress(UnknownTopic):
+        yield construct_topic(loaded_class(topic))
 
 
 def _moment(entry: Entry) -> datetime:

@@ -18,7 +18,7 @@ Row = tuple[Any, ...]
 STORED = ("originator_id", "originator_version", "topic", "state")
 
 TOPIC_WINDOW = 10_000
-"""Ids that one query searches for the events of some topics."""
+"""Ids that one query searches for events, without those of some topics."""
 
 NO_VERSIONS: Final[Mapping[UUID, int]] = {}
 
@@ -75,24 +75,24 @@ class Log(ABC):
         connection: Connection,
         after: int,
         limit: int,
-        topics: Collection[str] | None = None,
+        without: Collection[str] = (),
         upto: int | None = None,
         part: Part | None = None,
     ) -> Page:
         """Reads up to `limit` rows after `after`, and the id up to which they are complete.
 
-        With a `part`, it keeps only that part's rows.
+        It leaves out the topics `without`; with a `part`, it keeps only that part's rows.
         """
         # The head is read before the rows: later commits have greater ids.
         head = self.head(connection)
         head = head if upto is None else min(head, upto)
         if head <= after:
             return Page([], after)
-        if topics is None:
+        if without:
+            rows = self._next_without(connection, after, head, limit, without)
+        else:
             rows = self._next(connection, after, limit)
             rows = rows[: bisect_right(rows, head, key=itemgetter(0))]
-        else:
-            rows = self._next_of(connection, after, head, limit, topics)
         head = head if len(rows) < limit else rows[-1][0]
         return Page(self.log_rows(rows if part is None else part.of(rows)), head)
 
@@ -177,18 +177,18 @@ class Log(ABC):
         sql = f"{self._rows} WHERE id > {self.placeholder} ORDER BY id LIMIT {self.placeholder}"
         return self.fetch(connection, sql, (after, limit))
 
-    def _next_of(
+    def _next_without(
         self, connection: Connection, after: int, head: int, limit: int, topics: Collection[str]
     ) -> list[Row]:
         """Reads the log in windows, so that no query plan reads more than one window."""
         condition, values = self.among("topic", topics)
         sql = (
             f"{self._rows} WHERE id > {self.placeholder} AND id <= {self.placeholder} "
-            f"AND {condition} ORDER BY id LIMIT {self.placeholder}"
+            f"AND NOT ({condition}) ORDER BY id LIMIT {self.placeholder}"
         )
         rows: list[Row] = []
         width = TOPIC_WINDOW
-        while topics and after < head and len(rows) < limit:
+        while after < head and len(rows) < limit:
             end = min(after + width, head)
             found = self.fetch(connection, sql, (after, end, *values, limit - len(rows)))
             rows += found

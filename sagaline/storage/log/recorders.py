@@ -121,17 +121,18 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         self,
         after: int,
         limit: int,
-        topics: Collection[str] | None = None,
+        without: Collection[str] = (),
         upto: int | None = None,
         part: Part | None = None,
     ) -> Page:
-        """Reads up to `limit` events after `after`, of these topics, up to the id `upto`.
+        """Reads up to `limit` events after `after`, up to the id `upto`.
 
-        With a `part`, it keeps only that part's events. The page's `head` is the position to
-        record: the id of the newest event if the page reaches it.
+        It leaves out events of the topics `without`; with a `part`, it keeps only that part's
+        events. The page's `head` is the position to record: the id of the newest event if the page
+        reaches it.
         """
         with self.datastore.read() as connection:
-            return self.log.page(connection, after, limit, topics, upto, part)
+            return self.log.page(connection, after, limit, without, upto, part)
 
     def streams(
         self, originator_ids: Collection[UUID], after: Mapping[UUID, int] = NO_VERSIONS

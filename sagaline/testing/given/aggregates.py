@@ -8,6 +8,7 @@ from uuid import UUID
 from eventsourcing.application import project_aggregate
 from eventsourcing.domain import Aggregate, BaseAggregate, CanMutateAggregate
 
+from sagaline.codec import unshared
 from sagaline.testing.failure import unexpected
 from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, as_call
 
@@ -28,7 +29,7 @@ class GivenAggregate:
         `act` is a method (``Order.cancel``) or any function of the aggregate; with an empty
         history it is the class itself or one of its class methods.
         """
-        aggregate: Any = project_aggregate(None, self._events)
+        aggregate: Any = project_aggregate(None, map(unshared, self._events))
         result: Any = None
         error: Exception | None = None
         try:
@@ -44,14 +45,14 @@ class GivenAggregate:
         if isinstance(item, Happened):
             item = item.to_event(self._class, self._id_for(item.fields), len(self._events) + 1)
         if isinstance(item, CanMutateAggregate):
-            self._aggregate = item.mutate(self._aggregate)
-            self._events.append(item)
+            self._events.append(unshared(item))
+            self._aggregate = unshared(item).mutate(self._aggregate)
         elif callable(item):
             if self._aggregate is None:
                 self._aggregate = item()
             else:
                 item(self._aggregate)
-            self._events += self._aggregate.collect_events()
+            self._events += map(unshared, self._aggregate.collect_events())
         else:
             raise TypeError(f"{item!r} is no history: pass events, happened(...) or functions")
 
@@ -115,7 +116,7 @@ class Outcome:
         return self
 
     def _must_follow_from_events(self) -> None:
-        replayed: Any = project_aggregate(None, [*self._before, *self.events])
+        replayed: Any = project_aggregate(None, map(unshared, [*self._before, *self.events]))
         must_be_replayed(self.aggregate, replayed)
 
     def _failure(self, wanted: Iterable[object]) -> AssertionError:

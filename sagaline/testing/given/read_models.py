@@ -1,12 +1,15 @@
 """Tests of read models: given a history, when an event is projected, then these rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from eventsourcing.utils import get_topic
 from sqlalchemy import select
 
+from sagaline.codec import is_shareable
 from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projector import Projector
@@ -138,4 +141,5 @@ def _message(item: Any, id_: int) -> Message:
     envelope.setdefault("key", str(item.originator_id))
     if envelope["key"] is not None:
         envelope["key"] = str(envelope["key"])
-    return Message(id=id_, topic=get_topic(type(item)), event=item, **envelope)
+    copied, shared = partial(deepcopy, item), is_shareable(type(item))
+    return Message(id=id_, topic=get_topic(type(item)), decode=copied, shared=shared, **envelope)

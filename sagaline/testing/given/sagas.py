@@ -36,11 +36,8 @@ class GivenSaga(SagaHistory):
         command of the step that the event answers, has under the same name.
         """
         text, received = self._completed(event, values)
-        answers = (*saga_declaration(self._definition).answers, CommandFaulted)
-        if (
-            not isinstance(received, saga_declaration(self._definition).starts_on)
-            and type(received) not in answers
-        ):
+        meaning = saga_declaration(self._definition).meanings[type(received)]
+        if meaning is None and not isinstance(received, CommandFaulted):
             raise TypeError(f"{self._definition.__name__} does not handle {text}")
         return self._handle(text, received)
 
@@ -75,9 +72,7 @@ class GivenSaga(SagaHistory):
         raise self._failure([f"a pending timer: {step} ({TIMER_NAMES[kind]})"], pending)
 
     def _handle(self, text: str, message: Any) -> "GivenSaga":
-        starts = not self._inputs and isinstance(
-            message, saga_declaration(self._definition).starts_on
-        )
+        starts = not self._inputs and saga_declaration(self._definition).is_start(message)
         driven = drive(self._definition, None if starts else self.journal, message)
         timers: dict[str, Any] = self.timers | {each.id: each for each in driven.timers}
         pending = {name: each for name, each in timers.items() if isinstance(each, SetTimer)}
@@ -116,10 +111,12 @@ class GivenSaga(SagaHistory):
 
         Before the first command of that step: of the last command.
         """
-        if not self._inputs or event_class not in saga_declaration(self._definition).answers:
+        declaration = saga_declaration(self._definition)
+        meaning = declaration.meanings[event_class]
+        if not self._inputs or meaning is None or meaning not in declaration.answers:
             return {}
-        step = saga_declaration(self._definition).answers[event_class][0].name
-        known = dict(vars(self.journal.received[saga_declaration(self._definition).starts_on]))
+        step = declaration.answers[meaning][0].name
+        known = dict(vars(self.journal.received[declaration.starts_on]))
         for request in self._requests(step) or self._requests()[-1:]:
             known.update((name, value) for name, value in request.command if name != "id")
         return known

@@ -67,7 +67,7 @@ class SagaRun(InMemorySystem):
 
     def start(self, event: Any) -> str:
         """Records the event that starts an instance; returns the key of the instance."""
-        key = str(saga_declaration(self._saga).key_of(event))
+        key = saga_declaration(self._saga).instance_key(event)
         made = ScriptedParticipants(self._saga, event, self._factories, self.script, self._timings)
         self.participants.setdefault(journal_id(self._saga.__name__, key), made)
         self.record(key, event)
@@ -118,6 +118,6 @@ class SagaRun(InMemorySystem):
                 events.append(answer.make_event())
             else:
                 when = self.now + answer.after, next(self._number)
-                key = str(saga_declaration(self._saga).key_of(participants.start))
+                key = saga_declaration(self._saga).instance_key(participants.start)
                 heappush(self._late, _LateAnswer(*when, key, request_id, answer))
         return [each for each in events if each is not None]

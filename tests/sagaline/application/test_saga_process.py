@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sagaline.application.message_handling import handling_of
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess, process_of
+from sagaline.codec import WantedTopics
 from sagaline.errors import InterventionFailed
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.timers import timer_message
@@ -70,7 +71,7 @@ class Desk:
         self.process = process(env)
         handling_of(self.process).clock = lambda: NOON
         log = LogWindow(self.process.name, self.process.recorder, self.process.mapper)
-        self.participant = ApplicationProcessor(self.process, frozenset(), log)
+        self.participant = ApplicationProcessor(self.process, WantedTopics([]), log)
         self.ids = 0
 
     def message(self, event: Any, key: str | None = "Ada") -> Message:

@@ -420,7 +420,8 @@ def test_a_batch_survives_a_cut_connection(postgres_store: str) -> None:
         opened(led)
         led.want(*wishes(5))
         house = led.runner.get(House)
-        topics = led.followers["House"]._processor.topics or frozenset()
+        topics = led.followers["House"]._processor.topics
+        assert topics is not None
         processor = Cut(house, topics, led.runner.windows["House"])
         processor.url = postgres_store
         led.followers["House"] = Follower(

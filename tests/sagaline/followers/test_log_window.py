@@ -2,6 +2,7 @@
 
 import pytest
 
+from sagaline.codec import WantedTopics
 from sagaline.followers.log_window import (
     FIRST_PAGE_SIZE,
     MIN_DISCARDED,
@@ -11,11 +12,11 @@ from sagaline.followers.log_window import (
     LogWindow,
 )
 from sagaline.messaging.message import Message
-from tests.sagaline.small_system import AddSeats, Desk, Hands, House, hands, wish
+from tests.sagaline.small_system import AddSeats, Desk, Hands, House, Show, hands, wish
 from tests.sagaline.storage.stores import outside
 
-OPENED = frozenset({"tests.sagaline.small_system:Show.Opened"})
-ADDED = frozenset({"tests.sagaline.small_system:Show.Added"})
+OPENED = WantedTopics([Show.Opened])
+BOTH = WantedTopics([Show.Opened, Show.Added])
 
 
 def window_of(
@@ -147,7 +148,7 @@ def test_a_new_topic_is_read_from_the_store(store_url: str) -> None:
         window = window_of(led)
         window.set_topics(OPENED)
         window.refresh()
-        for more in (OPENED | ADDED, None):
+        for more in (BOTH, None):
             window.set_topics(OPENED)
             window.set_topics(more)
             assert ids(window, 0) == [1, 2, 3]

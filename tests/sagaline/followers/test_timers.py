@@ -14,10 +14,11 @@ from sqlalchemy import Connection, event, text
 from typing_extensions import override
 
 from sagaline.application.message_handling import handling_of
+from sagaline.codec import command_class
 from sagaline.errors import DefinitionError, UnknownTopic
 from sagaline.followers.timers import timer_message, timer_of, timer_row
 from sagaline.messaging.message import Trace
-from sagaline.messaging.timers import SetTimer, command_class
+from sagaline.messaging.timers import SetTimer
 from sagaline.runner.lag import FollowerLag
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage.tables.followers import raise_fence

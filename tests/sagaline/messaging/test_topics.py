@@ -1,19 +1,16 @@
 """Topics of the framework's own classes are fixed, and those of version 0.1.0 are read."""
 
 import inspect
-from types import ModuleType
 from uuid import uuid4
 
 import pytest
-from eventsourcing.domain import Aggregate
-from eventsourcing.utils import construct_topic, register_topic, resolve_topic
+from eventsourcing.utils import construct_topic, resolve_topic
 
 from sagaline.application import reactions
-from sagaline.codec import codec_for, loaded_class
+from sagaline.codec import codec_for, command_class, loaded_class
 from sagaline.followers.timers import retry_topics
-from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.messaging.timers import RetryTimer, command_class
+from sagaline.messaging.timers import RetryTimer
 from sagaline.messaging.topics import current_topic, former_topic, stored_topics
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.saga import timers
@@ -84,26 +81,3 @@ def test_new_rows_have_the_fixed_topic() -> None:
 
 def test_the_table_of_sagas_of_version_0_1_is_not_out_of_date() -> None:
     assert fingerprint(SagaList) == "0fffa626fa20a525"
-
-
-class Parcel(Aggregate):
-    class Sent(Aggregate.Created): ...
-
-
-class Weigh(Command):
-    pass
-
-
-def test_a_class_is_stored_under_each_topic_that_was_registered_for_it() -> None:
-    assert stored_topics(Parcel.Sent) == {f"{__name__}:Parcel.Sent"}
-    register_topic("depot.box:Box", Parcel)
-    assert stored_topics(Parcel.Sent) == {f"{__name__}:Parcel.Sent", "depot.box:Box.Sent"}
-    register_topic("depot.box:Posted", Parcel.Sent)
-    assert "depot.box:Posted" in stored_topics(Parcel.Sent)
-    assert "depot.box:Posted" not in stored_topics(Parcel)
-
-
-def test_a_moved_module_gives_each_of_its_classes_a_second_topic() -> None:
-    module = ModuleType(__name__)
-    register_topic("depot.scales", module)
-    assert stored_topics(Weigh) == {f"{__name__}:Weigh", "depot.scales:Weigh"}

@@ -106,13 +106,12 @@ def test_events_that_are_filtered_out_advance_the_position(store_url: str) -> No
         orders = recorder_of(datastore)
         recorded(orders, *[placed(topic="Paid" if n % 3 == 0 else "Placed") for n in range(9)])
 
-        paid = orders.page(0, 2, topics=["Paid"])
+        paid = orders.page(0, 2, without=["Placed"])
         assert ([row.id for row in paid.rows], paid.head) == ([1, 4], 4)
-        rest = orders.page(paid.head, 2, topics=["Paid"])
+        rest = orders.page(paid.head, 2, without=["Placed"])
         assert ([row.id for row in rest.rows], rest.head) == ([7], 9)
-        assert orders.page(0, 5, topics=["Nothing"]) == Page([], 9)
-        assert orders.page(0, 5, topics=[]) == Page([], 9)
-        assert orders.page(0, 5, topics={"Paid", "Placed"}).head == 5
+        assert orders.page(0, 5, without={"Paid", "Placed"}) == Page([], 9)
+        assert orders.page(0, 5, without=["Nothing"]).head == 5
 
 
 def test_a_topic_filter_finds_events_far_apart(store_url: str) -> None:
@@ -126,7 +125,7 @@ def test_a_topic_filter_finds_events_far_apart(store_url: str) -> None:
                 connection.exec_driver_sql("SELECT setval('orders_events_id_seq', 5000000)")
         recorded(orders, placed(topic="Rare"))
 
-        page = orders.page(0, 10, topics=["Rare"])
+        page = orders.page(0, 10, without=["Frequent"])
         assert ([row.id for row in page.rows], page.head) == ([5000000, 5000001], 5000001)
 
 
