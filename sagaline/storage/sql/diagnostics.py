@@ -7,13 +7,18 @@ from sqlalchemy import URL
 
 from sagaline.storage.sql import sqlite
 
-_SECRETS = ("password", "sslpassword")
+_SECRETS = ("password", "secret", "_key")
+"""Parts of the names of parameters whose values are secret, such as `sslpassword`."""
 
 
 def without_password(url: URL) -> str:
     """The URL as text that may be shown."""
-    shown = url.set(query={k: v for k, v in url.query.items() if k not in _SECRETS})
+    shown = url.set(query={k: v for k, v in url.query.items() if not _is_secret(k)})
     return shown.render_as_string(hide_password=True)
+
+
+def _is_secret(parameter: str) -> bool:
+    return any(each in parameter.lower() for each in _SECRETS)
 
 
 def reason(url: URL | None, error: BaseException) -> str:
@@ -61,8 +66,8 @@ def _of_permissions(path: Path, text: str) -> str:
 
 
 def _without_secrets(url: URL, text: str) -> str:
-    secrets = [url.password, *(url.query.get(name) for name in _SECRETS)]
-    for each in secrets:
-        if isinstance(each, str) and each:
-            text = text.replace(each, "***")
+    secrets = [url.password, *(value for name, value in url.query.items() if _is_secret(name))]
+    for found in secrets:
+        for each in [found] if isinstance(found, str) else found or ():
+            text = text.replace(each, "***") if each else text
     return text
