@@ -14,7 +14,7 @@ from sagaline.errors import CommandConflict
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Trace, position
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.errors import STORE_FAILURES
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.known_commands import KnownCommand, known_commands, remember_commands
 
@@ -73,7 +73,7 @@ class Execution:
         before = unit.mark()
         try:
             self._execute(unit, command)
-        except STORAGE_FAULTS:
+        except STORE_FAILURES:
             raise
         except Exception as error:
             unit.roll_back_to(before)

@@ -6,7 +6,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from sagaline.messaging.message import Message
-from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.errors import STORE_FAILURES
 
 
 class Processor(Protocol):
@@ -51,7 +51,7 @@ class HandlerFailed(Exception):
 def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
     """Decodes and handles messages in memory.
 
-    Raises HandlerFailed with the message at fault, and `STORAGE_FAULTS` as they are.
+    Raises HandlerFailed with the message at fault, and `STORE_FAILURES` as they are.
     """
     message: Message | None = None
     try:
@@ -62,7 +62,7 @@ def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
             processor.prepare(messages)
         for message in messages:
             processor.handle(message)
-    except STORAGE_FAULTS:
+    except STORE_FAILURES:
         raise
     except Exception as bug:
         raise HandlerFailed(message) from bug

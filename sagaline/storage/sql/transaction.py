@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from sagaline.errors import AnotherTransaction, TransactionFailed
 from sagaline.storage.sql.errors import is_lock_timeout, raise_translated
+from sagaline.storage.sql.store_file import StoreFile
 
 Owner = tuple[int, object]
 
@@ -27,6 +28,7 @@ class Database(Protocol):
 
     current: ContextVar["Transaction | None"]
     engine: Engine
+    file: StoreFile | None
     has_file: bool
     is_sqlite_in_memory_db: bool
     lock_timeout: float
@@ -54,6 +56,9 @@ class Database(Protocol):
 
     def refuse_closed(self) -> None:
         """Raises StoreClosed after the last reference was released."""
+
+    def refuse_lost(self, written: Connection | None = None) -> None:
+        """Raises StoreUnusable if the file was deleted, replaced or cut short under the process."""
 
 
 def present_owner() -> Owner:
@@ -111,6 +116,7 @@ class Transaction(SQLAlchemyTransaction):
         self._acquire()
         try:
             self.datastore.refuse_closed()  # it may have been closed during the wait for the lock
+            self.datastore.refuse_lost()
             self._connection = self._begun()
         except BaseException as error:
             self._release()
@@ -172,6 +178,7 @@ class Transaction(SQLAlchemyTransaction):
         if self._session is not None:
             self._session.flush()
         self.connection.commit()
+        self.datastore.refuse_lost(self.connection)
 
     def _acquire(self) -> None:
         lock = self.datastore.process_lock(self.commit)
