@@ -148,6 +148,10 @@ class VersionConflict(SagalineError, IntegrityError):
     version: int
 
 
+class VersionGap(VersionConflict):
+    """Version {version} of {stream} has none before it: load the aggregate, not from a cache."""
+
+
 class FencedOut(SagalineError):
     """Another runner has moved the follower {follower} since this one read its position."""
 
@@ -178,8 +182,6 @@ class Unreadable(SagalineError, MapperDeserialisationError):
 
 class CommandConflict(SagalineError):
     """The command id {command_id} was used before with other content: use a new id."""
-
-    command_id: str
 
 
 class NoUnitOfWork(SagalineError, LookupError):
@@ -285,8 +287,6 @@ class RebuildUnderWay(SagalineError):
 
 class NothingToRollBack(SagalineError):
     """{view} has no earlier table to roll back to."""
-
-    view: str
 
 
 def describe_error(error: BaseException) -> str:
