@@ -258,7 +258,9 @@ class Datastore(SQLAlchemyDatastore):
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable with a readable reason if the error is one of the database."""
         known = translated(error)
-        if isinstance(known, PersistenceError) and not isinstance(known, SagalineError):
+        # A host that is no name raises UnicodeError.
+        is_known = isinstance(known, PersistenceError | UnicodeError)
+        if is_known and not isinstance(known, SagalineError):
             why = diagnostics.reason(self._url, error)
             raise StoreUnusable(url=self.address, reason=why) from error
 

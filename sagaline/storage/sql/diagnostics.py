@@ -7,18 +7,20 @@ from sqlalchemy import URL
 
 from sagaline.storage.sql import sqlite
 
-_SECRETS = ("password", "secret", "_key")
-"""Parts of the names of parameters whose values are secret, such as `sslpassword`."""
+_SHOWN = frozenset(
+    {"application_name", "cache", "connect_timeout", "dbname", "host", "hostaddr", "mode"}
+    | {"options", "port", "sslmode", "target_session_attrs", "timeout", "uri", "user"}
+)
+"""Parameters that may be shown. Any other may hold a secret, also one whose name is mistyped."""
+
+_SHORTEST_SECRET = 4
+"""Characters of a parameter's value that is hidden in other text, too: a number says nothing."""
 
 
 def without_password(url: URL) -> str:
     """The URL as text that may be shown."""
-    shown = url.set(query={k: v for k, v in url.query.items() if not _is_secret(k)})
+    shown = url.set(query={k: v for k, v in url.query.items() if k in _SHOWN})
     return shown.render_as_string(hide_password=True)
-
-
-def _is_secret(parameter: str) -> bool:
-    return any(each in parameter.lower() for each in _SECRETS)
 
 
 def reason(url: URL | None, error: BaseException) -> str:
@@ -66,8 +68,8 @@ def _of_permissions(path: Path, text: str) -> str:
 
 
 def _without_secrets(url: URL, text: str) -> str:
-    secrets = [url.password, *(value for name, value in url.query.items() if _is_secret(name))]
-    for found in secrets:
-        for each in [found] if isinstance(found, str) else found or ():
-            text = text.replace(each, "***") if each else text
-    return text
+    hidden = [value for name, value in url.query.items() if name not in _SHOWN]
+    for value in hidden:
+        for each in [value] if isinstance(value, str) else value:
+            text = text.replace(each, "***") if len(each) >= _SHORTEST_SECRET else text
+    return text.replace(url.password, "***") if url.password else text

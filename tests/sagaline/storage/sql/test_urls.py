@@ -1,5 +1,6 @@
 """The URLs of stores that cannot be used: one line says why, and shows no secret."""
 
+import sys
 import traceback
 from pathlib import Path
 
@@ -69,6 +70,12 @@ def test_blanks_around_a_url_have_no_effect(tmp_path: Path) -> None:
     assert (tmp_path / "my shop.db").exists()
 
 
+def test_a_missing_driver_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreUnusable, match=r"not installed \(psycopg\): install sagaline\[post"):
+        Datastore.open("postgresql://host/shop")
+
+
 SECRET = "Sesam"
 SECRETS = (
     "postgresql+psycopg://user:Sesam@127.0.0.1:1/shop",
@@ -86,6 +93,8 @@ SECRETS = (
     "postgresql+psycopg://user:Sesam@127.0.0.1:99999/shop",
     "postgresql+psycopg://user@127.0.0.1:1/shop?password=Sesam",
     "postgresql+psycopg://user@127.0.0.1:1/shop?sslpassword=Sesam",
+    "postgresql+psycopg://user@127.0.0.1:1/shop?pasword=Sesam",
+    "postgresql+psycopg://user:Sesam@127.0..1:1/shop",
     "postgresql+psycopg://user@127.0.0.1:1/shop?password=Sesam&password=Sesam",
     "postgresql+psycopg://user:Sesam@127.0.0.1:1/shop?connect_timeout=x",
     "postgresql+psycopg://user:Sesam@127.0.0.1:1/shop?nothing=x",
