@@ -164,6 +164,10 @@ class VersionConflict(SagalineError, IntegrityError):
     version: int
 
 
+class VersionGap(VersionConflict):
+    """Version {version} of {stream} has none before it: load the aggregate, not from a cache."""
+
+
 class FencedOut(SagalineError):
     """Another runner has moved the follower {follower} since this one read its position."""
 
@@ -208,8 +212,6 @@ class Unreadable(SagalineError, MapperDeserialisationError):
 
 class CommandConflict(SagalineError):
     """The command id {command_id} was used before with other content: use a new id."""
-
-    command_id: str
 
 
 class NoUnitOfWork(SagalineError, LookupError):

@@ -5,10 +5,12 @@ it is tables in the shop's schema, written in transactions of their own. It shar
 shop's storage, because the tests judge the shop by what is written here.
 """
 
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import PurePath
 from threading import Lock
 from typing import Any, ClassVar, Final
@@ -28,13 +30,19 @@ BEGIN: Final = {
 }
 """How a transaction starts: as the only writer, over all processes."""
 
-SERVER_LIMITS: Final = {
+SESSION: Final = {
+    # The server's owner may have set others for the role or the database.
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "client_encoding": "UTF8",
+    "default_transaction_isolation": "read committed",
     "lock_timeout": f"{LOCK_TIMEOUT}s",
     "statement_timeout": f"{2 * LOCK_TIMEOUT}s",
     "idle_in_transaction_session_timeout": "3s",
     "synchronous_commit": "on",
 }
-"""PostgreSQL ends a transaction whose process has stopped, before others give up waiting for it."""
+"""The settings of PostgreSQL. It ends a transaction whose process has stopped, before others give
+up waiting for it."""
 
 CONNECTION: Final = {
     # The framework finds sessions by this name when it ends those of a stopped process.
@@ -125,7 +133,16 @@ def _engine(url: URL, schema: str | None) -> Engine:
     pool: Any = {"poolclass": StaticPool} if url.database is None else {}
     engine = create_engine(url, connect_args=arguments, **pool)
     event.listen(engine, "connect", _set_pragmas)
+    if not pool and url.query.get("mode", "rwc") == "rwc":
+        event.listen(engine, "do_connect", partial(_create_private_file, url))
     return engine
+
+
+def _create_private_file(url: URL, *_: object) -> None:
+    """Creates a missing file that only its owner can read and write (SQLite's own mode is 0644)."""
+    with suppress(OSError):  # SQLite reports what is wrong
+        name = (url.database or "").removeprefix("file:")
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
@@ -139,7 +156,7 @@ def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
 def _postgres(url: URL, schema: str | None) -> Engine:
     arguments = {name: value for name, value in CONNECTION.items() if name not in url.query}
     engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
-    limits = dict(SERVER_LIMITS)
+    limits = dict(SESSION)
     if schema is not None:
         limits["search_path"] = engine.dialect.identifier_preparer.quote_identifier(schema)
 

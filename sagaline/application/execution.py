@@ -16,7 +16,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.errors import STORE_FAILURES
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.known_commands import KnownCommand, KnownCommands
 
@@ -76,7 +76,7 @@ class Execution:
         before = unit.mark()
         try:
             self._execute(unit, command)
-        except STORAGE_FAULTS:
+        except STORE_FAILURES:
             raise
         except BaseException as error:
             raise_interruption(error)

@@ -16,9 +16,10 @@ from sagaline.codec import typed_mapper
 from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
 from sagaline.storage.sql import sqlite
+from sagaline.storage.sql.urls import refuse_in_memory
 from sagaline.storage.tables.ownership import read_ownership, refuse_another
 from sagaline.storage.tables.read_tables import table_exists
-from sagaline.system.environment import environment, views_at
+from sagaline.system.environment import environment, log_at, views_at
 from sagaline.system.system import System
 
 
@@ -95,7 +96,11 @@ class InspectedStores:
 def system_and_environment(ctx: typer.Context) -> tuple[System, dict[str, str]]:
     """Return the system of a command, and the environment that names its stores."""
     given = settings_of(ctx)
-    return given.system(), given.environment()
+    system, env = given.system(), given.environment()
+    for each in system.members:
+        # The variable of a single application may name another store.
+        refuse_in_memory(log_at(environment(env), each)[0])
+    return system, env
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -25,6 +25,10 @@ COLUMNS_OF_A_PIPE = 200
 """Columns where there is no terminal and COLUMNS is not set: output for a pipe is not cut off."""
 
 
+_AS_IT_IS: Final[dict[str, Any]] = {"highlight": False, "markup": False, "emoji": False}
+"""Names and keys may have brackets and colons, in which rich would see styles and emoji."""
+
+
 def columns() -> int:
     """Return the width of the output."""
     return shutil.get_terminal_size((COLUMNS_OF_A_PIPE, 0)).columns
@@ -37,7 +41,7 @@ def show(what: Any, width: int = 0) -> None:
     """
     from rich.console import Console
 
-    console = Console(highlight=False, width=max(width, columns()))
+    console = Console(**_AS_IT_IS, width=max(width, columns()))
     if console.is_terminal:
         console.print(what)
         return
@@ -50,7 +54,7 @@ def stderr_console() -> "Console":
     """Return the console for progress and log lines."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(**_AS_IT_IS, stderr=True)
 
 
 def print_note(line: str) -> None:

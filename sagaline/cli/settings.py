@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from sagaline.errors import SagalineError, SettingMissing, SettingsUnreadable, SystemNotLoaded
 from sagaline.runner.options import PYPROJECT, Options
+from sagaline.storage.sql.urls import refuse_in_memory
 from sagaline.system.system import System
 
 
@@ -53,14 +54,18 @@ class Settings(Options):
         return load(self.app)
 
     def environment(self) -> dict[str, str]:
-        """Return the settings as variables for a `Runner`. Raises SettingMissing.
+        """Return the settings as variables for a `Runner`.
 
-        The variables of single applications (ORDERS_SQLALCHEMY_URL) stay in the environment.
+        Raises SettingMissing, and StoreUnusable for a store in memory: a command that ends takes
+        with it what it has acknowledged. The variables of single applications
+        (ORDERS_SQLALCHEMY_URL) stay in the environment.
         """
         if self.store is None:
             raise SettingMissing(
                 what="store", option="--store", name="store", variable="SAGALINE_STORE"
             )
+        for each in (self.store, self.views or self.store):
+            refuse_in_memory(each)
         env = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": self.store}
         return env if self.views is None else {**env, "SAGALINE_VIEWS": self.views}
 

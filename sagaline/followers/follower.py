@@ -17,7 +17,7 @@ from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_m
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.errors import STORE_FAILURES
 from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter
 from sagaline.storage.tables.followers import register
 from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
@@ -172,7 +172,7 @@ class Follower:
             return True
         except TableOutOfDate:
             return False  # runners with the code that made it go on
-        except STORAGE_FAULTS:
+        except STORE_FAILURES:
             self.reset()
             raise
 
@@ -262,7 +262,7 @@ class Follower:
                     # The aggregate has not moved: the handler writes a version that is there.
                     raise HandlerFailed(None) from another
                 conflict = another
-            except (HandlerFailed, FencedOut, *STORAGE_FAULTS):
+            except (HandlerFailed, FencedOut, *STORE_FAILURES):
                 self._processor.roll_back()
                 raise
             except BaseException as bug:

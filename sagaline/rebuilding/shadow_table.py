@@ -33,7 +33,7 @@ from sagaline.rebuilding.worker import NO_WORKER, NoWorker, ReplayTask
 from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.storage import Datastore, LogRow, Page
 from sagaline.storage.sql.bulk import Change
-from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.errors import STORE_FAILURES
 from sagaline.storage.tables.followers import follower_state
 from sagaline.storage.tables.read_tables import (
     columns_of,
@@ -53,7 +53,7 @@ MAX_JOINS = 20
 MAX_DIFFERENCES = 10
 """Keys of differing rows that a verification returns."""
 
-NOT_OF_AN_EVENT = (FencedOut, *STORAGE_FAULTS)
+NOT_OF_AN_EVENT = (FencedOut, *STORE_FAILURES)
 """Errors that no event causes."""
 
 MISSING = "there is no such table"

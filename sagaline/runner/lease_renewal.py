@@ -6,7 +6,7 @@ from collections.abc import Collection
 from threading import Event, Thread
 
 from sagaline.runner.leases import Leases
-from sagaline.storage.sql.errors import STORAGE_FAULTS
+from sagaline.storage.sql.errors import STORE_FAILURES
 
 RENEWAL_INTERVAL = 1.5
 """Seconds between two renewals: one of them may fail, and the lease still holds."""
@@ -58,5 +58,5 @@ class LeaseRenewal:
     def _renew(self, leases: Leases) -> None:
         try:
             leases.renew()
-        except STORAGE_FAULTS as fault:
+        except STORE_FAILURES as fault:
             log.info("The leases in %s are not renewed: %s", leases.datastore.address, fault)

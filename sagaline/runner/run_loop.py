@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from threading import Event
 
 from sagaline.application.message_handling import handling_of
 from sagaline.codec import united
+from sagaline.errors import StoreUnusable
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.runner.bootstrap import OpenedSystem
@@ -105,7 +107,8 @@ class RunLoop:
         """Releases the leases, and closes what listens."""
         self._renewal.close()
         for leases in self._leases.values():
-            self._guard.run(_name_of(leases), leases.release)
+            with suppress(StoreUnusable):  # as it has ended the run already
+                self._guard.run(_name_of(leases), leases.release)
         self._idle.close()
 
     def _step(self, followers: list[Follower]) -> bool:

@@ -37,7 +37,7 @@ from eventsourcing.system import (
 from eventsourcing.utils import TopicError, get_topic
 
 import sagaline
-from sagaline.errors import VersionConflict
+from sagaline.errors import VersionConflict, VersionGap
 from tests.sagaline.storage.stores import opened, recorder_of, stored
 
 
@@ -164,6 +164,24 @@ def test_ours_drops_a_rolled_back_aggregate_from_its_cache(sqlite_store: str) ->
     depot = sagaline.Application(module | CACHING)
     assert _versions_after_a_rollback(depot) == [1, 2]
     depot.close()
+
+
+def test_ours_refuses_what_the_cache_of_the_library_has_not_rolled_back(store_url: str) -> None:
+    module = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_URL": store_url}
+    depot = Depot(module | CACHING)
+    with pytest.raises(VersionGap, match=r"Version 3 of .* has none before it"):
+        _versions_after_a_rollback(depot)
+    (parcel,) = {
+        UUID(str(each.originator_id)) for each in depot.recorder.select_notifications(1, 9)
+    }
+    versions = [each.originator_version for each in depot.recorder.select_events(parcel)]
+    depot.close()
+    assert versions == [1]
+    with Depot(module | CACHING) as again:
+        found: Parcel = again.repository.get(parcel)
+        found.weigh(3)
+        again.save(found)
+        assert [each.originator_version for each in again.recorder.select_events(parcel)] == [1, 2]
 
 
 def test_the_library_raises_the_same_error_for_all_conflicts(env: dict[str, str]) -> None:

@@ -147,7 +147,7 @@ def _progress() -> Iterator[Progress | None]:
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("{task.description:<16}"),
+        bars.TextColumn("{task.description:<16}", markup=False),
         bars.BarColumn(20),
         bars.MofNCompleteColumn(),
         bars.TimeRemainingColumn(),

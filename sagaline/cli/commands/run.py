@@ -185,7 +185,7 @@ def _progress(log_level: str) -> Iterator[_Lag]:
             return
         from rich import progress as bars
 
-        text = bars.TextColumn("{task.description}")
+        text = bars.TextColumn("{task.description}", markup=False)
         columns: Any = (bars.SpinnerColumn(), bars.BarColumn(24), text)
         with bars.Progress(*columns, console=console, transient=True) as progress:
             yield _Lag(progress)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Dialect, Table
 
+from sagaline.errors import VersionGap
 from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
 from sagaline.storage.sql.chunks import chunks
 from sagaline.storage.sql.records import ENVELOPE_COLUMNS
@@ -138,6 +139,24 @@ class Log(ABC):
         sql = f"SELECT DISTINCT topic FROM {self.name} WHERE id > {self.placeholder}"
         return sorted(topic for (topic,) in self.fetch(connection, sql, (after,)))
 
+    def refuse_gap(self, connection: Connection, rows: Sequence[EventRow]) -> None:
+        """Raises VersionGap for an event whose version does not follow one in the log or in `rows`.
+
+        Such a stream could not be read again. One index search for each stream that goes on.
+        """
+        last: dict[Any, int] = {}
+        going_on: dict[tuple[Any, int], EventRow] = {}
+        for row in rows:
+            id_, before = self.bound(row.originator_id), row.originator_version - 1
+            if last.get(id_, before) != before:
+                self._refuse_gap(row)
+            if id_ not in last and row.originator_version > 1:
+                going_on[id_, before] = row
+            last[id_] = row.originator_version
+        for chunk in chunks(list(going_on)):
+            for missing in set(chunk).difference(self._versions(connection, chunk)):
+                self._refuse_gap(going_on[missing])
+
     def stream(
         self,
         connection: Connection,
@@ -171,6 +190,20 @@ class Log(ABC):
         sql, parameters = self._limited(f"{self._notified}{where} ORDER BY id", parameters, limit)
         rows = self.fetch(connection, sql, parameters)
         return [(row[0], self.loaded(row[1]), *row[2:]) for row in rows]
+
+    def _versions(
+        self, connection: Connection, versions: Sequence[tuple[Any, int]]
+    ) -> list[tuple[Any, int]]:
+        """Those of these versions of aggregates that are in the log."""
+        mark = self.placeholder
+        each = f"(originator_id = {mark} AND originator_version = {mark})"
+        where = " OR ".join([each] * len(versions))
+        sql = f"SELECT originator_id, originator_version FROM {self.name} WHERE {where}"
+        return self.fetch(connection, sql, [value for pair in versions for value in pair])
+
+    def _refuse_gap(self, row: EventRow) -> None:
+        stream = f"{row.originator_id} in {self.table.name}"
+        raise VersionGap(stream=stream, version=row.originator_version)
 
     def _next(self, connection: Connection, after: int, limit: int) -> list[Row]:
         # No upper bound: with one, PostgreSQL expects few rows and sorts all of them.

@@ -89,10 +89,12 @@ class AggregateRecorder(Recorder, SQLAlchemyAggregateRecorder):
         self, session: Session, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         if self._has_autoincrementing_ids:
-            self.log.append(session.connection(), traced(stored_events))
+            rows = traced(stored_events)
+            self.log.refuse_gap(session.connection(), rows)
+            self.log.append(session.connection(), rows)
         elif stored_events:
-            rows = [vars(each) for each in stored_events]
-            session.connection().execute(insert(table_of(self.events_record_cls)), rows)
+            values = [vars(each) for each in stored_events]
+            session.connection().execute(insert(table_of(self.events_record_cls)), values)
         return None
 
 
@@ -190,6 +192,7 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         if not stored_events:
             return []
         rows = traced(stored_events, kwargs.get("trace"))
+        self.log.refuse_gap(session.connection(), rows)
         return list(self.append(session.connection(), rows).ids)
 
 

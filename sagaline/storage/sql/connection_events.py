@@ -1,11 +1,13 @@
 """What happens to an engine's connections: they are configured, begun and returned to the pool."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event
 
 from sagaline.errors import StoreUnusable
-from sagaline.storage.sql import postgres, sqlite
+from sagaline.storage.sql import postgres, postgres_session, sqlite
 from sagaline.storage.sql.transaction import Database
 
 _WRITES = "sagaline_write"
@@ -22,10 +24,11 @@ class EngineEvents:
         event.listen(datastore.engine, "begin", self._begin)
         event.listen(datastore.engine, "checkin", self._check_in)
         if self._is_sqlite:
-            event.listen(datastore.engine, "connect", self._configure)
-            if datastore.has_file and "uri" not in datastore.engine.url.query:
+            event.listen(datastore.engine, "connect", self._configure_sqlite)
+            if datastore.has_file and sqlite.may_create(datastore.engine.url):
                 event.listen(datastore.engine, "do_connect", self._create_file)
         else:
+            event.listen(datastore.engine, "connect", self._configure_postgres)
             event.listen(datastore.engine, "checkout", postgres.refuse_ended)
 
     def _begin(self, connection: Connection) -> None:
@@ -45,16 +48,31 @@ class EngineEvents:
     def _create_file(self, *_: object) -> None:
         sqlite.create_private_file(sqlite.path(self._datastore.engine.url))
 
-    def _configure(self, raw: Any, _: Any) -> None:
+    def _configure_sqlite(self, raw: Any, _: Any) -> None:
         datastore = self._datastore
-        try:
+        with _closed_after_error(raw):
             mode = sqlite.configure(raw, datastore.lock_wait, datastore.is_sqlite_in_memory_db)
             if mode not in ("wal", "memory"):
                 why = f"write-ahead logging is refused there (its journal mode stays {mode!r})"
                 raise StoreUnusable(url=datastore.address, reason=why)
-        except BaseException:
-            raw.close()
-            raise
+            if datastore.file is not None:
+                datastore.file.opened()
+
+    def _configure_postgres(self, raw: Any, _: Any) -> None:
+        with _closed_after_error(raw):
+            why = postgres_session.unfit(raw)
+            if why is not None:
+                raise StoreUnusable(url=self._datastore.address, reason=why)
+            postgres_session.pin(raw)
+
+
+@contextmanager
+def _closed_after_error(raw: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        raw.close()
+        raise
 
 
 def engine_options(url: URL, schema: str | None) -> dict[str, Any]:

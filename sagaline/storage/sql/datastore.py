@@ -1,11 +1,12 @@
 """A database that holds logs, positions and the framework's other tables."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from threading import Lock, RLock, Semaphore
 from typing import Any, ClassVar, Self, cast
 
+import sqlalchemy.exc
 from eventsourcing.persistence import PersistenceError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import SQLAlchemyDatastore
 from sqlalchemy import Connection, Engine, NullPool, create_engine
@@ -15,7 +16,7 @@ from typing_extensions import override
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
 from sagaline.storage.sql import diagnostics, forks, postgres, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
-from sagaline.storage.sql.errors import raise_translated
+from sagaline.storage.sql.errors import raise_translated, translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
 from sagaline.storage.sql.read_only import read_only, refuse_in_handler
 from sagaline.storage.sql.records import (
@@ -24,6 +25,7 @@ from sagaline.storage.sql.records import (
     StoredEventRecord,
     record_class,
 )
+from sagaline.storage.sql.store_file import StoreFile
 from sagaline.storage.sql.transaction import CoreTransaction, Transaction
 
 _left_to_parent: list[object] = []
@@ -62,6 +64,7 @@ class Datastore(SQLAlchemyDatastore):
         self.schema = None if is_sqlite else schema
         in_memory = self._url is None or sqlite.is_in_memory(self._url)
         self.has_file = is_sqlite and not in_memory and "creator" not in engine_kwargs
+        self.file: StoreFile | None = None
         self._references = 1
         self._refusal = ""
         self._key: tuple[str, str | None] | None = None
@@ -80,12 +83,19 @@ class Datastore(SQLAlchemyDatastore):
     def _open_engine(self, **options: Any) -> None:
         if self._url is None:
             super().__init__(**options)
+            urls.refuse_driver(self.engine.dialect.driver, self.address)
             return
         url = self._url.render_as_string(hide_password=False)
         try:
             super().__init__(url=url, **(engine_options(self._url, self.schema) | options))
         except ImportError as error:
             raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
+        except (sqlalchemy.exc.ArgumentError, ValueError):
+            # Without a cause: its text may hold the URL.
+            why = "one of its parameters has no valid value"
+            raise StoreUnusable(url=self.address, reason=why) from None
+        if self.has_file:
+            self.file = StoreFile(sqlite.path(self._url))
         self._writer = EngineEvents(self).writer
         forks.join(self)
 
@@ -102,7 +112,7 @@ class Datastore(SQLAlchemyDatastore):
         key = (urls.absolute(parsed).render_as_string(hide_password=False), schema)
         with cls._sharing:
             found = cls._shared.get(key)
-            if found is None:
+            if found is None or found.is_lost:
                 found = cls._shared[key] = cls(url=url, schema=schema)
                 found._key = key
             else:
@@ -118,8 +128,8 @@ class Datastore(SQLAlchemyDatastore):
             self._references -= 1
             if self._references != 0:
                 return
-            if self._key is not None:
-                self._shared.pop(self._key, None)
+            if self._key is not None and self._shared.get(self._key) is self:
+                del self._shared[self._key]
         if self._url is not None:
             # An in-memory database has one connection, which another thread may be using.
             with self.access_lock or nullcontext():
@@ -181,6 +191,19 @@ class Datastore(SQLAlchemyDatastore):
         """A transaction that only reads, as a context manager that returns a Core connection."""
         return CoreTransaction(self.transaction(commit=False))
 
+    def create(self) -> AbstractContextManager[Connection]:
+        """A transaction that creates tables.
+
+        Beside a user's session it is one of its own: what is created remains when the session is
+        rolled back.
+        """
+        return self.engine.begin() if self._is_beside_session else self.write()
+
+    @property
+    def _is_beside_session(self) -> bool:
+        # A session may also be bound to a connection, which has one transaction.
+        return self.scoped_session is not None and isinstance(self.engine, Engine)
+
     def terminate_stuck_copies(self) -> None:
         """Ends sessions that stopped during a COPY, after a lock wait has timed out."""
         with suppress(PersistenceError), self.read() as connection:
@@ -192,11 +215,10 @@ class Datastore(SQLAlchemyDatastore):
 
         Other connections create a missing SQLite file, and set its journal mode to WAL.
         """
-        if not self.has_file:
-            with self.read() as connection:
+        if self._url is None or not self.has_file:
+            with self.engine.connect() if self._is_beside_session else self.read() as connection:
                 yield connection
             return
-        assert self._url is not None
         self.refuse_closed()
         url, wait = sqlite.read_only_url(self._url), {"timeout": self.lock_wait}
         engine = create_engine(url, poolclass=NullPool, connect_args=wait)
@@ -239,6 +261,24 @@ class Datastore(SQLAlchemyDatastore):
                 " or start the process by another method, such as spawn"
             )
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether its file was deleted, replaced or cut short under the process."""
+        return self.file is not None and self.file.problem() is not None
+
+    def refuse_lost(self, written: Connection | None = None) -> None:
+        """Raises StoreUnusable if the file was deleted, replaced or cut short under the process.
+
+        After a commit, on the connection `written`, nothing that such a file holds is acknowledged.
+        """
+        if self.file is None:
+            return
+        why = (
+            self.file.problem() if written is None else self.file.problem_after_write(written.info)
+        )
+        if why is not None:
+            raise StoreUnusable(url=self.address, reason=why)
+
     def connect(self, commit: bool) -> Connection:
         """Returns a connection whose transactions begin as reads, or as writes."""
         if self._url is None:
@@ -251,7 +291,10 @@ class Datastore(SQLAlchemyDatastore):
 
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable with a readable reason if the error is one of the database."""
-        if isinstance(error, PersistenceError) and not isinstance(error, SagalineError):
+        known = translated(error)
+        # A host that is no name raises UnicodeError.
+        is_known = isinstance(known, PersistenceError | UnicodeError)
+        if is_known and not isinstance(known, SagalineError):
             why = diagnostics.reason(self._url, error)
             raise StoreUnusable(url=self.address, reason=why) from error
 
@@ -284,4 +327,4 @@ class Datastore(SQLAlchemyDatastore):
 
 
 def _missing_driver(error: ImportError) -> str:
-    return f"its driver is not installed ({error.name}): install sagaline[postgres]"
+    return f"its driver is not installed ({error.name or 'psycopg'}): install sagaline[postgres]"

@@ -7,12 +7,19 @@ from sqlalchemy import URL
 
 from sagaline.storage.sql import sqlite
 
-_SECRETS = ("password", "sslpassword")
+_SHOWN = frozenset(
+    {"application_name", "cache", "connect_timeout", "dbname", "host", "hostaddr", "mode"}
+    | {"options", "port", "sslmode", "target_session_attrs", "timeout", "uri", "user"}
+)
+"""Parameters that may be shown. Any other may hold a secret, also one whose name is mistyped."""
+
+_SHORTEST_SECRET = 4
+"""Characters of a parameter's value that is hidden in other text, too: a number says nothing."""
 
 
 def without_password(url: URL) -> str:
     """The URL as text that may be shown."""
-    shown = url.set(query={k: v for k, v in url.query.items() if k not in _SECRETS})
+    shown = url.set(query={k: v for k, v in url.query.items() if k in _SHOWN})
     return shown.render_as_string(hide_password=True)
 
 
@@ -61,8 +68,8 @@ def _of_permissions(path: Path, text: str) -> str:
 
 
 def _without_secrets(url: URL, text: str) -> str:
-    secrets = [url.password, *(url.query.get(name) for name in _SECRETS)]
-    for each in secrets:
-        if isinstance(each, str) and each:
-            text = text.replace(each, "***")
-    return text
+    hidden = [value for name, value in url.query.items() if name not in _SHOWN]
+    for value in hidden:
+        for each in [value] if isinstance(value, str) else value:
+            text = text.replace(each, "***") if len(each) >= _SHORTEST_SECRET else text
+    return text.replace(url.password, "***") if url.password else text

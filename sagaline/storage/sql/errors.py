@@ -5,12 +5,17 @@ from typing import Final
 import sqlalchemy.exc
 from eventsourcing import persistence
 
+from sagaline.errors import StoreUnusable
+
 STORAGE_FAULTS: Final = (
     persistence.OperationalError,
     persistence.InterfaceError,
     persistence.InternalError,
 )
 """Errors of a store that is unreachable, locked or full: followers retry the same batch."""
+
+STORE_FAILURES: Final = (*STORAGE_FAULTS, StoreUnusable)
+"""These, and errors that no retry mends: no event or command is the cause of either."""
 
 _NAMES: Final = frozenset(
     {"InterfaceError", "DataError", "OperationalError", "IntegrityError", "InternalError"}

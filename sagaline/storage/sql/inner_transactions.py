@@ -45,8 +45,10 @@ class ScopedTransaction(Transaction):
     @property
     @override
     def session(self) -> Session:  # type: ignore[override]  # upstream's is an attribute
-        assert self.datastore.scoped_session is not None
-        return cast("Session", self.datastore.scoped_session())
+        # It may be an object that only passes attributes on, as in upstream's documentation.
+        shared = self.datastore.scoped_session
+        registry = getattr(shared, "registry", None)
+        return cast("Session", shared if registry is None else registry())
 
     @override
     def open(self) -> Connection:

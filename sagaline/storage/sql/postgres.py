@@ -51,7 +51,9 @@ LOG_LOCKS = 0x5A6A_1065
 def connect_args(url: URL) -> dict[str, Any]:
     """The arguments of a connection that its URL does not set."""
     defaults = {"fallback_application_name": "sagaline", **CONNECTION_TIMEOUTS}
-    return {name: value for name, value in defaults.items() if name not in url.query}
+    asked = {name: value for name, value in defaults.items() if name not in url.query}
+    # From the first query on: what the driver reads of the server must be text.
+    return {**asked, "client_encoding": "UTF8"}
 
 
 def begin_with_timeouts(

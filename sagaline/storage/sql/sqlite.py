@@ -44,6 +44,11 @@ def path(url: URL) -> Path:
     return Path(unquote(name.removeprefix("file:")) if name.startswith("file:") else name)
 
 
+def may_create(url: URL) -> bool:
+    """Whether connecting creates a missing file."""
+    return url.query.get("mode", "rwc") == "rwc"
+
+
 def has_access(file: Path, mode: int) -> bool:
     """Whether a file exists (os.F_OK), or the process may read or write it."""
     # The methods of Path raise in a directory without permission to search.

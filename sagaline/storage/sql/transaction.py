@@ -17,6 +17,7 @@ from typing_extensions import override
 from sagaline.errors import AnotherTransaction, StoreClosed, TransactionFailed
 from sagaline.storage.sql import forks
 from sagaline.storage.sql.errors import is_lock_timeout, raise_translated
+from sagaline.storage.sql.store_file import StoreFile
 
 Owner = tuple[int, object]
 
@@ -31,6 +32,7 @@ class Database(Protocol):
 
     current: ContextVar["Transaction | None"]
     engine: Engine
+    file: StoreFile | None
     has_file: bool
     is_sqlite_in_memory_db: bool
     lock_timeout: float
@@ -61,6 +63,9 @@ class Database(Protocol):
 
     def refuse_after_fork(self) -> None:
         """Refuses the store from now on, if the fork has spoiled it for this process."""
+
+    def refuse_lost(self, written: Connection | None = None) -> None:
+        """Raises StoreUnusable if the file was deleted, replaced or cut short under the process."""
 
 
 def present_owner() -> Owner:
@@ -119,6 +124,7 @@ class Transaction(SQLAlchemyTransaction):
         forks.begin(self)
         try:
             self.datastore.refuse_closed()  # it may have been closed during the wait for the lock
+            self.datastore.refuse_lost()
             self._connection = self._begun()
         except BaseException as error:
             self._release()
@@ -188,6 +194,7 @@ class Transaction(SQLAlchemyTransaction):
         if self._session is not None:
             self._session.flush()
         self.connection.commit()
+        self.datastore.refuse_lost(self.connection)
 
     def _acquire(self) -> None:
         lock = self.datastore.process_lock(self.commit)

@@ -1,15 +1,16 @@
 """Creates the tables of a store; many processes may do so at once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Table, insert, inspect, select
 from sqlalchemy.schema import CreateSchema
 
 from sagaline.errors import StoreTooNew, StoreUnusable
-from sagaline.storage.sql import postgres
+from sagaline.storage.sql import postgres, postgres_session
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.records import ENVELOPE_COLUMNS
+from sagaline.storage.tables.bare_library import CURE, bare_table
 from sagaline.storage.tables.schema import commands, metadata, store
 
 FOREIGN = "is not one of Sagaline"
@@ -22,23 +23,29 @@ SCHEMA_VERSION = 1
 def create_tables(datastore: Datastore, tables: Sequence[Table] = ()) -> None:
     """Creates the missing tables of the framework, and the missing ones of `tables`.
 
-    Many processes may call it at once. Raises StoreTooNew before it creates anything, and
-    StoreUnusable if the store is unreachable.
+    Many processes may call it at once, and again after tables were dropped. Raises StoreTooNew
+    before it creates anything, and StoreUnusable if the store is unreachable, or if `tables` were
+    made by the library without SQLAlchemy.
     """
     with datastore.creation_lock:
-        wanted = [
-            table
-            for table in (*metadata.sorted_tables, *tables)
-            if table.fullname not in datastore.existing_tables
-        ]
-        if not wanted:
-            return
         try:
-            _create_missing(datastore, wanted)
+            wanted = _unknown(datastore, (*metadata.sorted_tables, *tables))
+            if wanted:
+                _create_missing(datastore, wanted)
         except Exception as error:
             datastore.refuse_unusable(error)
             raise
-        datastore.existing_tables.update(table.fullname for table in wanted)
+        datastore.existing_tables.update(table.name for table in wanted)
+
+
+def _unknown(datastore: Datastore, tables: Sequence[Table]) -> list[Table]:
+    """The tables that were not complete before, and those that were dropped since."""
+    known = datastore.existing_tables
+    if known:
+        shared = datastore.scoped_session is not None
+        with datastore.inspect() if shared else datastore.read() as connection:
+            known.intersection_update(inspect(connection).get_table_names(datastore.schema))
+    return [table for table in tables if table.name not in known]
 
 
 def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
@@ -47,10 +54,12 @@ def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
     Most starts find all tables, so it reads first and acquires the lock only if one is missing.
     """
     with datastore.inspect() as connection:
+        _refuse_read_only(datastore, connection)
         refuse_unfit(datastore, connection)
+        refuse_bare(datastore, connection, [each.name for each in tables])
         if not any(_is_missing(connection, datastore, table) for table in tables):
             return
-    with datastore.write() as connection:
+    with datastore.create() as connection:
         _lock(datastore, connection)
         refuse_unfit(datastore, connection)
         for table in tables:
@@ -58,6 +67,19 @@ def _create_missing(datastore: Datastore, tables: Sequence[Table]) -> None:
         if store in tables and connection.execute(select(store)).first() is None:
             row = {"version": SCHEMA_VERSION, "applications": json.dumps([])}
             connection.execute(insert(store), row)
+
+
+def _refuse_read_only(datastore: Datastore, connection: Connection) -> None:
+    if datastore.dialect == "postgresql" and postgres_session.is_read_only(connection):
+        raise StoreUnusable(url=datastore.address, reason=postgres_session.READ_ONLY)
+
+
+def refuse_bare(datastore: Datastore, connection: Connection, names: Collection[str]) -> None:
+    """Raises StoreUnusable if the library has made one of these tables without SQLAlchemy."""
+    found = bare_table(inspect(connection), datastore.schema, names)
+    if found is not None:
+        reason = f"its table {found[0]!r} is one of {found[1]}: {CURE}"
+        raise StoreUnusable(url=datastore.address, reason=reason)
 
 
 def refuse_unfit(datastore: Datastore, connection: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, select, update
 from sagaline.errors import StoreOfAnotherSystem, StoreUnusable
 from sagaline.storage.sql.checked import read_json
 from sagaline.storage.sql.datastore import Datastore
-from sagaline.storage.tables.creation import FOREIGN, create_tables, refuse_unfit
+from sagaline.storage.tables.creation import FOREIGN, create_tables, refuse_bare, refuse_unfit
 from sagaline.storage.tables.schema import store
 
 NO_TABLES: Final[Mapping[str, Collection[str]]] = {}
@@ -68,6 +68,7 @@ def refuse_another(
 
 def _refuse_taken(datastore: Datastore, tables: Mapping[str, Collection[str]]) -> None:
     with datastore.inspect() as connection:
+        refuse_bare(datastore, connection, tables)
         inspector = inspect(connection)
         known = _by_compared_name(datastore, inspector.get_table_names(datastore.schema))
         views = _by_compared_name(datastore, inspector.get_view_names(datastore.schema))

@@ -37,6 +37,15 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
+def test_only_the_owner_can_read_the_file(store: str, tmp_path: Path) -> None:
+    gateway = SingleGateway(store, 60, lambda: datetime.now(UTC))
+    assert gateway.settle("a") == NeverTaken()
+    modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.glob("shop.outside.db*")}
+    assert modes
+    assert set(modes.values()) == {0o600}
+    gateway.close()
+
+
 def test_an_error_rolls_the_transaction_back_and_the_store_works_on(store: str) -> None:
     gateway = SingleGateway(store, 60, lambda: datetime.now(UTC))
     with (
@@ -71,7 +80,7 @@ def test_a_store_that_another_process_has_locked_is_a_fault_that_passes(
 def test_a_process_that_stops_in_a_transaction_holds_up_nobody_for_long(
     postgres_store: str, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(outside.SERVER_LIMITS, "idle_in_transaction_session_timeout", "100ms")
+    monkeypatch.setitem(outside.SESSION, "idle_in_transaction_session_timeout", "100ms")
     stopped = OutsideStore(MetaData(), postgres_store)
     is_open, may_end = Event(), Event()
 

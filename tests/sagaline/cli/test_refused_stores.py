@@ -232,3 +232,23 @@ def test_the_gateway_creates_no_file_beside_a_database_that_is_no_store(
     said = sqlite_shop.application("gateway", "allow-refunds", GOOD)
     assert (said.status, "it has no tables of Sagaline" in said.errors) == (2, True)
     assert files_beside(file_of(sqlite_shop)) == before
+
+
+IN_MEMORY = ("sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true")
+
+
+@pytest.mark.parametrize("url", IN_MEMORY)
+def test_no_command_acknowledges_into_memory(run: CommandLine, url: str) -> None:
+    asked = run.on(url)
+    said = [
+        asked.sagaline("run", "--until-settled"),
+        asked.sagaline("rebuild"),
+        asked.sagaline("status"),
+        asked.application("place", "-", input=json_lines([order()])),
+        asked.application("orders"),
+        run.given(SAGALINE_VIEWS=url).on("sqlite:///shop.db").sagaline("run", "--until-settled"),
+        run.given(ORDERS_SQLALCHEMY_URL=url).on("sqlite:///shop.db").sagaline("status"),
+    ]
+    assert [each.status for each in said] == [2] * len(said)
+    assert ["it is in memory" in each.errors for each in said] == [True] * len(said)
+    assert [each.output for each in said] == [""] * len(said)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from application.cli import program as shop
 from sagaline.cli import program as framework
-from sagaline.cli.output import duration, printable
+from sagaline.cli.output import duration, facts, print_note, printable, show, stderr_console
 from sagaline.cli.tables import Listing
 
 
@@ -53,6 +53,25 @@ def test_an_id_stays_whole_where_the_terminal_is_too_narrow_for_it(
     made.add("15 min", "SettlePayment", id_)
     made.show()
     assert f"15 min  SettlePayment  {id_}\n" in capsys.readouterr().out
+
+
+MARKUP = "[/x] [bold]k[/bold] :cat: [link=x]"
+
+
+def test_brackets_and_colons_of_keys_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = Listing(MARKUP, "#count", title=MARKUP)
+    made.add(MARKUP, 1)
+    made.show()
+    Listing("key").show(empty=MARKUP)
+    show(MARKUP)
+    show(facts([(MARKUP, MARKUP)]))
+    print_note(MARKUP)
+    stderr_console().print(MARKUP)
+    said = capsys.readouterr()
+    assert said.out.count(MARKUP) == 7
+    assert said.err == f"{MARKUP}\n" * 2
 
 
 @pytest.mark.parametrize("program", [framework, shop])

@@ -1,5 +1,7 @@
 """The persistence module for any eventsourcing application, configured as upstream does."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -8,7 +10,7 @@ import pytest
 from eventsourcing.application import Application, EventSourcedLog, ProcessingEvent
 from eventsourcing.dispatch import singledispatchmethod
 from eventsourcing.domain import Aggregate, event
-from eventsourcing.persistence import ProgrammingError, Tracking
+from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEvent, Tracking
 from eventsourcing.system import ProcessApplication, SingleThreadedRunner, System
 from eventsourcing.utils import Environment
 from eventsourcing_sqlalchemy.recorders import SQLAlchemyTrackingRecorder
@@ -16,7 +18,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
-from sagaline.errors import StoreUnusable
+from sagaline.errors import StoreUnusable, UnknownTopic
 from sagaline.storage import Factory, ProcessRecorder, TrackingRecorder
 from tests.sagaline.storage.stores import counted, opened, outside, recorder_of
 
@@ -229,6 +231,97 @@ def test_a_session_of_the_user_commits_and_rolls_back(store_url: str) -> None:
         engine.dispose()
         _sessions.clear()
     assert counted(store_url, "parcels_events") == 1
+
+
+class PassedOn:
+    """The adapter of eventsourcing-sqlalchemy's documentation."""
+
+    @override
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(_sessions[-1], name)
+
+
+class PassedOnAsASession(scoped_session):
+    """The adapter of its tests."""
+
+    def __init__(self) -> None:
+        pass
+
+    @override
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(_sessions[-1], name)
+
+
+@pytest.fixture(params=["scoped", "of one request"])
+def shared(request: pytest.FixtureRequest, store_url: str) -> Iterator[Any]:
+    """A session that the program shares: one of a registry, or a plain one as of FastAPI."""
+    engine = create_engine(store_url)
+    maker = sessionmaker(bind=engine)
+    session: Any = scoped_session(maker) if request.param == "scoped" else maker()
+    _sessions.append(session)
+    yield session
+    session.close()
+    engine.dispose()
+    _sessions.clear()
+
+
+@pytest.mark.parametrize("adapter", [PassedOn, PassedOnAsASession])
+def test_the_adapter_of_a_session_works_in_a_new_store(
+    adapter: type[Any], shared: Any, store_url: str
+) -> None:
+    scoped = {"SQLALCHEMY_SCOPED_SESSION_TOPIC": f"{__name__}:{adapter.__name__}"}
+    with Parcels(env={"PERSISTENCE_MODULE": "sagaline.storage", **scoped}) as parcels:
+        shared.rollback()  # the tables remain
+        kept, dropped = Parcel("Bonn"), Parcel("Köln")
+        kept.move("Köln")
+        parcels.save(kept)
+        shared.commit()
+        parcels.save(dropped)
+        shared.rollback()
+        assert kept.id in parcels.repository
+        assert dropped.id not in parcels.repository
+        conflict: Parcel = parcels.repository.get(kept.id)
+        kept.move("Bonn")
+        parcels.save(kept)
+        shared.commit()
+        conflict.move("Ulm")
+        with pytest.raises(IntegrityError):
+            parcels.save(conflict)
+        shared.rollback()
+        assert [each.id for each in parcels.notification_log.select(1, 10)][:2] == [1, 2]
+    assert counted(store_url, "parcels_events") == 3
+
+
+def test_a_shared_session_with_another_driver_is_refused(sqlite_store: str) -> None:
+    engine = create_engine(sqlite_store)
+    engine.dialect.driver = "aiosqlite"
+    _sessions.append(scoped_session(sessionmaker(bind=engine)))
+    topic = f"{__name__}:the_session"
+    env = {"PERSISTENCE_MODULE": "sagaline.storage", "SQLALCHEMY_SCOPED_SESSION_TOPIC": topic}
+    try:
+        with pytest.raises(StoreUnusable, match="its driver is aiosqlite"):
+            Parcels(env=env)
+    finally:
+        engine.dispose()
+        _sessions.clear()
+
+
+def test_the_typed_mapper_imports_no_module_that_a_row_names(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "named_by_a_row.py").write_text("class Planted: ...")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    planted = StoredEvent(UUID(int=1), 1, "named_by_a_row:Planted", b"{}")
+    env = _env(store_url, MAPPER_TOPIC="sagaline.codec:TypedMapper")
+    with Application[UUID](env=env) as parcels:
+        parcel = Parcel("Bonn")
+        parcel.move("Köln")
+        parcels.save(parcel)
+        assert parcels.repository.get(parcel.id).stops == ["Köln"]
+        parcels.recorder.insert_events([planted])
+        with pytest.raises(UnknownTopic):
+            parcels.repository.get(UUID(int=1))
+    assert "named_by_a_row" not in sys.modules
 
 
 def test_an_event_sourced_log_works(store_url: str) -> None:

@@ -186,6 +186,41 @@ def test_an_existing_version_is_a_conflict_that_names_the_stream(store_url: str)
             orders.insert_events([stored(taken)])
 
 
+@pytest.mark.parametrize(
+    ("there", "added", "refused"),
+    [
+        ([1], [3], 3),
+        ([1], [2, 4], 4),
+        ([1, 2], [3, 4, 6], 6),
+        ([], [2], 2),
+        ([], [1, 3], 3),
+        ([], [3, 2, 1], 2),
+        ([1], [2, 2], 2),
+    ],
+)
+def test_the_recorder_refuses_a_version_that_does_not_follow(
+    store_url: str, there: list[int], added: list[int], refused: int
+) -> None:
+    stream, other = uuid4(), uuid4()
+    with opened(store_url) as datastore:
+        orders = recorder_of(datastore)
+        orders.insert_events([stored(stream, each) for each in there])
+        with pytest.raises(IntegrityError, match=rf"Version {refused} of {stream}"):
+            orders.insert_events([stored(other), *(stored(stream, each) for each in added)])
+        assert len(orders.select_events(stream)) == len(there)
+        assert orders.select_events(other) == []
+
+
+def test_versions_that_follow_are_taken_from_many_streams_at_once(store_url: str) -> None:
+    streams = [uuid4() for _ in range(700)]
+    with opened(store_url) as datastore:
+        orders = recorder_of(datastore)
+        orders.insert_events([stored(each, 0) for each in streams])
+        orders.insert_events([stored(each, version) for each in streams for version in (1, 2)])
+        orders.insert_events([stored(each, 3) for each in streams])
+        assert orders.head() == 4 * 700
+
+
 def test_half_a_batch_cannot_be_committed_after_a_conflict(store_url: str) -> None:
     taken = uuid4()
     with opened(store_url) as datastore:

@@ -109,8 +109,9 @@ def _modes(folder: Path) -> dict[str, int]:
     return {each.suffix: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
 
 
-def test_only_the_owner_can_read_a_new_file(tmp_path: Path) -> None:
-    with opened(f"sqlite:///{tmp_path / 'shop.db'}") as datastore:
+@pytest.mark.parametrize("url", ["sqlite:///{}", "sqlite:///file:{}?uri=true"])
+def test_only_the_owner_can_read_a_new_file(tmp_path: Path, url: str) -> None:
+    with opened(url.format(tmp_path / "shop.db")) as datastore:
         recorded(recorder_of(datastore), placed())
         assert _modes(tmp_path) == {".db": 0o600, ".db-wal": 0o600, ".db-shm": 0o600}
 

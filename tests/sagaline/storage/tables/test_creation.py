@@ -6,13 +6,13 @@ from multiprocessing.synchronize import Barrier
 
 import pytest
 from eventsourcing_sqlalchemy.recorders import SQLAlchemyProcessRecorder
-from sqlalchemy import event, inspect
+from sqlalchemy import event, inspect, select
 
 from sagaline.errors import StoreTooNew
 from sagaline.storage import Datastore
 from sagaline.storage.sql.postgres import lock_creation
-from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.schema import metadata
+from sagaline.storage.tables.creation import SCHEMA_VERSION, create_tables
+from sagaline.storage.tables.schema import metadata, store
 from tests.sagaline.storage.stores import (
     bare,
     opened,
@@ -128,3 +128,26 @@ def test_nothing_is_created_in_a_store_of_a_newer_version(store_url: str) -> Non
         tables = inspect(connection).get_table_names()
     assert "timers" not in tables
     assert "orders_events" not in tables
+
+
+def test_tables_that_were_dropped_are_created_again_in_the_same_process(store_url: str) -> None:
+    with opened(store_url) as kept:
+        recorded(recorder_of(kept), placed())
+        with outside(store_url) as connection:
+            for name in inspect(connection).get_table_names():
+                connection.exec_driver_sql(f"DROP TABLE {name}")
+        with opened(store_url) as again:
+            assert again is kept
+            assert recorded(recorder_of(again), placed()) == [1]
+            with again.read() as connection:
+                assert connection.execute(select(store.c.version)).scalar() == SCHEMA_VERSION
+
+
+def test_one_table_that_was_dropped_is_created_again(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        recorded(recorder_of(datastore), placed())
+        with outside(store_url) as connection:
+            connection.exec_driver_sql("DROP TABLE timers")
+        assert recorder_of(datastore).head() == 1
+        with outside(store_url) as connection:
+            assert "timers" in inspect(connection).get_table_names()

@@ -1,0 +1,75 @@
+"""The settings of a PostgreSQL session on which values and guarantees depend.
+
+A server's owner may set others for a role, a database or all sessions.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+VALUES: Final = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "client_encoding": "UTF8",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    # A policy that hides rows raises an error then; otherwise events would be left out in silence.
+    "row_security": "off",
+}
+"""Settings that a URL cannot change either: the drivers' values and the SQL depend on them."""
+
+DEFAULTS: Final = {
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "synchronous_commit": "on",
+}
+"""Settings that the URL may change (`options=-c ...`): the framework has limits of its own."""
+
+ENCODING: Final = "UTF8"
+"""The only encoding of a database that holds every text."""
+
+READ_ONLY: Final = (
+    "its transactions are read-only (default_transaction_read_only, or a standby server):"
+    " change the setting of the role or the database, or name the primary server"
+)
+
+
+def _pinning() -> str:
+    # By a query of what the server has: older ones do not know every setting.
+    rows = [f"('{name}', '{value}', false)" for name, value in VALUES.items()]
+    rows += [f"('{name}', '{value}', true)" for name, value in DEFAULTS.items()]
+    return (
+        "SELECT set_config(name, wanted, false) FROM pg_settings"
+        f" JOIN (VALUES {', '.join(rows)}) AS pinned (name, wanted, is_default) USING (name)"
+        " WHERE setting <> wanted AND NOT (is_default AND source = 'client')"
+        # Its other values wait for the disk too.
+        " AND (name <> 'synchronous_commit' OR setting = 'off')"
+    )
+
+
+_PIN: Final = _pinning()
+
+
+def pin(driver: Any) -> None:
+    """Sets a new session's settings, in one round trip."""
+    driver.execute(_PIN)
+
+
+def unfit(driver: Any) -> str | None:
+    """Why no session of this database can be used; None if one can. Needs no round trip."""
+    encoding = driver.info.parameter_status("server_encoding")
+    if encoding == ENCODING:
+        return None
+    return f"its encoding is {encoding}, which cannot hold every text: create it with {ENCODING}"
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the owner, or a standby server, admits no writes."""
+    found: str = connection.exec_driver_sql("SHOW transaction_read_only").scalar_one()
+    return found == "on"
