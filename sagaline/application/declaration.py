@@ -8,6 +8,7 @@ from sagaline.application.handlers import Handler
 from sagaline.application.reactions import Reaction, reactions_of
 from sagaline.codec import type_snapshots
 from sagaline.errors import DefinitionError
+from sagaline.messaging.identity import Begin
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Declaration:
     """Event class of another application -> the method that makes a command of it."""
     answers_faults: bool = False
     """Whether it records `CommandFaulted` where a port fails."""
+    begin: Begin | None = None
+    """Where it begins in logs with history, which it has never read."""
 
 
 def declaration_of(application: type[Any]) -> Declaration:
@@ -32,7 +35,7 @@ def declaration_of(application: type[Any]) -> Declaration:
     return declared
 
 
-def declare(cls: type[Any]) -> Declaration:
+def declare(cls: type[Any], begin: Begin | None = None) -> Declaration:
     """Reads a new application class. Raises DefinitionError."""
     inherited = declaration_of(cls)
     _type_snapshots(cls)
@@ -42,6 +45,7 @@ def declare(cls: type[Any]) -> Declaration:
         handlers,
         reactions_of(cls),
         any(each.port_call is not None for each in handlers.values()),
+        begin,
     )
 
 

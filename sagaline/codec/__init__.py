@@ -7,10 +7,10 @@ event is written only when it round-trips. For most classes that is proven once 
 and an event costs a few type checks; events of other classes are read back and compared each time.
 """
 
-from sagaline.codec.event_codec import MAX_STATE
+from sagaline.codec.event_codec import MAX_STATE, reason_of
 from sagaline.codec.mapper import TypedMapper
 from sagaline.codec.nested_events import LazyField, LazyNestedEvent, NestedEvent, dump, load
-from sagaline.codec.registry import codec_for
+from sagaline.codec.registry import codec_for, shape_of
 from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
 
@@ -24,6 +24,8 @@ __all__ = (
     "dump",
     "load",
     "loaded_class",
+    "reason_of",
+    "shape_of",
     "type_snapshots",
     "unknown_topics",
 )

@@ -4,7 +4,7 @@ from eventsourcing.domain import BaseAggregate
 
 from sagaline.codec.event_codec import Codec
 from sagaline.codec.topics import loaded_class
-from sagaline.errors import UnknownTopic
+from sagaline.errors import NotStorable, UnknownTopic
 from sagaline.messaging.commands import Command
 
 _codecs: dict[type, Codec] = {}
@@ -17,6 +17,14 @@ def codec_for(event_class: type) -> Codec:
         return _codecs[event_class]
     except KeyError:
         return _codecs.setdefault(event_class, Codec(event_class))
+
+
+def shape_of(topic: str) -> str:
+    """The class version and the fields of the event class of a topic; empty for an unknown one."""
+    try:
+        return codec_by_topic(topic).shape
+    except (NotStorable, UnknownTopic):
+        return ""
 
 
 def codec_by_topic(topic: str) -> Codec:

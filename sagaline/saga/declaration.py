@@ -10,6 +10,7 @@ from eventsourcing.utils import construct_topic
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
+from sagaline.messaging.identity import Begin
 from sagaline.saga.annotations import may_return_none, returned_commands
 from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
 
@@ -22,6 +23,9 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
+    name: str
+    """Its name in stores."""
+    begin: Begin | None
     topic: str
     starts_on: type
     key_of: Callable[[Any], Any]
@@ -33,8 +37,15 @@ class Declaration:
     locks: Locks | None
 
     @classmethod
-    def of(cls, saga: type[Any], starts_on: type, key_of: Callable[[Any], Any]) -> Self:
-        """The declaration in the body of a class."""
+    def of(
+        cls,
+        saga: type[Any],
+        starts_on: type,
+        key_of: Callable[[Any], Any],
+        name: str,
+        begin: Begin | None,
+    ) -> Self:
+        """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
         folds: dict[type, list[Fold]] = {}
         for fold in (each for each in parts if isinstance(each, Fold)):
@@ -42,6 +53,8 @@ class Declaration:
                 folds.setdefault(event, []).append(fold)
         return cls(
             saga=saga.__name__,
+            name=name,
+            begin=begin,
             topic=construct_topic(saga),
             starts_on=starts_on,
             key_of=key_of,

@@ -20,7 +20,7 @@ from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
-from sagaline.system.validation import check_names, check_timings
+from sagaline.system.validation import check_names, check_removed, check_timings
 
 _NAME_AGGREGATE: Final = "Name the aggregate in one: class Orders(Application, aggregates=[Order])."
 
@@ -31,8 +31,9 @@ class System(upstream.System):
     A saga follows the applications that record the events of its steps; an application follows the
     sagas that issue commands to it, and the applications whose events it reacts to; a read model
     follows every log with events that it projects. A store records `name` and refuses a system of
-    another name. `timings` overrides the declared `within` and `retry` by saga and name of the
-    step; sagas in `unlocked` do not acquire their locks.
+    another name. `removed` names the applications and sagas that were part of it before: a store
+    that has their events refuses the system otherwise. `timings` overrides the declared `within`
+    and `retry` by saga and name of the step; sagas in `unlocked` do not acquire their locks.
 
     Raises `DefinitionError` where no application handles a command, or records an event.
     """
@@ -46,6 +47,7 @@ class System(upstream.System):
         read_models: Sequence[type[ReadModel]] = (),
         timings: Mapping[type[Saga], Mapping[str, Timing]] | None = None,
         unlocked: Collection[type[Saga]] = (),
+        removed: Collection[str] = (),
     ) -> None:
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
@@ -56,10 +58,13 @@ class System(upstream.System):
             process_of(each, (timings or {}).get(each, {}), each not in unlocked) for each in sagas
         )
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
-        check_names(name, [*self.applications, *self.processes], self.read_models)
+        check_names(name, self.members, self.read_models)
+        check_removed(name, self.members, removed)
+        self.removed = frozenset(removed)
         self._recorders = recorders_of(self.applications)
         self._handlers = handlers_of(self.applications)
         self._wanted: dict[str, set[type]] = {each.name: set() for each in self.members}
+        self._acting: dict[tuple[str, str], set[type]] = {}
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
             self._connect(process)
@@ -88,6 +93,13 @@ class System(upstream.System):
         names = [name for name, value in found if value is self]
         return f"{self._module}:{names[0]}" if names else super().topic
 
+    def acting_topics(self, follower: str, leader: str) -> frozenset[str]:
+        """The topics in a leader's log that have effects: those of commands, reactions and starts.
+
+        The answers that a saga waits for are not among them: without its start, they do nothing.
+        """
+        return _topics(self._acting.get((follower, leader), ()))
+
     def get_app_cls(self, name: str) -> type[Any]:
         """The class of a member, by its name."""
         found = {each.name: each for each in self.members}
@@ -95,7 +107,9 @@ class System(upstream.System):
 
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
-        for event in (saga_declaration(saga).starts_on, *saga_declaration(saga).answers):
+        start = saga_declaration(saga).starts_on
+        self._pipe(self._recorder(saga, start), process, start, acts=True)
+        for event in saga_declaration(saga).answers:
             self._pipe(self._recorder(saga, event), process, event)
         for command in saga_declaration(saga).commands.values():
             handler = self._handlers.get(command)
@@ -105,7 +119,7 @@ class System(upstream.System):
                     problem=f"no application of the system {self.name} handles {command.__name__}",
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
-            self._pipe(process, handler, request_class(command))
+            self._pipe(process, handler, request_class(command), acts=True)
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 
@@ -126,10 +140,19 @@ class System(upstream.System):
                     problem=f"it reacts to {event.__qualname__}, which {where} itself records",
                     cure="Do this in the method that records the event, in the same transaction.",
                 )
-            self._pipe(leader, application, event)
+            self._pipe(leader, application, event, acts=True)
 
-    def _pipe(self, leader: type[Application], follower: type[Application], event: type) -> None:
+    def _pipe(
+        self,
+        leader: type[Application],
+        follower: type[Application],
+        event: type,
+        *,
+        acts: bool = False,
+    ) -> None:
         self._wanted[follower.name].add(event)
+        if acts:
+            self._acting.setdefault((follower.name, leader.name), set()).add(event)
         if leader.name not in self.leaders_of[follower.name]:
             self.leaders_of[follower.name].append(leader.name)
 

@@ -46,7 +46,7 @@ def drive(
     if journal is None:
         key = str(saga_declaration(saga).key_of(message))
         journal = Journal.start(
-            saga.__name__,
+            saga_declaration(saga).name,
             key,
             message,
             saga_declaration(saga).fingerprint,

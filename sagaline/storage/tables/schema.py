@@ -114,6 +114,15 @@ definitions = Table(
     Column("shape", Text, nullable=False),  # JSON: part of the definition -> its shape
 )
 
+event_samples = Table(
+    "event_samples",
+    metadata,
+    Column("log", Text, primary_key=True),  # the name of the events table
+    Column("topic", Text, primary_key=True),
+    Column("shape", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+)
+
 saga_locks = Table(
     "saga_locks",
     metadata,
