@@ -103,7 +103,7 @@ class StoreTooNew(StoreUnusable):
 
 
 class StoreOfAnotherSystem(StoreUnusable):
-    """The store {url} belongs to the system {found!r}, not to {wanted!r}: check the URL."""
+    """The store {url} belongs to the system {found!r}, not to {wanted!r}: {cure}."""
 
     found: str
     wanted: str

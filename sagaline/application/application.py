@@ -17,20 +17,33 @@ from sagaline.application.message_handling import MessageHandling
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.receipt import Receipt
 from sagaline.application.repository import UnitOfWorkRepository
-from sagaline.application.reserved_names import HOOKS, refuse_marked_hooks, refuse_replaced
+from sagaline.application.reserved_names import (
+    HOOKS,
+    refuse_marked_hooks,
+    refuse_replaced,
+    refuse_second_name,
+)
 from sagaline.application.results import refuse_unsavable
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.snapshots import Snapshots
 from sagaline.application.stored_encoding import record_encoding
 from sagaline.application.unit_of_work import UnitOfWork
-from sagaline.codec import TypedMapper, typed_mapper
+from sagaline.codec import TypedMapper, shape_of, typed_mapper
 from sagaline.errors import DefinitionError, PortGivenUp
 from sagaline.messaging.commands import Command
+from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.script import has_no_module, name_as_imported, warn_of_script
 from sagaline.messaging.timers import CancelTimer, SetTimer
-from sagaline.storage import AggregateRecorder, ApplicationRecorder, Datastore, ProcessRecorder
+from sagaline.storage import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    Datastore,
+    Factory,
+    ProcessRecorder,
+    refuse_foreign_application,
+)
 from sagaline.storage.sql.read_only import refuse_in_handler
 
 
@@ -41,6 +54,10 @@ class Application(ProcessApplication[UUID]):
     `@reacts_to` where no saga leads. It is an upstream `ProcessApplication`: it follows the logs of
     the sagas that give it commands, and of the applications whose events it reacts to, and records
     what follows from them together with its position.
+
+    Stores know an application by its `name`, which is that of the class unless one is given: give a
+    renamed class its former name. `begin` says where an application that reacts to others starts in
+    logs with history: at the "beginning", or "now". Without it, such a system does not run.
 
     A subclass may use any name that this class does not. Raises DefinitionError for the others, for
     a second handler of one command, and for a second reaction to one event.
@@ -70,14 +87,25 @@ class Application(ProcessApplication[UUID]):
     _sagaline_declaration: ClassVar[Declaration] = Declaration()
     _sagaline_handling: ClassVar[type[MessageHandling]] = MessageHandling
 
-    def __init_subclass__(cls, *, aggregates: Sequence[type] | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        aggregates: Sequence[type] | None = None,
+        name: str | None = None,
+        begin: Begin | None = None,
+        **kwargs: Any,
+    ) -> None:
+        check_identity(cls.__name__, name, begin)
+        if name is not None:
+            refuse_second_name(cls, name)
+            cls.name = name
         super().__init_subclass__(**kwargs)
         name_as_imported(cls.__module__, cls)
         refuse_marked_hooks(cls)
         refuse_reserved(cls, Application, HOOKS)
         if aggregates is not None:
             cls.aggregates = tuple(aggregates)
-        cls._sagaline_declaration = declare(cls)
+        cls._sagaline_declaration = declare(cls, begin)
 
     def __init__(self, env: EnvType | None = None) -> None:
         refuse_assigned(self, Application)
@@ -189,6 +217,19 @@ class Application(ProcessApplication[UUID]):
             problem=f"a runner of the library would pass the events of {name} over",
             cure="Put both into a sagaline.System, and run it with sagaline.Runner.",
         )
+
+    @override
+    def construct_recorder(self) -> ProcessRecorder:
+        """The recorder of its log.
+
+        Raises `StoreOfAnotherSystem` where the store's system has no application of this name.
+        """
+        if isinstance(self.factory, Factory):
+            refuse_foreign_application(self.factory.datastore, self.name)
+        recorder = cast("ProcessRecorder", super().construct_recorder())
+        if isinstance(self.factory, Factory):
+            recorder.samples.shape_of = shape_of
+        return recorder
 
     @override
     def construct_mapper(self) -> TypedMapper:

@@ -10,6 +10,7 @@ from sagaline.application.reactions import Reaction, reactions_of
 from sagaline.codec import type_snapshots
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
+from sagaline.messaging.identity import Begin
 from sagaline.messaging.lazy import refuse_lazy
 
 
@@ -27,6 +28,8 @@ class Declaration:
     """Event class of another application -> the method that makes a command of it."""
     answers_faults: bool = False
     """Whether it records `CommandFaulted` where a port fails."""
+    begin: Begin | None = None
+    """Where it begins in logs with history, which it has never read."""
 
     @cached_property
     def reaction_to(self) -> ByClass[Reaction]:
@@ -40,7 +43,7 @@ def declaration_of(application: type[Any]) -> Declaration:
     return declared
 
 
-def declare(cls: type[Any]) -> Declaration:
+def declare(cls: type[Any], begin: Begin | None = None) -> Declaration:
     """Reads a new application class. Raises DefinitionError."""
     inherited = declaration_of(cls)
     _type_snapshots(cls)
@@ -51,6 +54,7 @@ def declare(cls: type[Any]) -> Declaration:
         handlers,
         reactions_of(cls),
         any(each.port_call is not None for each in handlers.values()),
+        begin,
     )
 
 

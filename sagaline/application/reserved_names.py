@@ -89,6 +89,16 @@ def refuse_marked_hooks(cls: type) -> None:
             )
 
 
+def refuse_second_name(cls: type, name: str) -> None:
+    """Refuses a class with two names, one in its head. Raises DefinitionError."""
+    if vars(cls).get("name", name) != name:
+        raise DefinitionError(
+            where=cls.__name__,
+            problem=f"its name is {name!r}, and {vars(cls)['name']!r} in its body",
+            cure="Keep one.",
+        )
+
+
 def refuse_replaced(application: Any, name: str) -> None:
     """Refuses to replace an attribute that the constructor of `Application` has assigned.
 

@@ -126,7 +126,9 @@ def _process_of(
             "saga": saga,
             "timings": dict(timings),
             "takes_locks": takes_locks,
+            "name": saga_declaration(saga).name,
         },
+        begin=saga_declaration(saga).begin,
     )
     setattr(saga, name, process)  # found there by its topic
     return process

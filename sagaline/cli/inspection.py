@@ -53,7 +53,7 @@ class InspectedStores:
 
     def __init__(self, system: System, env: Mapping[str, str], opened: ExitStack) -> None:
         self.system = system
-        env = environment(dict(env))
+        self.env = env = environment(dict(env))
         self.logs: dict[str, InspectedLog] = {}
         """The logs of all members by name; some may have no table yet."""
         for each in system.members:

@@ -8,7 +8,7 @@ and an event costs a few type checks; events of other classes are read back and 
 """
 
 from sagaline.codec.command_topics import command_class, event_class_of, record_as
-from sagaline.codec.event_codec import MAX_STATE
+from sagaline.codec.event_codec import MAX_STATE, reason_of
 from sagaline.codec.mapper import TypedMapper, typed_mapper
 from sagaline.codec.nested_events import (
     LazyField,
@@ -18,7 +18,7 @@ from sagaline.codec.nested_events import (
     held_event,
     load,
 )
-from sagaline.codec.registry import codec_for
+from sagaline.codec.registry import codec_for, shape_of
 from sagaline.codec.sharing import is_shareable, shareable_topics, unshared
 from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
@@ -39,7 +39,9 @@ __all__ = (
     "is_shareable",
     "load",
     "loaded_class",
+    "reason_of",
     "record_as",
+    "shape_of",
     "shareable_topics",
     "type_snapshots",
     "typed_mapper",

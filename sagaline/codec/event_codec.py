@@ -1,7 +1,9 @@
 """The codec of one event class: writes its events as JSON, and reads them."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
+from hashlib import sha256
+from inspect import get_annotations
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -60,6 +62,14 @@ class Codec:
         self._to_tree = partial(self._serializer.to_python, by_alias=True, mode="json")
         self._proof = prove_round_trip(schema)
         self._is_proven: Proof = no_proof  # until a first event was read back
+
+    @cached_property
+    def shape(self) -> str:
+        """The class version and a hash of the annotated fields: events of one shape are alike."""
+        owners = reversed(self.event_class.__mro__)
+        fields = {name: kind for each in owners for name, kind in get_annotations(each).items()}
+        text = "\n".join(f"{name}: {kind}" for name, kind in fields.items())
+        return f"{self.version}:{sha256(text.encode()).hexdigest()[:16]}"
 
     def id_of(self, originator_id: UUID | str) -> UUID | str:
         """The id in the type that this class has it in: some databases store it as text."""

@@ -2,6 +2,7 @@
 
 from sagaline.codec.command_topics import event_class_of
 from sagaline.codec.event_codec import Codec
+from sagaline.errors import NotStorable, UnknownTopic
 
 _codecs: dict[type, Codec] = {}
 _codecs_by_topic: dict[str, Codec] = {}
@@ -13,6 +14,14 @@ def codec_for(event_class: type) -> Codec:
         return _codecs[event_class]
     except KeyError:
         return _codecs.setdefault(event_class, Codec(event_class))
+
+
+def shape_of(topic: str) -> str:
+    """The class version and the fields of the event class of a topic; empty for an unknown one."""
+    try:
+        return codec_by_topic(topic).shape
+    except (NotStorable, UnknownTopic):
+        return ""
 
 
 def codec_by_topic(topic: str) -> Codec:

@@ -121,6 +121,15 @@ def projections_of(model: type[ReadModel]) -> Projections:
     return found.projections
 
 
+def has_effects(model: type[ReadModel]) -> bool:
+    """Whether a handler or another method reads `rebuilding`, as those with effects do."""
+    parts = [
+        part for owner in model.__mro__ if owner is not ReadModel for part in vars(owner).values()
+    ]
+    codes = [getattr(each, "__code__", None) for each in parts]
+    return any("rebuilding" in each.co_names for each in codes if each is not None)
+
+
 def is_by_key(model: type[ReadModel]) -> bool:
     """Whether a model declares that each event changes the row of its message's key alone."""
     by_default = model.keys_of is ReadModel.keys_of
@@ -137,4 +146,4 @@ def create(model: type[ReadModel], rows: Rows, *, rebuilding: bool = False) -> R
     return created
 
 
-__all__ = ["ReadModel", "create", "is_by_key", "projections_of"]
+__all__ = ["ReadModel", "create", "has_effects", "is_by_key", "projections_of"]

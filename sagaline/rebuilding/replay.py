@@ -55,8 +55,10 @@ class Replay:
         topics = self.projector.topics
         if topics is None:
             return []
-        for each in self.logs[leader].recorder.topics_since(after):
-            topics[each]
+        recorder = self.logs[leader].recorder
+        with recorder.datastore.read() as connection:
+            for kind in recorder.log.kinds(connection, after):
+                topics[kind.topic]
         return topics.others
 
     def apply(self, leader: str, rows: Sequence[LogRow]) -> None:

@@ -13,7 +13,6 @@ from sagaline.application.message_handling import handling_of
 from sagaline.application.port_calls import PortCalls
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
-from sagaline.codec import unknown_topics
 from sagaline.errors import (
     DefinitionError,
     LogTooShort,
@@ -29,7 +28,9 @@ from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
 from sagaline.runner.lag import FollowerLag, measure_lag
 from sagaline.runner.options import DEFAULT_OPTIONS, Options
+from sagaline.runner.parts import refuse_changed_parts, register_members
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
+from sagaline.runner.stored_events import StoredEvents, in_one_line
 from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.ownership import refuse_another
@@ -42,7 +43,7 @@ class OpenedSystem:
     """Opens the stores of a system, and builds its parts on them.
 
     Raises a `StoreUnusable` where a store cannot be opened, was made for another system or by a
-    newer version; nothing is changed then.
+    newer version, or knows other parts of the system; nothing is changed then.
     """
 
     def __init__(
@@ -90,8 +91,8 @@ class OpenedSystem:
         """Checks the logs against the positions and against the code.
 
         Raises LogTooShort where a follower is ahead of a log, UnknownEvents where the code does not
-        define events that no follower has passed yet, and SagasIncompatible where a changed saga
-        definition does not fit live instances.
+        define events that no follower has passed yet, StoreUnusable where it cannot read others,
+        and SagasIncompatible where a changed saga definition does not fit live instances.
         """
         passed: dict[str, int] = {}
         for each in self.lag():
@@ -105,11 +106,12 @@ class OpenedSystem:
                     head=each.head,
                 )
             passed[each.leader] = min(passed.get(each.leader, each.position), each.position)
-        for name in self.apps:
-            self._check_topics(name, passed.get(name, 0))
+        logs = [self._read(name, passed.get(name, 0)) for name in self.apps]
         for process in self.system.processes:
             if self._wanted(process.name):
                 self._check_saga(process)
+        for log in logs:
+            log.record()
 
     def close(self) -> None:
         """Closes the stores. Call it once: a datastore counts its references."""
@@ -118,13 +120,18 @@ class OpenedSystem:
         for datastore in self._opened:
             datastore.close()
 
-    def _check_topics(self, name: str, after: int) -> None:
+    def _read(self, name: str, after: int) -> StoredEvents:
+        """Holds the events of a log against the code; `after` is what all followers have read."""
         app = self.apps[name]
-        unknown = unknown_topics(app.recorder.topics_since(after))
+        stored = StoredEvents(name, app.recorder, app.mapper)
+        unknown, misfits = stored.read(after)
+        url = app.datastore.address
         if unknown:
-            raise UnknownEvents(
-                url=app.datastore.address, reason="", application=name, topics=", ".join(unknown)
-            )
+            topics = ", ".join(unknown)
+            raise UnknownEvents(url=url, reason="", application=name, topics=topics)
+        if misfits:
+            raise StoreUnusable(url=url, reason=in_one_line(misfits))
+        return stored
 
     def _check_saga(self, process: type[SagaProcess]) -> None:
         app = self.apps[process.name]
@@ -158,8 +165,10 @@ class OpenedSystem:
         for datastore, where in zip(found, places, strict=True):
             tables = tables_at(where, self.system, self._env)
             refuse_another(datastore, self.system.name, tables)
+        refuse_changed_parts(self.system, self._env)
         for datastore in found:
-            own_store(datastore, self.system.name, [each.name for each in members])
+            names = [each.name for each in members]
+            own_store(datastore, self.system.name, names, self.system.removed)
 
     def _clock(self) -> StoreClock:
         """The server's clock, where there is one, so that runners on several machines agree."""
@@ -183,6 +192,7 @@ class OpenedSystem:
             self._configure(app)
             sizes = self._options.window_events, self._options.window_bytes
             self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper, *sizes)
+        register_members(self.system, self.apps)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
         starts: dict[str, int] = dict.fromkeys(self.windows, 0)
         for follower in self.followers:

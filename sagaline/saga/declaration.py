@@ -13,6 +13,7 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
+from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
@@ -27,6 +28,9 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
+    name: str
+    """Its name in stores."""
+    begin: Begin | None
     topic: str
     starts_on: type
     key_of: Callable[[Any], Any]
@@ -38,8 +42,15 @@ class Declaration:
     locks: Locks | None
 
     @classmethod
-    def of(cls, saga: type[Any], starts_on: type, key_of: Callable[[Any], Any]) -> Self:
-        """The declaration in the body of a class."""
+    def of(
+        cls,
+        saga: type[Any],
+        starts_on: type,
+        key_of: Callable[[Any], Any],
+        name: str,
+        begin: Begin | None,
+    ) -> Self:
+        """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
         folds: dict[type, list[Fold]] = {}
         for fold in (each for each in parts if isinstance(each, Fold)):
@@ -47,6 +58,8 @@ class Declaration:
                 folds.setdefault(event, []).append(fold)
         return cls(
             saga=saga.__name__,
+            name=name,
+            begin=begin,
             topic=construct_topic(saga),
             starts_on=starts_on,
             key_of=key_of,

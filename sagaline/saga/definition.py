@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from sagaline.codec import unshared
+from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
@@ -40,6 +41,10 @@ class Saga:
     business transaction. Inside a step, `self[Event]` is an event that the saga has received,
     `self.key` its key, and `self.reason` why it compensates.
 
+    Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
+    class its former name. `begin` says where a saga starts that is added to a system with history:
+    at the "beginning" of the logs, or "now". Without it, such a system does not run.
+
     Raises `DefinitionError` when the class is defined, with the step and the cure, where the
     declaration could not end well: a missing undo, two pivots, a step after the pivot that could
     be refused.
@@ -50,12 +55,20 @@ class Saga:
 
     _sagaline_declaration: ClassVar[Declaration]
 
-    def __init_subclass__(cls, *, starts_on: type, key: Callable[[Any], Any]) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        starts_on: type,
+        key: Callable[[Any], Any],
+        name: str | None = None,
+        begin: Begin | None = None,
+    ) -> None:
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
-        declaration = Declaration.of(cls, starts_on, key)
+        check_identity(cls.__name__, name, begin)
+        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin)
         validate(declaration)
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration

@@ -24,6 +24,7 @@ from sagaline.system.saga_list import SagaList
 from sagaline.system.validation import (
     check_names,
     check_parts,
+    check_removed,
     check_timings,
     refuse_upstream_runner,
 )
@@ -37,8 +38,9 @@ class System(upstream.System):
     A saga follows the applications that record the events of its steps; an application follows the
     sagas that issue commands to it, and the applications whose events it reacts to; a read model
     follows every log with events that it projects. A store records `name` and refuses a system of
-    another name. `timings` overrides the declared `within` and `retry` by saga and name of the
-    step; sagas in `unlocked` do not acquire their locks.
+    another name. `removed` names the applications and sagas that were part of it before: a store
+    that has their events refuses the system otherwise. `timings` overrides the declared `within`
+    and `retry` by saga and name of the step; sagas in `unlocked` do not acquire their locks.
 
     Raises `DefinitionError` where no application handles a command, or records an event.
     """
@@ -52,6 +54,7 @@ class System(upstream.System):
         read_models: Sequence[type[ReadModel]] = (),
         timings: Mapping[type[Saga], Mapping[str, Timing]] | None = None,
         unlocked: Collection[type[Saga]] = (),
+        removed: Collection[str] = (),
     ) -> None:
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
@@ -64,10 +67,13 @@ class System(upstream.System):
             process_of(each, (timings or {}).get(each, {}), each not in unlocked) for each in sagas
         )
         self.read_models = (*read_models, *((SagaList,) if sagas else ()))
-        check_names(name, [*self.applications, *self.processes], self.read_models)
+        check_names(name, self.members, self.read_models)
+        check_removed(name, self.members, removed)
+        self.removed = frozenset(removed)
         self._recorders = recorders_of(self.applications)
         self._handlers = handlers_of(self.applications)
         self._wanted: dict[str, set[type]] = {each.name: set() for each in self.members}
+        self._acting: dict[tuple[str, str], set[type]] = {}
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
             self._connect(process)
@@ -96,6 +102,13 @@ class System(upstream.System):
         names = [name for name, value in found if value is self]
         return f"{self._module}:{names[0]}" if names else super().topic
 
+    def acting_topics(self, follower: str, leader: str) -> WantedTopics:
+        """The topics in a leader's log that have effects: those of commands, reactions and starts.
+
+        The answers that a saga waits for are not among them: without its start, they do nothing.
+        """
+        return WantedTopics(self._acting.get((follower, leader), ()))
+
     def get_app_cls(self, name: str) -> type[Any]:
         """The class of a member, by its name. Raises DefinitionError in a runner of the library."""
         refuse_upstream_runner(sys._getframe(1), self.name)
@@ -104,9 +117,10 @@ class System(upstream.System):
 
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
-        for event in (saga_declaration(saga).starts_on, *saga_declaration(saga).answers):
+        start = saga_declaration(saga).starts_on
+        for event in (start, *saga_declaration(saga).answers):
             for recorder in self._recorders_of(saga, event):
-                self._pipe(recorder, process, event)
+                self._pipe(recorder, process, event, acts=event is start)
         for command in saga_declaration(saga).commands.values():
             handler = self._handlers.get(command)
             if handler is None:
@@ -115,7 +129,7 @@ class System(upstream.System):
                     problem=f"no application of the system {self.name} handles {command.__name__}",
                     cure=f"Add a method marked @handles({command.__name__}) to one of them.",
                 )
-            self._pipe(process, handler, request_class(command))
+            self._pipe(process, handler, request_class(command), acts=True)
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
 
@@ -137,10 +151,19 @@ class System(upstream.System):
                     cure="Do this in the method that records the event, in the same transaction.",
                 )
             for leader in leaders:
-                self._pipe(leader, application, event)
+                self._pipe(leader, application, event, acts=True)
 
-    def _pipe(self, leader: type[Application], follower: type[Application], event: type) -> None:
+    def _pipe(
+        self,
+        leader: type[Application],
+        follower: type[Application],
+        event: type,
+        *,
+        acts: bool = False,
+    ) -> None:
         self._wanted[follower.name].add(event)
+        if acts:
+            self._acting.setdefault((follower.name, leader.name), set()).add(event)
         if leader.name not in self.leaders_of[follower.name]:
             self.leaders_of[follower.name].append(leader.name)
 

@@ -1,6 +1,6 @@
 """Checks of a system's parts when it is defined."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Final, get_origin
 
@@ -73,6 +73,25 @@ def check_names(
                 cure="Give each application, saga and read table a name of its own.",
             )
         names.add(name.lower())
+
+
+def check_removed(
+    system: str, members: Iterable[type[Application]], removed: Collection[str]
+) -> None:
+    """Refuses a removed part that the system has. Raises `DefinitionError`."""
+    names = [removed] if isinstance(removed, str) else removed
+    for name in {each.name for each in members}.intersection(names):
+        raise DefinitionError(
+            where=system,
+            problem=f"{name} is removed, and is one of its parts",
+            cure="Take it out of `removed`, or out of the applications and sagas.",
+        )
+    if isinstance(removed, str):
+        raise DefinitionError(
+            where=system,
+            problem=f"removed={removed!r} is one text",
+            cure=f"Write removed=[{removed!r}].",
+        )
 
 
 def check_timings(

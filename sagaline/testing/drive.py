@@ -46,7 +46,7 @@ def drive(
     if journal is None:
         key = saga_declaration(saga).instance_key(message)
         journal = Journal.start(
-            saga.__name__,
+            saga_declaration(saga).name,
             key,
             message,
             saga_declaration(saga).fingerprint,

@@ -221,7 +221,8 @@ class Scenario:
         return Answering(self._script, point)
 
     def _status(self, key: Any = None, saga: AnySaga = None) -> SagaStatus:
-        names = [each.__name__ for each in ([saga] if saga is not None else self._sagas)]
+        asked = [saga] if saga is not None else self._sagas
+        names = [saga_declaration(each).name for each in asked]
         log = self._system.log.events
         started = [
             each

@@ -5,24 +5,31 @@ from typing import Any, NamedTuple
 
 import typer
 
+from sagaline.application.application import Application
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, outdated_fact, print_json, show
 from sagaline.cli.queries import out_of_date
 from sagaline.cli.tables import Listing
-from sagaline.codec import unknown_topics
 from sagaline.read_model.fingerprint import uncovered
+from sagaline.runner.parts import changed_parts
 from sagaline.runner.saga_versions import Verdict, verdicts
+from sagaline.runner.stored_events import Misfit, StoredEvents
 
 MAX_LISTED_INSTANCES = 20
 """Instances that cannot go on, as printed for people."""
 
 
 class Findings(NamedTuple):
-    """The live sagas, and the events and read tables that the loaded code cannot continue with."""
+    """What the loaded code cannot continue with, beside the live sagas.
 
+    `parts` are the reasons why the stores refuse the applications and sagas of the system.
+    """
+
+    parts: list[str]
     sagas: list[Verdict]
     events: dict[str, list[str]]
+    misfits: list[Misfit]
     tables: list[str]
     uncovered: list[str]
     """What the handlers of read models use and their fingerprints do not cover."""
@@ -35,20 +42,23 @@ class Findings(NamedTuple):
     @property
     def is_compatible(self) -> bool:
         """Whether the code can continue with all that is stored."""
-        return not (self.stuck or self.events or self.tables)
+        return not (self.parts or self.stuck or self.events or self.misfits or self.tables)
 
     def as_json(self) -> dict[str, Any]:
         """Return the findings as plain JSON values."""
         sagas = [each._asdict() | {"can_go_on": each.can_go_on} for each in self.sagas]
+        misfits = [each._asdict() for each in self.misfits]
         tables = {"tables_out_of_date": self.tables, "not_in_a_fingerprint": self.uncovered}
-        return {"sagas": sagas, "unknown_events": self.events, **tables}
+        events = {"unknown_events": self.events, "unreadable_events": misfits}
+        return {"parts": self.parts, "sagas": sagas, **events, **tables}
 
 
 def check(ctx: typer.Context, json: AsJson = False) -> None:
     """Print the findings; exit with 1 where the code cannot continue with one of them."""
     with inspected(ctx) as stores:
-        sagas, events = list(_sagas(stores)), dict(_unknown(stores))
-        found = Findings(sagas, events, out_of_date(stores), list(_uncovered(stores)))
+        parts = [each.reason for each in changed_parts(stores.system, stores.env)]
+        tables = out_of_date(stores), list(_uncovered(stores))
+        found = Findings(parts, list(_sagas(stores)), *_events(stores), *tables)
     if json:
         print_json(found.as_json())
     else:
@@ -63,12 +73,18 @@ def _sagas(stores: InspectedStores) -> Iterator[Verdict]:
             yield from verdicts(process, log.recorder, log.mapper)
 
 
-def _unknown(stores: InspectedStores) -> Iterator[tuple[str, list[str]]]:
-    """Return the event types that the code does not know, by application."""
+def _events(stores: InspectedStores) -> tuple[dict[str, list[str]], list[Misfit]]:
+    """Return the event types that the code does not know by application, and those it misreads."""
+    unknown: dict[str, list[str]] = {}
+    misfits: list[Misfit] = []
     for name, log in stores.written.items():
-        unknown = unknown_topics(log.recorder.topics_since(0))
-        if unknown:
-            yield name, unknown
+        if stores.system.get_app_cls(name).construct_mapper is not Application.construct_mapper:
+            continue  # it reads its events in its own way
+        found = StoredEvents(name, log.recorder, log.mapper).read()
+        if found.unknown:
+            unknown[name] = found.unknown
+        misfits += [each for each in found.misfits if each.topic not in found.unknown]
+    return unknown, misfits
 
 
 def _uncovered(stores: InspectedStores) -> Iterator[str]:
@@ -86,6 +102,11 @@ def _show(found: Findings) -> None:
         show("")
     unknown = [f"{topic} in {name}" for name, topics in found.events.items() for topic in topics]
     live = f"{len(found.sagas) - len(stuck):,} can go on, {len(stuck):,} cannot"
-    events = "unknown events", ", ".join(unknown) or "none"
+    rest = {
+        "parts refused": found.parts,
+        "unknown events": unknown,
+        "unreadable events": [each.text for each in found.misfits],
+    }
+    lists = [(name, ", ".join(each) or "none") for name, each in rest.items()]
     unseen = [("not in a fingerprint", ", ".join(found.uncovered))] if found.uncovered else []
-    show(facts([("live sagas", live), events, outdated_fact(found.tables), *unseen]))
+    show(facts([("live sagas", live), *lists, outdated_fact(found.tables), *unseen]))

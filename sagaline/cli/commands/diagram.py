@@ -16,7 +16,7 @@ Saga = Annotated[str | None, typer.Argument(metavar="SAGA", help="A saga of the 
 def diagram(ctx: typer.Context, saga: Saga = None, json: AsJson = False) -> None:
     """Print a Mermaid flowchart of the system, or of one saga."""
     system = settings_of(ctx).system()
-    sagas = {each.__name__: each for each in system.sagas}
+    sagas = {each.name: each.saga for each in system.processes}
     if saga is None:
         drawn = system_diagram(system)
     elif saga in sagas:

@@ -10,13 +10,19 @@ from uuid import UUID
 from sqlalchemy import Connection, Dialect, Table
 
 from sagaline.errors import VersionGap
-from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
+from sagaline.storage.log.rows import Appended, EventRow, Kind, LogRow, Page, Part
 from sagaline.storage.sql.chunks import chunks
 from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 
 Row = tuple[Any, ...]
 
 STORED = ("originator_id", "originator_version", "topic", "state")
+
+VERSIONED: Final = b'{"class_version":'
+"""The first bytes of an event of a later class version than the first, as plain JSON."""
+
+KIND_WINDOW = 100_000
+"""Ids that one query searches for kinds of events."""
 
 TOPIC_WINDOW = 10_000
 """Ids that one query searches for events, without those of some topics."""
@@ -134,10 +140,37 @@ class Log(ABC):
         )
         return {self.loaded(each) for (each,) in self.fetch(connection, sql, (after, head))}, head
 
-    def topics(self, connection: Connection, after: int) -> list[str]:
-        """The topics of the events after `after`."""
-        sql = f"SELECT DISTINCT topic FROM {self.name} WHERE id > {self.placeholder}"
-        return sorted(topic for (topic,) in self.fetch(connection, sql, (after,)))
+    def kinds(self, connection: Connection, after: int) -> list[Kind]:
+        """The first event of each kind after `after`; compressed or encrypted, of each topic.
+
+        It reads in windows: to group a whole log, SQLite would sort it.
+        """
+        mark, size = self.placeholder, len(VERSIONED)
+        version = (
+            f"CASE WHEN substr(state, 1, {size}) = {mark} THEN substr(state, {size + 1}, 3) END"
+        )
+        rows = f"FROM {self.name} WHERE id > {mark} AND id <= {mark}"
+        head, width = self.head(connection), KIND_WINDOW
+        found: dict[Row, int] = {}
+        while after < head:
+            window = VERSIONED, after, min(after + width, head)
+            kinds = self.fetch(connection, f"SELECT DISTINCT topic, {version} {rows}", window)
+            if not found.keys() >= set(kinds):
+                first = f"SELECT topic, {version}, min(id) {rows} GROUP BY 1, 2"
+                for topic, number, id_ in self.fetch(connection, first, window):
+                    found.setdefault((topic, number), id_)
+            after = window[-1]
+            width = KIND_WINDOW if kinds else width * 2  # ids may have a large gap
+        return [Kind(topic, id_) for (topic, _), id_ in found.items()]
+
+    def rows_of(self, connection: Connection, ids: Collection[int]) -> list[LogRow]:
+        """The events with these ids."""
+        found: list[Row] = []
+        for chunk in chunks(list(ids)):
+            condition, parameters = self.among("id", chunk)
+            sql = f"{self._rows} WHERE {condition} ORDER BY id"
+            found += self.fetch(connection, sql, parameters)
+        return self.log_rows(found)
 
     def refuse_gap(self, connection: Connection, rows: Sequence[EventRow]) -> None:
         """Raises VersionGap for an event whose version does not follow one in the log or in `rows`.

@@ -18,6 +18,7 @@ from typing_extensions import override
 from sagaline.storage.log.event_log import NO_VERSIONS, Log
 from sagaline.storage.log.postgres_log import PostgresLog
 from sagaline.storage.log.rows import Appended, EventRow, LogRow, Page, Part
+from sagaline.storage.log.samples import SampleWriter
 from sagaline.storage.log.sqlite_log import SQLiteLog
 from sagaline.storage.log.subscription import LogSubscription
 from sagaline.storage.sql.datastore import Datastore
@@ -106,6 +107,7 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
     ) -> None:
         super().__init__(datastore, events_table_name=events_table_name, schema_name=schema_name)
         self.channel_name = events_table_name.replace(".", "_")
+        self.samples = SampleWriter(datastore, events_table_name)
 
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:
         """Appends events in order, in the caller's transaction, under the log's lock.
@@ -114,10 +116,12 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         ids. Raises VersionConflict if another writer was first; the transaction cannot commit then.
         """
         try:
-            return self.log.append(connection, rows)
+            appended = self.log.append(connection, rows)
+            self.samples.note(connection, rows, appended.ids)
         except BaseException as error:
             self.datastore.forbid_commit(error)
             raise
+        return appended
 
     def page(
         self,
@@ -150,11 +154,6 @@ class ApplicationRecorder(AggregateRecorder, SQLAlchemyApplicationRecorder):
         """The aggregates with events after `after`, and the head; None if there are too many."""
         with self.datastore.read() as connection:
             return self.log.changed(connection, after, MAX_CHANGED_EVENTS)
-
-    def topics_since(self, after: int) -> list[str]:
-        """The topics of the events after `after`."""
-        with self.datastore.read() as connection:
-            return self.log.topics(connection, after)
 
     def head(self) -> int:
         """The id of the newest event; 0 in an empty log."""

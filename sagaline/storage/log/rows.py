@@ -30,6 +30,13 @@ class LogRow(NamedTuple):
     hop: int | None
 
 
+class Kind(NamedTuple):
+    """The events of one topic and class version in a log; `id` is that of the first."""
+
+    topic: str
+    id: int
+
+
 class Part(NamedTuple):
     """A share of all keys: those that end in one of these `signs`; all others if `rest`."""
 

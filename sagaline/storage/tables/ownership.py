@@ -4,13 +4,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, inspect, select, update
+from sqlalchemy import Connection, delete, inspect, select, update
 
 from sagaline.errors import StoreOfAnotherSystem, StoreUnusable
 from sagaline.storage.sql.checked import read_json
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.tables.creation import FOREIGN, create_tables, refuse_bare, refuse_unfit
-from sagaline.storage.tables.schema import store
+from sagaline.storage.tables.followers import raise_fence
+from sagaline.storage.tables.schema import positions, store
 
 NO_TABLES: Final[Mapping[str, Collection[str]]] = {}
 
@@ -32,23 +33,40 @@ class Ownership(NamedTuple):
         )
 
 
-def own_store(datastore: Datastore, system: str, applications: Sequence[str]) -> None:
-    """Claims a new store for a system, and adds applications that are new to the store.
+def own_store(
+    datastore: Datastore,
+    system: str,
+    applications: Sequence[str],
+    removed: Collection[str] = (),
+) -> None:
+    """Claims a new store for a system, adds applications new to the store, and forgets others.
+
+    What is `removed` loses its positions: if it comes back, it is new.
 
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
     """
     found = read_ownership(datastore) or Ownership()
     _refuse_another(datastore, found, system)
     create_tables(datastore)
-    if found.system == system and set(applications) <= set(found.applications):
+    if found.system == system and _kept(found, applications, removed) == found.applications:
         return
     with datastore.write() as connection:
         # This update locks the row, so that one of several claims at once comes first.
         connection.execute(update(store).values(version=store.c.version))
         found = Ownership.read(connection)
         _refuse_another(datastore, found, system)
-        names = json.dumps(list(dict.fromkeys([*found.applications, *applications])))
-        connection.execute(update(store).values(system=system, applications=names))
+        names = _kept(found, applications, removed)
+        connection.execute(update(store).values(system=system, applications=json.dumps(names)))
+        for each in set(found.applications).difference(names):
+            raise_fence(connection, each)
+            connection.execute(delete(positions).where(positions.c.follower == each))
+
+
+def _kept(
+    found: Ownership, applications: Sequence[str], removed: Collection[str]
+) -> tuple[str, ...]:
+    names = dict.fromkeys([*found.applications, *applications])
+    return tuple(each for each in names if each not in removed)
 
 
 def refuse_another(
@@ -93,7 +111,12 @@ def refuse_foreign_application(datastore: Datastore, application: str) -> None:
     found = read_ownership(datastore) or Ownership()
     if found.system is not None and application not in found.applications:
         raise StoreOfAnotherSystem(
-            url=datastore.address, reason="", found=found.system, wanted=application
+            url=datastore.address,
+            reason="",
+            found=found.system,
+            wanted=application,
+            cure=f"it has {', '.join(found.applications)}. Give a renamed class its former name, "
+            "as in class NewName(..., name='Orders'); `sagaline run` adds a new application",
         )
 
 
@@ -103,6 +126,9 @@ def read_ownership(datastore: Datastore) -> Ownership | None:
     Raises StoreTooNew or StoreUnusable; changes nothing.
     """
     try:
+        if store.fullname in datastore.existing_tables:
+            with datastore.read() as connection:
+                return Ownership.read(connection)
         with datastore.inspect() as connection:
             refuse_unfit(datastore, connection)
             if not inspect(connection).has_table(store.name, datastore.schema):
@@ -116,5 +142,9 @@ def read_ownership(datastore: Datastore) -> Ownership | None:
 def _refuse_another(datastore: Datastore, found: Ownership, system: str) -> None:
     if found.system not in (None, system):
         raise StoreOfAnotherSystem(
-            url=datastore.address, reason="", found=found.system, wanted=system
+            url=datastore.address,
+            reason="",
+            found=found.system,
+            wanted=system,
+            cure="check the URL",
         )

@@ -125,6 +125,15 @@ encodings = Table(
     Column("keys", Text, nullable=False),  # a JSON list of key ids
 )
 
+event_samples = Table(
+    "event_samples",
+    metadata,
+    Column("log", Text, primary_key=True),  # the name of the events table
+    Column("topic", Text, primary_key=True),
+    Column("shape", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+)
+
 saga_locks = Table(
     "saga_locks",
     metadata,

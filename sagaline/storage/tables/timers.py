@@ -84,6 +84,12 @@ def due_timers(
     return [TimerRow(*row) for row in connection.execute(query)]
 
 
+def first_timers(connection: Connection, follower: str, limit: int) -> list[TimerRow]:
+    """Up to `limit` timers of a follower, those that are held among them."""
+    query = select(*_columns).where(timers.c.follower == follower).order_by(timers.c.id)
+    return [TimerRow(*row) for row in connection.execute(query.limit(limit))]
+
+
 def timer_of_id(connection: Connection, follower: str, id: str) -> TimerRow | None:
     """One timer; None if there is none with this id."""
     query = select(*_columns).where(timers.c.follower == follower, timers.c.id == id)

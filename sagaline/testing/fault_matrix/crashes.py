@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.invariants import allowed_by, violations_at_the_end
@@ -58,7 +59,7 @@ def _run(
     run.restart(script, commits)
     journal_key = run.start(start)
     run.run()
-    journal = run.journal(saga.__name__, journal_key)
+    journal = run.journal(saga_declaration(saga).name, journal_key)
     participants = run.participants[journal.id]
     allowed = allowed_by(saga, participants.timings, script)
     violations = list(violations_at_the_end(saga, participants, journal, allowed))

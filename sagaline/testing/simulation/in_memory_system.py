@@ -51,7 +51,7 @@ class InMemorySystem:
         self.stopped: set[str] = set()
         self.commits = Commits()
         self._tables: dict[Datastore, list[TableClause]] = {}
-        self._sagas = [each.__name__ for each in system.sagas]
+        self._sagas = [each.name for each in system.processes]
         where = {"SQLALCHEMY_URL": IN_MEMORY, "SAGALINE_VIEWS": IN_MEMORY}
         settings = {"PERSISTENCE_MODULE": "sagaline.storage", **where, **(env or {})}
         self._opened = OpenedSystem(system, settings, (), lambda: self.now)

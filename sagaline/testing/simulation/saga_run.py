@@ -69,7 +69,7 @@ class SagaRun(InMemorySystem):
         """Records the event that starts an instance; returns the key of the instance."""
         key = saga_declaration(self._saga).instance_key(event)
         made = ScriptedParticipants(self._saga, event, self._factories, self.script, self._timings)
-        self.participants.setdefault(journal_id(self._saga.__name__, key), made)
+        self.participants.setdefault(journal_id(saga_declaration(self._saga).name, key), made)
         self.record(key, event)
         return key
 

@@ -1,9 +1,11 @@
 """`sagaline check`, and `run` after a change of the code."""
 
 import pytest
+from sqlalchemy import text
 
 from tests.cli.command_line import CommandLine
 from tests.cli.orders import GOOD, json_lines, order
+from tests.sagaline.storage.stores import outside
 
 SYSTEM = """
 from application.commands import RefundPayment, ReleaseStock, ReserveStock, TakePayment
@@ -104,3 +106,57 @@ def test_a_saga_that_no_code_can_continue_is_abandoned_by_an_operator(waiting: C
     assert waiting.sagaline("sagas", "abandon", GOOD, *why).status == 0
     assert waiting.sagaline("check").status == 0
     assert waiting.sagaline("run", *NOT_YET).status == 0
+
+
+def test_a_saga_that_is_renamed_without_a_word_is_refused_with_the_cure(
+    waiting: CommandLine,
+) -> None:
+    renamed = SYSTEM.replace("NAME", "pay").replace("Fulfil", "Fulfilment")
+    (waiting.folder / "fulfil.py").write_text(renamed)
+    said = waiting.sagaline("check", "--json")
+    assert said.status == 1
+    assert "1 open saga" in said.json["parts"][0]
+    assert "write class NewName(..., name='Fulfil')" in said.json["parts"][0]
+    assert "Fulfilment is new to the log of Orders" in said.json["parts"][1]
+    assert "name='Fulfil'" in waiting.sagaline("check").output
+    refused = waiting.sagaline("run", *NOT_YET)
+    assert (refused.status, refused.errors.count("\n")) == (2, 1)
+    assert "name='Fulfil'" in refused.errors
+    named = renamed.replace("(Saga, ", "(Saga, name='Fulfil', ")
+    (waiting.folder / "fulfil.py").write_text(named)
+    assert waiting.sagaline("check").status == 0
+    assert waiting.sagaline("run", *NOT_YET).status == 0
+
+
+def test_an_event_that_the_code_cannot_read_is_named_before_anything_runs(
+    waiting: CommandLine, sqlite_store: str
+) -> None:
+    rewrite(sqlite_store, "orders_events", b'"customer_id"', b'"client_id"')
+    said = waiting.sagaline("check", "--json")
+    assert said.status == 1
+    (found,) = said.json["unreadable_events"]
+    assert found["topic"] == "domain.order:Order.Placed"
+    assert found["reason"].startswith("customer_id: ")
+    assert "domain.order:Order.Placed in Orders: customer_id: " in waiting.sagaline("check").output
+    refused = waiting.sagaline("run", *NOT_YET)
+    assert refused.status == 2
+    assert "the code cannot read domain.order:Order.Placed in Orders" in refused.errors
+
+
+def test_a_command_and_a_timer_that_the_code_cannot_read_are_named(
+    waiting: CommandLine, sqlite_store: str
+) -> None:
+    rewrite(sqlite_store, "fulfil_events", b'"payment_method"', b'"card"')
+    rewrite(sqlite_store, "timers", b'"step"', b'"part"')
+    found = waiting.sagaline("check", "--json").json["unreadable_events"]
+    topics = {each["topic"].partition(" ")[0] for each in found}
+    assert topics >= {"application.commands:TakePayment", "sagaline:StepTimedOut"}
+
+
+def rewrite(store: str, table: str, old: bytes, new: bytes) -> None:
+    """Makes the rows of a table such as other code has written."""
+    with outside(store) as connection:
+        rows = connection.execute(text(f"SELECT rowid, state FROM {table}")).all()
+        for rowid, state in rows:
+            values = {"id": rowid, "state": state.replace(old, new)}
+            connection.execute(text(f"UPDATE {table} SET state = :state WHERE rowid = :id"), values)
