@@ -283,6 +283,17 @@ class RebuildUnderWay(SagalineError):
     view: str
 
 
+class TableNotReplaceable(SagalineError):
+    """{view} cannot be replaced: {what} would not be right on the new table: {reason}.
+
+    Nothing was changed. Change it, or drop it, and create it again after the rebuild.
+    """
+
+    view: str
+    what: str
+    reason: str
+
+
 class NothingToRollBack(SagalineError):
     """{view} has no earlier table to roll back to."""
 
