@@ -274,24 +274,13 @@ class RebuildFailed(SagalineError):
 class RebuildBusy(SagalineError):
     """The rebuild of {view} could not catch up with the running system: try again later."""
 
-    view: str
-
 
 class RebuildUnderWay(SagalineError):
     """{view} is being rebuilt or verified by another process: wait until it has finished."""
 
-    view: str
-
 
 class TableNotReplaceable(SagalineError):
-    """{view} cannot be replaced: {what} would not be right on the new table: {reason}.
-
-    Nothing was changed. Change it, or drop it, and create it again after the rebuild.
-    """
-
-    view: str
-    what: str
-    reason: str
+    """{view} cannot be replaced, because of {what}: {reason}. Drop it, and create it again later."""
 
 
 class NothingToRollBack(SagalineError):

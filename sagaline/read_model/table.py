@@ -88,7 +88,10 @@ def _refused_type(column: Column[Any]) -> Iterator[Refusal]:
         for dialect in _DIALECTS:
             default_in(column, conversion_of(column, dialect))
     except UnfitValue as error:
-        yield f"the default of the column {column.name} does not fit: {error}", "Change it."
+        yield (
+            f"the default of the column {column.name} does not fit: {str(error)[:-1]}",
+            "Change it.",
+        )
     except TypeNotKept as error:
         yield f"the column {column.name} cannot be {column.type!r}: {error.problem}", error.cure
     type_: Any = column.type

@@ -199,7 +199,9 @@ def test_a_view_of_a_column_that_the_new_table_lacks_is_named(
     )
     built: list[object] = []
     monkeypatch.setattr(ShadowTable, "_catch_up", built.append)
-    with pytest.raises(TableNotReplaceable, match="the view noted would not be right on the new"):
+    with pytest.raises(
+        TableNotReplaceable, match=r"^balances cannot be replaced, because of the view noted: "
+    ):
         bank.rebuilt()
     assert built == []
     assert bank.ask("SELECT count(*) FROM noted") == 3
