@@ -280,7 +280,7 @@ class RebuildUnderWay(SagalineError):
 
 
 class TableNotReplaceable(SagalineError):
-    """{view} cannot be replaced, because of {what}: {reason}. Drop it, and create it again later."""
+    """{view} cannot be replaced, because of {what}: {reason}. Drop it, and create it later."""
 
 
 class NothingToRollBack(SagalineError):

@@ -90,19 +90,25 @@ class Rows(MutableMapping[Any, Row]):
 
     @override
     def __setitem__(self, key: Any, values: Mapping[str, Any]) -> None:
-        parts = self._values.key_values(key)
-        key = parts if len(parts) > 1 else parts[0]
+        if type(key) is self._key_type:
+            parts: tuple[Any, ...] = (key,)
+        else:
+            parts = self._values.key_values(key)
+            key = parts if len(parts) > 1 else parts[0]
         row = Row(self._defaults)
         _put_all(row, values)
         if len(row) != len(self._defaults):
             raise self._values.unknown(*(values.keys() - self._defaults.keys()))
         if not self._key_names.isdisjoint(values):
             self._check_key(key, parts, values)
-        plain = self.plain
-        for column, value in row.items() if self._images else values.items():
-            if plain.get(column) is not type(value) and column not in self._key_names:
-                _put(row, column, self.stored(key, column, value))
         _put_all(row, zip(self._key_columns, parts, strict=True))
+        plain, converts = self.plain, self._values.converts
+        try:
+            for column, value in row.items() if self._images else values.items():
+                if plain.get(column) is not type(value):
+                    _put(row, column, converts[column](value))
+        except Exception as error:
+            raise self._values.unfit(key, column, error) from error
         row._rows = self
         row._key = key
         row._columns = REPLACED

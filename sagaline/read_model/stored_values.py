@@ -27,6 +27,8 @@ class StoredValues:
             if name not in self.key_columns
         }
         """For each column that can be set: the type whose values are stored as they are."""
+        self.converts = {name: each.convert for name, each in self._conversions.items()}
+        """For each column: what makes of a value the one that the database will return."""
         self.defaults = {
             each.name: default_in(each, self._conversions[each.name]) for each in table.columns
         }
@@ -46,11 +48,13 @@ class StoredValues:
         if column not in self.plain:
             raise self.unknown(column)
         try:
-            return self._conversions[column].convert(value)
+            return self.converts[column](value)
         except Exception as error:
-            raise RowUnfit(
-                table=self._table.name, key=key, column=column, reason=str(error)
-            ) from error
+            raise self.unfit(key, column, error) from error
+
+    def unfit(self, key: Any, column: str, error: Exception) -> RowUnfit:
+        """The error for a value that the database would not return."""
+        return RowUnfit(table=self._table.name, key=key, column=column, reason=str(error))
 
     def unknown(self, *columns: str) -> UnknownColumn:
         """The error for columns that a handler cannot set."""

@@ -1,6 +1,7 @@
 """The values of one column, as the driver takes and returns them."""
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import Column
@@ -20,7 +21,8 @@ class ColumnValues:
 
     def bound(self, values: Sequence[Any]) -> Sequence[Any]:
         """The values converted for the driver. Raises UnfitAt with the index of an unfit one."""
-        if not self._column.nullable and None in values:
+        # Types compare faster than values do.
+        if not self._column.nullable and NoneType in map(type, values):
             raise UnfitAt(values.index(None), self._column.name, "it needs a value")
         if self.bind is None:
             return values

@@ -60,13 +60,14 @@ def _uuid_read(text: str | None) -> UUID | None:
 
 def moment_of(value: Any) -> datetime | None:
     """A moment in UTC. Raises `UnfitValue`."""
-    if value is None or (isinstance(value, datetime) and value.tzinfo is UTC):
-        return value
+    if value is None:
+        return None
     if not isinstance(value, datetime):
         raise UnfitValue(value=value, kind="a moment", reason="it must be a datetime")
-    if value.utcoffset() is None:
+    offset = value.utcoffset()
+    if offset is None:
         raise UnfitValue(value=value, kind="a moment", reason="it has no time zone")
-    return value.astimezone(UTC)
+    return value.astimezone(UTC) if offset else value
 
 
 def _moment_text(value: Any) -> str | None:

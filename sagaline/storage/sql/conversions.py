@@ -87,8 +87,8 @@ def _round_trip(type_: Any, dialect: Dialect) -> Convert:
 
 
 def _portable(type_: Any, dialect: Dialect) -> Conversion:
-    plain = type_.plain
-    return _of_type(type_, dialect, plain, type_.to_native)
+    # Without the check for None, which its conversions have.
+    return _of_type(type_, dialect, type_.plain, type_.to_native)._replace(convert=type_.to_native)
 
 
 def _exact(kind: type, convert: Convert) -> Callable[[Any, Dialect], Conversion]:

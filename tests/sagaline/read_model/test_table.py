@@ -154,7 +154,7 @@ def test_one_table_serves_one_read_model_of_a_system() -> None:
 
 
 def test_usual_columns_are_accepted() -> None:
-    columns = (
+    columns: tuple[sa.Column[Any], ...] = (
         sa.Column("order", sa.Text),
         sa.Column("100% :sure?", sa.Text),
         sa.Column('a "quoted" name', Amount, default=Decimal(0)),
