@@ -79,6 +79,10 @@ def _moment_text(value: Any) -> str | None:
     return None if moment is None else moment.isoformat(timespec="microseconds")
 
 
+def _moment_native(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
 def _moment_read(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
@@ -151,7 +155,7 @@ class Moment(PortableType):
     stored = sa.String(_MOMENT)
     to_native = staticmethod(moment_of)
     to_stored = staticmethod(_moment_text)
-    from_native = staticmethod(moment_of)
+    from_native = staticmethod(_moment_native)
     from_stored = staticmethod(_moment_read)
 
 
