@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     from sagaline.saga.instance import Journal
     from sagaline.saga.state import State
     from sagaline.saga.step_timers import Timing
-    from sagaline.storage.sql.columns import Amount, Moment, Uuid
+    from sagaline.storage.sql.amounts import Amount
+    from sagaline.storage.sql.columns import Moment, Uuid
     from sagaline.system.system import System
 
 __all__ = [
@@ -177,8 +178,8 @@ _PUBLIC = {
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.state": ("State",),
     "sagaline.saga.step_timers": ("Timing",),
+    "sagaline.storage.sql.amounts": ("Amount",),
     "sagaline.storage.sql.columns": (
-        "Amount",
         "Moment",
         "Uuid",
     ),

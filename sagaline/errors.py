@@ -322,11 +322,13 @@ class RebuildFailed(SagalineError):
 class RebuildBusy(SagalineError):
     """The rebuild of {view} could not catch up with the running system: try again later."""
 
-    view: str
-
 
 class RebuildUnderWay(SagalineError):
     """{view} is being rebuilt or verified by another process: wait until it has finished."""
+
+
+class TableNotReplaceable(SagalineError):
+    """{view} cannot be replaced, because of {what}: {reason}. Drop it, and create it later."""
 
 
 class NothingToRollBack(SagalineError):

@@ -1,10 +1,16 @@
 """Runs one read model: folds a batch of events into rows, and writes each changed row once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import (
+    CreateIndex,
+    CreateTable,
+    ExecutableDDLElement,
+    SetColumnComment,
+    SetTableComment,
+)
 
 from sagaline.codec import WantedTopics
 from sagaline.messaging.lazy import flattened, refuse_unrun
@@ -15,7 +21,7 @@ from sagaline.read_model.outdated import continues
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
 from sagaline.storage.sql.bulk import Change
-from sagaline.storage.sql.names import qualified
+from sagaline.storage.sql.names import qualified, shortened
 from sagaline.storage.sql.postgres import leave_room, lock_creation
 from sagaline.storage.tables.read_tables import record_fingerprint, table_exists
 
@@ -39,7 +45,7 @@ class Projector:
         self.name = model.table.name
         self.topics = topics_of_model(model)
         self.table = model.table if table is None else table
-        self.rows = Rows(self.table, datastore.read, model.cached_rows)
+        self.rows = Rows(self.table, datastore.read, datastore.engine.dialect, model.cached_rows)
         self.model = create(model, self.rows, rebuilding=rebuilding)
         self._projections = projections_of(model)
         self._has_keys_of_messages = model.keys_of is ReadModel.keys_of  # it reads no event
@@ -98,6 +104,9 @@ class Projector:
         if table_exists(connection, self.table.name):
             return False
         connection.execute(CreateTable(self.table))
+        if connection.dialect.supports_comments:
+            for comment in _comments(self.table):
+                connection.execute(comment)
         if indexed:
             self.finish_table(connection)
         if self.table.name == self.name:
@@ -139,8 +148,14 @@ def copy_of(table: Table, name: str) -> Table:
     named: list[Index | Constraint] = [*copy.indexes, *copy.constraints]
     for each in named:
         if isinstance(each.name, str):
-            each.name = f"{name}_{each.name.removeprefix(f'{table.name}_')}"
+            each.name = shortened(f"{name}_{each.name.removeprefix(f'{table.name}_')}")
     return copy
+
+
+def _comments(table: Table) -> Iterator[ExecutableDDLElement]:
+    if table.comment:
+        yield SetTableComment(table)
+    yield from (SetColumnComment(each) for each in table.columns if each.comment)
 
 
 def _ignore(event: Any, message: Message) -> None:

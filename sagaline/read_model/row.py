@@ -20,18 +20,19 @@ class RowOwner(Protocol):
     """The rows of a table, as one of them sees them."""
 
     table: Table
-    settable_columns: set[str]
+    plain: dict[str, type | None]
     changed: "dict[Any, Row | None]"
 
-    def refuse_columns(self, *columns: str) -> NoReturn:
-        """Raises the error for columns that a handler cannot set."""
+    def stored(self, key: Any, column: str, value: Any) -> Any:
+        """A value as the database will return it. Raises `UnknownColumn` or `RowUnfit`."""
 
 
 class Row(dict[str, Any]):
     """One row by column name: a value that is set is written with the batch.
 
-    A row is valid for the event that it was read for: read it again for the next event. A change
-    inside a value (a list in a JSON column) is not noticed: set the value anew.
+    A value that is set is at once the value that the database will return: a list for a tuple in a
+    JSON column, for example. A row is valid for the event that it was read for: read it again for
+    the next event.
     """
 
     __slots__ = ("_columns", "_key", "_rows")
@@ -43,8 +44,8 @@ class Row(dict[str, Any]):
 
     @override
     def __setitem__(self, column: str, value: Any) -> None:
-        if column not in self._rows.settable_columns:
-            self._rows.refuse_columns(column)
+        if self._rows.plain.get(column) is not type(value):
+            value = self._rows.stored(self._key, column, value)
         _put(self, column, value)
         if self._columns is UNCHANGED:
             self._columns = {column}

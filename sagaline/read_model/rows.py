@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 from typing_extensions import override
 
-from sagaline.errors import RowMissing, RowsNotListed, RowUnfit, UnknownColumn
+from sagaline.errors import RowMissing, RowsNotListed, RowUnfit
 from sagaline.read_model.row import REPLACED, UNCHANGED, Row
+from sagaline.read_model.stored_values import StoredValues
 from sagaline.storage.sql.bulk import Bulk, Change
 from sagaline.storage.sql.bulk_registry import bulk_of
-from sagaline.storage.sql.columns import default_of, kind_of
 
 MAX_KEPT_ROWS: Final = 50_000
 """Rows of one table kept in memory between batches; about 1 KB each."""
@@ -22,6 +22,7 @@ Connect = Callable[[], AbstractContextManager[Connection]]
 
 _NOT_READ: Final[Any] = object()
 
+_put = dict.__setitem__
 _put_all = dict.update
 _values_of = dict.values
 
@@ -35,18 +36,25 @@ class Rows(MutableMapping[Any, Row]):
     again. After a failed transaction call `roll_back`, which forgets all rows.
     """
 
-    def __init__(self, table: Table, connect: Connect, max_kept: int = MAX_KEPT_ROWS) -> None:
+    def __init__(
+        self, table: Table, connect: Connect, dialect: Dialect, max_kept: int = MAX_KEPT_ROWS
+    ) -> None:
         self.table = table
-        self.settable_columns = {each.name for each in table.columns if not each.primary_key}
+        self._values = StoredValues(table, dialect)
+        self.plain = self._values.plain
+        self.stored = self._values.stored
+        """What a row that sets a value needs of its table."""
         self.changed: dict[Any, Row | None] = {}
         """The rows to write; None where a row is to be deleted."""
         self._connect = connect
         self._max_kept = max_kept
-        self._key_columns = [each.name for each in table.primary_key.columns]
+        self._key_columns = self._values.key_columns
         self._key_names = frozenset(self._key_columns)
-        self._key_types = [kind_of(each) for each in table.primary_key.columns]
-        self._key_type = self._key_types[0] if len(self._key_types) == 1 else None
-        self._defaults = {each.name: default_of(each) for each in table.columns}
+        self._key_type = self._values.key_type
+        self._defaults = self._values.defaults
+        self._images = self._values.images
+        self._before: dict[Any, list[Any]] = {}
+        """What such values of the rows that this batch has read are compared with."""
         self._batch: dict[Any, Row | None] = {}
         """The rows that this batch has read; None where there is no such row."""
         self._kept: dict[Any, Row] = {}
@@ -66,8 +74,15 @@ class Rows(MutableMapping[Any, Row]):
         """The row, or `default` where there is none."""
         row = self._batch.get(key, _NOT_READ)
         if row is _NOT_READ:
-            row = self._batch[key] = self._read(key)
-        return default if row is None else row
+            key = self._key(key)
+            row = self._batch.get(key, _NOT_READ)
+            if row is _NOT_READ:
+                row = self._batch[key] = self._read(key)
+        if row is None:
+            return default
+        if self._images and row._columns is UNCHANGED and row._key not in self._before:
+            self._before[row._key] = self._values.images_of(row)
+        return row
 
     @override
     def __contains__(self, key: object) -> bool:
@@ -75,14 +90,25 @@ class Rows(MutableMapping[Any, Row]):
 
     @override
     def __setitem__(self, key: Any, values: Mapping[str, Any]) -> None:
-        parts = self._key_values(key)
+        if type(key) is self._key_type:
+            parts: tuple[Any, ...] = (key,)
+        else:
+            parts = self._values.key_values(key)
+            key = parts if len(parts) > 1 else parts[0]
         row = Row(self._defaults)
         _put_all(row, values)
         if len(row) != len(self._defaults):
-            self.refuse_columns(*(values.keys() - self._defaults.keys()))
+            raise self._values.unknown(*(values.keys() - self._defaults.keys()))
         if not self._key_names.isdisjoint(values):
             self._check_key(key, parts, values)
         _put_all(row, zip(self._key_columns, parts, strict=True))
+        plain, converts = self.plain, self._values.converts
+        try:
+            for column, value in row.items() if self._images else values.items():
+                if plain.get(column) is not type(value):
+                    _put(row, column, converts[column](value))
+        except Exception as error:
+            raise self._values.unfit(key, column, error) from error
         row._rows = self
         row._key = key
         row._columns = REPLACED
@@ -100,6 +126,7 @@ class Rows(MutableMapping[Any, Row]):
 
     @override
     def __delitem__(self, key: Any) -> None:
+        key = self._key(key)
         if self.get(key) is None:
             raise RowMissing(table=self.table.name, key=key)
         self._batch[key] = self.changed[key] = None
@@ -130,10 +157,12 @@ class Rows(MutableMapping[Any, Row]):
 
     def prefetch(self, connection: Connection, keys: Iterable[Any]) -> None:
         """Reads the rows of these keys that are not in memory; records where there is no row."""
-        wanted = [k for k in dict.fromkeys(keys) if k not in self._batch and k not in self._kept]
+        kind = self._key_type
+        asked = dict.fromkeys(k if type(k) is kind else self._values.key(k) for k in keys)
+        wanted = [k for k in asked if k not in self._batch and k not in self._kept]
         if not wanted or self._has_all(connection):
             return
-        columns = list(zip(*map(self._key_values, wanted), strict=True))
+        columns = list(zip(*map(self._values.key_values, wanted), strict=True))
         found: dict[Any, Row | None] = dict.fromkeys(wanted)
         for values in self._bulk_on(connection).select(connection, columns):
             row = Row(zip(self._defaults, values, strict=True))
@@ -151,12 +180,13 @@ class Rows(MutableMapping[Any, Row]):
 
     def changes(self, connection: Connection) -> list[Change]:
         """The changes to write to this database. Raises `RowUnfit`."""
+        self._notice_changes_in_place()
         whole: list[Row] = []
         parts: dict[frozenset[str], list[Row]] = defaultdict(list)
         for row in self.changed.values():
             if row is not None:
                 (whole if row._columns is REPLACED else parts[frozenset(row._columns)]).append(row)
-        gone = [self._key_values(key) for key, row in self.changed.items() if row is None]
+        gone = [self._values.key_values(key) for key, row in self.changed.items() if row is None]
         bulk = self._bulk_on(connection)
         found = []
         if gone:
@@ -179,6 +209,7 @@ class Rows(MutableMapping[Any, Row]):
             if row is not None:
                 row._columns = UNCHANGED
         self.changed.clear()
+        self._before.clear()
 
     def after_commit(self) -> None:
         """Keeps the rows of the batch, of which the changes are now on disk, for the next one."""
@@ -195,17 +226,21 @@ class Rows(MutableMapping[Any, Row]):
     def roll_back(self) -> None:
         """Forgets every row: no change is on disk, and what was read may be stale."""
         self.changed.clear()
+        self._before.clear()
         self._batch.clear()
         self._kept.clear()
         self._all_in_memory = None
 
-    def refuse_columns(self, *columns: str) -> NoReturn:
-        """Raises the error for columns that a handler cannot set."""
-        raise UnknownColumn(
-            table=self.table.name,
-            column=", ".join(sorted(columns)),
-            columns=", ".join(each for each in self._defaults if each in self.settable_columns),
-        )
+    def _notice_changes_in_place(self) -> None:
+        """Sets values anew that were changed in place, a list in a document for example."""
+        for row in self._batch.values() if self._images else ():
+            if row is None:
+                continue
+            before = self._before.get(row._key)
+            changed = before is not None and before != self._values.images_of(row)
+            if changed or row._columns is REPLACED:
+                for column in self._images:
+                    row[column] = row[column]
 
     def _check_key(self, key: Any, parts: tuple[Any, ...], values: Mapping[str, Any]) -> None:
         for name, part in zip(self._key_columns, parts, strict=True):
@@ -215,7 +250,7 @@ class Rows(MutableMapping[Any, Row]):
     def _read(self, key: Any) -> Row | None:
         row = self._kept.pop(key, None)
         if row is None:
-            self._key_values(key)
+            self._values.key_values(key)
             if not self.all_in_memory:
                 with self._connect() as connection:
                     self.prefetch(connection, [key])
@@ -228,20 +263,8 @@ class Rows(MutableMapping[Any, Row]):
             self._all_in_memory = not in_memory and self._bulk_on(connection).is_empty(connection)
         return self._all_in_memory
 
-    def _key_values(self, key: Any) -> tuple[Any, ...]:
-        """A key's values, one for each column of the primary key."""
-        if type(key) is self._key_type:
-            return (key,)
-        parts = key if isinstance(key, tuple) else (key,)
-        if len(parts) == len(self._key_types) and all(map(isinstance, parts, self._key_types)):
-            return parts
-        kinds = ", ".join(
-            f"{name}: {kind.__name__}"
-            for name, kind in zip(self._key_columns, self._key_types, strict=True)
-        )
-        raise RowUnfit(
-            table=self.table.name, key=repr(key), column="the key", reason=f"it is ({kinds})"
-        )
+    def _key(self, key: Any) -> Any:
+        return key if type(key) is self._key_type else self._values.key(key)
 
     def _bulk_on(self, connection: Connection) -> Bulk:
         if self._bulk is None:

@@ -22,18 +22,21 @@ def rebuild(
     views: Collection[str] = (),
     *,
     verify: bool = False,
+    drop_old: bool = False,
     progress: Progress | None = None,
     worker: NoWorker = NO_WORKER,
 ) -> Iterator[Rebuilt]:
     """Rebuild read tables, all or those named, and yield the result of each.
 
     With `verify`, compare each with the live table and swap nothing. A rebuild that was killed
-    continues from its last commit. `worker` is a second process for a part of the events, from
-    `rebuild_worker`; it ends with this rebuild.
+    continues from its last commit. With `drop_old`, drop the table that each one replaces, which
+    stays for `roll_back` otherwise, until the next rebuild. `worker` is a second process for a part
+    of the events, from `rebuild_worker`; it ends with this rebuild.
 
     Raises `RebuildFailed`, with the event, where a handler raises: the live table stays as it is.
-    Raises `RebuildUnderWay` where another process rebuilds the table, and `StoreUnusable` where a
-    read table has events that its log lacks.
+    Raises `RebuildUnderWay` where another process rebuilds the table, `TableNotReplaceable`, before
+    anything is built, where something on the live table cannot be moved to a new one, and
+    `StoreUnusable` where a read table has events that its log lacks.
     """
     models = _chosen(system, views)
     env = environment(env)
@@ -42,8 +45,8 @@ def rebuild(
         worker.open(env)
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
-            shadow = ShadowTable(model, datastore, logs, progress or no_progress, verify, worker)
-            yield shadow.build()
+            report = progress or no_progress
+            yield ShadowTable(model, datastore, logs, report, verify, drop_old, worker).build()
 
 
 def roll_back(system: System, env: EnvType | None = None, views: Collection[str] = ()) -> list[str]:
@@ -53,7 +56,7 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
     """
     models = _chosen(system, views)
     with open_views(system, environment(env)) as datastore, datastore.write() as connection:
-        return [swap_back(connection, each.table.name) for each in models]
+        return [swap_back(connection, each.table) for each in models]
 
 
 def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:

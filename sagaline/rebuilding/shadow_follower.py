@@ -10,11 +10,13 @@ from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.projector import Projector
 from sagaline.runner.leases import Leases
 from sagaline.storage import Datastore
+from sagaline.storage.sql.names import shortened
 from sagaline.storage.tables.followers import advance, follower_state, register
 from sagaline.storage.tables.read_tables import (
     drop_table,
     forget_follower,
     lock_follower,
+    refuse_foreign,
     shadows,
     start_over,
 )
@@ -50,6 +52,7 @@ class ShadowFollower:
         Raises RebuildUnderWay where another process owns one of this read table.
         """
         made_by = VERIFYING if self._verify else fingerprint(self._model)
+        refuse_foreign(connection, self._datastore.address, self._model.table)
         if Projector(self._model, self._datastore).create_table(connection):
             start_over(connection, self.view)
         register(connection, self.view, self._leaders)
@@ -103,4 +106,4 @@ def _drop(connection: Connection, name: str) -> None:
 def _table_of(follower: str) -> str:
     """Return the table of a shadow follower: order_list__7 of ``order_list@7:3f2a``."""
     view, _, rest = follower.partition("@")
-    return f"{view}__{rest.partition(':')[0]}"
+    return shortened(f"{view}__{rest.partition(':')[0]}")

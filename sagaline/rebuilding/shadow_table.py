@@ -2,7 +2,7 @@
 
 When it has reached the live follower's positions, one transaction swaps the tables, takes over the
 positions, and raises the fence of the live follower. Readers see the old rows or the new ones,
-never an empty or a partial table. The old table stays, for a rollback.
+never an empty or a partial table. The old table stays, for a rollback, unless it is to be dropped.
 """
 
 import time
@@ -28,7 +28,7 @@ from sagaline.read_model.projector import Projector, copy_of
 from sagaline.rebuilding.progress import Progress, Rebuilt
 from sagaline.rebuilding.replay import Replay
 from sagaline.rebuilding.shadow_follower import ShadowFollower
-from sagaline.rebuilding.swap import swap_in
+from sagaline.rebuilding.swap import drop_old, rehearse_swap, swap_in
 from sagaline.rebuilding.worker import NO_WORKER, NoWorker, ReplayTask
 from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.storage import Datastore, LogRow, Page
@@ -74,6 +74,7 @@ class ShadowTable:
         logs: Mapping[str, Application],
         progress: Progress,
         verify: bool,
+        drop_old: bool,
         worker: NoWorker,
     ) -> None:
         self._model = model
@@ -82,6 +83,7 @@ class ShadowTable:
         self._logs = logs
         self._progress = progress
         self._verify = verify
+        self._drop_old = drop_old
         self._worker = worker
         self._active = NO_WORKER
         """The worker while it replays a part of the events."""
@@ -129,6 +131,8 @@ class ShadowTable:
             table = copy_of(self._model.table, self._follower.table_name)
             self._projector = Projector(self._model, self._datastore, table, rebuilding=True)
             self._projector.create_table(connection, indexed=False)
+            if not self._verify:
+                rehearse_swap(connection, self._model.table, self._follower.table_name)
             self._replay = Replay(self._projector, self._logs)
         self._reload()
 
@@ -286,5 +290,7 @@ class ShadowTable:
 
     def _swap(self, connection: Connection) -> None:
         shadow, positions = self._projector.table.name, self._follower.positions
-        swap_in(connection, self._view, shadow, positions, fingerprint(self._model))
+        swap_in(connection, self._model.table, shadow, positions, fingerprint(self._model))
+        if self._drop_old:
+            drop_old(connection, self._view)
         forget_follower(connection, self._follower.name)

@@ -34,7 +34,7 @@ from sagaline.runner.stored_events import StoredEvents, in_one_line
 from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.ownership import refuse_another
-from sagaline.storage.tables.read_tables import columns_of, start_over
+from sagaline.storage.tables.read_tables import columns_of, refuse_foreign, start_over
 from sagaline.system.environment import StoreAddress, log_at, tables_at, views_at
 from sagaline.system.system import System
 
@@ -235,6 +235,7 @@ class OpenedSystem:
         return Follower(processor, datastore, leaders, batch_size, attempts, mapper)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
+        refuse_foreign(connection, self.views.address, projector.table)
         wanted = {each.name for each in projector.table.columns}
         if wanted != set(columns_of(connection, projector.name)):
             reason = f"{projector.name} has other columns than its read model: rebuild it"

@@ -43,12 +43,21 @@ Rollback = Annotated[
 ]
 
 
+DropOld = Annotated[
+    bool,
+    typer.Option(
+        "--drop-old", help="Drop the tables that are replaced, so no rollback is possible."
+    ),
+]
+
+
 def rebuild(
     ctx: typer.Context,
     views: Views = None,
     outdated: Outdated = False,
     verify: Verify = False,
     rollback: Rollback = False,
+    drop_old: DropOld = False,
     json: AsJson = False,
 ) -> None:
     """Rebuild, compare or roll back read tables; exit with 1 where one differs or fails."""
@@ -56,6 +65,10 @@ def rebuild(
         raise typer.BadParameter("It excludes --verify.", ctx, param_hint="--rollback")
     if outdated and (views or rollback):
         raise typer.BadParameter("It excludes VIEW and --rollback.", ctx, param_hint="--outdated")
+    if drop_old and (verify or rollback):
+        raise typer.BadParameter(
+            "It excludes --verify and --rollback.", ctx, param_hint="--drop-old"
+        )
     if rollback:
         system, env = _checked(ctx)
         _print_rolled_back(roll_back(system, env, views or ()), json)
@@ -70,9 +83,9 @@ def rebuild(
         system, env = _checked(ctx)
         tune_garbage_collector()
         with closing(rebuild_worker(system)) as worker, _progress() as progress:
-            chosen = views or ()
+            how: dict[str, bool] = {"verify": verify, "drop_old": drop_old}
             done, failed = _done(
-                rebuild_tables(system, env, chosen, verify=verify, progress=progress, worker=worker)
+                rebuild_tables(system, env, views or (), **how, progress=progress, worker=worker)
             )
     _print_results(done, verify, json)
     if failed is not None:

@@ -12,20 +12,19 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Dialect, Table
 
 from sagaline.errors import RowsLost, RowUnfit
-from sagaline.storage.sql.columns import ColumnValues, Convert, UnfitAt
+from sagaline.storage.sql.column_values import ColumnValues, UnfitAt
+from sagaline.storage.sql.columns import Convert
 
 
 class Change(NamedTuple):
     """Rows to write with one statement, as driver values; another process may write them.
 
-    `columns` holds a list of values for each of `names`. `are_plain` says whether all values are of
-    exactly their columns' types, and of no subclass.
+    `columns` holds a list of values for each of `names`.
     """
 
     kind: Literal["upsert", "update", "delete"]
     names: list[str]
     columns: list[Any]
-    are_plain: bool
 
 
 class Bulk(ABC):
@@ -64,19 +63,17 @@ class Bulk(ABC):
 
     def upserted(self, columns: list[Any]) -> Change:
         """A change that inserts whole rows, or replaces those with the same keys."""
-        bound = self.bound(self.names, columns)
-        are_plain = all(each.are_plain for each in self.values.values())
-        return Change("upsert", self.names, bound, are_plain)
+        return Change("upsert", self.names, self.bound(self.names, columns))
 
     def updated(self, names: list[str], rows: Sequence[Mapping[str, Any]]) -> Change:
         """A change of some columns of existing rows: indexes of other columns stay untouched."""
         written = [*names, *self.key]
         columns = [list(map(itemgetter(name), rows)) for name in written]
-        return Change("update", names, self.bound(written, columns), are_plain=False)
+        return Change("update", names, self.bound(written, columns))
 
     def deleted(self, keys: list[Any]) -> Change:
         """A change that deletes the rows with these keys."""
-        return Change("delete", self.key, self.bound(self.key, keys), are_plain=False)
+        return Change("delete", self.key, self.bound(self.key, keys))
 
     def write(self, connection: Connection, change: Change) -> None:
         """Writes a change. Raises `RowsLost` if a row to update does not exist."""

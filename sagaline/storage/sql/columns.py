@@ -1,12 +1,11 @@
 """Column types that return the same values on SQLite as on PostgreSQL.
 
-SQLite has no type for a UUID, an exact decimal or an instant. These types store readable text,
+SQLite has no type for a UUID or an instant. These types store readable text,
 which sorts and compares as the value does where that is possible.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -69,15 +68,17 @@ def reading(convert: Convert, kind: str) -> Convert:
     return read
 
 
-def _moment(value: Any) -> datetime | None:
-    if value is None or (isinstance(value, datetime) and value.tzinfo is UTC):
-        return value
+def moment_of(value: Any) -> datetime | None:
+    """A moment in UTC. Raises `UnfitValue`."""
+    if value is None:
+        return None
     if not isinstance(value, datetime):
         raise UnfitValue(value=value, kind="a moment", reason="it must be a datetime")
-    if value.utcoffset() is None:
+    offset = value.utcoffset()
+    if offset is None:
         raise UnfitValue(value=value, kind="a moment", reason="it has no time zone")
     try:
-        return value.astimezone(UTC)
+        return value.astimezone(UTC) if offset else value
     except OverflowError as error:
         why = "in UTC it is before the year 1 or after the year 9999"
         raise UnfitValue(value=value, kind="a moment", reason=why) from error
@@ -88,31 +89,19 @@ def _moment_text(value: Any) -> str | None:
         text: str = _write_moment(value, mode="json")
         if len(text) == _MOMENT_Z:  # otherwise it is not in UTC, or has no microseconds
             return f"{text[:-1]}+00:00"
-    moment = _moment(value)
+    moment = moment_of(value)
     return None if moment is None else moment.isoformat(timespec="microseconds")
 
 
-def _amount(value: Any) -> Decimal | None:
-    if value is None or (isinstance(value, Decimal) and value.is_finite()):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    raise UnfitValue(value=value, kind="an amount", reason="it must be a finite Decimal")
-
-
-def _amount_text(value: Any) -> str | None:
-    amount = _amount(value)
-    if amount is None:
-        return None
-    text = str(amount)
-    return format(amount, "f") if "E" in text else text
+def _moment_native(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
 
 
 class PortableType(TypeDecorator[Any]):
     """A type that is native on PostgreSQL, and stored as another one on SQLite.
 
     SQLAlchemy calls the conversions directly: `process_bind_param` would add a call for each
-    value. Each of them accepts and returns None too.
+    value. Each of them accepts and returns None too. `to_native` returns what is read back later.
     """
 
     native: TypeEngine[Any]
@@ -121,6 +110,8 @@ class PortableType(TypeDecorator[Any]):
     to_stored: Convert
     from_native: Convert | None = None
     from_stored: Convert
+    plain: type | None = None
+    """Values of exactly this type come back as they are."""
 
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -158,23 +149,7 @@ class Uuid(PortableType):
     to_native = staticmethod(uuid_of)
     to_stored = staticmethod(_uuid_text)
     from_stored = staticmethod(reading(uuid_of_text, "Uuid"))
-
-
-class Amount(PortableType):
-    """An exact decimal: NUMERIC on PostgreSQL, its digits as text on SQLite.
-
-    Accepts finite Decimals and integers, returns Decimals with the same number of places. Sum and
-    sort in Python: SQLite would use floating point for both. Raises `UnfitValue`, for a float too,
-    because a float rarely has the digits of the intended amount.
-    """
-
-    impl = sa.Numeric
-    cache_ok = True
-    native = sa.Numeric()
-    stored = sa.Text()
-    to_native = staticmethod(_amount)
-    to_stored = staticmethod(_amount_text)
-    from_stored = staticmethod(reading(Decimal, "Amount"))
+    plain = UUID
 
 
 class Moment(PortableType):
@@ -188,71 +163,10 @@ class Moment(PortableType):
     cache_ok = True
     native = sa.DateTime(timezone=True)
     stored = sa.String(_MOMENT)
-    to_native = staticmethod(_moment)
+    to_native = staticmethod(moment_of)
     to_stored = staticmethod(_moment_text)
-    from_native = staticmethod(_moment)
+    from_native = staticmethod(_moment_native)
     from_stored = staticmethod(reading(datetime.fromisoformat, "Moment"))
-
-
-class ColumnValues:
-    """Converts the values of one column for statements and from results."""
-
-    def __init__(self, column: sa.Column[Any], dialect: Dialect) -> None:
-        self._column = column
-        self._dialect = dialect
-        self._type = column.type.dialect_impl(dialect)
-        self._bind: Convert | None = self._type.bind_processor(dialect)
-        self._kinds: set[type] = set()
-        """Types of the values that were checked."""
-
-    def bound(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The values converted for the driver. Raises UnfitAt with the index of an unfit one."""
-        if not self._kinds.issuperset(map(type, values)):
-            for index, value in enumerate(values):
-                self._check(index, value)
-        if self._bind is None:
-            return values
-        try:
-            return list(map(self._bind, values))
-        except Exception:
-            for index, value in enumerate(values):
-                self._try(index, value)
-            raise
-
-    @property
-    def are_plain(self) -> bool:
-        """Whether the driver receives values of exactly the column's type, and of no subclass."""
-        return self._bind is not None or self._kinds <= {kind_of(self._column), type(None)}
-
-    def reader(self, driver_type: object) -> Convert | None:
-        """The conversion from a result's value to the column's; None if there is none."""
-        return self._type.result_processor(self._dialect, driver_type)
-
-    def _check(self, index: int, value: Any) -> None:
-        if value is None:
-            if not self._column.nullable:
-                raise UnfitAt(index, self._column.name, "it needs a value")
-        elif self._bind is None and not isinstance(value, kind_of(self._column)):
-            kind = kind_of(self._column).__name__
-            raise UnfitAt(index, self._column.name, f"{value!r} is not of the type {kind}")
-        self._kinds.add(type(value))
-
-    def _try(self, index: int, value: Any) -> None:
-        assert self._bind is not None
-        try:
-            self._bind(value)
-        except Exception as error:
-            raise UnfitAt(index, self._column.name, str(error)) from error
-
-
-class UnfitAt(Exception):
-    """The value at this index does not fit its column."""
-
-    def __init__(self, index: int, column: str, reason: str) -> None:
-        super().__init__(index, column, reason)
-        self.index = index
-        self.column = column
-        self.reason = reason
 
 
 def kind_of(column: sa.Column[Any]) -> type:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Column, Connection, Dialect, Integer, String, Table
+from sqlalchemy import Column, Connection, Dialect, Integer, String, Table
+from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
-from sagaline.errors import DefinitionError
 from sagaline.storage.sql.bulk import Bulk, Change
 
 MIN_COPIED_ROWS: Final = 50
@@ -93,7 +93,7 @@ class PostgresBulk(Bulk):
         driver: Any = connection.connection.dbapi_connection
         with driver.cursor() as cursor:
             types = self._types_on(cursor)
-            if not (change.are_plain and all(map(_is_copied, types, change.columns))):
+            if not all(map(_is_copied, types, change.columns)):
                 raise ValueError(self.table_name)
             with cursor.copy(self._copy_statement) as copy:
                 copy.set_types(types)
@@ -113,19 +113,16 @@ class PostgresBulk(Bulk):
 
 def _array(column: Column[Any], dialect: Dialect) -> str:
     """The placeholder of one array of a column's values, with its cast."""
-    if isinstance(column.type, ARRAY):
-        raise DefinitionError(
-            where=f"{column.table.name}.{column.name}",
-            problem="arrays of rows with arrays inside are not written",
-            cure="Make it a JSON column, or a table of its own.",
-        )
-    if isinstance(column.type, String):
+    type_ = column.type.dialect_impl(dialect)
+    while isinstance(type_, TypeDecorator):
+        type_ = type_.impl_instance
+    if isinstance(type_, String):
         # A cast to VARCHAR(3) truncates longer text without an error; an assignment refuses it.
         return "%b::TEXT[]"
-    kind = dialect.type_compiler_instance.process(column.type)
+    kind = dialect.type_compiler_instance.process(type_)
     # Binary is three times as fast, but for integers the driver applies the width of one enum
     # member to all, and truncates the others without an error.
-    return f"%s::{kind}[]" if isinstance(column.type, Integer) else f"%b::{kind}[]"
+    return f"%s::{kind}[]" if isinstance(type_, Integer) else f"%b::{kind}[]"
 
 
 def _is_copied(type_: int, values: Sequence[Any]) -> bool:

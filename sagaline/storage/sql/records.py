@@ -1,6 +1,5 @@
 """The record classes of events tables: upstream's columns and the envelope."""
 
-import hashlib
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -10,9 +9,7 @@ from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sagaline.storage.sql.columns import PortableType, reading, uuid_of
-
-IDENTIFIER_LENGTH = 63
-"""Characters of an identifier on PostgreSQL, which truncates longer ones without an error."""
+from sagaline.storage.sql.names import shortened
 
 ENVELOPE_COLUMNS = ("key", "cause", "hop")
 
@@ -89,14 +86,6 @@ class SnapshotRecord(EventRecord):
     originator_version: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     topic: Mapped[str] = mapped_column(Text(), nullable=False)
     state: Mapped[bytes] = mapped_column(LargeBinary(), nullable=False)
-
-
-def shortened(name: str) -> str:
-    """A name that fits PostgreSQL's limit and stays unique."""
-    if len(name) <= IDENTIFIER_LENGTH:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: IDENTIFIER_LENGTH - 9]}_{digest}"
 
 
 _record_classes: dict[tuple[str | None, str], type[EventRecord]] = {}

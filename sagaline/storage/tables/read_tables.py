@@ -12,12 +12,13 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
-    text,
     update,
 )
 from sqlalchemy.schema import CreateTable
 
+from sagaline.errors import StoreUnusable
 from sagaline.storage.sql.names import default_schema, qualified
+from sagaline.storage.tables.creation import FOREIGN
 from sagaline.storage.tables.followers import FollowerState, follower_state, raise_fence, register
 from sagaline.storage.tables.schema import dead_letters, followers, positions, read_tables
 
@@ -102,21 +103,49 @@ def columns_of(connection: Connection, name: str) -> list[str]:
     return [each["name"] for each in found]
 
 
+def refuse_foreign(connection: Connection, address: str, table: Table) -> None:
+    """Raises StoreUnusable where the name of a read table belongs to another program's table.
+
+    A table with the same columns may have been made for the read model beforehand.
+    """
+    name = table.name
+    if not table_exists(connection, name) or name in fingerprints(connection):
+        return
+    views = inspect(connection).get_view_names(default_schema(connection))
+    wanted = {each.name for each in table.columns}
+    if name in views or set(columns_of(connection, name)) != wanted:
+        reason = f"its table {name!r} {FOREIGN}: rename the table of the read model"
+        raise StoreUnusable(url=address, reason=reason)
+
+
 def rename_table(connection: Connection, old: str, new: str) -> None:
-    """Renames a table, in the caller's transaction."""
+    """Renames a table, in the caller's transaction.
+
+    Views and triggers go on naming the old name, and so find the table that has it next; on
+    PostgreSQL they follow the table.
+    """
     quote = connection.dialect.identifier_preparer.quote
-    connection.execute(text(f"ALTER TABLE {qualified(connection, old)} RENAME TO {quote(new)}"))
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
+    try:
+        connection.exec_driver_sql(
+            f"ALTER TABLE {qualified(connection, old)} RENAME TO {quote(new)}"
+        )
+    finally:
+        if is_sqlite:
+            connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
 
 
 def drop_table(connection: Connection, name: str) -> None:
     """Drops a table if it exists."""
-    connection.execute(text(f"DROP TABLE IF EXISTS {qualified(connection, name)}"))
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {qualified(connection, name)}")
 
 
 def count_rows(connection: Connection, name: str) -> int:
     """The number of rows of a table."""
-    query = text(f"SELECT count(*) FROM {qualified(connection, name)}")
-    return int(connection.execute(query).scalar_one())
+    query = f"SELECT count(*) FROM {qualified(connection, name)}"
+    return int(connection.exec_driver_sql(query).scalar_one())
 
 
 def differing_keys(
@@ -130,8 +159,8 @@ def differing_keys(
     found: Collection[tuple[object, ...]] = ()
     for one, two in (names, names[::-1]):
         inner = f"SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {two}"
-        query = text(f"SELECT {keys} FROM ({inner}) AS differing LIMIT {limit}")
-        found = [*found, *(tuple(row) for row in connection.execute(query))]
+        query = f"SELECT {keys} FROM ({inner}) AS differing LIMIT {limit}"
+        found = [*found, *(tuple(row) for row in connection.exec_driver_sql(query))]
     return list(dict.fromkeys(found))[:limit]
 
 

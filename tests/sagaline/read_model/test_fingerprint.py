@@ -44,7 +44,7 @@ def opened() -> Callable[..., None]:
 MODULE = '''
 from functools import singledispatch
 from eventsourcing.domain import Aggregate
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Column, Index, Integer, MetaData, Numeric, Table
 from sagaline.storage.sql.columns import Uuid
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projection import project
@@ -158,7 +158,7 @@ def test_a_fingerprint_does_not_change_with_comments_docstrings_or_layout(
         ('return "paid"', 'return "was paid"'),
         ("default=0", "default=1"),
         ("nullable=False, ", ""),
-        ("Integer, nullable", "Text, nullable"),
+        ("Integer, nullable", "Numeric, nullable"),
         ('Index("accounts_paid", "paid")', 'Index("accounts_paid", "paid", unique=True)'),
         ("@project(Paid)", "@project(Aggregate.Event)"),
     ],

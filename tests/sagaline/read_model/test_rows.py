@@ -12,9 +12,7 @@ import pytest
 from eventsourcing.persistence import DataError, OperationalError
 from pydantic import TypeAdapter
 from sqlalchemy import (
-    ARRAY,
     JSON,
-    REAL,
     BigInteger,
     Boolean,
     Column,
@@ -39,7 +37,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from sagaline.errors import (
-    DefinitionError,
     RowColumnsFixed,
     RowMissing,
     RowsLost,
@@ -49,7 +46,8 @@ from sagaline.errors import (
 )
 from sagaline.read_model.rows import Rows
 from sagaline.storage import Datastore
-from sagaline.storage.sql.columns import Amount, Moment, Uuid
+from sagaline.storage.sql.amounts import Amount
+from sagaline.storage.sql.columns import Moment, Uuid
 from sagaline.storage.sql.postgres_bulk import MIN_COPIED_ROWS as MANY
 
 metadata = MetaData()
@@ -113,7 +111,7 @@ def noted(store: Datastore) -> list[str]:
 
 
 def rows_of(store: Datastore, table: Table = accounts, **options: Any) -> Rows:
-    return Rows(table, store.read, **options)
+    return Rows(table, store.read, store.engine.dialect, **options)
 
 
 def save(store: Datastore, rows: Rows) -> None:
@@ -481,8 +479,9 @@ def test_a_value_of_another_type_is_refused_before_it_reaches_the_database(
 ) -> None:
     rows = rows_of(store)
     rows[BOB] = {"owner": "Bob"}
-    rows[ANN] = values
-    with pytest.raises(RowUnfit, match=f"^The row {ANN} of accounts cannot be written: .*{reason}"):
+    said = f"^The row {ANN} of accounts cannot be written: .*{reason}"
+    with pytest.raises(RowUnfit, match=said):  # noqa: PT012  # None may be filled in later
+        rows[ANN] = values
         save(store, rows)
     assert statements == []
 
@@ -525,7 +524,6 @@ KINDS = {
     BigInteger: 2**63 - 1,
     Numeric(10, 2): Decimal("12345678.90"),
     Float: 0.1,
-    REAL: 0.5,
     Boolean: True,
     Text: "{a,\t\\N}\n",
     String(3): "äöü",
@@ -553,8 +551,7 @@ def test_many_new_rows_are_read_as_they_were_written(postgres: Datastore, kind: 
         rows[number] = {"100%": None if number % 2 else KINDS[kind]}
     statements = noted(postgres)
     save(postgres, rows)
-    # The driver would write a REAL that is too large as infinite.
-    assert bool(statements) == (kind in (REAL, Interval))
+    assert bool(statements) == (kind is Interval)
     assert [row["100%"] for row in stored(postgres, kinds)] == [KINDS[kind], None] * (MANY * 3 // 2)
 
 
@@ -613,7 +610,7 @@ def test_a_connection_that_breaks_while_many_rows_are_written_is_a_fault_of_the_
     assert len(stored(postgres)) == MANY
 
 
-def test_a_number_of_an_enumeration_is_not_cut_to_the_width_of_another(postgres: Datastore) -> None:
+def test_numbers_of_an_enumeration_are_written_as_numbers(postgres: Datastore) -> None:
     class Size(IntEnum):
         LARGE = 70_000
         SMALL = 2
@@ -621,9 +618,8 @@ def test_a_number_of_an_enumeration_is_not_cut_to_the_width_of_another(postgres:
     rows = rows_of(postgres)
     rows[ANN] = {"owner": "Ann", "movements": Size.LARGE}
     rows[BOB] = {"owner": "Bob", "movements": Size.SMALL}
-    # The driver takes the smaller one's type for both.
-    with pytest.raises(DataError, match="out of range"):
-        save(postgres, rows)
+    save(postgres, rows)
+    assert [row["movements"] for row in stored(postgres)] == [70_000, 2]
 
 
 def test_a_change_to_a_row_that_another_writer_deleted_raises(store: Datastore) -> None:
@@ -651,17 +647,6 @@ def test_documents_are_written_and_read(store: Datastore) -> None:
     rows[1]["note"] = ["new"]
     save(store, rows)
     assert stored(store, notes) == [{"id": 1, "note": ["new"]}]
-
-
-def test_a_column_of_arrays_is_refused_with_the_cure(postgres_store: str) -> None:
-    store = Datastore.open(postgres_store)
-    lists = Table(
-        "lists", MetaData(), Column("id", Integer, primary_key=True), Column("l", ARRAY(Integer))
-    )
-    rows = rows_of(store, lists)
-    with pytest.raises(DefinitionError, match="JSON"):
-        rows.get(1)
-    store.close()
 
 
 def test_values_are_kept_exactly(store: Datastore) -> None:

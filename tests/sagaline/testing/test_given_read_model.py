@@ -12,7 +12,8 @@ from sagaline.errors import RowMissing
 from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projection import project
-from sagaline.storage.sql.columns import Amount, Uuid
+from sagaline.storage.sql.amounts import Amount
+from sagaline.storage.sql.columns import Uuid
 from sagaline.testing import LONG_AGO, SOMEONE, given, happened, recorded
 
 ANN = UUID(int=1)
