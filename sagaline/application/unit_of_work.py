@@ -1,7 +1,6 @@
 """A unit of work: the aggregates and events of one batch, until they are committed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,13 +12,12 @@ from sqlalchemy import Connection
 
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, AggregateCache, CacheLimits
 from sagaline.application.snapshots import Snapshots
+from sagaline.application.timer_changes import TracedChange, unshared_change, write_changes
 from sagaline.codec import TypedMapper, shareable_topics, unshared
 from sagaline.errors import NotStorable
-from sagaline.followers.timers import timer_row
 from sagaline.messaging.message import Message, Trace
-from sagaline.messaging.timers import SetTimer, TimerChange
+from sagaline.messaging.timers import TimerChange
 from sagaline.storage import ApplicationRecorder, EventRow
-from sagaline.storage.tables.timers import TimerRow, delete_timers, set_timers
 
 
 class Mark(NamedTuple):
@@ -66,7 +64,7 @@ class UnitOfWork:
         """The versions of the changed aggregates before this unit."""
         self._events: list[tuple[Any, Trace]] = []
         self._rows: list[EventRow] = []
-        self._timers: list[tuple[TimerChange, Trace, datetime]] = []
+        self._timers: list[TracedChange] = []
         self._writes: list[Callable[[Connection], None]] = []
         self._messages: list[Message] = []
         self._before = 0
@@ -163,10 +161,7 @@ class UnitOfWork:
 
     def change_timer(self, change: TimerChange) -> None:
         """Sets or cancels a timer in the transaction of this unit."""
-        if isinstance(change, SetTimer):
-            command = unshared(change.command)
-            change = change if command is change.command else replace(change, command=command)
-        self._timers.append((change, self.trace, self._now()))
+        self._timers.append(TracedChange(unshared_change(change), self.trace, self._now()))
 
     def add_write(self, write: Callable[[Connection], None]) -> None:
         """Adds a write to the transaction of this unit."""
@@ -179,7 +174,7 @@ class UnitOfWork:
             appended = self._recorder.append(connection, self._rows)
             ids, self._before = appended.ids, appended.before
             self._messages = self._numbered(ids)
-        self._write_timers(connection)
+        write_changes(connection, self._application, self._timers, self._mapper)
         for write in self._writes:
             write(connection)
         return ids
@@ -279,19 +274,6 @@ class UnitOfWork:
             )
             for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
         ]
-
-    def _write_timers(self, connection: Connection) -> None:
-        cancelled: dict[str, None] = {}
-        rows: dict[str, TimerRow] = {}
-        for change, trace, now in self._timers:  # the last change of each timer is written
-            if isinstance(change, SetTimer):
-                cancelled.pop(change.id, None)
-                rows[change.id] = timer_row(change, now, trace, self._application, self._mapper)
-            else:
-                rows.pop(change.id, None)
-                cancelled[change.id] = None
-        delete_timers(connection, self._application, list(cancelled))
-        set_timers(connection, self._application, list(rows.values()))
 
     def _forget_changes(self) -> None:
         for each in self._absent:

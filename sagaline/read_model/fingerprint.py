@@ -1,6 +1,7 @@
 """The fingerprint of a read model: it changes when the code would produce other rows."""
 
 from hashlib import sha256
+from types import FunctionType
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,13 +16,14 @@ PREFIX: Final = "2."
 class _Known(NamedTuple):
     """What was computed for a read model."""
 
-    attributes: list[int]
+    code: list[int]
     fingerprint: str
     uncovered: tuple[str, ...]
 
 
-# Computed once in a process, unless attributes of the class are replaced: while a worker runs, its
-# files may become those of another version, and its handlers may fill a cache that they read.
+# Computed once in a process, unless functions of the class are replaced: while a worker runs, its
+# files may become those of another version, its handlers may fill a cache that they read, and an
+# object that they use may be set on the class.
 _known: WeakKeyDictionary[type[ReadModel], _Known] = WeakKeyDictionary()
 
 
@@ -53,10 +55,11 @@ def uncovered(model: type[ReadModel]) -> tuple[str, ...]:
 
 
 def _of(model: type[ReadModel]) -> _Known:
-    attributes = [id(value) for base in model.__mro__ for value in vars(base).values()]
+    values = [value for base in model.__mro__ for value in vars(base).values()]
+    code = [id(value) for value in values if isinstance(value, FunctionType)]
     known = _known.get(model)
-    if known is None or known.attributes != attributes:
-        known = _known[model] = _Known(attributes, *_computed(model))
+    if known is None or known.code != code:
+        known = _known[model] = _Known(code, *_computed(model))
     return known
 
 

@@ -272,7 +272,7 @@ AT_RUN_TIME: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
     "handler that yields": ({"returned": generated}, "Trips.pay returned a generator"),
     "handler's list": ({"returned": lambda: [awaited(), awaited()]}, "Trips.pay returned a corou"),
     "loads": ({"loaded": awaited}, "loads= of a handler of Trips returned a coroutine"),
-    "key": ({"named": awaited}, "the key of Closed returned a coroutine"),
+    "key": ({"named": awaited}, "the key of Closed for Trip.Opened returned a coroutine"),
     "step": ({"made": awaited}, "Closed.pay returned a coroutine"),
     "fold": ({"heard": awaited}, "Closed.opened returned a coroutine"),
     "locks": ({"locked": awaited}, "Closed.names returned a coroutine"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -112,7 +113,8 @@ class Carts(Application, aggregates=[Cart]):
             cart.add(command.items.pop())
         rival, self.rival = self.rival, None
         if rival is not None:
-            rival.execute_one(Close(cart_id=command.cart_id, said="meanwhile"))
+            close = Close(cart_id=command.cart_id, said="meanwhile")
+            Context().run(rival.execute_one, close)  # as another process would
 
     @handles(Close)
     def finish(self, command: Close) -> None:
