@@ -10,7 +10,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast check bench bench-compare house lint types format
+.PHONY: help setup demo test test-fast check bench bench-compare house lint types format audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ lint: $(READY) ## check the format and the rules
 
 types: $(READY) ## check the types
 	@$(RUN) mypy
+
+audit: $(READY) ## look for weaknesses in the code and the dependencies, and list those: bom.json
+	@python3 -m venv .audit
+	@.audit/bin/python -m pip install --quiet --disable-pip-version-check bandit cyclonedx-bom pip-audit >&2
+	@.audit/bin/bandit --quiet --recursive --severity-level high sagaline
+	@.audit/bin/cyclonedx-py environment --output-file bom.json .venv/bin/python
+	@.audit/bin/pip-audit --requirement constraints.txt
 
 format: $(READY) ## rewrite the source in the one format
 	@$(RUN) ruff check --select I --fix
