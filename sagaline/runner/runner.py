@@ -1,15 +1,17 @@
 """The runner: one thread that runs all followers of a system over their logs."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing import system as upstream
 from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
+from typing_extensions import override
 
 from sagaline.errors import DefinitionError, RunnerDied, describe_error
 from sagaline.runner.bootstrap import OpenedSystem
@@ -20,6 +22,8 @@ from sagaline.storage import Datastore
 from sagaline.storage.sql import forks
 from sagaline.system.environment import environment
 from sagaline.system.system import System
+
+log = logging.getLogger(__name__)
 
 
 class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
@@ -53,7 +57,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._thread: threading.Thread | None = None
         self._make_signals()
         self._stopped = False
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
+        """What its thread has died of; None while it is well."""
         self.apps = self._opened.apps
         self.windows = self._opened.windows
         self.followers = self._opened.followers
@@ -84,6 +89,18 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         name = self._opened.system.name
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @override
+    def __exit__(self, *args: object, **kwargs: Any) -> None:
+        """Stops. Raises RunnerDied, with the cause, where its thread has died in the block."""
+        self.stop()
+        if args[0] is None:
+            self._refuse_dead()
 
     def stop(self) -> None:
         """Stops after the transaction under way, and closes all connections."""
@@ -155,12 +172,12 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     def _refuse_dead(self) -> None:
         """Raises RunnerDied where its thread is gone."""
-        reason = None if self._failure is None else describe_error(self._failure)
+        reason = None if self.failure is None else describe_error(self.failure)
         is_gone = self._thread is not None and not self._thread.is_alive()
         if reason is None and is_gone and not self._stopping.is_set():
             reason = "its thread did not follow a fork: start a Runner in this process"
         if reason is not None:
-            raise RunnerDied(system=self._opened.system.name, reason=reason) from self._failure
+            raise RunnerDied(system=self._opened.system.name, reason=reason) from self.failure
 
     def _close(self) -> None:
         if not self._stopped:
@@ -177,8 +194,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                     loop.wait()
             loop.save()
         except BaseException as error:
-            self._failure = error
-            raise
+            self.failure = error
+            log.critical(
+                "The runner of %s ends: %s", self._opened.system.name, describe_error(error)
+            )
         finally:
             loop.close()
 

@@ -227,19 +227,20 @@ def test_a_pending_timer_is_waited_for_and_named(sqlite_store: str) -> None:
         assert isinstance(given, Reminder.Given)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_settle_raises_the_error_of_a_dead_runner(
     sqlite_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(follower: Follower) -> bool:
         raise ZeroDivisionError("a bug of the framework")
 
-    with Runner(system, env(sqlite_store)) as runner:
-        runner.settle()
-        monkeypatch.setattr(Follower, "step", break_down)
-        opened(runner)  # otherwise it may be settled before it dies
-        with pytest.raises(RunnerDied, match="a bug of the framework"):
-            runner.settle(timeout=300)
+    runner = Runner(system, env(sqlite_store))
+    runner.start()
+    runner.settle()
+    monkeypatch.setattr(Follower, "step", break_down)
+    opened(runner)  # otherwise it may be settled before it dies
+    with pytest.raises(RunnerDied, match="a bug of the framework"):
+        runner.settle(timeout=300)
+    runner.stop()
 
 
 # Stores
