@@ -13,7 +13,7 @@ from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 from typing_extensions import override
 
-from sagaline.errors import DefinitionError, RunnerDied, describe_error
+from sagaline.errors import DefinitionError, RunnerDied, SagalineError, describe_error
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
 from sagaline.runner.options import Options
@@ -179,6 +179,12 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         if reason is not None:
             raise RunnerDied(system=self._opened.system.name, reason=reason) from self.failure
 
+    def _log_death(self, error: BaseException) -> None:
+        """Logs what has ended the thread, with a traceback where it is a bug."""
+        trace = None if isinstance(error, SagalineError) else error
+        name, reason = self._opened.system.name, describe_error(error)
+        log.critical("The runner of %s ends: %s", name, reason, exc_info=trace)
+
     def _close(self) -> None:
         if not self._stopped:
             self._stopped = True
@@ -195,9 +201,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             loop.save()
         except BaseException as error:
             self.failure = error
-            log.critical(
-                "The runner of %s ends: %s", self._opened.system.name, describe_error(error)
-            )
+            self._log_death(error)
         finally:
             loop.close()
 

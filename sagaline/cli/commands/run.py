@@ -44,6 +44,9 @@ BUSY_CHECK_INTERVAL = 0.25
 BUSY_LAG = 2_000
 """Events that take longer than a busy check interval."""
 
+DEATH_CHECK_INTERVAL = 0.5
+"""Seconds between two checks whether the runner is alive, where nothing else is waited for."""
+
 UntilSettled = Annotated[
     bool,
     typer.Option("--until-settled", help="Return when there is nothing left to do."),
@@ -96,10 +99,11 @@ def _wait(
 ) -> bool:
     """Wait until the runner has settled, or a signal stops it; return whether it has settled."""
     if not (until_settled or progress.is_shown):
-        stop.wait()
+        while runner.is_alive and not stop.wait(DEATH_CHECK_INTERVAL):
+            pass
         return False
     pause = SETTLED_CHECK_INTERVAL
-    while not stop.wait(pause):
+    while runner.is_alive and not stop.wait(pause):
         try:
             lag = progress.show(runner.lag())
             if until_settled and lag == 0 and runner.settled(horizon):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
@@ -108,3 +109,15 @@ def test_a_runner_whose_thread_dies_ends_the_command(run: CommandLine, postgres_
         _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 2
     assert "operator does not exist" in errors.splitlines()[-1]
+
+
+def test_a_run_ends_when_its_store_is_lost(run: CommandLine, sqlite_store: str) -> None:
+    lost = run.on(sqlite_store)
+    assert lost.application("place", "-", input=json_lines([order(GOOD)])).status == 0
+    with lost.started("sagaline", "run") as running:
+        assert running.stderr is not None
+        while "leads" not in running.stderr.readline():
+            pass
+        Path(sqlite_store.removeprefix("sqlite:///")).unlink()
+        assert running.wait(LIMIT) == 2
+        assert "its file was" in running.stderr.read().splitlines()[-1]
