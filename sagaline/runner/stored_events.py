@@ -16,12 +16,13 @@ from sqlalchemy import Connection
 
 from sagaline.application.reactions import RepeatCommand
 from sagaline.codec import TypedMapper, command_class, reason_of, unknown_topics
-from sagaline.errors import UnknownTopic, Unreadable, describe_error
+from sagaline.errors import StoreDamaged, UnknownTopic, Unreadable, describe_error
 from sagaline.followers.timers import timer_state
 from sagaline.saga.state import Answer
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.log.rows import Kind, LogRow
 from sagaline.storage.log.samples import add_samples, samples_of
+from sagaline.storage.sql.checked import shown
 from sagaline.storage.tables.timers import first_timers
 
 MAX_APPLIED: Final = 200
@@ -101,8 +102,16 @@ class StoredEvents:
                 add_samples(connection, self._log, self._unrecorded)
 
     def _faults(self, samples: Iterable[LogRow]) -> Iterator[tuple[str, str]]:
-        """The topics that cannot be read, in the streams of the samples up to the last of them."""
+        """The topics that cannot be read, in the streams of the samples up to the last of them.
+
+        Raises StoreDamaged for a version that is no number.
+        """
         last: dict[UUID, int] = {}
+        samples = list(samples)
+        for row in samples:
+            if type(row.originator_version) is not int:
+                place = f"{self._log}.originator_version, id {row.id}"
+                raise StoreDamaged(place=place, value=shown(row.originator_version))
         for row in sorted(samples, key=lambda each: each.originator_version):
             if row.originator_version > MAX_APPLIED:
                 yield from self._unread([row], Applied(is_whole=False))
