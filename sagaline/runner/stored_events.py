@@ -16,13 +16,12 @@ from sqlalchemy import Connection
 
 from sagaline.application.reactions import RepeatCommand
 from sagaline.codec import TypedMapper, command_class, reason_of, unknown_topics
-from sagaline.errors import StoreDamaged, UnknownTopic, Unreadable, describe_error
+from sagaline.errors import UnknownTopic, Unreadable, describe_error
 from sagaline.followers.timers import timer_state
 from sagaline.saga.state import Answer
 from sagaline.storage import ApplicationRecorder
-from sagaline.storage.log.rows import Kind, LogRow
+from sagaline.storage.log.rows import Kind, LogRow, refuse_damaged
 from sagaline.storage.log.samples import add_samples, samples_of
-from sagaline.storage.sql.checked import shown
 from sagaline.storage.tables.timers import first_timers
 
 MAX_APPLIED: Final = 200
@@ -109,9 +108,7 @@ class StoredEvents:
         last: dict[UUID, int] = {}
         samples = list(samples)
         for row in samples:
-            if type(row.originator_version) is not int:
-                place = f"{self._log}.originator_version, id {row.id}"
-                raise StoreDamaged(place=place, value=shown(row.originator_version))
+            refuse_damaged(row, self._log)
         for row in sorted(samples, key=lambda each: each.originator_version):
             if row.originator_version > MAX_APPLIED:
                 yield from self._unread([row], Applied(is_whole=False))

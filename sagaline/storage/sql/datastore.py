@@ -291,7 +291,7 @@ class Datastore(SQLAlchemyDatastore):
 
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable with a readable reason if the error is one of the database."""
-        # Before it is used for the first time, its path and its reason say more than a cure does.
+        # At the start, its path and the reason say more than the cure of a StoreUnusable.
         known = translated(error.__cause__ or error if type(error) is StoreUnusable else error)
         # A host that is no name raises UnicodeError.
         is_known = isinstance(known, PersistenceError | UnicodeError)

@@ -154,8 +154,8 @@ def test_a_damaged_page_ends_a_runner_that_is_at_work(
     runner.settle()
     flip_page(sqlite_store, "guest_list")
     runner.get(Desk).execute(wishes(1))
-    until(lambda: runner._failure is not None)
-    assert isinstance(runner._failure, StoreUnusable)
+    until(lambda: runner.failure is not None)
+    assert isinstance(runner.failure, StoreUnusable)
     assert "parked" not in caplog.text
     runner.stop()
 
