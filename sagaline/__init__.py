@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sagaline.application.receipt import Receipt
     from sagaline.errors import (
         CommandConflict,
+        CommitUnknown,
         DefinitionError,
         NothingToRollBack,
         RebuildBusy,
@@ -71,6 +72,7 @@ __all__ = [
     "Command",
     "CommandConflict",
     "CommandFaulted",
+    "CommitUnknown",
     "DefinitionError",
     "Entry",
     "Journal",
@@ -127,6 +129,7 @@ _PUBLIC = {
     "sagaline.application.receipt": ("Receipt",),
     "sagaline.errors": (
         "CommandConflict",
+        "CommitUnknown",
         "DefinitionError",
         "NothingToRollBack",
         "RebuildBusy",

@@ -157,6 +157,16 @@ class TransactionFailed(SagalineError, ProgrammingError):
     """A write in this transaction of {url} has failed, so the transaction was rolled back."""
 
 
+class CommitUnknown(SagalineError, OperationalError):
+    """It is unknown whether {url} has stored this, because its COMMIT had no answer ({reason}).
+
+    Look, or send the same command again with the same id: it has one effect.
+    """
+
+    url: str
+    reason: str
+
+
 class VersionConflict(SagalineError, IntegrityError):
     """Another writer has already written version {version} of {stream}."""
 

@@ -13,6 +13,7 @@ from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.runner.runner import Runner
 from sagaline.storage import Datastore
+from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.tables.dead_letters import Letter, delete_letter, letters_of
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.timers import delete_timers, timer_of_id
@@ -34,7 +35,7 @@ def retry(runner: Runner, letter: Letter) -> Retried:
 
     Each is a transaction with the follower's fence, so it is safe while another runner owns the
     follower. The first that fails stops the rest, and stays with its new error. Raises LetterBusy
-    where another runner always commits first.
+    where another runner always commits first, and what is wrong where the store is.
     """
     (follower,) = (each for each in runner.followers if each.name == letter.follower)
     taken = 0
@@ -48,6 +49,7 @@ def retry(runner: Runner, letter: Letter) -> Retried:
             continue
         except BaseException as error:
             raise_interruption(error)
+            raise_store_failure(error)
             return Retried(taken, len(queued), describe_error(error))
         taken += 1
         if letter.key is None:

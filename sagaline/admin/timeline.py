@@ -12,6 +12,7 @@ from sagaline.errors import describe_error
 from sagaline.messaging.message import position
 from sagaline.messaging.topics import current_topic
 from sagaline.storage import ApplicationRecorder, LogRow
+from sagaline.storage.log.rows import refuse_damaged
 
 _ENVELOPE = ("originator_id", "originator_version", "timestamp")
 _NOT_IN_SUMMARY = ("originator_topic", "fingerprint", "role", "command_id")
@@ -49,7 +50,11 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, application: str, row: LogRow, mapper: TypedMapper) -> "Entry":
-        """Read a row without the event's class, so that events of any age can be read."""
+        """Read a row without the event's class, so that events of any age can be read.
+
+        Raises StoreDamaged for a row with a value of another type than its column's.
+        """
+        refuse_damaged(row, application)
         place = application, row.id, row.topic, row.key, row.cause, row.hop or 0
         stream = row.originator_id, row.originator_version
         try:

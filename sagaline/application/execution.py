@@ -16,7 +16,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORE_FAILURES
+from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.known_commands import KnownCommand, KnownCommands
 
@@ -57,7 +57,8 @@ class Execution:
         """Executes the commands and returns the receipts, in order of the commands.
 
         Raises where the store does not answer, and IntegrityError where another writer was first;
-        nothing is written then.
+        nothing is written then. Raises CommitUnknown where that is not known: execute the same
+        commands again.
         """
         ids = [each.id for each in self._commands]
         with self._application.datastore.read() as connection:
@@ -76,10 +77,9 @@ class Execution:
         before = unit.mark()
         try:
             self._execute(unit, command)
-        except STORE_FAILURES:
-            raise
         except BaseException as error:
             raise_interruption(error)
+            raise_store_failure(error)
             unit.roll_back_to(before)
             self._refused[index] = error
         else:

@@ -22,6 +22,7 @@ from sagaline.saga.interventions import Interventions
 from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
 from sagaline.storage import ApplicationRecorder
+from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.saga_definitions import definition_of
 
@@ -92,6 +93,7 @@ def _act(interventions: Interventions, journal: Journal, act: Act) -> None:
         raise
     except BaseException as error:
         raise_interruption(error)
+        raise_store_failure(error)
         saga = f"{journal.saga} {journal.key}"
         raise InterventionFailed(saga=saga, reason=describe_error(error)) from error
 

@@ -105,6 +105,8 @@ def _status_after(error: Exception, ctx: Any) -> int | None:
             _drop_output()
         case SagalineError() | PersistenceError():
             pass
+        case MemoryError():
+            error = MemoryError("this machine has no memory left: nothing was lost, start it again")
         case _:
             return None
     print_note(f"{_name(ctx)}: {error}")

@@ -17,7 +17,7 @@ from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_m
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORE_FAILURES
+from sagaline.storage.sql.errors import STORE_FAILURES, raise_store_failure
 from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter
 from sagaline.storage.tables.followers import register
 from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
@@ -262,12 +262,13 @@ class Follower:
                     # The aggregate has not moved: the handler writes a version that is there.
                     raise HandlerFailed(None) from another
                 conflict = another
-            except (HandlerFailed, FencedOut, *STORE_FAILURES):
+            except (HandlerFailed, FencedOut):
                 self._processor.roll_back()
                 raise
             except BaseException as bug:
                 self._processor.roll_back()
                 raise_interruption(bug)
+                raise_store_failure(bug)
                 raise HandlerFailed(None) from bug
             else:
                 self._processor.after_commit()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sagaline.codec import WantedTopics
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
-from sagaline.storage.sql.errors import STORE_FAILURES
+from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.sql.read_only import ReadOnly
 
 
@@ -57,7 +57,7 @@ class HandlerFailed(Exception):
 def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
     """Decodes and handles messages in memory.
 
-    Raises HandlerFailed with the message at fault, and `STORE_FAILURES` as they are.
+    Raises HandlerFailed with the message at fault, and what is in `STORE_FAILURES` as it is.
     """
     message: Message | None = None
     try:
@@ -69,8 +69,7 @@ def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
         with ReadOnly(processor.name):
             for message in messages:
                 processor.handle(message)
-    except STORE_FAILURES:
-        raise
     except BaseException as bug:
         raise_interruption(bug)
+        raise_store_failure(bug)
         raise HandlerFailed(message) from bug

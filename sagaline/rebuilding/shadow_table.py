@@ -33,7 +33,7 @@ from sagaline.rebuilding.worker import NO_WORKER, NoWorker, ReplayTask
 from sagaline.runner.lease_renewal import LeaseRenewal
 from sagaline.storage import Datastore, LogRow, Page
 from sagaline.storage.sql.bulk import Change
-from sagaline.storage.sql.errors import STORE_FAILURES
+from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.tables.followers import follower_state
 from sagaline.storage.tables.read_tables import (
     columns_of,
@@ -52,9 +52,6 @@ MAX_JOINS = 20
 
 MAX_DIFFERENCES = 10
 """Keys of differing rows that a verification returns."""
-
-NOT_OF_AN_EVENT = (FencedOut, *STORE_FAILURES)
-"""Errors that no event causes."""
 
 MISSING = "there is no such table"
 """The difference of a table that was dropped."""
@@ -199,10 +196,11 @@ class ShadowTable:
             other = self._active.receive(upto)
             with self._datastore.write() as connection:
                 self._write(connection, {leader: upto}, other.changes)
-        except NOT_OF_AN_EVENT:
+        except FencedOut:
             raise
         except BaseException as error:
             raise_interruption(error)
+            raise_store_failure(error)
             if self._active.is_alive:
                 # Whatever the reason was: one process replays this page again, alone.
                 self._active.close()
@@ -257,10 +255,11 @@ class ShadowTable:
                 self._replay.apply(each, rows)
                 count += len(rows)
             self._write(connection, reached)
-        except NOT_OF_AN_EVENT:
+        except FencedOut:
             raise
         except BaseException as error:
             raise_interruption(error)
+            raise_store_failure(error)
             raise _LiveFollowerAhead from error  # the next attempt finds the event, and names it
         self._after_commit(reached, count)
 

@@ -9,7 +9,6 @@ from threading import Event
 
 from sagaline.application.message_handling import handling_of
 from sagaline.codec import united
-from sagaline.errors import StoreUnusable
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.runner.bootstrap import OpenedSystem
@@ -24,6 +23,7 @@ from sagaline.runner.store_guard import StoreGuard
 from sagaline.runner.timer_schedule import TimerSchedule
 from sagaline.storage import Datastore
 from sagaline.storage.log.event_log import heads
+from sagaline.storage.sql.errors import ENDINGS
 
 MAX_UNSAVED = 5_000
 """Ids that a follower may skip before it records its position, while there is work."""
@@ -107,7 +107,7 @@ class RunLoop:
         """Releases the leases, and closes what listens."""
         self._renewal.close()
         for leases in self._leases.values():
-            with suppress(StoreUnusable):  # as it has ended the run already
+            with suppress(*ENDINGS):  # as it has ended the run already
                 self._guard.run(_name_of(leases), leases.release)
         self._idle.close()
 

@@ -20,7 +20,7 @@ from sagaline.errors import UnknownTopic, Unreadable, describe_error
 from sagaline.followers.timers import timer_state
 from sagaline.saga.state import Answer
 from sagaline.storage import ApplicationRecorder
-from sagaline.storage.log.rows import Kind, LogRow
+from sagaline.storage.log.rows import Kind, LogRow, refuse_damaged
 from sagaline.storage.log.samples import add_samples, samples_of
 from sagaline.storage.tables.timers import first_timers
 
@@ -101,8 +101,14 @@ class StoredEvents:
                 add_samples(connection, self._log, self._unrecorded)
 
     def _faults(self, samples: Iterable[LogRow]) -> Iterator[tuple[str, str]]:
-        """The topics that cannot be read, in the streams of the samples up to the last of them."""
+        """The topics that cannot be read, in the streams of the samples up to the last of them.
+
+        Raises StoreDamaged for a version that is no number.
+        """
         last: dict[UUID, int] = {}
+        samples = list(samples)
+        for row in samples:
+            refuse_damaged(row, self._log)
         for row in sorted(samples, key=lambda each: each.originator_version):
             if row.originator_version > MAX_APPLIED:
                 yield from self._unread([row], Applied(is_whole=False))

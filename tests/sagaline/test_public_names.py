@@ -31,8 +31,9 @@ def test_the_public_names_are_these() -> None:
         "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "rebuild_worker",
         # what goes wrong
-        "CommandConflict", "DefinitionError", "NothingToRollBack", "RebuildBusy", "RebuildFailed",
-        "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable", "UnfitValue",
+        "CommandConflict", "CommitUnknown", "DefinitionError", "NothingToRollBack", "RebuildBusy",
+        "RebuildFailed", "RebuildUnderWay", "RowMissing", "SagalineError", "StoreUnusable",
+        "UnfitValue",
     }  # fmt: skip
     assert set(testing.__all__) == {
         "LONG_AGO", "SOMEONE", "Answering", "Effects", "GivenAggregate", "GivenReadModel",

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from sagaline.errors import StoreDamaged
+from sagaline.storage.sql.checked import shown
+
 
 class EventRow(NamedTuple):
     """One event to append: upstream's stored event and its envelope."""
@@ -28,6 +31,17 @@ class LogRow(NamedTuple):
     key: str | None
     cause: str | None
     hop: int | None
+
+
+def refuse_damaged(row: LogRow, log: str) -> None:
+    """Raises StoreDamaged where SQLite holds a value of another type in a row than it may."""
+    for column, kind in _KINDS.items():
+        value = getattr(row, column)
+        if value is not None and type(value) is not kind:
+            raise StoreDamaged(place=f"{log}.{column}, id {row.id}", value=shown(value))
+
+
+_KINDS: Final = {"originator_version": int, "topic": str, "key": str, "cause": str, "hop": int}
 
 
 class Kind(NamedTuple):

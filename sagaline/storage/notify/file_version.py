@@ -22,6 +22,7 @@ class FileVersion:
 
     def __init__(self, datastore: Datastore, listener: Listener | None = None) -> None:
         self._path = sqlite.path(datastore.engine.url)
+        self._address = datastore.address
         self._listener = listener
         self._version: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -41,7 +42,7 @@ class FileVersion:
             with self._lock:
                 before, self._version = self._version, sqlite.data_version(self._opened())
         except sqlite3.Error as error:
-            raise_translated(error)
+            raise_translated(error, self._address)
             raise
         return self._version != before
 

@@ -226,7 +226,7 @@ class Datastore(SQLAlchemyDatastore):
             with engine.connect() as connection:
                 yield connection
         except Exception as error:
-            raise_translated(error)
+            raise_translated(error, self.address)
             raise
 
     def refuse_closed(self) -> None:
@@ -291,7 +291,8 @@ class Datastore(SQLAlchemyDatastore):
 
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable with a readable reason if the error is one of the database."""
-        known = translated(error)
+        # At the start, its path and the reason say more than the cure of a StoreUnusable.
+        known = translated(error.__cause__ or error if type(error) is StoreUnusable else error)
         # A host that is no name raises UnicodeError.
         is_known = isinstance(known, PersistenceError | UnicodeError)
         if is_known and not isinstance(known, SagalineError):

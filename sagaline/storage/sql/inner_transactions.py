@@ -36,7 +36,7 @@ class JoinedTransaction(Transaction):
             return
         if self.commit:
             self._outer.failure = self._outer.failure or error
-        raise_translated(error)
+        raise_translated(error, self.datastore.address)
 
 
 class ScopedTransaction(Transaction):
@@ -59,7 +59,7 @@ class ScopedTransaction(Transaction):
     def close(self, error: BaseException | None) -> None:
         """Translates an error, and does nothing else."""
         if error is not None:
-            raise_translated(error)
+            raise_translated(error, self.datastore.address)
 
     @override
     def __enter__(self) -> Session:

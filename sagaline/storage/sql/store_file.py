@@ -10,7 +10,9 @@ Identity = tuple[int, int]
 
 _RESTORE: Final = "stop the processes that use it, restore the file and start again"
 
-GONE: Final = f"its file was deleted or moved while it was in use: {_RESTORE}"
+GONE: Final = (
+    f"its file was deleted or moved, or can no longer be reached, while it was in use: {_RESTORE}"
+)
 REPLACED: Final = f"its file was replaced by another one while it was in use: {_RESTORE}"
 CUT: Final = f"its file was cut short while it was in use: {_RESTORE}"
 LOG_GONE: Final = f"its write-ahead log was deleted or replaced while it was in use: {_RESTORE}"
@@ -78,7 +80,7 @@ class StoreFile:
 def _stat(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)
-    except FileNotFoundError:
+    except OSError:  # it does not exist, or its directory may not be read any more
         return None
 
 

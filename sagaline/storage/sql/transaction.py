@@ -14,9 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from sagaline.errors import AnotherTransaction, StoreClosed, TransactionFailed
+from sagaline.errors import AnotherTransaction, CommitUnknown, StoreClosed, TransactionFailed
 from sagaline.storage.sql import forks
-from sagaline.storage.sql.errors import is_lock_timeout, raise_translated
+from sagaline.storage.sql.errors import (
+    is_lock_timeout,
+    is_unknown_commit,
+    message_of,
+    raise_translated,
+)
 from sagaline.storage.sql.store_file import StoreFile
 
 Owner = tuple[int, object]
@@ -128,7 +133,7 @@ class Transaction(SQLAlchemyTransaction):
             self._connection = self._begun()
         except BaseException as error:
             self._release()
-            raise_translated(error)
+            raise_translated(error, self.datastore.address)
             raise
         self._enter(self.datastore.current, self)
         if self.commit:
@@ -141,14 +146,14 @@ class Transaction(SQLAlchemyTransaction):
             if error is None and self.commit:
                 self._commit()
         except Exception as failed:
-            raise_translated(failed)
+            raise_translated(failed, self.datastore.address)
             raise
         finally:
             self._release()
         if error is not None:
             if is_lock_timeout(error):
                 self.datastore.terminate_stuck_copies()
-            raise_translated(error)
+            raise_translated(error, self.datastore.address)
 
     @override
     def __enter__(self) -> Session:
@@ -193,7 +198,13 @@ class Transaction(SQLAlchemyTransaction):
             raise TransactionFailed(url=self.datastore.address) from self.failure
         if self._session is not None:
             self._session.flush()
-        self.connection.commit()
+        try:
+            self.connection.commit()
+        except Exception as error:
+            if self.connection.invalidated or _is_lost(self.connection) or is_unknown_commit(error):
+                reason = message_of(error)
+                raise CommitUnknown(url=self.datastore.address, reason=reason) from error
+            raise
         self.datastore.refuse_lost(self.connection)
 
     def _acquire(self) -> None:

@@ -51,7 +51,7 @@ def left_in_the_middle_of_a_write(path: Path) -> None:
         writer.execute("PRAGMA cache_size = 1")
         writer.execute("BEGIN")
         for number in range(50):
-            writer.execute("INSERT INTO commands VALUES (?, zeroblob(9000), '', 1)", [number])
+            writer.execute("INSERT INTO commands VALUES (?, zeroblob(9000), '', 1, 1)", [number])
         left = files_beside(path)
     put_back(path, left)
 

@@ -96,7 +96,6 @@ BUGS = [
     SystemExit(0),
     asyncio.CancelledError(),
     GeneratorExit(),
-    MemoryError(),
     RecursionError(),
     Unusual("no"),
     Unspeakable(),
