@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sagaline.codec import TypedMapper, WantedTopics
 from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.parking import dead_letter, protected, retried_letter
+from sagaline.followers.parking import dead_letter, protected, retried_letter, split_parked
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress, positions_of
 from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
@@ -38,10 +38,9 @@ log = logging.getLogger(__name__)
 class Follower:
     """Runs one processor over the logs of its leaders, with each event handled exactly once.
 
-    Handlers run in memory; then one transaction writes what they changed together with the new
-    positions. Its first statement moves the follower's fence: a runner that does not hold the
-    newest fence writes nothing, drops what it had in memory, and reads again. Two runners on one
-    follower may therefore waste work, but never duplicate an effect.
+    Handlers run in memory; one transaction writes what they changed with the new positions. Its
+    first statement moves the follower's fence: a runner that does not hold the newest fence writes
+    nothing and reads again. Two runners may so waste work, but never duplicate an effect.
     """
 
     def __init__(
@@ -250,7 +249,7 @@ class Follower:
         Raises HandlerFailed where a handler fails, and VersionConflict where a single event meets
         another writer each time: neither the event nor the store is at fault, so it is read again.
         """
-        free, queued = self._split_parked(messages)
+        free, queued = split_parked(messages, self._progress.parked)
         conflict: VersionConflict | None = None
         for _ in range(MAX_CONFLICTS):
             try:
@@ -277,16 +276,6 @@ class Follower:
         if len(messages) == 1:
             raise conflict
         raise HandlerFailed(None) from conflict
-
-    def _split_parked(
-        self, messages: Sequence[Message]
-    ) -> tuple[Sequence[Message], Sequence[Message]]:
-        """The messages to handle, and those whose key is parked, to be queued in order."""
-        parked = self._progress.parked
-        if not parked:
-            return messages, ()
-        free = [each for each in messages if each.key not in parked]
-        return free, [each for each in messages if each.key in parked]
 
     def _writing(
         self, messages: Sequence[Message], queued: Sequence[Message]

@@ -2,6 +2,7 @@
 
 import traceback
 from base64 import b64decode, b64encode
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,6 +34,16 @@ def dead_letter(
         attempts,
         datetime.now(UTC),
     )
+
+
+def split_parked(
+    messages: Sequence[Message], parked: Set[str]
+) -> tuple[Sequence[Message], Sequence[Message]]:
+    """The messages to handle, and those whose key is parked, to be queued in order."""
+    if not parked:
+        return messages, ()
+    free = [each for each in messages if each.key not in parked]
+    return free, [each for each in messages if each.key in parked]
 
 
 def protected(letter: Letter, mapper: TypedMapper | None) -> Letter:

@@ -16,6 +16,7 @@ from typing_extensions import override
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
 from sagaline.storage.sql import diagnostics, forks, postgres, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
+from sagaline.storage.sql.datastore_fork import DatastoreFork
 from sagaline.storage.sql.errors import raise_translated, translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
 from sagaline.storage.sql.read_only import read_only, refuse_in_handler
@@ -27,9 +28,6 @@ from sagaline.storage.sql.records import (
 )
 from sagaline.storage.sql.store_file import StoreFile
 from sagaline.storage.sql.transaction import CoreTransaction, Transaction
-
-_left_to_parent: list[object] = []
-"""The connections of the process that this one was forked from: closing them would end them."""
 
 
 class Datastore(SQLAlchemyDatastore):
@@ -45,7 +43,7 @@ class Datastore(SQLAlchemyDatastore):
     engine: Engine
 
     _shared: ClassVar[dict[tuple[str, str | None], "Datastore"]] = {}
-    _sharing: ClassVar[Lock] = Lock()
+    sharing: ClassVar[Lock] = Lock()
 
     def __init__(
         self,
@@ -62,11 +60,11 @@ class Datastore(SQLAlchemyDatastore):
         self._url = urls.supported(url) if url else None
         is_sqlite = self._url is not None and self._url.get_backend_name() == "sqlite"
         self.schema = None if is_sqlite else schema
-        in_memory = self._url is None or sqlite.is_in_memory(self._url)
-        self.has_file = is_sqlite and not in_memory and "creator" not in engine_kwargs
+        is_file = self._url is not None and not sqlite.is_in_memory(self._url)
+        self.has_file = is_sqlite and is_file and "creator" not in engine_kwargs
         self.file: StoreFile | None = None
         self._references = 1
-        self._refusal = ""
+        self._fork = DatastoreFork(self)
         self._key: tuple[str, str | None] | None = None
         self._logs: dict[str, str] = {}
         self.lock_timeout = lock_timeout
@@ -89,7 +87,9 @@ class Datastore(SQLAlchemyDatastore):
         try:
             super().__init__(url=url, **(engine_options(self._url, self.schema) | options))
         except ImportError as error:
-            raise StoreUnusable(url=self.address, reason=_missing_driver(error)) from error
+            raise StoreUnusable(
+                url=self.address, reason=diagnostics.missing_driver(error)
+            ) from error
         except (sqlalchemy.exc.ArgumentError, ValueError):
             # Without a cause: its text may hold the URL.
             why = "one of its parameters has no valid value"
@@ -97,7 +97,7 @@ class Datastore(SQLAlchemyDatastore):
         if self.has_file:
             self.file = StoreFile(sqlite.path(self._url))
         self._writer = EngineEvents(self).writer
-        forks.join(self)
+        forks.join(self._fork)
 
     @classmethod
     def open(cls, url: str, schema: str | None = None, **options: Any) -> Self:
@@ -110,7 +110,7 @@ class Datastore(SQLAlchemyDatastore):
         if options or (parsed.get_backend_name() == "sqlite" and sqlite.is_in_memory(parsed)):
             return cls(url=url, schema=schema, **options)
         key = (urls.absolute(parsed).render_as_string(hide_password=False), schema)
-        with cls._sharing:
+        with cls.sharing:
             found = cls._shared.get(key)
             if found is None or found.is_lost:
                 found = cls._shared[key] = cls(url=url, schema=schema)
@@ -124,7 +124,7 @@ class Datastore(SQLAlchemyDatastore):
 
         An open transaction of another thread still commits or rolls back normally.
         """
-        with self._sharing:
+        with self.sharing:
             self._references -= 1
             if self._references != 0:
                 return
@@ -192,11 +192,7 @@ class Datastore(SQLAlchemyDatastore):
         return CoreTransaction(self.transaction(commit=False))
 
     def create(self) -> AbstractContextManager[Connection]:
-        """A transaction that creates tables.
-
-        Beside a user's session it is one of its own: what is created remains when the session is
-        rolled back.
-        """
+        """A transaction that creates tables; one of its own beside a user's session."""
         return self.engine.begin() if self._is_beside_session else self.write()
 
     @property
@@ -231,35 +227,13 @@ class Datastore(SQLAlchemyDatastore):
 
     def refuse_closed(self) -> None:
         """Raises StoreClosed after the last reference was released, or where a fork spoiled it."""
-        if self.is_closed or self._refusal:
-            reason = self._refusal or "it was closed: open it again to use it"
+        if self.is_closed or self._fork.refusal:
+            reason = self._fork.refusal or "it was closed: open it again to use it"
             raise StoreClosed(url=self.address, reason=reason)
-
-    def before_fork(self) -> None:
-        """Closes the connections to a file that are not in use."""
-        if self.has_file and not self.in_transaction:
-            self.engine.dispose()
-
-    def after_fork_in_parent(self) -> None:
-        """Does nothing: connections are opened when they are needed."""
-
-    def after_fork_in_child(self) -> None:
-        """Leaves the connections to the parent, and the locks to its threads."""
-        type(self)._sharing, self.creation_lock = Lock(), RLock()
-        self.write_lock = None if self.write_lock is None else Semaphore()
-        self.access_lock = None if self.access_lock is None else Semaphore()
-        _left_to_parent.append(self.engine.pool)
-        self.engine.dispose(close=False)
-        if self.is_sqlite_in_memory_db:
-            self._refusal = "it is in the memory of the process that forked: use a file"
 
     def refuse_after_fork(self) -> None:
         """Refuses a SQLite file from now on: SQLite holds the locks of the parent's transaction."""
-        if self.has_file:
-            self._refusal = (
-                "the process forked while a transaction was open: fork outside of transactions,"
-                " or start the process by another method, such as spawn"
-            )
+        self._fork.refuse_file()
 
     @property
     def is_lost(self) -> bool:
@@ -273,9 +247,8 @@ class Datastore(SQLAlchemyDatastore):
         """
         if self.file is None:
             return
-        why = (
-            self.file.problem() if written is None else self.file.problem_after_write(written.info)
-        )
+        file = self.file
+        why = file.problem() if written is None else file.problem_after_write(written.info)
         if why is not None:
             raise StoreUnusable(url=self.address, reason=why)
 
@@ -293,9 +266,9 @@ class Datastore(SQLAlchemyDatastore):
         """Raises StoreUnusable with a readable reason if the error is one of the database."""
         # At the start, its path and the reason say more than the cure of a StoreUnusable.
         known = translated(error.__cause__ or error if type(error) is StoreUnusable else error)
-        # A host that is no name raises UnicodeError.
-        is_known = isinstance(known, PersistenceError | UnicodeError)
-        if is_known and not isinstance(known, SagalineError):
+        if isinstance(known, SagalineError):
+            return
+        if isinstance(known, PersistenceError | UnicodeError):  # that of a host that is no name
             why = diagnostics.reason(self._url, error)
             raise StoreUnusable(url=self.address, reason=why) from error
 
@@ -306,10 +279,7 @@ class Datastore(SQLAlchemyDatastore):
             transaction.failure = transaction.failure or error
 
     def name_log(self, application: str) -> None:
-        """Reserves an application's log. Raises ProgrammingError for a name that shares its table.
-
-        Table names are in lower case, so ``Orders`` and ``orders`` would write to one log.
-        """
+        """Reserves a log. Raises ProgrammingError for a name that differs by case: one table."""
         first = self._logs.setdefault(application.lower(), application)
         if first != application:
             raise ProgrammingError(f"The applications {first} and {application} would share a log")
@@ -325,7 +295,3 @@ class Datastore(SQLAlchemyDatastore):
     @override
     def init_sqlite_wal_mode(self) -> None:
         """Does nothing: every connection sets and checks its journal mode."""
-
-
-def _missing_driver(error: ImportError) -> str:
-    return f"its driver is not installed ({error.name or 'psycopg'}): install sagaline[postgres]"

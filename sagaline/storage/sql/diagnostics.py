@@ -73,3 +73,8 @@ def _without_secrets(url: URL, text: str) -> str:
         for each in [value] if isinstance(value, str) else value:
             text = text.replace(each, "***") if len(each) >= _SHORTEST_SECRET else text
     return text.replace(url.password, "***") if url.password else text
+
+
+def missing_driver(error: ImportError) -> str:
+    """Why a database without its driver cannot be used."""
+    return f"its driver is not installed ({error.name or 'psycopg'}): install sagaline[postgres]"
