@@ -232,6 +232,22 @@ class NeverRun(SagalineError, TypeError):
     """{where} returned a {kind}, which is not run: write a plain def, without async and yield."""
 
 
+class NotHandled(SagalineError, LookupError):
+    """{application} does not handle {command}: {cure}"""
+
+
+class WrongCall(SagalineError, TypeError):
+    """{where}: {problem}. {cure}"""
+
+
+class NotHeard(SagalineError, KeyError):
+    """{saga} {key} has not received {event}: a step can read only what comes before it."""
+
+    @override
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
 class WriteInHandler(SagalineError):
     """{name} is handling a message and cannot {action}: that would stay if handling it failed.
 

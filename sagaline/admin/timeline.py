@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from sagaline.codec import TypedMapper
-from sagaline.errors import describe_error
+from sagaline.errors import WrongCall, describe_error
 from sagaline.messaging.message import position
 from sagaline.messaging.topics import current_topic
 from sagaline.storage import ApplicationRecorder, LogRow
@@ -95,6 +95,11 @@ def timeline(logs: Mapping[str, ReadableLog], key: str) -> list[Entry]:
 
     The hop comes first because clocks differ: an effect never stands before its cause.
     """
+    given: Any = logs
+    if not isinstance(given, Mapping):
+        problem = f"a {type(given).__name__} is no mapping of logs by name"
+        cure = "Give the applications of a runner: timeline(runner.apps, key)."
+        raise WrongCall(where="timeline", problem=problem, cure=cure)
     found = [each for name, log in logs.items() for each in _of_key(name, log, key)]
     return sorted(found, key=_causal_order)
 

@@ -11,8 +11,8 @@ from eventsourcing.system import ProcessApplication, RecordingEventReceiver
 from eventsourcing.utils import EnvType
 from typing_extensions import override
 
-from sagaline.application.declaration import Declaration, declare
-from sagaline.application.execution import Execution
+from sagaline.application.declaration import Declaration, checked_aggregates, declare
+from sagaline.application.execution import Execution, check_commands
 from sagaline.application.message_handling import MessageHandling
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.receipt import Receipt
@@ -29,8 +29,9 @@ from sagaline.application.snapshots import Snapshots
 from sagaline.application.stored_encoding import record_encoding
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper, shape_of, typed_mapper
-from sagaline.errors import DefinitionError, PortGivenUp
+from sagaline.errors import DefinitionError, PortGivenUp, WrongCall
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named, refuse_unknown_arguments
 from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
@@ -99,12 +100,13 @@ class Application(ProcessApplication[UUID]):
         if name is not None:
             refuse_second_name(cls, name)
             cls.name = name
-        super().__init_subclass__(**kwargs)
+        refuse_unknown_arguments(cls, kwargs, "aggregates=, name= and begin=")
+        super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_marked_hooks(cls)
         refuse_reserved(cls, Application, HOOKS)
         if aggregates is not None:
-            cls.aggregates = tuple(aggregates)
+            cls.aggregates = checked_aggregates(cls, aggregates)
         cls._sagaline_declaration = declare(cls, begin)
 
     def __init__(self, env: EnvType | None = None) -> None:
@@ -171,18 +173,27 @@ class Application(ProcessApplication[UUID]):
         recordings there, and takes no arguments for the recorder. Raises NotStorable.
         """
         unit = self._sagaline.current
+        given = [each for each in objs if each is not None]
+        refuse_unsavable(given, f"{self.name}.save")
         if unit is None:
             return super().save(*objs, **kwargs)
         if kwargs:
             refuse_in_handler(f"save with {', '.join(kwargs)}")
-        given = [each for each in objs if each is not None]
-        refuse_unsavable(given, f"{self.name}.save")
         unit.save(given)
         return []
 
     def set_timer(self, timer: SetTimer) -> None:
         """Inside a handler: gives a command to this application later, surviving crashes."""
-        self._sagaline.unit.change_timer(timer)
+        unit = self._sagaline.unit
+        given: Any = timer
+        if not isinstance(given, SetTimer):
+            cure = "Write SetTimer('settle:1', minutes(5), command)."
+            raise WrongCall(
+                where=f"{self.name}.set_timer", problem=f"it is given {named(given)}", cure=cure
+            )
+        if not isinstance(timer.command, RepeatCommand):
+            check_commands(self.name, [timer.command], self._sagaline.declaration.handlers)
+        unit.change_timer(timer)
 
     def cancel_timer(self, timer_id: str) -> None:
         """Inside a handler: cancels a timer; one that is not there is no error."""

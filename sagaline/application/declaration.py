@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from eventsourcing.domain import DomainEvent
+
 from sagaline.application.handlers import Handler
 from sagaline.application.reactions import Reaction, reactions_of
 from sagaline.codec import type_snapshots
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
+from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named, refuse_wrapped
 from sagaline.messaging.identity import Begin
 from sagaline.messaging.lazy import refuse_lazy
 
@@ -46,8 +50,9 @@ def declaration_of(application: type[Any]) -> Declaration:
 def declare(cls: type[Any], begin: Begin | None = None) -> Declaration:
     """Reads a new application class. Raises DefinitionError."""
     inherited = declaration_of(cls)
-    _type_snapshots(cls)
+    refuse_wrapped(cls, Handler, Reaction)
     _check_aggregates(cls)
+    _type_snapshots(cls)
     handlers = {**inherited.handlers, **_handlers(cls)}
     return Declaration(
         tuple(cls.aggregates),
@@ -61,6 +66,7 @@ def declare(cls: type[Any], begin: Begin | None = None) -> Declaration:
 def _handlers(cls: type[Any]) -> dict[type, Handler[Any]]:
     found: dict[type, Handler[Any]] = {}
     for each in _members(cls):
+        each.check(f"{cls.__name__}.{each.__name__}")
         if each.command in found:
             raise DefinitionError(
                 where=f"{cls.__name__}.{each.__name__}",
@@ -75,15 +81,21 @@ def _members(cls: type[Any]) -> Iterator[Handler[Any]]:
     return (each for each in vars(cls).values() if isinstance(each, Handler))
 
 
+def checked_aggregates(cls: type[Any], given: Any) -> tuple[type, ...]:
+    """The aggregate classes that an application is given. Raises DefinitionError."""
+    where, cure = f"{cls.__name__}.aggregates", "Write aggregates=[Order], with your classes."
+    if not isinstance(given, list | tuple):
+        raise DefinitionError(where=where, problem=f"{named(given)} is no list", cure=cure)
+    for each in given:
+        if not isinstance(each, type) or issubclass(each, DomainEvent | Command):
+            problem = f"{named(each)} is not an aggregate class"
+            raise DefinitionError(where=where, problem=problem, cure=cure)
+    return tuple(given)
+
+
 def _check_aggregates(cls: type[Any]) -> None:
     """An event that is applied by a coroutine would change no aggregate."""
-    for aggregate in cls.aggregates:
-        if not isinstance(aggregate, type):
-            raise DefinitionError(
-                where=f"{cls.__name__}.aggregates",
-                problem=f"{aggregate!r} is no class",
-                cure=f"Write class {cls.__name__}(Application, aggregates=[Order]).",
-            )
+    for aggregate in checked_aggregates(cls, cls.aggregates):
         for name, value in vars(aggregate).items():
             where = f"{aggregate.__name__}.{name}"
             refuse_lazy(getattr(value, "decorated_func", None), where)
@@ -92,10 +104,10 @@ def _check_aggregates(cls: type[Any]) -> None:
 
 def _type_snapshots(cls: type[Any]) -> None:
     for aggregate, interval in cls.snapshotting_intervals.items():
-        if interval < 1:
+        if type(interval) is not int or interval < 1 or not isinstance(aggregate, type):
             raise DefinitionError(
                 where=f"{cls.__name__}.snapshotting_intervals",
-                problem=f"a snapshot of {aggregate.__name__} every {interval} events",
+                problem=f"a snapshot of {named(aggregate)} every {interval} events",
                 cure="Give a number of events, as in `{Stock: 200}`.",
             )
         type_snapshots(aggregate)

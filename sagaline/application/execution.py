@@ -11,8 +11,9 @@ from sagaline.application.message_handling import MessageHandling
 from sagaline.application.receipt import Receipt
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import unshared
-from sagaline.errors import CommandConflict
+from sagaline.errors import CommandConflict, NotHandled, WrongCall
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.storage import Datastore
@@ -47,6 +48,7 @@ class Execution:
         self._application = application
         self._handling = handling
         self._commands = commands
+        check_commands(application.name, commands, handling.declaration.handlers)
         self._digests = [digest_of(each) for each in commands]
         self._sizes: dict[UUID, tuple[str, int]] = {}
         """Command id -> its digest, and the number of events of the unit up to its last event."""
@@ -130,6 +132,23 @@ class Execution:
         return digest == self._digests[index] or is_digest_of(
             digest, self._commands[index], handled
         )
+
+
+def check_commands(application: str, commands: Any, handled: Mapping[type, object]) -> None:
+    """Refuses what is no list of commands that the application handles.
+
+    Raises WrongCall, and NotHandled for a command that no method handles.
+    """
+    where, cure = f"{application}.execute", "Give it a list of commands, or one to execute_one."
+    if not isinstance(commands, list | tuple):
+        raise WrongCall(where=where, problem=f"{named(commands)} is no list", cure=cure)
+    for each in commands:
+        if type(each) not in handled:
+            if not isinstance(each, Command):
+                raise WrongCall(where=where, problem=f"{named(each)} is no command", cure=cure)
+            name = type(each).__name__
+            cure = f"add a method marked @handles({name}), or give it to the one that does."
+            raise NotHandled(application=application, command=name, cure=cure)
 
 
 def wake(application: ExecutingApplication) -> None:

@@ -1,11 +1,14 @@
 """How an application says which method handles which command."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar, overload
 from uuid import UUID
 
 from sagaline.application.receipt import Receipt
+from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named, refuse_misfit, refuse_no_command
 from sagaline.messaging.lazy import name_of, refuse_lazy, refuse_unrun
 
 C = TypeVar("C", bound=Command)
@@ -46,6 +49,8 @@ class Handler(Generic[C]):
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", command.__name__)
         refuse_lazy(function, name_of(function))
+        if loads is not None:
+            refuse_misfit(loads, f"@handles({command.__name__}, loads=...)", "command")
         refuse_lazy(loads, f"@handles({command.__name__}, loads=...)", may_yield=True)
 
     def asks(self, function: Callable[[Any, C], Any]) -> Callable[[Any, C], Any]:
@@ -54,7 +59,7 @@ class Handler(Generic[C]):
         It runs outside any transaction, concurrently with the others of its batch, so it may only
         read its command. It may be called twice for one command: give the port the command's id.
         """
-        refuse_lazy(function, name_of(function), cure=_PLAIN_PORT)
+        self._refuse_port(function, "command")
         self.port_call = lambda application, commands: [function(application, *commands)]
         return function
 
@@ -67,7 +72,7 @@ class Handler(Generic[C]):
         costs alone, are saved. It returns one answer for each command, in their order. A fault of
         one is returned in its place, as an exception; what is raised is the fault of them all.
         """
-        refuse_lazy(function, name_of(function), cure=_PLAIN_PORT)
+        self._refuse_port(function, "commands")
         self.port_call = function
         self.calls_once = True
         return function
@@ -87,6 +92,22 @@ class Handler(Generic[C]):
         refuse_unrun(where, *answers)
         return answers
 
+    def check(self, where: str) -> None:
+        """Refuses a method that does not fit what it will be called with.
+
+        Raises DefinitionError.
+        """
+        answer = () if self.port_call is None else ("answer",)
+        refuse_misfit(self.function, where, "self", "command", *answer)
+
+    def _refuse_port(self, function: Any, parameter: str) -> None:
+        where = name_of(function)
+        refuse_lazy(function, where, cure=_PLAIN_PORT)
+        refuse_misfit(function, where, "self", parameter)
+        if self.port_call is not None:
+            problem = f"a second port of {self.__name__}"
+            raise DefinitionError(where=where, problem=problem, cure="Keep one.")
+
     def name_in(self, application: Any) -> str:
         """Its name in messages: the application's, and that of the method."""
         return f"{type(application).__name__}.{self.__name__}"
@@ -99,8 +120,15 @@ class Handler(Generic[C]):
         if instance is None:
             return self
 
-        executor: Executor = instance
-        return executor.execute_one
+        return partial(self._execute, instance)
+
+    def _execute(self, executor: Executor, command: C) -> Receipt:
+        """Executes a command. Raises WrongCall for one that another method handles."""
+        if type(command) is not self.command:
+            problem = f"it is given {named(command)}"
+            cure = f"Give it one {self.command.__name__}."
+            raise WrongCall(where=self.name_in(executor), problem=problem, cure=cure)
+        return executor.execute_one(command)
 
 
 def handles(
@@ -111,6 +139,7 @@ def handles(
     `loads` names the aggregates that it will want, so that a batch reads them all at once; it is
     a hint, and may be incomplete.
     """
+    refuse_no_command(command, "@handles", "Write @handles(PlaceOrder).")
 
     def declare(function: Callable[..., Any]) -> Handler[C]:
         return Handler(command, function, loads)

@@ -9,8 +9,9 @@ from eventsourcing.utils import construct_topic
 from sagaline.codec import command_class
 from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named, refuse_no_method
 from sagaline.messaging.ids import named_id
-from sagaline.messaging.lazy import refuse_no_method, refuse_unrun
+from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.timers import RetryTimer
 from sagaline.messaging.topics import fix_topic
 from sagaline.saga.annotations import returned_commands
@@ -64,12 +65,12 @@ def reacts_to(*events: type) -> Callable[[Making], Reaction]:
         if not (isinstance(each, type) and issubclass(each, DomainEvent)):
             raise DefinitionError(
                 where="@reacts_to",
-                problem=f"{getattr(each, '__qualname__', each)} is not an event class",
+                problem=f"{named(each)} is not an event class",
                 cure="Write @reacts_to(Order.Placed).",
             )
 
     def declare(function: Making) -> Reaction:
-        refuse_no_method(function)
+        refuse_no_method(function, "self", "event")
         return Reaction(events, function)
 
     return declare

@@ -9,6 +9,7 @@ from eventsourcing.persistence import EventStore
 
 from sagaline.application.snapshots import Snapshots
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.errors import UnfitValue
 
 A = TypeVar("A")
 
@@ -30,6 +31,7 @@ class UnitOfWorkRepository(Repository[UUID]):
 
         Raises AggregateNotFoundError where there is none.
         """
+        _refuse_no_id(aggregate_id)
         unit = self._unit()
         if unit is None or kwargs.get("version") is not None:
             return super().get(aggregate_id, **kwargs)
@@ -37,7 +39,16 @@ class UnitOfWorkRepository(Repository[UUID]):
 
     def find(self, aggregate: type[A], ids: Sequence[UUID]) -> list[A | None]:
         """Several aggregates in one query, in the order of their ids; None for an absent one."""
+        if isinstance(ids, UUID):
+            raise UnfitValue(value=ids, kind="a list of ids", reason=f"write [{ids}]")
+        for each in ids:
+            _refuse_no_id(each)
         unit = self._unit()
         if unit is None:
             return [self.get(each) if each in self else None for each in ids]
         return unit.find(ids)
+
+
+def _refuse_no_id(value: object) -> None:
+    if not isinstance(value, UUID):
+        raise UnfitValue(value=value, kind="the id of an aggregate", reason="give a UUID")

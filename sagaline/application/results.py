@@ -11,7 +11,9 @@ from sagaline.messaging.lazy import refuse_unrun
 
 def is_savable(given: Any) -> bool:
     """Whether it is an aggregate or an event."""
-    return hasattr(given, "collect_events") or isinstance(given, DomainEvent)
+    if hasattr(given, "collect_events"):
+        return not isinstance(given, type)
+    return isinstance(given, DomainEvent)
 
 
 def refuse_unsavable(given: Sequence[Any], where: str) -> None:

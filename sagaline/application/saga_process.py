@@ -11,7 +11,7 @@ from sagaline.application.execution import wake
 from sagaline.application.message_handling import MessageHandling
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.saga_handling import SagaHandling
-from sagaline.errors import InterventionFailed, SagalineError, SagaUnknown, describe_error
+from sagaline.errors import InterventionFailed, NotHeard, SagalineError, SagaUnknown, describe_error
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.saga.compatibility import incompatibility
@@ -89,9 +89,9 @@ def _act(interventions: Interventions, journal: Journal, act: Act) -> None:
     """Raises what a follower would park as a dead letter: an operator learns of it at once."""
     try:
         act(interventions)
-    except SagalineError:
-        raise
     except BaseException as error:
+        if isinstance(error, SagalineError) and not isinstance(error, NotHeard):
+            raise
         raise_interruption(error)
         raise_store_failure(error)
         saga = f"{journal.saga} {journal.key}"

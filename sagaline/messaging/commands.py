@@ -1,13 +1,17 @@
 """Commands: requests from one part of a system to another."""
 
-from typing import Any, ClassVar
+from inspect import get_annotations
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sagaline.errors import DefinitionError
 from sagaline.messaging.ids import new_id
 from sagaline.messaging.keys import key_text, required_key
 from sagaline.messaging.script import name_as_imported
+
+_TAKEN: Final = frozenset({"key", "key_field", "model_config"})
 
 
 class Command(BaseModel):
@@ -30,14 +34,22 @@ class Command(BaseModel):
     def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         name_as_imported(cls.__module__, cls)
+        if taken := sorted(_TAKEN & get_annotations(cls).keys()):
+            raise DefinitionError(
+                where=f"{cls.__name__}.{taken[0]}",
+                problem=f"Command has a {taken[0]} of its own",
+                cure="Rename the field.",
+            )
         if key is not None:
             cls.key_field = key
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        if cls.key_field is not None and cls.key_field not in cls.model_fields:
-            raise TypeError(
-                f"{cls.__name__} has no field {cls.key_field!r} to be its key: declare that field."
+        if cls.key_field is not None and str(cls.key_field) not in cls.model_fields:
+            raise DefinitionError(
+                where=cls.__name__,
+                problem=f"it has no field {cls.key_field!r} to be its key",
+                cure='Declare that field, and write key="order_id".',
             )
 
     @property

@@ -30,18 +30,6 @@ def refuse_lazy(function: Any, where: str, *, may_yield: bool = False, cure: str
         raise DefinitionError(where=where, problem="it does not run when it is called", cure=cure)
 
 
-def refuse_no_method(function: Any, *, may_yield: bool = False) -> None:
-    """Refuses what cannot be a method: a function that a call does not run, or one without a name.
-
-    Raises DefinitionError.
-    """
-    where = name_of(function)
-    refuse_lazy(function, where, may_yield=may_yield)
-    if not callable(function) or not hasattr(function, "__name__"):
-        problem = f"a {type(function).__name__} is no method"
-        raise DefinitionError(where=where, problem=problem, cure="Write a def, which has a name.")
-
-
 def is_lazy(function: Any, *, may_yield: bool = False) -> bool:
     """Whether a call only makes a coroutine, or a generator that no one is expected to read."""
     found = _inner(function)

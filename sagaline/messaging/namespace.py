@@ -8,10 +8,11 @@ error. Such a class is refused when it is defined.
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from inspect import get_annotations, signature
+from inspect import get_annotations
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.declaring import missing_arguments
 from sagaline.messaging.lazy import is_lazy
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ def method(*parameters: str, example: str, may_yield: bool = False) -> Hook:
         if is_lazy(function, may_yield=may_yield):
             return False
         arguments = [*parameters] if isinstance(value, staticmethod) else ["self", *parameters]
-        return _missing(function, *arguments) == ""
+        return missing_arguments(function, *arguments) == ""
 
     return Hook(f"a method that takes ({', '.join(['self', *parameters])})", accepts, example)
 
@@ -100,7 +101,7 @@ def refuse_constructor(cls: type, *arguments: str) -> None:
 
     Raises `DefinitionError`.
     """
-    missing = _missing(cls, *arguments)
+    missing = missing_arguments(cls, *arguments)
     if missing:
         call = f"{cls.__name__}({', '.join(arguments)})"
         cure = "Give every other parameter of __init__ a default, or set it on the class."
@@ -135,19 +136,6 @@ def _refuse(cls: type, name: str, owner: type, problem: str, cure: str) -> NoRet
     if owner is not cls:
         where += f" (of {owner.__name__})"
     raise DefinitionError(where=where, problem=problem, cure=cure)
-
-
-def _missing(called: Callable[..., Any], *arguments: str) -> str:
-    """Why a call with these positional arguments would fail; empty where it would not."""
-    try:
-        declared = signature(called)
-    except ValueError:
-        return ""  # Some functions written in C have no signature.
-    try:
-        declared.bind(*arguments)
-    except TypeError as error:
-        return str(error)
-    return ""
 
 
 __all__ = [

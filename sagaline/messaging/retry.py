@@ -3,21 +3,32 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
+from typing import Any
+
+from sagaline.errors import DefinitionError
 
 
 def seconds(count: float) -> timedelta:
     """A duration for declarations: ``within=seconds(30)``."""
-    return timedelta(seconds=count)
+    return _time("seconds", count)
 
 
 def minutes(count: float) -> timedelta:
     """A duration for declarations: ``within=minutes(5)``."""
-    return timedelta(minutes=count)
+    return _time("minutes", count)
 
 
 def hours(count: float) -> timedelta:
     """A duration for declarations: ``within=hours(2)``."""
-    return timedelta(hours=count)
+    return _time("hours", count)
+
+
+def _time(unit: str, count: float) -> timedelta:
+    try:
+        return timedelta(**{unit: count})
+    except (TypeError, ValueError, OverflowError) as error:
+        problem = f"{count!r} is no number of {unit}"
+        raise DefinitionError(where=unit, problem=problem, cure=f"Write {unit}(5).") from error
 
 
 def in_words(time: timedelta) -> str:
@@ -32,11 +43,17 @@ def in_words(time: timedelta) -> str:
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60))
 
 
+def _check(name: str, value: object, limits: str, is_within: bool) -> None:
+    if not is_within:
+        problem = f"{name} is {value!r}"
+        raise DefinitionError(where="Retry", problem=problem, cure=f"{name} must be {limits}.")
+
+
 @dataclass(frozen=True)
 class Retry:
     """Up to `attempts` attempts in all; the pause grows by `factor` from `first` to `longest`.
 
-    Raises ValueError for values that give no sequence of pauses.
+    Raises DefinitionError for values that give no sequence of pauses.
     """
 
     attempts: int = 3
@@ -45,12 +62,15 @@ class Retry:
     longest: timedelta = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError("attempts must be at least 1")
-        if self.first < timedelta(0) or self.longest < timedelta(0):
-            raise ValueError("first and longest must not be negative")
-        if not 1 <= self.factor < inf:
-            raise ValueError("factor must be finite, and not below 1")
+        attempts: Any = self.attempts
+        _check("attempts", attempts, "at least 1", type(attempts) is int and attempts > 0)
+        pauses: dict[str, object] = {"first": self.first, "longest": self.longest}
+        for name, pause in pauses.items():
+            is_pause = isinstance(pause, timedelta) and pause >= timedelta(0)
+            _check(name, pause, "a time, as in seconds(5), and not negative", is_pause)
+        factor: Any = self.factor
+        is_factor = isinstance(factor, int | float) and 1 <= factor < inf
+        _check("factor", factor, "finite, and not below 1", is_factor)
 
     def pause(self, attempt: int) -> timedelta | None:
         """The pause after failed attempt number `attempt` (from 1); None where it was the last."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,20 @@ class SetTimer:
     command: Command
 
     def __post_init__(self) -> None:
-        """Refuses a time that is no duration, which would fail when the timer is written."""
+        """Refuses what would fail when the timer is written, or when it fires."""
+        where = f"SetTimer({self.id!r})"
+        _check_id(where, self.id)
         if not isinstance(self.after, timedelta):
             raise DefinitionError(
-                where=f"SetTimer({self.id!r})",
+                where=where,
                 problem=f"its after is {self.after!r}",
                 cure="Give a timedelta, as in minutes(5).",
+            )
+        if not isinstance(self.command, Command):
+            raise DefinitionError(
+                where=where,
+                problem=f"{named(self.command)} is no command",
+                cure="Give the command to issue, as in PayOrder(order_id=...).",
             )
 
 
@@ -34,6 +43,16 @@ class CancelTimer:
     """Cancels the timer of this `id`, if there is one."""
 
     id: str
+
+    def __post_init__(self) -> None:
+        """Refuses what is the id of no timer."""
+        _check_id(f"CancelTimer({self.id!r})", self.id)
+
+
+def _check_id(where: str, id: object) -> None:
+    if not isinstance(id, str) or not id:
+        problem = "its id is no text, or it is empty"
+        raise DefinitionError(where=where, problem=problem, cure="Give a text, as in 'settle:1'.")
 
 
 TimerChange = SetTimer | CancelTimer

@@ -1,12 +1,17 @@
 """Handlers of a read model: the methods marked `@project`, by the events that they handle."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any, TypeVar
 
 from sagaline.errors import DefinitionError
-from sagaline.messaging.lazy import name_of, refuse_no_method
+from sagaline.messaging.declaring import (
+    missing_arguments,
+    refuse_no_events,
+    refuse_no_method,
+)
+from sagaline.messaging.lazy import name_of
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -49,32 +54,30 @@ def project(*events: type) -> Callable[[F], F]:
     Raises `DefinitionError` where an argument is not an event class, or the method's parameters
     do not fit.
     """
-    for each in events:
-        if not isinstance(each, type):
-            raise DefinitionError(
-                where="@project",
-                problem=f"{getattr(each, '__qualname__', each)} is not an event class",
-                cure="Write @project(Order.Placed), or @project() for every event.",
-            )
+    cure = "Write @project(Order.Placed), or @project() for every event."
+    refuse_no_events(events, "@project", cure)
 
     def declare(function: F) -> F:
         refuse_no_method(function)
-        parameters = len(inspect.signature(function).parameters)
-        _check_handler(function, parameters)
-        function._projection = Projection(function.__name__, events, parameters == 3)  # type: ignore[attr-defined]
+        takes_message = _check_handler(function)
+        function._projection = Projection(function.__name__, events, takes_message)  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
-def _check_handler(function: Callable[..., Any], parameters: int) -> None:
+def _check_handler(function: Callable[..., Any]) -> bool:
+    """Whether it takes the message too."""
+    takes_message = len(signature(function).parameters) == 3 and not missing_arguments(
+        function, "self", "event", "message"
+    )
     if hasattr(function, "_projection"):
         problem, cure = "it is marked twice", "Name all its events in one @project(...)."
-    elif parameters not in (2, 3):
+    elif not takes_message and missing_arguments(function, "self", "event"):
         problem = "it does not take an event"
         cure = "Write (self, event), or (self, event, message)."
     else:
-        return
+        return takes_message
     raise DefinitionError(where=name_of(function), problem=problem, cure=cure)
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import closing
+from typing import Any
 
 from eventsourcing.utils import EnvType
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.declaring import named
 from sagaline.read_model.definition import ReadModel
 from sagaline.rebuilding.progress import Progress, Rebuilt, no_progress
 from sagaline.rebuilding.shadow_table import ShadowTable
@@ -13,7 +15,7 @@ from sagaline.rebuilding.stores import open_logs, open_views
 from sagaline.rebuilding.swap import swap_back
 from sagaline.rebuilding.worker import NO_WORKER, NoWorker
 from sagaline.system.environment import environment
-from sagaline.system.system import System
+from sagaline.system.system import System, refuse_no_system
 
 
 def rebuild(
@@ -60,12 +62,16 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
 
 
 def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:
+    refuse_no_system(system, "rebuild")
     known: dict[str, type[ReadModel]] = {each.table.name: each for each in system.read_models}
-    unknown = [each for each in views if each not in known]
+    names: Collection[Any] = [views] if isinstance(views, str) else views
+    unknown = [
+        each if isinstance(each, str) else named(each) for each in names if each not in known
+    ]
     if unknown:
         raise DefinitionError(
             where=system.name,
             problem=f"it has no read model {', '.join(unknown)}",
             cure=f"Choose among {', '.join(known)}.",
         )
-    return [known[each] for each in dict.fromkeys(views)] or list(known.values())
+    return [known[each] for each in dict.fromkeys(names)] or list(known.values())

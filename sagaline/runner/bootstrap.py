@@ -23,6 +23,7 @@ from sagaline.errors import (
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.processor import Processor
+from sagaline.messaging.declaring import named
 from sagaline.read_model.outdated import own_table, tables_out_of_date
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
@@ -177,7 +178,8 @@ class OpenedSystem:
 
     def _refuse_clock(self) -> None:
         """Refuses a clock whose times depend on the zone of the machine."""
-        if self.now().utcoffset() is None:
+        now: object = self.now()
+        if not isinstance(now, datetime) or now.utcoffset() is None:
             raise DefinitionError(
                 where=self.system.name,
                 problem="the clock of its runner gives times without a zone",
@@ -249,11 +251,19 @@ class OpenedSystem:
 
 
 def _checked(system: System, only: Collection[str]) -> frozenset[str]:
-    unknown = [each for each in only if each not in system.leaders_of]
+    names: Any = [only] if isinstance(only, str) else only
+    if not isinstance(names, Collection):
+        cure = "Write only=['Orders']."
+        raise DefinitionError(where=f"only of {system.name}", problem="it is no list", cure=cure)
+    unknown = [
+        each if isinstance(each, str) else named(each)
+        for each in names
+        if each not in system.leaders_of
+    ]
     if unknown:
         raise DefinitionError(
             where=system.name,
             problem=f"it has no follower {', '.join(unknown)}",
             cure=f"Choose among {', '.join(system.leaders_of)}.",
         )
-    return frozenset(only)
+    return frozenset(names)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
+from math import isnan
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 from typing_extensions import override
 
-from sagaline.errors import DefinitionError, RunnerDied, SagalineError, describe_error
+from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
+from sagaline.messaging.declaring import named
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
 from sagaline.runner.options import Options
@@ -21,7 +23,7 @@ from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
 from sagaline.storage.sql import forks
 from sagaline.system.environment import environment
-from sagaline.system.system import System
+from sagaline.system.system import System, refuse_no_system
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         now: Callable[[], datetime] | None = None,
         options: Options | None = None,
     ) -> None:
-        _refuse_plain(system)
+        refuse_no_system(system, "Runner")
+        _refuse_misfits(now, options)
         super().__init__(system, environment(env))
         self.options = Options.from_environment(self.env or {}) if options is None else options
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
@@ -111,8 +114,13 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._close()
 
     def get(self, cls: type[TApplication]) -> TApplication:
-        """The application of that class."""
-        return cast("TApplication", self.apps[cls.name])
+        """The application of that class. Raises WrongCall where the system has none."""
+        app = self.apps.get(getattr(cls, "name", ""))
+        if app is None:
+            cure = f"Name the class of one of {', '.join(self.apps)}."
+            problem = f"{named(cls)} is no application of the system {self._opened.system.name}"
+            raise WrongCall(where="Runner.get", problem=problem, cure=cure)
+        return cast("TApplication", app)
 
     def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
         """Wakes the loop: this process has recorded an event."""
@@ -128,6 +136,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
+        _refuse_no_number("Runner.settled", horizon or 0)
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
         if any(each.lag for each in self.lag()) or is_timer_pending(self.datastores, until):
@@ -140,6 +149,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
         Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
+        _refuse_no_number("Runner.settle", timeout)
         deadline = time.monotonic() + timeout
         while True:
             self._refuse_dead()
@@ -206,11 +216,16 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             loop.close()
 
 
-def _refuse_plain(system: object) -> None:
-    """Refuses a system of the library, which has no sagas and read models to run."""
-    if not isinstance(system, System):
-        raise DefinitionError(
-            where="Runner",
-            problem=f"{type(system).__module__}.{type(system).__qualname__} is no sagaline.System",
-            cure="Write system = System(name, applications=[...]).",
-        )
+def _refuse_misfits(now: object, options: object) -> None:
+    if not (now is None or callable(now)):
+        cure = "Write now=lambda: datetime.now(UTC)."
+        raise WrongCall(where="Runner", problem=f"its now is {named(now)}", cure=cure)
+    if not (options is None or isinstance(options, Options)):
+        cure = "Write options=Options(batch_size=500)."
+        raise WrongCall(where="Runner", problem=f"its options are {named(options)}", cure=cure)
+
+
+def _refuse_no_number(where: str, seconds: object) -> None:
+    if not isinstance(seconds, int | float) or isnan(seconds):
+        cure = "Give a number of seconds."
+        raise WrongCall(where=where, problem=f"its time is {named(seconds)}", cure=cure)

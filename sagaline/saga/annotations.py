@@ -1,10 +1,12 @@
 """Reads from the return annotation of a method which commands it makes."""
 
 from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import is_command_class
 
 
 def returned_commands(method: Callable[..., Any], where: str) -> tuple[type[Command], ...]:
@@ -15,14 +17,14 @@ def returned_commands(method: Callable[..., Any], where: str) -> tuple[type[Comm
     """
     try:
         returned = _returned(method)
-    except NameError as error:
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
         raise DefinitionError(
             where=where,
             problem=f"its return annotation cannot be read ({error})",
             cure="Import the command's class at the top of the module.",
         ) from error
     found = tuple(each for each in returned if each is not type(None))
-    if found and all(isinstance(each, type) and issubclass(each, Command) for each in found):
+    if found and all(map(is_command_class, found)):
         return found
     raise DefinitionError(
         where=where,
@@ -39,4 +41,4 @@ def may_return_none(method: Callable[..., Any]) -> bool:
 
 def _returned(method: Callable[..., Any]) -> tuple[Any, ...]:
     hint = get_type_hints(method).get("return")
-    return get_args(hint) or (hint,)
+    return get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)

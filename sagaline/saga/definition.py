@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from sagaline.codec import unshared
+from sagaline.errors import NotHeard
+from sagaline.messaging.declaring import named, refuse_unknown_arguments
 from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
@@ -29,7 +31,7 @@ from sagaline.saga.steps import (
     on_completed,
     step,
 )
-from sagaline.saga.validation import validate
+from sagaline.saga.validation import check_body, validate
 
 E = TypeVar("E")
 
@@ -62,11 +64,14 @@ class Saga:
         key: Callable[[Any], Any],
         name: str | None = None,
         begin: Begin | None = None,
+        **kwargs: Any,
     ) -> None:
+        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name= and begin=")
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
+        check_body(cls)
         check_identity(cls.__name__, name, begin)
         declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin)
         validate(declaration)
@@ -98,11 +103,14 @@ class Saga:
     def __getitem__(self, event: type[E]) -> E:
         """The last event of that class, or of a subclass, that the saga has received.
 
-        It is a copy where it can change, because the saga has recorded it. Raises KeyError where
-        there is none: a step can read only what comes before it.
+        It is a copy where it can change, because the saga has recorded it. Raises NotHeard, a
+        KeyError, where there is none: a step can read only what comes before it.
         """
-        received: E = self._sagaline_instance.received[event]
-        return unshared(received)
+        found: E | None = self._sagaline_instance.received.get(event)
+        if found is None:
+            saga, key = type(self).__name__, self._sagaline_instance.key
+            raise NotHeard(saga=saga, key=key, event=named(event))
+        return unshared(found)
 
     def __contains__(self, event: type) -> bool:
         return event in self._sagaline_instance.received

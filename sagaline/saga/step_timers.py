@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sagaline.messaging.declaring import refuse_no_duration, refuse_wrong
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
 from sagaline.saga.state import StepProgress
@@ -17,6 +18,12 @@ class Timing:
 
     within: timedelta | None = None
     retry: Retry | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what is no time and no retry."""
+        refuse_no_duration(self.within, "Timing(within=...)", "within=minutes(5)")
+        if self.retry is not None:
+            refuse_wrong(self.retry, Retry, "Timing(retry=...)", "Write retry=Retry(attempts=5).")
 
 
 _DECLARED = Timing()

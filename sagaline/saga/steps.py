@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from sagaline.messaging.commands import Command
-from sagaline.messaging.lazy import refuse_no_method
+from sagaline.messaging.declaring import (
+    refuse_no_command,
+    refuse_no_events,
+    refuse_no_method,
+    refuse_wrong,
+)
 from sagaline.messaging.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -15,6 +20,8 @@ CommandMethod = Callable[[Any], Command | None]
 """A method of a saga that makes the command for a step, an undo or the end."""
 
 Events = type | tuple[type, ...]
+
+RETRY_CURE: Final = "Write retry=Retry(attempts=5)."
 
 
 class Kind(Enum):
@@ -36,7 +43,8 @@ COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
 class CommandByKey:
     """Makes a command from the saga's key alone; it is named by the attribute that holds it."""
 
-    def __init__(self, command: type[Command]) -> None:
+    def __init__(self, command: type[Command], decorator: str) -> None:
+        refuse_no_command(command, decorator, f"Write {decorator}(PayOrder, done=Order.Paid).")
         self.command = command
         self.__name__ = command.__name__
 
@@ -100,7 +108,7 @@ class Step(CommandPart):
     @overload
     def undo(self, *, done: Events, refused: Events = ()) -> Callable[[CommandMethod], Undo]: ...
     def undo(
-        self, command: type[Command] | None = None, *, done: Events, refused: Events = ()
+        self, command: type[Command] | None = None, *, done: Events = (), refused: Events = ()
     ) -> Undo | Callable[[CommandMethod], Undo]:
         """Declares the command that undoes the effect of the step.
 
@@ -110,11 +118,11 @@ class Step(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
-            refuse_no_method(make_command)
-            self.undoing = Undo(make_command, _classes(done), _classes(refused))
+            _refuse_no_maker(make_command)
+            self.undoing = Undo(make_command, *_answers("undo", make_command, done, refused))
             return self.undoing
 
-        return declare if command is None else declare(CommandByKey(command))
+        return declare if command is None else declare(CommandByKey(command, "undo"))
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ def step(
 def step(
     command: type[Command] | None = None,
     *,
-    done: Events,
+    done: Events = (),
     refused: Events = (),
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
@@ -183,12 +191,15 @@ def step(
     """
 
     def declare(make_command: CommandMethod) -> Step:
-        refuse_no_method(make_command)
-        waits_for = None if after is None else tuple(after)
-        answers = _classes(done), _classes(refused)
-        return Step(make_command, *answers, kind, within, retry or Retry(), waits_for)
+        _refuse_no_maker(make_command)
+        steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
+        waits_for = None if steps is None else tuple(steps)
+        answers = _answers("step", make_command, done, refused)
+        return Step(make_command, *answers, kind, within, attempts, waits_for)
 
-    return declare if command is None else declare(CommandByKey(command))
+    attempts = Retry() if retry is None else retry
+
+    return declare if command is None else declare(CommandByKey(command, "step"))
 
 
 @overload
@@ -213,9 +224,12 @@ def on_completed(make_command: CommandMethod | None = None, *, retry: Retry | No
 
 
 def _closing(make_command: CommandMethod | None, retry: Retry | None, *, completed: bool) -> Any:
+    attempts = Retry() if retry is None else retry
+    refuse_wrong(attempts, Retry, "@on_completed and @on_compensated", RETRY_CURE)
+
     def declare(make_command: CommandMethod) -> Closing:
-        refuse_no_method(make_command)
-        return Closing(make_command.__name__, make_command, retry or Retry(), completed)
+        _refuse_no_maker(make_command)
+        return Closing(make_command.__name__, make_command, attempts, completed)
 
     return declare if make_command is None else declare(make_command)
 
@@ -241,9 +255,10 @@ def locks(names: Any = None, *, wait: bool = True) -> Any:
     waits in a queue, or compensates at once with ``wait=False``; its reason says which instance
     holds the lock. Sagas of all classes whose logs are in one store share the names.
     """
+    refuse_wrong(wait, bool, "@locks(wait=...)", "Write wait=False.")
 
     def declare(names: Callable[[Any], Iterable[str]]) -> Locks:
-        refuse_no_method(names, may_yield=True)
+        refuse_no_method(names, "self", may_yield=True)
         return Locks(names.__name__, names, wait)
 
     return declare if names is None else declare(names)
@@ -256,13 +271,28 @@ def hears(*events: type) -> Callable[[F], Fold]:
     is made. The state is not stored but derived from the events, so the method must be pure. Give
     each attribute its initial value in the class body.
     """
+    refuse_no_events(events or (None,), "@hears", "Write @hears(Order.Paid).")
 
     def declare(apply: F) -> Fold:
-        refuse_no_method(apply)
+        refuse_no_method(apply, "self", "event")
         return Fold(apply.__name__, events, apply)
 
     return declare
 
 
-def _classes(given: Events) -> tuple[type, ...]:
-    return given if isinstance(given, tuple) else (given,)
+def _refuse_no_maker(make_command: CommandMethod) -> None:
+    if not isinstance(make_command, CommandByKey):
+        refuse_no_method(make_command, "self")
+
+
+def _answers(
+    decorator: str, method: CommandMethod, *given: Events
+) -> tuple[tuple[type, ...], tuple[type, ...]]:
+    done, refused = (each if isinstance(each, tuple) else (each,) for each in given)
+    cure = f"Write @{decorator}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
+    refuse_no_events((*done, *refused), f"@{decorator} of {method.__name__}", cure)
+    return done, refused
+
+
+PARTS: Final = (Step, Undo, Closing, Fold, Locks)
+"""What decorators make of the methods of a saga class."""

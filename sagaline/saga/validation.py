@@ -1,19 +1,54 @@
 """The checks of a saga class: what could not end well is refused when the class is defined."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
+from sagaline.errors import DefinitionError
+from sagaline.messaging.declaring import (
+    missing_arguments,
+    refuse_no_duration,
+    refuse_no_events,
+    refuse_wrapped,
+    refuse_wrong,
+)
 from sagaline.messaging.lazy import refuse_lazy
+from sagaline.messaging.retry import Retry
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.steps import (
     COMPENSATABLE,
     NO_EFFECT,
+    PARTS,
     PIVOT,
     RETRIABLE,
+    RETRY_CURE,
     Closing,
+    Kind,
+    Locks,
     Step,
     Undo,
 )
+
+
+def check_body(saga: type) -> None:
+    """Refuses parts that would not be read, in the body of a class or of one it derives from.
+
+    Raises DefinitionError.
+    """
+    refuse_wrapped(saga, *PARTS)
+    for base in saga.__mro__[1:]:
+        for name, part in vars(base).items():
+            if isinstance(part, PARTS):
+                raise DefinitionError(
+                    where=f"{saga.__name__}.{name}",
+                    problem=f"{base.__name__} declares it, and parts of a saga are not inherited",
+                    cure=f"Derive from Saga, and declare it here: {name} = step(...).",
+                )
+    second = [each for each in vars(saga).values() if isinstance(each, Locks)][1:]
+    if second:
+        raise DefinitionError(
+            where=f"{saga.__name__}.{second[0].name}",
+            problem="a second @locks",
+            cure="Return all names from one method.",
+        )
 
 
 def validate(declaration: Declaration) -> None:
@@ -22,6 +57,9 @@ def validate(declaration: Declaration) -> None:
     Raises DefinitionError with the part and the cure.
     """
     refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
+    refuse_no_events(
+        [declaration.starts_on], f"{declaration.saga}: starts_on=", "Write starts_on=Order.Placed."
+    )
     _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
@@ -29,6 +67,7 @@ def validate(declaration: Declaration) -> None:
         raise declaration.error("", "it has no steps", "Declare one with @step(done=...).")
     _check_closings(declaration)
     _set_order(declaration)
+    _check_options(declaration)
     _check_kinds(declaration)
     declaration.commands  # noqa: B018  # reads every return annotation
     for each in declaration.steps.values():
@@ -38,7 +77,7 @@ def validate(declaration: Declaration) -> None:
 
 def _check_key(declaration: Declaration) -> None:
     key: object = declaration.key_of
-    if not callable(key):
+    if not callable(key) or missing_arguments(key, "event"):
         problem = "its key is not a function that returns the key of an event"
         cure = "Write key=lambda event: event.order_id, or name a plain function."
         raise declaration.error("", problem, cure)
@@ -122,6 +161,14 @@ def _check_kinds(declaration: Declaration) -> None:
         raise declaration.error(each.name, problem, cure)
 
 
+def _check_options(declaration: Declaration) -> None:
+    for each in declaration.steps.values():
+        where = f"{declaration.saga}.{each.name}"
+        refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
+        refuse_wrong(each.retry, Retry, where, RETRY_CURE)
+        refuse_no_duration(each.within, where, "within=minutes(5)")
+
+
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
     """All steps that are done before this one starts."""
     found = set(step.after)
@@ -143,19 +190,12 @@ def _check_step(declaration: Declaration, step: Step) -> None:
     elif step.undoing is not None and may_make_none(step.undoing.make_command):
         problem = "its undo may return no command"
         cure = "Always return one: an undo must be safe to run where there is nothing to undo."
-    elif not (step.within is None or _is_duration(step.within)):
-        problem = f"its time limit is {step.within!r}"
-        cure = "Write within=minutes(5)."
     elif step.kind is RETRIABLE and step.refused:
         problem = "a step after the pivot that can be refused"
         cure = "Move it before the pivot, or let its participant never refuse it."
     else:
         return
     raise declaration.error(step.name, problem, cure)
-
-
-def _is_duration(value: object) -> bool:
-    return isinstance(value, timedelta) and value >= timedelta(0)
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:

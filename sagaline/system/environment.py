@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from eventsourcing.utils import Environment, EnvType
 
 from sagaline.application.application import Application
+from sagaline.errors import WrongCall
 from sagaline.storage.log.event_log import STORED
 from sagaline.system.system import System
 
@@ -14,13 +16,25 @@ StoreAddress = tuple[str, str | None]
 
 
 def environment(env: EnvType | None) -> dict[str, str]:
-    """The environment of a system: that of the process, with `env` and this storage."""
+    """The environment of a system: that of the process, with `env` and this storage.
+
+    Raises WrongCall for what is no mapping of texts.
+    """
+    given: Any = env
+    is_mapping = env is None or isinstance(given, Mapping)
+    if not is_mapping or not all(map(_is_text, (env or {}).items())):
+        cure = 'Write {"SQLALCHEMY_URL": "sqlite:///shop.db"}.'
+        raise WrongCall(where="env", problem="it is no mapping of texts to texts", cure=cure)
     return {
         "SQLALCHEMY_URL": "sqlite:///:memory:",
         **os.environ,
         "PERSISTENCE_MODULE": "sagaline.storage",
         **(env or {}),
     }
+
+
+def _is_text(setting: tuple[object, object]) -> bool:
+    return all(isinstance(each, str) for each in setting)
 
 
 def log_at(env: Mapping[str, str], application: type[Application]) -> StoreAddress:

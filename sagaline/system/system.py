@@ -22,10 +22,12 @@ from sagaline.saga.step_timers import Timing
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
 from sagaline.system.validation import (
+    check_arguments,
     check_names,
     check_parts,
     check_removed,
     check_timings,
+    check_unlocked,
     refuse_upstream_runner,
 )
 
@@ -56,6 +58,7 @@ class System(upstream.System):
         unlocked: Collection[type[Saga]] = (),
         removed: Collection[str] = (),
     ) -> None:
+        check_arguments(name, applications, sagas, read_models, unlocked, removed)
         self.name = name
         self._module = sys._getframe(1).f_globals["__name__"]
         name_as_imported(self._module)
@@ -63,6 +66,7 @@ class System(upstream.System):
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         check_timings(name, self.sagas, timings or {})
+        check_unlocked(name, sagas, unlocked)
         self.processes = tuple(
             process_of(each, (timings or {}).get(each, {}), each not in unlocked) for each in sagas
         )
@@ -209,3 +213,17 @@ class System(upstream.System):
                 yield [classes[leader], classes[follower]]
         for each in self.members:
             yield [each]
+
+
+def refuse_no_system(system: object, where: str) -> None:
+    """Refuses a system of the library, which has no sagas and read models, and anything else.
+
+    Raises DefinitionError.
+    """
+    if not isinstance(system, System):
+        kind = type(system)
+        raise DefinitionError(
+            where=where,
+            problem=f"{kind.__module__}.{kind.__qualname__} is no sagaline.System",
+            cure="Write system = System(name, applications=[...]).",
+        )

@@ -10,6 +10,7 @@ from sqlalchemy import Table, UniqueConstraint
 
 from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
+from sagaline.messaging.declaring import named
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
@@ -23,6 +24,20 @@ _PLAIN_APPLICATION: Final = (
     "Derive it from sagaline.Application: class {name}(Application, aggregates=[...]). Its save() "
     "and repository stay; in place of a policy, mark methods with @reacts_to."
 )
+
+
+def check_arguments(name: object, *lists: object) -> None:
+    """Refuses what is no name, and what are no lists of parts. Raises `DefinitionError`."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        cure = "Write System('shop', applications=[...])."
+        raise DefinitionError(where="System", problem=f"its name is {named(name)}", cure=cure)
+    for argument, given in zip((*_KINDS, "unlocked", "removed"), lists, strict=True):
+        if isinstance(given, str) or not isinstance(given, Collection):
+            raise DefinitionError(
+                where=f"{argument} of the system {name}",
+                problem=f"{named(given)} is no list",
+                cure=f"Write {argument}=[...].",
+            )
 
 
 def check_parts(system: str, **parts: Iterable[Any]) -> None:
@@ -114,34 +129,57 @@ def check_removed(
     system: str, members: Iterable[type[Application]], removed: Collection[str]
 ) -> None:
     """Refuses a removed part that the system has. Raises `DefinitionError`."""
-    names = [removed] if isinstance(removed, str) else removed
-    for name in {each.name for each in members}.intersection(names):
+    for each in removed:
+        if not isinstance(each, str):
+            raise DefinitionError(
+                where=system,
+                problem=f"{named(each)} is removed, and is no name",
+                cure="Name what was removed, as in removed=['Invoices'].",
+            )
+    for name in {each.name for each in members}.intersection(removed):
         raise DefinitionError(
             where=system,
             problem=f"{name} is removed, and is one of its parts",
             cure="Take it out of `removed`, or out of the applications and sagas.",
         )
-    if isinstance(removed, str):
-        raise DefinitionError(
-            where=system,
-            problem=f"removed={removed!r} is one text",
-            cure=f"Write removed=[{removed!r}].",
-        )
+
+
+def check_unlocked(name: str, sagas: Collection[type[Saga]], unlocked: Collection[Any]) -> None:
+    """Refuses to unlock what is no saga of the system. Raises `DefinitionError`."""
+    for each in unlocked:
+        if each not in sagas:
+            raise DefinitionError(
+                where=f"unlocked of the system {name}",
+                problem=f"{named(each)} is no saga here",
+                cure="Name a saga of the system, by its class.",
+            )
 
 
 def check_timings(
     name: str,
     sagas: Sequence[type[Saga]],
-    timings: Mapping[type[Saga], Mapping[str, Timing]],
+    timings: Any,
 ) -> None:
     """Refuses a timing of a step that no saga of the system has. Raises `DefinitionError`."""
+    where = f"the timings of {name}"
+    if not isinstance(timings, Mapping):
+        cure = "Write timings={BookTrip: {'pay': Timing(within=minutes(5))}}."
+        raise DefinitionError(where=where, problem=f"{named(timings)} is no mapping", cure=cure)
     for saga, steps in timings.items():
-        unknown = [
-            each for each in steps if saga not in sagas or each not in saga_declaration(saga).steps
-        ]
+        if not isinstance(saga, type) or not issubclass(saga, Saga):
+            cure = "Name a saga of the system, by its class."
+            raise DefinitionError(where=where, problem=f"{named(saga)} is no saga", cure=cure)
+        if not isinstance(steps, Mapping) or not all(
+            isinstance(each, Timing) for each in steps.values()
+        ):
+            cure = "Write {'pay': Timing(within=minutes(5))}."
+            problem = f"those of {named(saga)} are no mapping of steps to Timing"
+            raise DefinitionError(where=where, problem=problem, cure=cure)
+        known = saga_declaration(saga).steps if saga in sagas else ()
+        unknown = [str(each) for each in steps if each not in known]
         if unknown:
             raise DefinitionError(
-                where=f"the timings of {name}",
+                where=where,
                 problem=f"{saga.__name__} has no step {', '.join(unknown)} here",
                 cure="Name a saga of the system, and its steps as they are declared.",
             )

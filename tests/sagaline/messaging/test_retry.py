@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagaline.errors import DefinitionError
 from sagaline.messaging.retry import Retry, hours, in_words, minutes, seconds
 
 
@@ -55,7 +56,7 @@ def test_the_longest_pause_may_be_the_longest_time_that_there_is() -> None:
 
 @pytest.mark.parametrize("factor", [float("inf"), float("nan"), 0.5])
 def test_a_factor_that_gives_no_pauses_is_refused(factor: float) -> None:
-    with pytest.raises(ValueError, match="factor must be"):
+    with pytest.raises(DefinitionError, match="factor must be"):
         Retry(factor=factor)
 
 
@@ -94,5 +95,5 @@ def test_pauses_never_shrink_and_never_exceed_the_longest(
     ids=["no attempt", "negative pause", "negative limit", "shrinking pause"],
 )
 def test_invalid_retries_are_refused(declare: object) -> None:
-    with pytest.raises(ValueError, match=r"at least 1|negative|not below 1"):
+    with pytest.raises(DefinitionError, match=r"at least 1|negative|not below 1"):
         declare()  # type: ignore[operator]

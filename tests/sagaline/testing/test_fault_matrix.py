@@ -212,7 +212,7 @@ def test_an_effect_without_an_idempotency_key_is_found() -> None:
 
 
 def test_an_error_in_a_step_is_found() -> None:
-    assert "KeyError" in report_of(Gluttony, start=[LARGE, no_guests()])
+    assert "NotHeard" in report_of(Gluttony, start=[LARGE, no_guests()])
 
 
 def no_guests() -> Any:
