@@ -70,7 +70,7 @@ def test_the_wheel_can_be_used_without_the_checkout(wheel: Path, tmp_path: Path)
         text=True,
         check=False,
     )
-    found = [f"{wheel}/sagaline/__init__.py", f"{wheel}/sagaline/errors.py"]
+    found = [f"{wheel}/sagaline/__init__.py", f"{wheel}/sagaline/errors/__init__.py"]
     assert (done.stdout.split(), done.stderr) == (found, "")
 
 

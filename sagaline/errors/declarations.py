@@ -1,0 +1,35 @@
+"""Errors of declarations, of systems and of saga instances."""
+
+from sagaline.errors.base import SagalineError
+
+
+class DefinitionError(SagalineError):
+    """{where}: {problem}. {cure}"""
+
+    where: str
+    problem: str
+    cure: str
+
+
+class NoCommand(SagalineError):
+    """{where} returned no command. Annotate it with `-> ... | None` if its step may be skipped."""
+
+
+class InterventionRefused(SagalineError):
+    """{saga}: {action} is refused: {reason}."""
+
+
+class InterventionFailed(SagalineError):
+    """{saga}: nothing was changed, because the code of the saga raises {reason}. Correct it."""
+
+
+class KeyUnknown(SagalineError):
+    """No log has an event of {key}."""
+
+
+class SagaUnknown(SagalineError):
+    """There is no saga {id}: see `sagas list`."""
+
+
+class SagaAmbiguous(SagalineError):
+    """{id} is the key of several sagas: name one of {ids}."""
