@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from sagaline.application.application import Application
 from sagaline.runner.parts import refuse_changed_parts, register_members
-from sagaline.storage import Datastore, own_store
+from sagaline.storage import Datastore, claim_store
 from sagaline.storage.tables.ownership import refuse_another
 from sagaline.system.environment import views_at
 from sagaline.system.system import System
@@ -22,7 +22,7 @@ def open_views(system: System, env: Mapping[str, str]) -> Iterator[Datastore]:
         refuse_another(datastore, system.name)
         refuse_changed_parts(system, env, projecting=False)
         names = [each.name for each in system.members]
-        own_store(datastore, system.name, names, system.removed)
+        claim_store(datastore, system.name, names, system.removed)
         yield datastore
     finally:
         datastore.close()

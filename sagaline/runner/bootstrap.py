@@ -32,7 +32,7 @@ from sagaline.runner.options import DEFAULT_OPTIONS, Options
 from sagaline.runner.parts import refuse_changed_parts, register_members
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
 from sagaline.runner.stored_events import StoredEvents, in_one_line
-from sagaline.storage import Datastore, own_store
+from sagaline.storage import Datastore, claim_store, own_store
 from sagaline.storage.tables.creation import create_tables
 from sagaline.storage.tables.ownership import refuse_another
 from sagaline.storage.tables.read_tables import columns_of, refuse_foreign, start_over
@@ -168,8 +168,11 @@ class OpenedSystem:
             refuse_another(datastore, self.system.name, tables)
         refuse_changed_parts(self.system, self._env)
         for datastore in found:
-            names = [each.name for each in members]
-            own_store(datastore, self.system.name, names, self.system.removed)
+            claim_store(datastore, self.system.name, self._names, self.system.removed)
+
+    @property
+    def _names(self) -> list[str]:
+        return [each.name for each in self.system.members]
 
     def _clock(self) -> StoreClock:
         """The server's clock, where there is one, so that runners on several machines agree."""
@@ -196,6 +199,8 @@ class OpenedSystem:
             self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper, *sizes)
         register_members(self.system, self.apps)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
+        for datastore in self.datastores:
+            own_store(datastore, self.system.name, self._names, self.system.removed)
         starts: dict[str, int] = dict.fromkeys(self.windows, 0)
         for follower in self.followers:
             for leader, position in follower.register().items():
@@ -226,6 +231,7 @@ class OpenedSystem:
                 if projector.create_table(connection):
                     # A table that was dropped must not keep the position of the old one.
                     start_over(connection, projector.name)
+                refuse_foreign(connection, self.views.address, projector.table)
                 if own_table(connection, model):
                     self._check_columns(connection, projector)
             yield self._follower(projector, self.views, self._options.read_model_batch_size)
@@ -237,7 +243,6 @@ class OpenedSystem:
         return Follower(processor, datastore, leaders, batch_size, attempts, mapper)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
-        refuse_foreign(connection, self.views.address, projector.table)
         wanted = {each.name for each in projector.table.columns}
         if wanted != set(columns_of(connection, projector.name)):
             reason = f"{projector.name} has other columns than its read model: rebuild it"

@@ -61,7 +61,7 @@ def changed_parts(
         views = open_store(views_at(env))
         others = [each for each in dict.fromkeys(logs.values()) if each is not views]
         stores = [_Store.read(each) for each in [*others, views]]
-        if not any(each.ownership.system for each in stores):
+        if not any(each.ownership.applications for each in stores):
             return []  # no system has run here, so nothing was left out on purpose
         models = _with_effects(system, stores, logs) if projecting else ()
         return [*_gone(system, stores), *_new(system, stores, logs), *models]

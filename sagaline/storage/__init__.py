@@ -12,7 +12,11 @@ from sagaline.storage.notify.listener import Listener
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.transaction import Transaction
 from sagaline.storage.tables.followers import FollowerState, advance, follower_state, register
-from sagaline.storage.tables.ownership import own_store, refuse_foreign_application
+from sagaline.storage.tables.ownership import (
+    claim_store,
+    own_store,
+    refuse_foreign_application,
+)
 
 __all__ = [
     "AggregateRecorder",
@@ -30,6 +34,7 @@ __all__ = [
     "TrackingRecorder",
     "Transaction",
     "advance",
+    "claim_store",
     "follower_state",
     "own_store",
     "refuse_foreign_application",

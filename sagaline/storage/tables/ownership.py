@@ -62,6 +62,20 @@ def own_store(
             connection.execute(delete(positions).where(positions.c.follower == each))
 
 
+def claim_store(
+    datastore: Datastore, system: str, applications: Sequence[str], removed: Collection[str] = ()
+) -> None:
+    """Claims a store for a system, and leaves a new one without applications.
+
+    They are added by `own_store` when all parts have their positions: until then no system has run
+    on the store, whoever looks at it, so that several runners may start at once, or be killed.
+
+    Raises as `own_store`.
+    """
+    found = read_ownership(datastore) or Ownership()
+    own_store(datastore, system, applications if found.applications else (), removed)
+
+
 def _kept(
     found: Ownership, applications: Sequence[str], removed: Collection[str]
 ) -> tuple[str, ...]:
@@ -109,11 +123,11 @@ def refuse_foreign_application(datastore: Datastore, application: str) -> None:
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
     """
     found = read_ownership(datastore) or Ownership()
-    if found.system is not None and application not in found.applications:
+    if found.applications and application not in found.applications:
         raise StoreOfAnotherSystem(
             url=datastore.address,
             reason="",
-            found=found.system,
+            found=str(found.system),
             wanted=application,
             cure=f"it has {', '.join(found.applications)}. Give a renamed class its former name, "
             "as in class NewName(..., name='Orders'); `sagaline run` adds a new application",

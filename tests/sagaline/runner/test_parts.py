@@ -1,14 +1,16 @@
 """A store with history, and a system of which parts are renamed, added or removed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import closing
 from uuid import UUID
 
 import pytest
 from sqlalchemy import inspect, text
 
-from sagaline import Runner, Saga, System, rebuild
+from sagaline import Application, Runner, Saga, System, rebuild
 from sagaline.errors import DefinitionError, StoreOfAnotherSystem, StoreUnusable
-from sagaline.runner.parts import changed_parts
+from sagaline.runner import bootstrap
+from sagaline.runner.parts import changed_parts, register_members
 from sagaline.system.environment import environment
 from tests.sagaline.runner.travel import (
     BookTrip,
@@ -127,6 +129,53 @@ def test_an_application_that_is_renamed_without_a_word_is_refused(store_url: str
         assert "journeys_events" not in inspect(connection).get_table_names()
 
 
+# At the first start.
+
+
+def place(url: str, *trips: int) -> None:
+    """Opens trips before any system has run."""
+    with closing(Trips(env(url))) as trips_app:
+        for each in trips:
+            trips_app.open(OpenTrip(trip_id=UUID(int=each)))
+
+
+def test_a_start_that_was_killed_half_way_may_be_repeated(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(store_url, *OLD)
+    with monkeypatch.context() as killed:
+        killed.setattr(f"{bootstrap.__name__}.register_members", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Runner(system(BookTrip), env(store_url))
+    run(system(BookTrip), store_url)
+    assert count(store_url, "Paid") == len(OLD)
+
+
+def test_a_second_runner_may_start_while_the_first_is_starting(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(store_url, *OLD)
+    name = f"{bootstrap.__name__}.register_members"
+    seconds: list[Runner] = []
+
+    def meanwhile(what: System, apps: Mapping[str, Application]) -> None:
+        monkeypatch.setattr(name, register_members)
+        seconds.append(Runner(what, env(store_url)))
+        register_members(what, apps)
+
+    monkeypatch.setattr(name, meanwhile)
+    run(system(BookTrip), store_url)
+    assert count(store_url, "Paid") == len(OLD)
+    seconds[0].stop()
+
+
+def test_a_rebuild_before_the_first_start_is_no_history(store_url: str) -> None:
+    place(store_url, *OLD)
+    list(rebuild(system(BookTrip), env(store_url)))
+    run(system(BookTrip), store_url)
+    assert count(store_url, "Paid") == len(OLD)
+
+
 # Removed.
 
 
@@ -155,7 +204,7 @@ def test_a_part_without_events_may_go_without_a_word(store_url: str) -> None:
 def test_a_removed_part_is_no_part() -> None:
     with pytest.raises(DefinitionError, match="BookTrip is removed, and is one of its parts"):
         system(BookTrip, removed=("BookTrip",))
-    with pytest.raises(DefinitionError, match=r"Write removed=\['BookTrip'\]"):
+    with pytest.raises(DefinitionError, match=r"'BookTrip' is no list\. Write removed="):
         System("travel", applications=[Trips], removed="BookTrip")
 
 
