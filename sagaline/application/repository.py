@@ -31,7 +31,8 @@ class UnitOfWorkRepository(Repository[UUID]):
 
         Raises AggregateNotFoundError where there is none.
         """
-        _refuse_no_id(aggregate_id)
+        if type(aggregate_id) is not UUID:
+            _refuse_no_id(aggregate_id)
         unit = self._unit()
         if unit is None or kwargs.get("version") is not None:
             return super().get(aggregate_id, **kwargs)
@@ -42,7 +43,8 @@ class UnitOfWorkRepository(Repository[UUID]):
         if isinstance(ids, UUID):
             raise UnfitValue(value=ids, kind="a list of ids", reason=f"write [{ids}]")
         for each in ids:
-            _refuse_no_id(each)
+            if type(each) is not UUID:
+                _refuse_no_id(each)
         unit = self._unit()
         if unit is None:
             return [self.get(each) if each in self else None for each in ids]

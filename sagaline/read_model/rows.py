@@ -14,6 +14,7 @@ from sagaline.read_model.row import REPLACED, UNCHANGED, Row
 from sagaline.read_model.stored_values import StoredValues
 from sagaline.storage.sql.bulk import Bulk, Change
 from sagaline.storage.sql.bulk_registry import bulk_of
+from sagaline.storage.sql.columns import Convert
 
 MAX_KEPT_ROWS: Final = 50_000
 """Rows of one table kept in memory between batches; about 1 KB each."""
@@ -61,6 +62,7 @@ class Rows(MutableMapping[Any, Row]):
         self._all_in_memory: bool | None = None
         """Whether the table has no rows but those in memory; None while that is not known."""
         self._bulk: Bulk | None = None
+        self._converts: dict[tuple[Any, ...], list[tuple[str, Convert]]] = {}
 
     @override
     def __getitem__(self, key: Any) -> Row:
@@ -102,11 +104,15 @@ class Rows(MutableMapping[Any, Row]):
         if not self._key_names.isdisjoint(values):
             self._check_key(key, parts, values)
         _put_all(row, zip(self._key_columns, parts, strict=True))
-        plain, converts = self.plain, self._values.converts
+        given = row if self._images else values
+        # Values of these types, in these columns, always need the same conversions.
+        kinds = (*given, *map(type, given.values()))
+        converts = self._converts.get(kinds)
+        if converts is None:
+            converts = self._converts[kinds] = self._values.converts_of(given)
         try:
-            for column, value in row.items() if self._images else values.items():
-                if plain.get(column) is not type(value):
-                    _put(row, column, converts[column](value))
+            for column, convert in converts:
+                _put(row, column, convert(given[column]))
         except Exception as error:
             raise self._values.unfit(key, column, error) from error
         row._rows = self

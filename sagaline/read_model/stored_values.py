@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table
 
 from sagaline.errors import RowUnfit, UnknownColumn
-from sagaline.storage.sql.columns import kind_of
+from sagaline.storage.sql.columns import Convert, kind_of
 from sagaline.storage.sql.conversions import conversion_of, default_in
 
 
@@ -51,6 +51,14 @@ class StoredValues:
             return self.converts[column](value)
         except Exception as error:
             raise self.unfit(key, column, error) from error
+
+    def converts_of(self, row: Mapping[str, Any]) -> list[tuple[str, Convert]]:
+        """The columns whose values have to be converted, and how."""
+        return [
+            (column, self.converts[column])
+            for column, value in row.items()
+            if self.plain.get(column) is not type(value)
+        ]
 
     def unfit(self, key: Any, column: str, error: Exception) -> RowUnfit:
         """The error for a value that the database would not return."""

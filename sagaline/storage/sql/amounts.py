@@ -32,15 +32,19 @@ _COMPLEMENT: Final = str.maketrans("0123456789", "9876543210")
 
 def amount_of(value: Any) -> Decimal | None:
     """A finite decimal with its digits written out. Raises `UnfitValue`."""
-    if value is None:
-        return None
+    if value is None or (type(value) is Decimal and value and _is_written_out(value)):
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
         raise UnfitValue(value=value, kind="an amount", reason="it must be a finite Decimal")
     if not value:
         return value.copy_abs() if value.adjusted() <= 0 else Decimal(0)  # no negative zero
-    return _written_out(value) if "E" in str(value) else value
+    return value if _is_written_out(value) else _written_out(value)
+
+
+def _is_written_out(value: Decimal) -> bool:
+    return value.is_finite() and "E" not in str(value)
 
 
 def _written_out(value: Decimal) -> Decimal:

@@ -70,8 +70,8 @@ def reading(convert: Convert, kind: str) -> Convert:
 
 def moment_of(value: Any) -> datetime | None:
     """A moment in UTC. Raises `UnfitValue`."""
-    if value is None:
-        return None
+    if value is None or (type(value) is datetime and value.tzinfo is UTC):
+        return value
     if not isinstance(value, datetime):
         raise UnfitValue(value=value, kind="a moment", reason="it must be a datetime")
     offset = value.utcoffset()
