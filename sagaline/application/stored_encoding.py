@@ -19,24 +19,26 @@ def check_encoding(name: str, recorder: ApplicationRecorder, mapper: TypedMapper
     Raises `EncodingDiffers` where a key is missing, where a plain log would become an encrypted
     one, and for compressors likewise.
     """
-    problem = _problem(_known(name, recorder), recorder, mapper)
-    if problem:
-        raise EncodingDiffers(url=recorder.datastore.address, reason=problem, application=name)
+    _checked(name, recorder, mapper)
 
 
 def record_encoding(name: str, recorder: ApplicationRecorder, mapper: TypedMapper) -> None:
     """Checks the settings, and records a key or a compressor that is new. Raises as the check."""
-    check_encoding(name, recorder, mapper)
-    known, present = _known(name, recorder), _present(mapper)
+    known, present = _checked(name, recorder, mapper), _present(mapper)
     merged = present._replace(keys={*present.keys, *(known.keys if known else ())})
     if present != Encoding() and (known is None or set(known.keys) != merged.keys):
         with recorder.datastore.write() as connection:
             write_encoding(connection, name, merged)
 
 
-def _known(name: str, recorder: ApplicationRecorder) -> Encoding | None:
+def _checked(name: str, recorder: ApplicationRecorder, mapper: TypedMapper) -> Encoding | None:
+    """The encoding that the store has recorded, if any. Raises `EncodingDiffers`."""
     with recorder.datastore.read() as connection:
-        return encoding_of(connection, name)
+        known = encoding_of(connection, name)
+    problem = _problem(known, recorder, mapper)
+    if problem:
+        raise EncodingDiffers(url=recorder.datastore.address, reason=problem, application=name)
+    return known
 
 
 def _present(mapper: TypedMapper) -> Encoding:

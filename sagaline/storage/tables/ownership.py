@@ -45,7 +45,16 @@ def own_store(
 
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable, and changes nothing then.
     """
-    found = read_ownership(datastore) or Ownership()
+    _own(datastore, read_ownership(datastore) or Ownership(), system, applications, removed)
+
+
+def _own(
+    datastore: Datastore,
+    found: Ownership,
+    system: str,
+    applications: Sequence[str],
+    removed: Collection[str],
+) -> None:
     _refuse_another(datastore, found, system)
     create_tables(datastore)
     if found.system == system and _kept(found, applications, removed) == found.applications:
@@ -73,7 +82,7 @@ def claim_store(
     Raises as `own_store`.
     """
     found = read_ownership(datastore) or Ownership()
-    own_store(datastore, system, applications if found.applications else (), removed)
+    _own(datastore, found, system, applications if found.applications else (), removed)
 
 
 def _kept(
