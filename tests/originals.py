@@ -53,7 +53,7 @@ class OriginalDatabases:
 
 @contextmanager
 def new_database(server_url: str, template: str | None = None) -> Iterator[str]:
-    """A new database on a server, empty or a copy of one that nobody is connected to."""
+    """A new database on a server, empty or a copy of one without connections."""
     server = make_url(server_url)
     name = f"sagaline_{uuid4().hex}"
     copying = f" TEMPLATE {template}" if template else ""

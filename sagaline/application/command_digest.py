@@ -134,7 +134,7 @@ def _(value: Decimal) -> str:
 def _(value: datetime) -> str:
     try:
         return (value if value.utcoffset() is None else value.astimezone(UTC)).isoformat()
-    except OverflowError:  # its zone is ahead of UTC in year 1, or behind it in year 9999
+    except OverflowError:  # in UTC the year would be 0 or 10000
         return value.isoformat()
 
 

@@ -261,7 +261,7 @@ class UnitOfWork:
         return len(state)
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
-        """The messages of the rows: with the event itself where nobody can have changed it since.
+        """The messages of the rows: with the event itself where its class is immutable.
 
         An aggregate may keep a list of its event, and add to it after the event is recorded.
         """

@@ -54,7 +54,7 @@ class Progress:
         Raises TableOutOfDate where the follower's read table is not of the loaded code.
         """
         with self.datastore.read() as connection:
-            # The fence comes first: whoever changes the rest has moved it.
+            # Read the fence first: each change of the other rows moves it.
             found = follower_state(connection, self._follower)
             self.parked = parked_keys(connection, self._follower)
             self._made_by = fingerprint_of(connection, self._follower)

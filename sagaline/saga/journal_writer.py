@@ -77,7 +77,7 @@ class JournalWriter:
         return True
 
     def _check_class(self, make: CommandMethod, made: Any) -> None:
-        """Raises DefinitionError for a command of another class: nobody would handle it."""
+        """Raises DefinitionError for a command of another class: no pipe leads to its handler."""
         wanted = saga_declaration(self._saga).commands[make.__name__]
         if type(made) is not wanted:
             raise DefinitionError(

@@ -183,7 +183,7 @@ def take_in(url: str, folder: Path, what: str, lines: Sequence[str]) -> None:
 
 
 def in_this_process() -> CommandLine:
-    """Commands that nobody kills, in this process: to start one takes a second."""
+    """Commands that no test kills; they run in this process, because a start takes a second."""
     return CommandLine(ROOT, dict(os.environ))
 
 

@@ -1,4 +1,4 @@
-"""A COMMIT without an answer: nobody says that nothing was stored; a repeat has one effect."""
+"""A COMMIT without an answer: the error says so, and a repeated command has one effect."""
 
 from collections.abc import Iterator
 from itertools import product

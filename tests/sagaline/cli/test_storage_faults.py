@@ -1,4 +1,4 @@
-"""What an operator is told when the store or the machine fails under a command."""
+"""The line that a command prints when its store or its machine fails."""
 
 import pytest
 
