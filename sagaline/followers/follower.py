@@ -5,22 +5,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection
-
 from sagaline.codec import TypedMapper, WantedTopics
 from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
+from sagaline.followers.batch_writer import BatchWriter
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.parking import dead_letter, protected, retried_letter, split_parked
+from sagaline.followers.parking import dead_letter, retried_letter, split_parked
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
-from sagaline.followers.progress import Progress, positions_of
-from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
+from sagaline.followers.progress import Progress
+from sagaline.followers.stored_messages import stored_messages
+from sagaline.followers.timers import retry_topics, timer_message
+from sagaline.followers.unanswered import Calls, Passed, Unanswered, positions_after
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import STORE_FAILURES, raise_store_failure
-from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter
+from sagaline.storage.tables.dead_letters import Letter
 from sagaline.storage.tables.followers import register
-from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
+from sagaline.storage.tables.port_calls import CallRow, delete_calls
+from sagaline.storage.tables.timers import due_timers
 
 BATCH_SIZE = 2_000
 """Events per batch. A batch writes each page of an index once: with 500 events, an order costs a
@@ -51,6 +53,7 @@ class Follower:
         batch_size: int = BATCH_SIZE,
         max_attempts: int = MAX_EVENT_ATTEMPTS,
         mapper: TypedMapper | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.name = processor.name
         self.leaders = leaders
@@ -59,6 +62,8 @@ class Follower:
         self._max_attempts = max_attempts
         self.mapper = mapper
         """Reads the timers of the follower; None for a read model, which has none."""
+        self._unanswered = Unanswered(self.name, calls)
+        self._writer = BatchWriter(processor, leaders, mapper)
         self._progress = Progress(datastore, self.name, leaders, processor.continues)
 
     def register(self) -> Mapping[str, int]:
@@ -92,13 +97,14 @@ class Follower:
         """
         self._load()
         try:
-            run_handlers(self._processor, [message])
-            self._progress.commit({}, partial(self._write_retried, letter))
+            while waiting := run_handlers(self._processor, [message]):
+                self._unanswered.wait_for(waiting)
+            self._progress.commit({}, self._writer.retried(letter))
         except HandlerFailed as failed:
             self._processor.roll_back()
             error = failed.__cause__ or failed
-            kept = self._protected(retried_letter(letter, message, error))
-            self._progress.commit({}, lambda connection: add_letters(connection, [kept]))
+            again = retried_letter(letter, message, error)
+            self._progress.commit({}, self._writer.failed_again(again))
             raise error from None
         except BaseException:
             self.reset()
@@ -159,6 +165,7 @@ class Follower:
         # What was read under an older fence may be stale; the new fence would allow writing it.
         self._processor.roll_back()
         self._progress.load()
+        self._unanswered.load(self._progress.calls)
 
     def _fenced(self, action: Callable[[], bool]) -> bool:
         """Runs an action under the newest fence; drops what is in memory where it fails."""
@@ -176,6 +183,30 @@ class Follower:
             raise
 
     def _handle_next(self) -> bool:
+        is_resumed = self._resume()
+        return is_resumed if self._unanswered.is_full else self._read_on() or is_resumed
+
+    def _resume(self) -> bool:
+        """Handles messages whose ports have answered, and those that were waiting behind them."""
+        rows = self._unanswered.next(self.batch_size)
+        if rows:
+            found = self._messages_of(rows)
+            gone = [each for each in rows if each.origin not in found]
+            if gone:  # timers that were cancelled meanwhile
+                self._progress.commit({}, lambda connection: delete_calls(connection, gone))
+                self._unanswered.commit(Passed([], [], gone, []))
+            self._handle(list(found.values()), {})
+        return bool(rows)
+
+    def _messages_of(self, rows: Sequence[CallRow]) -> dict[str, Message]:
+        """The messages of these rows, by their origins: from memory, or read again."""
+        known = {each.origin: self._unanswered.message(each.origin) for each in rows}
+        places = [(x.leader, x.position) for x in rows if known[x.origin] is None]
+        read = stored_messages(places, self.leaders, self.datastore, self.name, self.mapper)
+        found = {x.origin: known[x.origin] or read.get((x.leader, x.position)) for x in rows}
+        return {origin: each for origin, each in found.items() if each is not None}
+
+    def _read_on(self) -> bool:
         messages: list[Message] = []
         reached: dict[str, int] = {}
         for leader, window in self.leaders.items():
@@ -207,18 +238,21 @@ class Follower:
                 self._handle_alone(messages[0])
             elif failed.message is None:
                 for message in messages:
-                    self._handle([message], positions_of([message]))
+                    self._handle([message], self._positions_after([message]))
             else:
                 before = messages[: messages.index(failed.message)]
                 if before:
-                    self._handle(before, positions_of(before))
+                    self._handle(before, self._positions_after(before))
                 self._handle_alone(failed.message)
+
+    def _positions_after(self, messages: Sequence[Message]) -> dict[str, int]:
+        return positions_after(messages, self._unanswered.rows)
 
     def _handle_alone(self, message: Message) -> None:
         error: BaseException | None = None
         for attempt in range(1, self._max_attempts + 1):
             try:
-                self._attempt([message], positions_of([message]))
+                self._attempt([message], self._positions_after([message]))
                 return
             except HandlerFailed as failed:
                 error = failed.__cause__
@@ -228,20 +262,13 @@ class Follower:
 
     def _park(self, message: Message, error: BaseException | None) -> None:
         letter = dead_letter(self.name, message, error, self._max_attempts)
-
-        def write(connection: Connection) -> None:
-            hold_timers(connection, self.name, timer_ids([message]))
-            add_letters(connection, [self._protected(letter)])
-
-        self._progress.commit(positions_of([message]), write)
+        calls = self._unanswered.rows_of([message])
+        write = self._writer.parked(message, letter, calls)
+        self._progress.commit(self._positions_after([message]), write)
+        self._unanswered.commit(Passed([message], [], calls, []))
         if message.key is not None:
             self._progress.parked.add(message.key)
         log.error("%s: parked %s: %s", self.name, message, letter.error)
-
-    def _protected(self, letter: Letter) -> Letter:
-        """A letter as it is stored: what an error says of an encrypted event is encrypted too."""
-        window = self.leaders.get(letter.leader)
-        return protected(letter, self.mapper if window is None else window.mapper)
 
     def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Handles a batch, and again after a version conflict.
@@ -250,11 +277,11 @@ class Follower:
         another writer each time: neither the event nor the store is at fault, so it is read again.
         """
         free, queued = split_parked(messages, self._progress.parked)
+        free, later = self._unanswered.split(free)
         conflict: VersionConflict | None = None
         for _ in range(MAX_CONFLICTS):
             try:
-                run_handlers(self._processor, free)
-                self._progress.commit(reached, self._writing(free, queued))
+                self._run(free, queued, later, reached)
             except VersionConflict as another:
                 self._processor.roll_back()
                 if str(another) == str(conflict):
@@ -270,31 +297,23 @@ class Follower:
                 raise_store_failure(bug)
                 raise HandlerFailed(None) from bug
             else:
-                self._processor.after_commit()
                 return
         assert conflict is not None
         if len(messages) == 1:
             raise conflict
         raise HandlerFailed(None) from conflict
 
-    def _writing(
-        self, messages: Sequence[Message], queued: Sequence[Message]
-    ) -> Callable[[Connection], None]:
-        letters = [dead_letter(self.name, each, None, 0) for each in queued]
-
-        def write(connection: Connection) -> None:
-            # Timers come first: a handler may set one of the same id again.
-            delete_timers(connection, self.name, timer_ids(messages))
-            hold_timers(connection, self.name, timer_ids(queued))
-            self._processor.write(connection)
-            add_letters(connection, letters)
-
-        return write
-
-    def _write_retried(self, letter: Letter, connection: Connection) -> None:
-        if not delete_letter(connection, letter):
-            raise FencedOut(follower=self.name)  # another runner has retried it
-        if letter.position == 0:
-            # The deletion comes first: the handler may set a timer of the same id.
-            delete_timers(connection, self.name, [timer_id(letter.leader)])
-        self._processor.write(connection)
+    def _run(
+        self,
+        free: Sequence[Message],
+        queued: Sequence[Message],
+        later: Sequence[Message],
+        reached: Mapping[str, int],
+    ) -> None:
+        """Handles the free messages of a batch, and writes what becomes of all of them."""
+        waiting = run_handlers(self._processor, free)
+        passed = self._unanswered.passed(free, queued, [*waiting, *later])
+        if reached or queued or passed.is_written:
+            self._progress.commit(reached, self._writer.batch(passed, queued))
+        self._processor.after_commit()
+        self._unanswered.commit(passed)

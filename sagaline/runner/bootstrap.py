@@ -1,7 +1,7 @@
 """The start of a system: opens its stores, applications and logs, and builds its followers."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,7 +10,6 @@ from sagaline.application.aggregate_cache import CacheLimits
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortCalls
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import (
@@ -24,6 +23,8 @@ from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.processor import Processor
 from sagaline.messaging.declaring import named
+from sagaline.ports.limits import PortLimits
+from sagaline.ports.pool import PortPool
 from sagaline.read_model.outdated import own_table, tables_out_of_date
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
@@ -63,6 +64,8 @@ class OpenedSystem:
         self._options = options
         self._only = _checked(system, only)
         self._opened: list[Datastore] = []
+        self.pool = PortPool(options.port_threads, options.port_patience)
+        """Makes the calls of all ports."""
         try:
             self._claim()
             self.now = now or self._clock()
@@ -116,6 +119,7 @@ class OpenedSystem:
 
     def close(self) -> None:
         """Closes the stores. Call it once: a datastore counts its references."""
+        self.pool.close()
         for app in self.apps.values():
             app.close()
         for datastore in self._opened:
@@ -211,7 +215,11 @@ class OpenedSystem:
     def _configure(self, app: Application) -> None:
         handling, options = handling_of(app), self._options
         handling.clock = self.now
-        handling.port_calls = PortCalls(app.name, options.port_calls, options.port_call_timeout)
+        handling.calls.pool = self.pool
+        handling.calls.limits = PortLimits(
+            concurrency=options.port_calls, timeout=timedelta(seconds=options.port_call_timeout)
+        )
+        handling.calls.limits_of = options.ports
         handling.cache_limits = CacheLimits(options.cached_aggregates, options.cache_bytes)
         handling.command_attempts = options.command_attempts
 
@@ -222,9 +230,7 @@ class OpenedSystem:
             if topics.classes or declaration_of(cls).handlers:
                 # Without a saga or a reaction it follows no log; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])
-                yield self._follower(
-                    participant, application.datastore, self._options.batch_size, application.mapper
-                )
+                yield self._follower(participant, application.datastore, application)
         for model in self.system.read_models:
             projector = Projector(model, self.views)
             with self.views.write() as connection:
@@ -234,13 +240,19 @@ class OpenedSystem:
                 refuse_foreign(connection, self.views.address, projector.table)
                 if own_table(connection, model):
                     self._check_columns(connection, projector)
-            yield self._follower(projector, self.views, self._options.read_model_batch_size)
+            yield self._follower(projector, self.views)
 
     def _follower(
-        self, processor: Processor, datastore: Datastore, batch_size: int, mapper: Any = None
+        self, processor: Processor, datastore: Datastore, app: Application | None = None
     ) -> Follower:
-        leaders, attempts = self._leaders(processor.name), self._options.event_attempts
-        return Follower(processor, datastore, leaders, batch_size, attempts, mapper)
+        options, leaders = self._options, self._leaders(processor.name)
+        attempts = options.event_attempts
+        if app is None:
+            size = options.read_model_batch_size
+            return Follower(processor, datastore, leaders, size, attempts)
+        calls = handling_of(app).calls
+        size = options.batch_size
+        return Follower(processor, datastore, leaders, size, attempts, app.mapper, calls)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
         wanted = {each.name for each in projector.table.columns}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.tables.followers import all_fences, all_positions
+from sagaline.storage.tables.port_calls import count_calls
 from sagaline.storage.tables.timers import HELD_DUE_AT, first_dues, pending_timers
 
 
@@ -56,6 +57,15 @@ def count_timers(datastores: Iterable[Datastore]) -> int:
         with datastore.read() as connection:
             count += pending_timers(connection)
     return count
+
+
+def is_call_under_way(datastores: Iterable[Datastore]) -> bool:
+    """Whether the answer of a port is owed."""
+    for datastore in datastores:
+        with datastore.read() as connection:
+            if count_calls(connection):
+                return True
+    return False
 
 
 def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:

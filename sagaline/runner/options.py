@@ -16,11 +16,12 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from sagaline.application.aggregate_cache import CACHE_BYTES, CACHED_AGGREGATES
-from sagaline.application.port_calls import MAX_PORT_CALLS, PORT_CALL_TIMEOUT
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.errors import OptionRefused, SettingsUnreadable
 from sagaline.followers.follower import BATCH_SIZE, MAX_EVENT_ATTEMPTS
 from sagaline.followers.log_window import WINDOW_BYTES, WINDOW_EVENTS
+from sagaline.ports.limits import MAX_PORT_CALLS, PORT_CALL_TIMEOUT, PortLimits
+from sagaline.ports.pool import MAX_THREADS, PATIENCE
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
 from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
@@ -103,14 +104,31 @@ class Options(BaseSettings):
     port_calls: int = Field(
         MAX_PORT_CALLS,
         ge=1,
-        le=1_000,
-        description="Port calls of each application that are under way at the same time.",
+        le=10_000,
+        description="Calls of each port that are under way at the same time.",
     )
     port_call_timeout: float = Field(
         PORT_CALL_TIMEOUT,
         gt=0,
         le=DAY,
         description="Seconds until a port call without an answer counts as failed.",
+    )
+    port_threads: int = Field(
+        MAX_THREADS,
+        ge=1,
+        le=10_000,
+        description="Most threads that make calls, for all ports together.",
+    )
+    port_patience: float = Field(
+        PATIENCE,
+        ge=0,
+        le=10,
+        description="Seconds that a batch waits for its next answer, before it goes on without.",
+    )
+    ports: dict[str, PortLimits] = Field(
+        {},
+        description="Limits of single ports, as JSON:"
+        ' `{"Payments.take": {"concurrency": 8, "per_second": 50, "timeout": 5}}`.',
     )
     lease_duration: float = Field(
         LEASE_DURATION,

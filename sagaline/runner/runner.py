@@ -17,7 +17,7 @@ from typing_extensions import override
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.declaring import named
 from sagaline.runner.bootstrap import OpenedSystem
-from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
+from sagaline.runner.lag import FollowerLag, fences, is_call_under_way, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
@@ -139,7 +139,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         _refuse_no_number("Runner.settled", horizon or 0)
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
-        if any(each.lag for each in self.lag()) or is_timer_pending(self.datastores, until):
+        if any(each.lag for each in self.lag()) or is_call_under_way(self.datastores):
+            return False
+        if is_timer_pending(self.datastores, until):
             return False
         # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before

@@ -6,8 +6,8 @@ import pytest
 
 from sagaline import Application, Command, handles
 from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortFault
 from sagaline.messaging.message import Message
+from sagaline.ports.fault import PortFault
 from tests.sagaline.small_system import env
 
 
@@ -44,8 +44,9 @@ def office(sqlite_store: str) -> Iterator[BoxOffice]:
 
 
 def answers_to(office: BoxOffice, *rows: int) -> list[object]:
-    messages = [Message("Desk", row, "", event=BuyTicket(row=row)) for row in rows]
-    answers = handling_of(office).call_ports(messages)
+    messages = [Message("Desk", 100 + row, "", event=BuyTicket(row=row)) for row in rows]
+    handling_of(office).calls.pool.patience = 10.0
+    answers = handling_of(office).call_ports(messages).answers
     return [answers[id(each)] for each in messages]
 
 
