@@ -65,17 +65,17 @@ class PortPool:
     def wait(self, calls: Iterable[PortCall]) -> None:
         """Waits while calls are answered at once, and gives up on the others.
 
-        It waits for no port that has mostly been slow.
+        It waits for no port that has mostly been slow, and `MAX_WAIT` seconds at most.
         """
         with self._lock:
             left = [each for each in calls if not each.is_answered and each.port.is_prompt]
             latch = Latch(len(left))
             for each in left:
                 each.latch = latch
-        until, patience = monotonic() + MAX_WAIT, max(map(self._patience, left), default=0.0)
-        count = latch.count
-        while count and not latch.opened.wait(patience) and monotonic() < until:
-            if latch.count == count:
+        until = monotonic() + max(MAX_WAIT, self.patience)
+        patience, count = max(map(self._patience, left), default=0.0), latch.count
+        while count and not latch.opened.wait(min(patience, until - monotonic())):
+            if latch.count == count or monotonic() >= until:
                 return
             count = latch.count
 

@@ -59,13 +59,13 @@ def count_timers(datastores: Iterable[Datastore]) -> int:
     return count
 
 
-def is_call_under_way(datastores: Iterable[Datastore]) -> bool:
-    """Whether the answer of a port is owed."""
+def count_calls_under_way(datastores: Iterable[Datastore]) -> int:
+    """How many port calls have no answer yet in these stores, with what waits behind them."""
+    count = 0
     for datastore in datastores:
         with datastore.read() as connection:
-            if count_calls(connection):
-                return True
-    return False
+            count += count_calls(connection)
+    return count
 
 
 def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:
