@@ -10,11 +10,10 @@ from sagaline.application.handlers import Handler
 from sagaline.codec import unshared
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
-from sagaline.ports.call import PortCall
 from sagaline.ports.fault import split_answer
 from sagaline.ports.limits import DEFAULT_LIMITS, PortLimits
 from sagaline.ports.pool import PortPool
-from sagaline.ports.port import Port
+from sagaline.ports.port import Port, PortCall
 
 
 class Question(NamedTuple):

@@ -6,19 +6,19 @@ from contextlib import suppress
 from functools import partial
 
 from sagaline.codec import TypedMapper, WantedTopics
-from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
+from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict
+from sagaline.followers.batch_handling import MAX_EVENT_ATTEMPTS, BatchHandling
 from sagaline.followers.batch_writer import BatchWriter
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.parking import dead_letter, retried_letter, split_parked
+from sagaline.followers.parking import retried_letter
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress
 from sagaline.followers.stored_messages import stored_messages
 from sagaline.followers.timers import retry_topics, timer_message
-from sagaline.followers.unanswered import Calls, Passed, Unanswered, positions_after
-from sagaline.messaging.interruption import raise_interruption
+from sagaline.followers.unanswered import Calls, Passed, Unanswered
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORE_FAILURES, raise_store_failure
+from sagaline.storage.sql.errors import STORE_FAILURES
 from sagaline.storage.tables.dead_letters import Letter
 from sagaline.storage.tables.followers import register
 from sagaline.storage.tables.port_calls import CallRow, delete_calls
@@ -27,12 +27,6 @@ from sagaline.storage.tables.timers import due_timers
 BATCH_SIZE = 2_000
 """Events per batch. A batch writes each page of an index once: with 500 events, an order costs a
 tenth more time; with more than this, other followers wait too long for the store."""
-
-MAX_EVENT_ATTEMPTS = 3
-"""How often a failing event is tried alone before it is parked."""
-
-MAX_CONFLICTS = 10
-"""How often a batch is tried again after a version conflict, before other followers run."""
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +53,14 @@ class Follower:
         self.leaders = leaders
         self.batch_size = batch_size
         self._processor = processor
-        self._max_attempts = max_attempts
         self.mapper = mapper
         """Reads the timers of the follower; None for a read model, which has none."""
         self._unanswered = Unanswered(self.name, calls)
         self._writer = BatchWriter(processor, leaders, mapper)
         self._progress = Progress(datastore, self.name, leaders, processor.continues)
+        self._batches = BatchHandling(
+            processor, self._progress, self._unanswered, self._writer, max_attempts
+        )
 
     def register(self) -> Mapping[str, int]:
         """Registers the follower; returns its positions, or none if its table is out of date."""
@@ -195,7 +191,7 @@ class Follower:
             if gone:  # timers that were cancelled meanwhile
                 self._progress.commit({}, lambda connection: delete_calls(connection, gone))
                 self._unanswered.commit(Passed([], [], gone, []))
-            self._handle(list(found.values()), {})
+            self._batches.handle(list(found.values()), {})
         return bool(rows)
 
     def _messages_of(self, rows: Sequence[CallRow]) -> dict[str, Message]:
@@ -216,7 +212,7 @@ class Follower:
             if batch.upto != after:
                 reached[leader] = batch.upto
         if messages:
-            self._handle(messages, reached)
+            self._batches.handle(messages, reached)
         else:
             self._progress.positions.update(reached)
         return bool(reached)
@@ -226,94 +222,5 @@ class Follower:
             timers = due_timers(connection, self.name, now, self.batch_size, topics)
         messages = [timer_message(self.name, each, self.mapper) for each in timers]
         if messages:
-            self._handle(messages, {})
+            self._batches.handle(messages, {})
         return bool(messages)
-
-    def _handle(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
-        """Handles a batch; if it fails, the part before the failing event, then that one alone."""
-        try:
-            self._attempt(messages, reached)
-        except HandlerFailed as failed:
-            if len(messages) == 1:
-                self._handle_alone(messages[0])
-            elif failed.message is None:
-                for message in messages:
-                    self._handle([message], self._positions_after([message]))
-            else:
-                before = messages[: messages.index(failed.message)]
-                if before:
-                    self._handle(before, self._positions_after(before))
-                self._handle_alone(failed.message)
-
-    def _positions_after(self, messages: Sequence[Message]) -> dict[str, int]:
-        return positions_after(messages, self._unanswered.rows)
-
-    def _handle_alone(self, message: Message) -> None:
-        error: BaseException | None = None
-        for attempt in range(1, self._max_attempts + 1):
-            try:
-                self._attempt([message], self._positions_after([message]))
-                return
-            except HandlerFailed as failed:
-                error = failed.__cause__
-                reason = describe_error(error) if error else ""
-                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, reason)
-        self._park(message, error)
-
-    def _park(self, message: Message, error: BaseException | None) -> None:
-        letter = dead_letter(self.name, message, error, self._max_attempts)
-        calls = self._unanswered.rows_of([message])
-        write = self._writer.parked(message, letter, calls)
-        self._progress.commit(self._positions_after([message]), write)
-        self._unanswered.commit(Passed([message], [], calls, []))
-        if message.key is not None:
-            self._progress.parked.add(message.key)
-        log.error("%s: parked %s: %s", self.name, message, letter.error)
-
-    def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
-        """Handles a batch, and again after a version conflict.
-
-        Raises HandlerFailed where a handler fails, and VersionConflict where a single event meets
-        another writer each time: neither the event nor the store is at fault, so it is read again.
-        """
-        free, queued = split_parked(messages, self._progress.parked)
-        free, later = self._unanswered.split(free)
-        conflict: VersionConflict | None = None
-        for _ in range(MAX_CONFLICTS):
-            try:
-                self._run(free, queued, later, reached)
-            except VersionConflict as another:
-                self._processor.roll_back()
-                if str(another) == str(conflict):
-                    # The aggregate has not moved: the handler writes a version that is there.
-                    raise HandlerFailed(None) from another
-                conflict = another
-            except (HandlerFailed, FencedOut):
-                self._processor.roll_back()
-                raise
-            except BaseException as bug:
-                self._processor.roll_back()
-                raise_interruption(bug)
-                raise_store_failure(bug)
-                raise HandlerFailed(None) from bug
-            else:
-                return
-        assert conflict is not None
-        if len(messages) == 1:
-            raise conflict
-        raise HandlerFailed(None) from conflict
-
-    def _run(
-        self,
-        free: Sequence[Message],
-        queued: Sequence[Message],
-        later: Sequence[Message],
-        reached: Mapping[str, int],
-    ) -> None:
-        """Handles the free messages of a batch, and writes what becomes of all of them."""
-        waiting = run_handlers(self._processor, free)
-        passed = self._unanswered.passed(free, queued, [*waiting, *later])
-        if reached or queued or passed.is_written:
-            self._progress.commit(reached, self._writer.batch(passed, queued))
-        self._processor.after_commit()
-        self._unanswered.commit(passed)

@@ -7,11 +7,11 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from sagaline.ports.call import Latch, PortCall
 from sagaline.ports.event_loop import CallLoop
 from sagaline.ports.fault import PortFault
+from sagaline.ports.latch import Latch
 from sagaline.ports.limits import PortLimits
-from sagaline.ports.port import Port
+from sagaline.ports.port import Port, PortCall
 from sagaline.ports.threads import CallThreads
 from sagaline.storage.sql import forks
 

@@ -1,14 +1,16 @@
-"""A port at work: its calls that wait, those that are under way, and what it is spared."""
+"""A port at work: its calls, those that wait and those that are under way, and its limits."""
 
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from heapq import heappop, heappush
 from math import inf
 from time import monotonic
+from typing import Any, Final
 
 from sagaline.messaging.retry import Retry
-from sagaline.ports.call import PortCall
 from sagaline.ports.fault import PortFault
+from sagaline.ports.latch import Latch
 from sagaline.ports.limits import DEFAULT_LIMITS, Breaker, PortLimits
 
 BURST = 0.1
@@ -21,6 +23,55 @@ MAX_WAITING = 2_000
 """Calls that wait in memory for their turn, of each port: any others are in the store alone."""
 
 ONCE = Retry(attempts=1)
+
+
+UNANSWERED: Final = object()
+"""The answer of a call that has none yet."""
+
+
+class PortCall:
+    """A call of a port, for one command or for several at once.
+
+    `function` makes the call; it returns a coroutine where the port is one of an event loop.
+    """
+
+    __slots__ = (
+        "answer",
+        "attempt",
+        "begun_at",
+        "cancel",
+        "count",
+        "function",
+        "latch",
+        "not_before",
+        "on_answer",
+        "port",
+    )
+
+    def __init__(
+        self,
+        port: "Port",
+        function: Callable[[], Any],
+        count: int = 1,
+        on_answer: Callable[[], Any] = lambda: None,
+    ) -> None:
+        self.port = port
+        self.function = function
+        self.count = count
+        """How many commands it serves."""
+        self.on_answer = on_answer
+        self.answer: Any = UNANSWERED
+        self.attempt = 1
+        self.begun_at = 0.0
+        self.not_before = 0.0
+        self.latch: Latch | None = None
+        self.cancel: Callable[[], Any] = lambda: None
+        """Ends it, where it can be ended."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether its answer is there."""
+        return self.answer is not UNANSWERED
 
 
 class Port:

@@ -1,7 +1,7 @@
 """The start of a system: opens its stores, applications and logs, and builds its followers."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,7 +23,6 @@ from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.processor import Processor
 from sagaline.messaging.declaring import named
-from sagaline.ports.limits import PortLimits
 from sagaline.ports.pool import PortPool
 from sagaline.read_model.outdated import own_table, tables_out_of_date
 from sagaline.read_model.projector import Projector
@@ -31,6 +30,7 @@ from sagaline.runner.clock import StoreClock
 from sagaline.runner.lag import FollowerLag, measure_lag
 from sagaline.runner.options import DEFAULT_OPTIONS, Options
 from sagaline.runner.parts import refuse_changed_parts, register_members
+from sagaline.runner.port_options import configure_ports, refuse_unknown_ports
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
 from sagaline.runner.stored_events import StoredEvents, in_one_line
 from sagaline.storage import Datastore, claim_store, own_store
@@ -63,6 +63,7 @@ class OpenedSystem:
         self._env = env
         self._options = options
         self._only = _checked(system, only)
+        refuse_unknown_ports(system, options)
         self._opened: list[Datastore] = []
         self.pool = PortPool(options.port_threads, options.port_patience)
         """Makes the calls of all ports."""
@@ -215,11 +216,7 @@ class OpenedSystem:
     def _configure(self, app: Application) -> None:
         handling, options = handling_of(app), self._options
         handling.clock = self.now
-        handling.calls.pool = self.pool
-        handling.calls.limits = PortLimits(
-            concurrency=options.port_calls, timeout=timedelta(seconds=options.port_call_timeout)
-        )
-        handling.calls.limits_of = options.ports
+        configure_ports(handling.calls, self.pool, options)
         handling.cache_limits = CacheLimits(options.cached_aggregates, options.cache_bytes)
         handling.command_attempts = options.command_attempts
 

@@ -9,8 +9,8 @@ from typing_extensions import override
 
 from sagaline.application.message_handling import handling_of
 from sagaline.followers.follower import Follower
-from sagaline.ports.call import PortCall
 from sagaline.ports.pool import PortPool
+from sagaline.ports.port import PortCall
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.storage import Datastore
