@@ -9,6 +9,7 @@ from sagaline.application.application import Application
 from sagaline.application.message_handling import handling_of
 from sagaline.codec import WantedTopics
 from sagaline.followers.log_window import LogWindow
+from sagaline.followers.unanswered import Calls
 from sagaline.messaging.message import Message, Trace
 from sagaline.storage.sql.read_only import ReadOnly
 
@@ -21,6 +22,7 @@ class ApplicationProcessor:
         self.topics: WantedTopics | None = topics
         self._datastore = application.datastore
         self._handling = handling_of(application)
+        self.calls: Calls | None = self._handling.calls
         self._window = window
         self._unit = self._handling.new_unit()
         self._answers: Mapping[int, Any] = {}

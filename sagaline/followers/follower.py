@@ -15,7 +15,7 @@ from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress
 from sagaline.followers.stored_messages import stored_messages
 from sagaline.followers.timers import retry_topics, timer_message
-from sagaline.followers.unanswered import Calls, Passed, Unanswered
+from sagaline.followers.unanswered import Passed, Unanswered
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import STORE_FAILURES
@@ -47,7 +47,6 @@ class Follower:
         batch_size: int = BATCH_SIZE,
         max_attempts: int = MAX_EVENT_ATTEMPTS,
         mapper: TypedMapper | None = None,
-        calls: Calls | None = None,
     ) -> None:
         self.name = processor.name
         self.leaders = leaders
@@ -55,7 +54,7 @@ class Follower:
         self._processor = processor
         self.mapper = mapper
         """Reads the timers of the follower; None for a read model, which has none."""
-        self._unanswered = Unanswered(self.name, calls)
+        self._unanswered = Unanswered(self.name, processor.calls)
         self._writer = BatchWriter(processor, leaders, mapper)
         self._progress = Progress(datastore, self.name, leaders, processor.continues)
         self._batches = BatchHandling(

@@ -6,6 +6,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from sagaline.codec import WantedTopics
+from sagaline.followers.unanswered import Calls
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage.sql.errors import raise_store_failure
@@ -26,6 +27,10 @@ class Processor(Protocol):
     @property
     def topics(self) -> WantedTopics | None:
         """The event types to read; None for all."""
+
+    @property
+    def calls(self) -> Calls | None:
+        """The calls of its ports; None where its messages never wait for one."""
 
     def continues(self, made_by: str | None) -> bool:
         """Whether its code may write what the code of this fingerprint has written so far."""

@@ -43,6 +43,7 @@ class Projector:
         rebuilding: bool = False,
     ) -> None:
         self.name = model.table.name
+        self.calls = None  # its messages wait for no port
         self.topics = topics_of_model(model)
         self.table = model.table if table is None else table
         self.rows = Rows(self.table, datastore.read, datastore.engine.dialect, model.cached_rows)

@@ -247,9 +247,7 @@ class OpenedSystem:
         if app is None:
             size = options.read_model_batch_size
             return Follower(processor, datastore, leaders, size, attempts)
-        calls = handling_of(app).calls
-        size = options.batch_size
-        return Follower(processor, datastore, leaders, size, attempts, app.mapper, calls)
+        return Follower(processor, datastore, leaders, options.batch_size, attempts, app.mapper)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
         wanted = {each.name for each in projector.table.columns}
