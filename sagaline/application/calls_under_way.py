@@ -54,7 +54,11 @@ class CallsUnderWay:
         self._answered: deque[str] = deque()
 
     def ask(self, questions: Sequence[Question]) -> dict[int, Any]:
-        """Asks what was not asked before; the answers that come at once, by id of message."""
+        """Asks what was not asked before; the answers that come at once, by id of message.
+
+        Of each key it asks the first question only: the next may depend on what comes of it.
+        """
+        questions = _first_of_keys(questions)
         self._begin([each for each in questions if not self._is_asked(each)])
         found = [self._asked.get(each.message.origin) for each in questions]
         self.pool.wait({each.call: None for each in found if each is not None})
@@ -151,3 +155,15 @@ class CallsUnderWay:
             return known
         limits = self.limits_of.get(name, PortLimits()).over(handler.port_limits.over(self.limits))
         return self.pool.port(name, limits, handler.is_async)
+
+
+def _first_of_keys(questions: Iterable[Question]) -> list[Question]:
+    keys: set[str] = set()
+    first: list[Question] = []
+    for each in questions:
+        key = each.message.key
+        if key is None or key not in keys:
+            first.append(each)
+        if key is not None:
+            keys.add(key)
+    return first

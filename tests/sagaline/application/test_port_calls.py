@@ -71,6 +71,13 @@ def test_a_port_that_forgets_a_question_is_a_fault_of_all(office: BoxOffice) -> 
     assert answers_to(office, 1, 0) == [fault, fault]
 
 
+def test_two_questions_of_one_key_are_asked_one_after_the_other(office: BoxOffice) -> None:
+    first, second = (Message("Desk", 100 + n, "", "Ada", event=BuyTicket(row=n)) for n in (1, 2))
+    found = handling_of(office).call_ports([first, second])
+    assert (list(found.answers), found.waiting) == ([id(first)], [second])
+    assert office.asked == [[1]]
+
+
 def test_a_person_asks_for_one(office: BoxOffice) -> None:
     office.execute_one(BuyTicket(row=1))
     assert office.sold == ["ticket for row 1"]
