@@ -43,10 +43,20 @@ def calls_of(connection: Connection, follower: str) -> list[CallRow]:
     return [CallRow(*row) for row in rows]
 
 
-def all_calls(connection: Connection) -> list[CallRow]:
-    """The calls of all followers, the oldest first."""
-    query = select(*_columns).order_by(port_calls.c.since, port_calls.c.number)
-    return [CallRow(*row) for row in connection.execute(query)]
+def calls_of_key(connection: Connection, key: str) -> list[CallRow]:
+    """The calls of one key, in their order."""
+    query = select(*_columns).where(port_calls.c.key == key)
+    return [CallRow(*row) for row in connection.execute(query.order_by(port_calls.c.number))]
+
+
+def oldest_calls(connection: Connection) -> list[tuple[CallRow, int]]:
+    """The oldest call of each follower and command, with the number of such calls."""
+    c = port_calls.c
+    grouped = select(func.min(c.number).label("number"), c.follower, func.count().label("count"))
+    oldest = grouped.group_by(c.follower, c.command).subquery()
+    same = (c.follower == oldest.c.follower) & (c.number == oldest.c.number)
+    rows = connection.execute(select(*_columns, oldest.c.count).join(oldest, same))
+    return [(CallRow(*row), count) for *row, count in rows]
 
 
 def count_calls(connection: Connection) -> int:

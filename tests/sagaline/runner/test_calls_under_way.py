@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from sagaline import CommandFaulted, Options, Runner
-from sagaline.storage.tables.port_calls import CallRow, all_calls
+from sagaline.storage.tables.port_calls import CallRow, calls_of
 from tests.sagaline.small_system import (
     Clock,
     Desk,
@@ -77,7 +77,7 @@ def want_slowly(runner: Runner, bank: SlowBank) -> UUID:
 
 def calls(runner: Runner) -> list[CallRow]:
     with runner.views.read() as connection:
-        return all_calls(connection)
+        return calls_of(connection, "Till")
 
 
 def status(runner: Runner, booking: UUID) -> str:
