@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
@@ -24,6 +24,13 @@ class PortFault:
     """A port call without an answer: whether its effect took place is unknown."""
 
     reason: str
+    error: BaseException | None = field(default=None, compare=False, repr=False)
+    """What the call has raised, for the log."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "PortFault":
+        """The fault that a call has raised."""
+        return cls(describe_error(error), error)
 
 
 class PortCalls:
@@ -105,14 +112,11 @@ def call_port(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except BaseException as error:
-        return PortFault(describe_error(error))
+        return PortFault.of(error)
 
 
 def split_answer(answer: Any, count: int) -> Sequence[Any]:
     """The `count` answers of one call for several commands; a fault of the call is one for each."""
     if isinstance(answer, PortFault):
         return [answer] * count
-    return [
-        PortFault(describe_error(each)) if isinstance(each, BaseException) else each
-        for each in answer
-    ]
+    return [PortFault.of(each) if isinstance(each, BaseException) else each for each in answer]

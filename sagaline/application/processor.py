@@ -53,6 +53,7 @@ class ApplicationProcessor:
         """Hands the new messages to the followers of this application, in memory."""
         before, messages = self._unit.after_commit()
         self._window.append(before, messages)
+        self._handling.report(messages)
         self._answers.clear()
 
     def roll_back(self) -> None:

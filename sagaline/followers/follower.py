@@ -1,6 +1,5 @@
 """The follower: handles events of other logs in batches, each batch in one fenced transaction."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -8,9 +7,16 @@ from functools import partial
 from sqlalchemy import Connection
 
 from sagaline.codec import TypedMapper, WantedTopics
-from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
+from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict
+from sagaline.followers.follower_log import log_attempt, log_batch, log_parked
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.parking import dead_letter, protected, retried_letter, split_parked
+from sagaline.followers.parking import (
+    dead_letter,
+    mapper_of,
+    protected,
+    retried_letter,
+    split_parked,
+)
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress, positions_of
 from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
@@ -31,8 +37,6 @@ MAX_EVENT_ATTEMPTS = 3
 
 MAX_CONFLICTS = 10
 """How often a batch is tried again after a version conflict, before other followers run."""
-
-log = logging.getLogger(__name__)
 
 
 class Follower:
@@ -97,7 +101,7 @@ class Follower:
         except HandlerFailed as failed:
             self._processor.roll_back()
             error = failed.__cause__ or failed
-            kept = self._protected(retried_letter(letter, message, error))
+            kept = protected(retried_letter(letter, message, error), mapper_of(self, letter.leader))
             self._progress.commit({}, lambda connection: add_letters(connection, [kept]))
             raise error from None
         except BaseException:
@@ -222,8 +226,7 @@ class Follower:
                 return
             except HandlerFailed as failed:
                 error = failed.__cause__
-                reason = describe_error(error) if error else ""
-                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, reason)
+                log_attempt(self, message, error, attempt)
         self._park(message, error)
 
     def _park(self, message: Message, error: BaseException | None) -> None:
@@ -231,17 +234,12 @@ class Follower:
 
         def write(connection: Connection) -> None:
             hold_timers(connection, self.name, timer_ids([message]))
-            add_letters(connection, [self._protected(letter)])
+            add_letters(connection, [protected(letter, mapper_of(self, letter.leader))])
 
         self._progress.commit(positions_of([message]), write)
         if message.key is not None:
             self._progress.parked.add(message.key)
-        log.error("%s: parked %s: %s", self.name, message, letter.error)
-
-    def _protected(self, letter: Letter) -> Letter:
-        """A letter as it is stored: what an error says of an encrypted event is encrypted too."""
-        window = self.leaders.get(letter.leader)
-        return protected(letter, self.mapper if window is None else window.mapper)
+        log_parked(self, letter, message, error)
 
     def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Handles a batch, and again after a version conflict.
@@ -271,6 +269,7 @@ class Follower:
                 raise HandlerFailed(None) from bug
             else:
                 self._processor.after_commit()
+                log_batch(self.name, messages, reached)
                 return
         assert conflict is not None
         if len(messages) == 1:

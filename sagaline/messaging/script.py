@@ -4,7 +4,6 @@ Stores name classes by their modules. In a script (``python shop.py``) the modul
 which no other program can import: its store would be of no use to one that imports `shop`.
 """
 
-import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Any
 
 from eventsourcing.utils import _topic_cache, register_topic
 
-log = logging.getLogger(__name__)
+from sagaline.messaging.logbook import logger_of
+
+log = logger_of(__name__)
 
 _SCRIPTS = ("__main__", "__mp_main__")
 """The modules of a script, the second in a process that `multiprocessing` has started."""

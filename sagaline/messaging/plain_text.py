@@ -1,0 +1,62 @@
+"""Text from outside, made fit for a terminal and a log: nothing in it has an effect or a secret."""
+
+import re
+import traceback
+from typing import Final
+
+HIDDEN: Final = "***"
+"""Stands for a password, a key or a stored value."""
+
+_SECRETS: Final = (
+    # The password of a URL, which may hold any character but a blank.
+    (re.compile(r"(\w://[^\s:/@]*:)\S+@"), rf"\1{HIDDEN}@"),
+    (
+        re.compile(
+            r"""(?ix) (\b\w*(?:password|passwd|pwd|secret|token|api_?key|cipher_key) ["']?
+            \s*[=:]\s* (?:(?:bearer|basic)\s+)? ["']?) [^\s&"',;)]+"""
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\1{HIDDEN}"),
+)
+
+_PAYLOADS: Final = (
+    (re.compile(r"(?s)\binput_value=.*?(?=, input_type=)"), f"input_value={HIDDEN}"),  # pydantic
+    (re.compile(r"(?s)(\[parameters: ).*?\](?=\s*(?:\(Background|$))"), rf"\1{HIDDEN}]"),  # SQL
+    (re.compile(r"(Failing row contains |Key \(.*?\)=)\(.*\)"), rf"\1({HIDDEN})"),  # PostgreSQL
+)
+
+
+def escaped(text: str) -> str:
+    """The text on one line: control characters, escapes and line ends are shown, not sent."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def without_secrets(text: str) -> str:
+    """The text without the passwords and keys that it may quote."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def log_text(text: str) -> str:
+    """The text of an error or a name as a log may have it: without secrets and stored values."""
+    for pattern, replacement in _PAYLOADS:
+        text = pattern.sub(replacement, text)
+    return escaped(without_secrets(text))
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback of an error, of which no line comes from the text of an exception alone."""
+    return "\n".join(map(_chunk, traceback.format_exception(error)))
+
+
+def _chunk(chunk: str) -> str:
+    """A frame, or one line for what an exception says."""
+    if not chunk.startswith(" "):
+        return log_text(chunk.strip("\n"))
+    return "\n".join(map(log_text, chunk.rstrip("\n").split("\n")))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
