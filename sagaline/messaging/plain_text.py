@@ -47,15 +47,15 @@ def log_text(text: str) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """The traceback of an error, of which no line comes from the text of an exception alone."""
-    return "\n".join(map(_chunk, traceback.format_exception(error)))
+    """The traceback of an error; its lines are indented, so that no text of it forges another."""
+    chunks = traceback.format_exception(error)
+    return "\n  ".join(line for chunk in chunks for line in _lines(chunk))
 
 
-def _chunk(chunk: str) -> str:
-    """A frame, or one line for what an exception says."""
-    if not chunk.startswith(" "):
-        return log_text(chunk.strip("\n"))
-    return "\n".join(map(log_text, chunk.rstrip("\n").split("\n")))
+def _lines(chunk: str) -> list[str]:
+    """The lines of a frame, or the one of what an exception says."""
+    lines = chunk.strip("\n").split("\n") if chunk.startswith(" ") else [chunk.strip("\n")]
+    return [log_text(each) for each in lines]
 
 
 def _escaped(character: str) -> str:

@@ -4,6 +4,7 @@ A lease saves work. What makes effects happen once is the fence: a runner that w
 lease and goes on writes nothing.
 """
 
+import logging
 import os
 import secrets
 import socket
@@ -48,7 +49,7 @@ log = logger_of(__name__)
 NOBODY: Final[Mapping[str, str]] = {}
 """No former owners."""
 
-_LATE = "which is dead or hung"
+_TAKEN = "Takes over %s from %s, which is dead or hung"
 
 
 class Leases:
@@ -66,6 +67,7 @@ class Leases:
         leaders: Leaders = NO_LEADERS,
         duration: float = LEASE_DURATION,
         poll_interval: float = LEASE_POLL_INTERVAL,
+        log_level: int = logging.INFO,
     ) -> None:
         self.datastore = datastore
         self.duration = duration
@@ -73,6 +75,7 @@ class Leases:
         self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.held: set[str] = set()
         self._leaders = leaders
+        self._log_level = log_level
         self._loads = dict.fromkeys(names, 0.0)
         self._worked: defaultdict[str, float] = defaultdict(float)
         self._polled_at = float("-inf")
@@ -144,13 +147,13 @@ class Leases:
         """Sets what is held, and logs what has changed; returns what is new."""
         gained, lost, self.held = held - self.held, self.held - held, held
         for name in sorted(lost):
-            log.info("No longer leads %s", name, extra=fields(follower=name))
+            log.log(self._log_level, "No longer leads %s", name, extra=fields(follower=name))
         for name in sorted(gained):
             if last.get(name, self.owner) == self.owner:
-                log.info("Leads %s", name, extra=fields(follower=name))
+                log.log(self._log_level, "Leads %s", name, extra=fields(follower=name))
             else:
                 extra = fields(follower=name, runner=last[name])
-                log.info("Takes over %s from %s, %s", name, last[name], _LATE, extra=extra)
+                log.log(self._log_level, _TAKEN, name, last[name], extra=extra)
         return gained
 
     def _share(self, alive: Loads, owner_of: Mapping[str, str]) -> set[str]:
