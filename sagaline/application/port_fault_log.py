@@ -8,6 +8,7 @@ from sagaline.followers.follower_log import loggable
 from sagaline.messaging.commands import Command
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.messaging.message import Message
+from sagaline.saga.instance import Journal
 
 REPEAT_WINDOW = 60.0
 """Seconds in which the same fault again is counted, and its traceback is not logged again."""
@@ -35,8 +36,10 @@ class PortFaultLog:
         name, kind = self._application.name, type(command).__name__
         since, times = self._counted((kind, *_place_of(fault)))
         reason, trace = loggable(fault.error, self._application.mapper)
+        is_of_saga = isinstance(message.event, Journal.Requested)
         extra = fields(
             application=name,
+            saga=message.application if is_of_saga else None,
             command=kind,
             attempt=attempt,
             key=command.key or message.key,

@@ -64,6 +64,7 @@ def test_a_fault_of_a_port_is_a_warning_with_its_facts(
     assert fault["message"].startswith("evening:")
     assert {name: fault[name] for name in fault.keys() - {"message"}} == {
         "application": "Till",
+        "saga": "Evening",
         "command": "TakeFee",
         "attempt": 1,
         "key": str(wanted.booking_id),
