@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from sagaline.cli.lazy_command import without_flag_type, without_flag_types
-from sagaline.cli.logged_command import log_options
+from sagaline.cli.log_options import log_options
 from sagaline.cli.output import print_note
 from sagaline.cli.signals import ended_by_signal, exit_on_signals
 from sagaline.errors import SagalineError

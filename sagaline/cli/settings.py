@@ -10,7 +10,7 @@ import typer
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from sagaline.cli.logged_command import given_options
+from sagaline.cli.log_options import given_options
 from sagaline.errors import SagalineError, SettingMissing, SettingsUnreadable, SystemNotLoaded
 from sagaline.runner.options import PYPROJECT, Options
 from sagaline.storage.sql.urls import refuse_in_memory
