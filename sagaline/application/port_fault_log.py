@@ -3,11 +3,11 @@
 from time import monotonic
 from typing import Any
 
-from sagaline.application.port_calls import PortFault
 from sagaline.followers.follower_log import loggable
 from sagaline.messaging.commands import Command
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.messaging.message import Message
+from sagaline.ports.fault import PortFault
 from sagaline.saga.instance import Journal
 
 REPEAT_WINDOW = 60.0

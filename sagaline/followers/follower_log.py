@@ -6,7 +6,6 @@ from shlex import quote
 
 from sagaline.codec import TypedMapper
 from sagaline.errors import describe_error
-from sagaline.followers.parking import Followed, mapper_of
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.messaging.message import Message
 from sagaline.storage.tables.dead_letters import Letter
@@ -16,28 +15,32 @@ log = logger_of(__name__)
 
 def log_batch(follower: str, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
     """Logs a batch that is committed."""
-    if log.isEnabledFor(logging.DEBUG):
+    if messages and log.isEnabledFor(logging.DEBUG):
         extra = fields(follower=follower, messages=len(messages))
         log.debug("%s: handled %d, now at %s", follower, len(messages), dict(reached), extra=extra)
 
 
 def log_attempt(
-    follower: Followed, message: Message, error: BaseException | None, attempt: int
+    follower: str,
+    message: Message,
+    error: BaseException | None,
+    attempt: int,
+    mapper: TypedMapper | None,
 ) -> None:
     """Logs that an event has failed alone; its traceback comes when it is parked."""
-    reason, _ = loggable(error, mapper_of(follower, message.application))
-    extra, name = fields(**_about(follower, message), attempt=attempt), follower.name
-    log.warning("%s: %s failed, attempt %s: %s", name, message, attempt, reason, extra=extra)
+    reason, _ = loggable(error, mapper)
+    extra = fields(**_about(follower, message), attempt=attempt)
+    log.warning("%s: %s failed, attempt %s: %s", follower, message, attempt, reason, extra=extra)
 
 
 def log_parked(
-    follower: Followed, letter: Letter, message: Message, error: BaseException | None
+    letter: Letter, message: Message, error: BaseException | None, mapper: TypedMapper | None
 ) -> None:
     """Logs that an event is parked, with the traceback and the commands that help."""
-    reason, trace = loggable(error, mapper_of(follower, letter.leader))
-    extra = fields(**_about(follower, message), letter=letter.id)
+    reason, trace = loggable(error, mapper)
+    extra = fields(**_about(letter.follower, message), letter=letter.id)
     id_ = quote(letter.id)
-    log.error(_PARKED, follower.name, message, reason, id_, id_, exc_info=trace, extra=extra)
+    log.error(_PARKED, letter.follower, message, reason, id_, id_, exc_info=trace, extra=extra)
 
 
 def loggable(
@@ -54,9 +57,9 @@ def loggable(
     return describe_error(error), error
 
 
-def _about(follower: Followed, message: Message) -> dict[str, object]:
+def _about(follower: str, message: Message) -> dict[str, object]:
     return {
-        "follower": follower.name,
+        "follower": follower,
         "message": message.position if message.id else message.cause,
         "key": message.key,
         "topic": message.topic,

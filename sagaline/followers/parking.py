@@ -2,13 +2,12 @@
 
 import traceback
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 from sagaline.codec import TypedMapper
 from sagaline.errors import describe_error, storable_text
-from sagaline.followers.log_window import LogWindow
 from sagaline.messaging.message import Message
 from sagaline.storage.tables.dead_letters import Letter
 
@@ -47,22 +46,8 @@ def split_parked(
     return free, [each for each in messages if each.key in parked]
 
 
-class Followed(Protocol):
-    """A follower, as its messages are read."""
-
-    name: str
-    leaders: Mapping[str, LogWindow]
-    mapper: TypedMapper | None
-
-
-def mapper_of(follower: Followed, leader: str) -> TypedMapper | None:
-    """The mapper of the messages of one of its logs; else that of the follower's timers."""
-    window = follower.leaders.get(leader)
-    return follower.mapper if window is None else window.mapper
-
-
 def protected(letter: Letter, mapper: TypedMapper | None) -> Letter:
-    """A letter as it is stored: what an error says of an encrypted event is encrypted too."""
+    """A letter as it is stored: its texts are encrypted where the events are."""
     if mapper is None or mapper.cipher is None:
         return letter
     return letter._replace(
