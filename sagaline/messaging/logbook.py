@@ -49,4 +49,9 @@ def _plain(value: Any) -> Any:
 
 
 def _safe(value: Any) -> Any:
-    return value if isinstance(value, int | float) else log_text(str(value))
+    if isinstance(value, int | float):
+        return value
+    try:
+        return log_text(str(value))
+    except Exception as bug:  # of an exception whose text raises
+        return f"{type(value).__name__}, whose text raises {type(bug).__name__}"

@@ -7,9 +7,12 @@ from typing import Final
 HIDDEN: Final = "***"
 """Stands for a password, a key or a stored value."""
 
+MAX_LOG_TEXT: Final = 4_000
+"""Characters of one text that a log has: the text of an exception may be of any length."""
+
 _SECRETS: Final = (
     # The password of a URL, which may hold any character but a blank.
-    (re.compile(r"(\w://[^\s:/@]*:)\S+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(\w://[^\s:/@]*:)\S{1,1000}@"), rf"\1{HIDDEN}@"),
     (
         re.compile(
             r"""(?ix) (\b\w*(?:password|passwd|pwd|secret|token|api_?key|cipher_key) ["']?
@@ -21,7 +24,10 @@ _SECRETS: Final = (
 )
 
 _PAYLOADS: Final = (
-    (re.compile(r"(?s)\binput_value=.*?(?=, input_type=)"), f"input_value={HIDDEN}"),  # pydantic
+    (
+        re.compile(r"(?s)\binput_value=.{0,1000}?(?=, input_type=)"),
+        f"input_value={HIDDEN}",
+    ),  # pydantic
     (re.compile(r"(?s)(\[parameters: ).*?\](?=\s*(?:\(Background|$))"), rf"\1{HIDDEN}]"),  # SQL
     (re.compile(r"(Failing row contains |Key \(.*?\)=)\(.*\)"), rf"\1({HIDDEN})"),  # PostgreSQL
 )
@@ -41,9 +47,11 @@ def without_secrets(text: str) -> str:
 
 def log_text(text: str) -> str:
     """The text of an error or a name as a log may have it: without secrets and stored values."""
+    text, rest = text[: 2 * MAX_LOG_TEXT], len(text) - MAX_LOG_TEXT
     for pattern, replacement in _PAYLOADS:
         text = pattern.sub(replacement, text)
-    return escaped(without_secrets(text))
+    text = escaped(without_secrets(text)[:MAX_LOG_TEXT])
+    return f"{text}... ({rest:,} characters more)" if rest > 0 else text
 
 
 def traceback_text(error: BaseException) -> str:

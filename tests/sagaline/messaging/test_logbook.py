@@ -51,6 +51,22 @@ def test_a_handler_of_a_program_gets_safe_texts() -> None:
     assert "hunter2" not in written.getvalue()
 
 
+def test_a_text_that_raises_ends_nobody() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    logger = logger_of("sagaline.nowhere")
+    logger.addHandler(handler)
+    try:
+        logger.error("it fails: %s", Mute())
+    finally:
+        logger.removeHandler(handler)
+    assert written.getvalue() == "it fails: Mute, whose text raises RuntimeError\n"
+
+
 def test_fields_are_plain_values_without_secrets() -> None:
     key = UUID(int=7)
     found = fields(key=key, attempt=2, seconds=0.5, saga=None, store="a://b:hunter2@c")

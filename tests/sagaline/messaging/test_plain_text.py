@@ -1,10 +1,18 @@
 """Texts from outside have no effect on a terminal, and carry no secret into a log."""
 
+import time
+
 import pytest
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import create_engine, text
 
-from sagaline.messaging.plain_text import escaped, log_text, traceback_text, without_secrets
+from sagaline.messaging.plain_text import (
+    MAX_LOG_TEXT,
+    escaped,
+    log_text,
+    traceback_text,
+    without_secrets,
+)
 
 HOSTILE = "\x1b[2J\x9b31m\r\nERROR all is lost\x00\x07\u202e\u2028\x85\ud800"
 
@@ -108,3 +116,17 @@ def test_an_error_whose_text_raises_has_a_traceback() -> None:
             raise RuntimeError("no words")
 
     assert "Mute" in traceback_text(Mute())
+
+
+@pytest.mark.parametrize("part", ["x://a:", "input_value=", "[parameters: ", "Key (", "token="])
+def test_a_text_of_any_length_is_cut_in_no_time(part: str) -> None:
+    started = time.process_time()
+    shown = log_text(part * 200_000)
+    assert time.process_time() - started < 1.0
+    assert len(shown) < MAX_LOG_TEXT + 40
+    assert shown.endswith(" characters more)")
+
+
+def test_a_secret_at_the_end_of_what_is_shown_is_hidden() -> None:
+    said = f"{'x' * (MAX_LOG_TEXT - 20)} a://shop:hunter2{'@db' * 50}"
+    assert "hun" not in log_text(said)
