@@ -8,8 +8,9 @@ from uuid import UUID
 from sagaline.application.receipt import Receipt
 from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import named, refuse_misfit, refuse_no_command
+from sagaline.messaging.declaring import named, refuse_given, refuse_misfit, refuse_no_command
 from sagaline.messaging.lazy import name_of, refuse_lazy, refuse_unrun
+from sagaline.messaging.namespace import ApplicationPart
 
 C = TypeVar("C", bound=Command)
 
@@ -25,7 +26,7 @@ class Executor(Protocol):
         """Executes one command and returns its receipt."""
 
 
-class Handler(Generic[C]):
+class Handler(ApplicationPart, Generic[C]):
     """One method of an application, and the command that it handles.
 
     The method returns what is to be saved: an aggregate, several, an event, or nothing; whatever
@@ -83,10 +84,13 @@ class Handler(Generic[C]):
         Raises NeverRun where the port was not called: its method returned a coroutine.
         """
         assert self.port_call is not None
-        answers = self.port_call(application, commands)
+        answers: Any = self.port_call(application, commands)
         where = f"the port of {self.name_in(application)}"
         if not isinstance(answers, list):
             refuse_unrun(where, answers)
+        if not isinstance(answers, Sequence):
+            cure = "Return a list with an answer to each command."
+            raise WrongCall(where=where, problem=f"it answered {named(answers)}", cure=cure)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
         refuse_unrun(where, *answers)
@@ -125,9 +129,8 @@ class Handler(Generic[C]):
     def _execute(self, executor: Executor, command: C) -> Receipt:
         """Executes a command. Raises WrongCall for one that another method handles."""
         if type(command) is not self.command:
-            problem = f"it is given {named(command)}"
             cure = f"Give it one {self.command.__name__}."
-            raise WrongCall(where=self.name_in(executor), problem=problem, cure=cure)
+            refuse_given(command, self.name_in(executor), cure)
         return executor.execute_one(command)
 
 

@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_settings import (
@@ -21,6 +21,7 @@ from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.errors import OptionRefused, SettingsUnreadable
 from sagaline.followers.follower import BATCH_SIZE, MAX_EVENT_ATTEMPTS
 from sagaline.followers.log_window import WINDOW_BYTES, WINDOW_EVENTS
+from sagaline.messaging.declaring import refuse_given
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
 from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
@@ -177,6 +178,14 @@ class Options(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "WARNING", description="The least severe messages that `sagaline run` prints."
     )
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **options: Any) -> None:
+            """Refuses an unknown option, which pydantic would ignore."""
+            for name in options.keys() - type(self).model_fields.keys():
+                refuse_given(name, "Options", "`sagaline settings` lists the options.")
+            super().__init__(**options)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Self:

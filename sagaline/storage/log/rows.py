@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sagaline.errors import StoreDamaged
+from sagaline.errors import StoreDamaged, UnfitValue
 from sagaline.storage.sql.checked import shown
+from sagaline.storage.sql.columns import uuid_of
 
 
 class EventRow(NamedTuple):
@@ -18,6 +19,14 @@ class EventRow(NamedTuple):
     key: str | None = None
     cause: str | None = None
     hop: int | None = None
+
+
+def uuid_from(value: UUID | str) -> UUID:
+    """An id, given as a UUID or as its text. Raises UnfitValue."""
+    found = uuid_of(value)
+    if found is None:
+        raise UnfitValue(value=value, kind="the id of an aggregate", reason="give a UUID")
+    return found
 
 
 class LogRow(NamedTuple):
