@@ -59,6 +59,13 @@ class Kind(NamedTuple):
     topic: str
     id: int
 
+    @classmethod
+    def read(cls, log: str, topic: object, id_: int) -> "Kind":
+        """The kind in a row of a log. Raises StoreDamaged for a topic that is no text."""
+        if not isinstance(topic, str):
+            raise StoreDamaged(place=f"{log}.topic, id {id_}", value=shown(topic))
+        return cls(topic, id_)
+
 
 class Part(NamedTuple):
     """A share of all keys: those that end in one of these `signs`; all others if `rest`."""
