@@ -9,9 +9,16 @@ from uuid import UUID
 from sqlalchemy import Connection
 from typing_extensions import override
 
-from sagaline.application.message_handling import HandlingApplication, MessageHandling
+from sagaline.application.message_handling import (
+    NO_ANSWERS,
+    HandlingApplication,
+    MessageHandling,
+    PortAnswers,
+)
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.codec import TypedMapper
 from sagaline.errors import UnfitValue
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
@@ -41,6 +48,10 @@ class HandlingProcess(HandlingApplication, Protocol):
     @property
     def datastore(self) -> Datastore:
         """The store of its log."""
+
+    @property
+    def mapper(self) -> TypedMapper:
+        """The mapper of its log."""
 
     @property
     def repository(self) -> UnitOfWorkRepository:
@@ -77,9 +88,9 @@ class SagaHandling(MessageHandling):
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
     @override
-    def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
+    def call_ports(self, messages: Iterable[Message]) -> PortAnswers:
         """Returns no port answers: sagas issue commands and never call ports."""
-        return {}
+        return NO_ANSWERS
 
     @override
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
@@ -99,6 +110,11 @@ class SagaHandling(MessageHandling):
             return ()
         self.finish(journal, engine, was_open)
         return (journal,)
+
+    @override
+    def report(self, messages: Iterable[Message]) -> None:
+        """Logs the instances that are parked."""
+        log_parked_sagas(self.application.name, messages, self.application.mapper)
 
     def journal_of(self, key: str) -> Journal | None:
         """The journal of an instance; None where there is none."""

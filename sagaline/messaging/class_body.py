@@ -7,6 +7,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.namespace import PART_OF
 
 _MARKS: Final = {
     "asks": "@handles(PlaceOrder)",
@@ -65,8 +66,7 @@ class _Declaring(ABCMeta):
 
 
 def _is_part(value: Any) -> bool:
-    ours = type(value).__module__.startswith("sagaline.") and hasattr(value, "__dict__")
-    return isinstance(value, FunctionType) or ours
+    return isinstance(value, FunctionType) or hasattr(value, PART_OF)
 
 
 def _refusals(body: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:

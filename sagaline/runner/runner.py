@@ -1,6 +1,5 @@
 """The runner: one thread that runs all followers of a system over their logs."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -16,8 +15,9 @@ from typing_extensions import override
 
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.declaring import named
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
-from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
+from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
@@ -25,7 +25,7 @@ from sagaline.storage.sql import forks
 from sagaline.system.environment import environment
 from sagaline.system.system import System, refuse_no_system
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
@@ -57,6 +57,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self.options = Options.from_environment(self.env or {}) if options is None else options
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
         self._now = self._opened.now
+        self._where = ", ".join(each.address for each in self._opened.datastores)
         self._thread: threading.Thread | None = None
         self._make_signals()
         self._stopped = False
@@ -90,6 +91,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             raise
         super().start()
         name = self._opened.system.name
+        log.info("Runs %s on %s", name, self._where, extra=fields(system=name))
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -139,7 +141,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         _refuse_no_number("Runner.settled", 0 if horizon is None else horizon)
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
-        if any(each.lag for each in self.lag()) or is_timer_pending(self.datastores, until):
+        if any(each.lag for each in self.lag()) or count_calls_under_way(self.datastores):
+            return False
+        if is_timer_pending(self.datastores, until):
             return False
         # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before
@@ -159,12 +163,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             if self._idle.is_set() and self.settled(horizon):
                 return
             if time.monotonic() > deadline:
-                behind = ", ".join(
-                    f"{each.follower} is {each.lag} behind {each.leader}"
-                    for each in self.lag()
-                    if each.lag
-                )
-                raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
+                raise TimeoutError(f"Not settled after {timeout:g} s: {self._obstacles()}")
 
     def before_fork(self) -> None:
         """Does nothing: its thread stays in this process."""
@@ -180,6 +179,15 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._idle = threading.Event()
         self._stopping = threading.Event()
 
+    def _obstacles(self) -> str:
+        """What keeps the system from being settled, for people."""
+        lags = [each for each in self.lag() if each.lag]
+        found = [f"{each.follower} is {each.lag} behind {each.leader}" for each in lags]
+        calls = count_calls_under_way(self.datastores)
+        if calls:
+            found.append(f"{calls} port call{'s' * (calls > 1)} without an answer")
+        return ", ".join(found) or "timers pending"
+
     def _refuse_dead(self) -> None:
         """Raises RunnerDied where its thread is gone."""
         reason = None if self.failure is None else describe_error(self.failure)
@@ -193,12 +201,16 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         """Logs what has ended the thread, with a traceback where it is a bug."""
         trace = None if isinstance(error, SagalineError) else error
         name, reason = self._opened.system.name, describe_error(error)
-        log.critical("The runner of %s ends: %s", name, reason, exc_info=trace)
+        extra = fields(system=name)
+        log.critical("The runner of %s ends: %s", name, reason, exc_info=trace, extra=extra)
 
     def _close(self) -> None:
         if not self._stopped:
             self._stopped = True
             self._opened.close()
+            if self.is_started:
+                name = self._opened.system.name
+                log.info("Stopped %s on %s", name, self._where, extra=fields(system=name))
 
     def _work(self) -> None:
         loop = RunLoop(self._opened, self.options, self._now, self._wake, self._stopping)
