@@ -19,6 +19,9 @@ class EventRow(NamedTuple):
     key: str | None = None
     cause: str | None = None
     hop: int | None = None
+    answers: str | None = None
+    metadata: str | None = None
+    bucket: int | None = None
 
 
 def uuid_from(value: UUID | str) -> UUID:
@@ -40,6 +43,9 @@ class LogRow(NamedTuple):
     key: str | None
     cause: str | None
     hop: int | None
+    answers: str | None = None
+    metadata: str | None = None
+    bucket: int | None = None
 
 
 def refuse_damaged(row: LogRow, log: str) -> None:
@@ -50,7 +56,16 @@ def refuse_damaged(row: LogRow, log: str) -> None:
             raise StoreDamaged(place=f"{log}.{column}, id {row.id}", value=shown(value))
 
 
-_KINDS: Final = {"originator_version": int, "topic": str, "key": str, "cause": str, "hop": int}
+_KINDS: Final = {
+    "originator_version": int,
+    "topic": str,
+    "key": str,
+    "cause": str,
+    "hop": int,
+    "answers": str,
+    "metadata": str,
+    "bucket": int,
+}
 
 
 class Kind(NamedTuple):
