@@ -279,7 +279,7 @@ def _checked(system: System, only: Collection[str]) -> frozenset[str]:
     unknown = [
         each if isinstance(each, str) else named(each)
         for each in names
-        if each not in system.leaders_of
+        if not isinstance(each, str) or each not in system.leaders_of
     ]
     if unknown:
         raise DefinitionError(

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_settings import (
@@ -20,6 +20,7 @@ from sagaline.errors import OptionRefused, SettingsUnreadable
 from sagaline.followers.batch_handling import MAX_EVENT_ATTEMPTS
 from sagaline.followers.follower import BATCH_SIZE
 from sagaline.followers.log_window import WINDOW_EVENTS
+from sagaline.messaging.declaring import refuse_given
 from sagaline.ports.limits import MAX_PORT_CALLS, PORT_CALL_TIMEOUT, PortLimits
 from sagaline.ports.pool import MAX_THREADS, PATIENCE
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
@@ -194,6 +195,14 @@ class Options(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="How a command writes them: for people, or JSON lines for programs."
     )
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **options: Any) -> None:
+            """Refuses an unknown option, which pydantic would ignore."""
+            for name in options.keys() - type(self).model_fields.keys():
+                refuse_given(name, "Options", "`sagaline settings` lists the options.")
+            super().__init__(**options)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Self:
