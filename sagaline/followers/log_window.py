@@ -20,7 +20,7 @@ READ_PAGE_SIZE = 1_000
 CATCH_UP_PAGE_SIZE = 5_000
 """Most rows per read for a follower that is not yet within the window."""
 
-WINDOW_EVENTS = 20_000
+WINDOW_EVENTS = 10_000
 """Most events kept in memory, of each log; about 1 KB each."""
 
 WINDOW_BYTES = 128 * 1024 * 1024

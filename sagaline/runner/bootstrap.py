@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sagaline.application.aggregate_cache import CacheLimits
+from sagaline.application.aggregate_cache import CacheLimits, Pool
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.message_handling import handling_of
@@ -66,6 +66,7 @@ class OpenedSystem:
         self._only = _checked(system, only)
         refuse_unknown_ports(system, options)
         self._opened: list[Datastore] = []
+        self._cached = Pool()
         self.pool = PortPool(options.port_threads, options.port_patience)
         """Makes the calls of all ports."""
         try:
@@ -226,7 +227,9 @@ class OpenedSystem:
         handling, options = handling_of(app), self._options
         handling.clock = self.now
         configure_ports(handling.calls, self.pool, options)
-        handling.cache_limits = CacheLimits(options.cached_aggregates, self._shares.cache_bytes)
+        handling.cache_limits = CacheLimits(
+            options.cached_aggregates, self._shares.cache_bytes, self._cached
+        )
         handling.command_attempts = options.command_attempts
 
     def _all_followers(self) -> Iterator[Follower]:

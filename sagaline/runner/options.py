@@ -95,8 +95,8 @@ class Options(BaseSettings):
     memory: int = Field(
         MEMORY,
         ge=MEBIBYTE,
-        description="Most bytes that a runner keeps between batches, about: newest events,"
-        " aggregates and rows have a third each.",
+        description="Most bytes that a runner keeps between batches, about:"
+        " the newest events, aggregates, and rows of read tables.",
     )
     port_calls: int = Field(
         MAX_PORT_CALLS,

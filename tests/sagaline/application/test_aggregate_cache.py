@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sagaline.application.aggregate_cache import AggregateCache, CacheLimits
+from sagaline.application.aggregate_cache import AggregateCache, CacheLimits, Pool
 
 
 @dataclass
@@ -39,7 +39,7 @@ def test_no_more_bytes_are_kept_than_the_limit() -> None:
 
 
 def test_an_aggregate_of_many_events_and_little_state_is_kept() -> None:
-    cache = filled(CacheLimits(100, 35_000), 5, 10_000, 10)
+    cache = filled(CacheLimits(100, 70_000), 5, 20_000, 10)
     cache.trim([])
     assert len(cache) == 5
     assert cache.bytes < 1_000
@@ -72,3 +72,15 @@ def test_an_evicted_aggregate_has_no_bytes() -> None:
     assert cache.bytes == 10
     cache.clear()
     assert (len(cache), cache.bytes) == (0, 0)
+
+
+def test_caches_of_one_pool_share_the_bytes() -> None:
+    limits = CacheLimits(100, 100_000, Pool())
+    busy, idle = filled(limits, 8, 10_000, 10_000), AggregateCache(limits)
+    assert busy.bytes > 79_000, "what the other does not need is its own"
+    for number in range(8):
+        idle[id_of(number)] = Crate("x" * 10_000)
+        idle.grow(id_of(number), 10_000)
+    busy.trim(())
+    assert busy.bytes + idle.bytes <= 100_000
+    assert min(busy.bytes, idle.bytes) > 0

@@ -79,7 +79,7 @@ def test_a_runner_gives_the_options_to_its_parts(sqlite_store: str) -> None:
         sizes = {each.name: each.batch_size for each in runner.followers}
         assert (sizes["House"], sizes["guest_list"]) == (3, 5)
         handling = handling_of(runner.get(House))
-        assert handling.cache_limits == (11, 2 * MEBIBYTE)
+        assert handling.cache_limits[:2] == (11, 72 * MEBIBYTE)
         assert handling.command_attempts == 4
         assert runner.views.lock_timeout == 2.5
     finally:
