@@ -11,7 +11,7 @@ from sagaline.codec import TypedMapper, WantedTopics
 from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.parking import dead_letter, protected, retried_letter, split_parked
-from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
+from sagaline.followers.processor import HandlerFailed, Processor, RunnerStopping, run_handlers
 from sagaline.followers.progress import Progress, positions_of
 from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
 from sagaline.messaging.interruption import raise_interruption
@@ -23,8 +23,7 @@ from sagaline.storage.tables.followers import register
 from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
 
 BATCH_SIZE = 2_000
-"""Events per batch. A batch writes each page of an index once: with 500 events, an order costs a
-tenth more time; with more than this, other followers wait too long for the store."""
+"""Events per batch: with 500, an order costs a tenth more time; with more, others wait too long."""
 
 MAX_EVENT_ATTEMPTS = 3
 """How often a failing event is tried alone before it is parked."""
@@ -59,6 +58,7 @@ class Follower:
         self._max_attempts = max_attempts
         self.mapper = mapper
         """Reads the timers of the follower; None for a read model, which has none."""
+        self.refuse_stop: Callable[[], None] = lambda: None  # raises RunnerStopping
         self._progress = Progress(datastore, self.name, leaders, processor.continues)
 
     def register(self) -> Mapping[str, int]:
@@ -79,8 +79,7 @@ class Follower:
     def fire(self, now: float, at_head: bool = True) -> bool:
         """Fires the timers due by `now` (seconds since 1970); returns whether there were any.
 
-        `at_head` says that every log has been read to its head, so that an answer that is already
-        in a log is handled before the timeout that it prevents. Otherwise only retries fire.
+        Without `at_head` only retries fire: an answer that is in a log prevents its timeout.
         """
         return self._fenced(partial(self._fire, now, None if at_head else retry_topics()))
 
@@ -166,7 +165,7 @@ class Follower:
             if not self._progress.is_loaded:
                 self._load()
             return action()
-        except (FencedOut, VersionConflict):
+        except (FencedOut, VersionConflict, RunnerStopping):
             self.reset()
             return True
         except TableOutOfDate:
@@ -252,6 +251,7 @@ class Follower:
         free, queued = split_parked(messages, self._progress.parked)
         conflict: VersionConflict | None = None
         for _ in range(MAX_CONFLICTS):
+            self.refuse_stop()
             try:
                 run_handlers(self._processor, free)
                 self._progress.commit(reached, self._writing(free, queued))

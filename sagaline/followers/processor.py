@@ -46,6 +46,10 @@ class Processor(Protocol):
         """Drops the batch, and everything in memory that may be stale."""
 
 
+class RunnerStopping(Exception):
+    """The runner stops, so the rest of a batch is left: whoever leads next handles it."""
+
+
 class HandlerFailed(Exception):
     """A message could not be handled; `message` is None where it is not known which."""
 

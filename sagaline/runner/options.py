@@ -34,6 +34,9 @@ DAY = 86_400.0
 CENTURY = 36_500.0
 """The longest time of an option, in days."""
 
+STOP_TIMEOUT = 2.0
+"""Seconds of the default that leave one more until three, for the end of the process."""
+
 MEBIBYTE = 1024 * 1024
 """The smallest memory limit, in bytes: that of one large event."""
 
@@ -160,6 +163,12 @@ class Options(BaseSettings):
         gt=0,
         le=DAY,
         description="Most seconds between two attempts on a store that does not answer.",
+    )
+    stop_timeout: float = Field(
+        STOP_TIMEOUT,
+        ge=0,
+        le=DAY,
+        description="Most seconds that a stop waits for the transaction under way.",
     )
     known_command_days: float = Field(
         365.0,

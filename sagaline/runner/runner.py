@@ -22,6 +22,7 @@ from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
 from sagaline.storage.sql import forks
+from sagaline.storage.sql.lock_waits import WaitLimit, limit_waits
 from sagaline.system.environment import environment
 from sagaline.system.system import System, refuse_no_system
 
@@ -58,6 +59,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
         self._now = self._opened.now
         self._thread: threading.Thread | None = None
+        self._loop: RunLoop | None = None
+        self._limit = WaitLimit()
         self._make_signals()
         self._stopped = False
         self.failure: BaseException | None = None
@@ -95,8 +98,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     @property
     def is_alive(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether its thread runs, and the one that renews its leases."""
+        is_supervised = self._loop is None or self._loop.is_supervised
+        return self._thread is not None and self._thread.is_alive() and is_supervised
 
     @override
     def __exit__(self, *args: object, **kwargs: Any) -> None:
@@ -105,13 +109,20 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         if args[0] is None:
             self._refuse_dead()
 
-    def stop(self) -> None:
-        """Stops after the transaction under way, and closes all connections."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Stops after the transaction under way, and closes all connections.
+
+        It waits at most `timeout` seconds (by default the option `stop_timeout`): after half of
+        them the statement under way is cancelled. What still goes on then is logged; it ends in its
+        own thread, which closes the connections, and its leases run out.
+        """
+        seconds = self.options.stop_timeout if timeout is None else timeout
         self._stopping.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._close()
+        if self._thread is None:
+            self._close()
+        else:
+            self._end(self._thread, seconds / 2)
 
     def get(self, cls: type[TApplication]) -> TApplication:
         """The application of that class. Raises WrongCall where the system has none."""
@@ -195,25 +206,49 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         name, reason = self._opened.system.name, describe_error(error)
         log.critical("The runner of %s ends: %s", name, reason, exc_info=trace)
 
+    def _end(self, thread: threading.Thread, half: float) -> None:
+        self._limit.at = time.monotonic() + half
+        thread.join(half)
+        if thread.is_alive():
+            forks.interrupt(thread.ident)
+            thread.join(half)
+        if not thread.is_alive():
+            self._close()
+        elif self._loop is not None:
+            self._loop.abandon()
+            text = "%s has stopped, and does not wait for %s, which is still at work"
+            log.warning(text, self._opened.system.name, self._loop.current)
+
     def _close(self) -> None:
         if not self._stopped:
             self._stopped = True
             self._opened.close()
 
     def _work(self) -> None:
-        loop = RunLoop(self._opened, self.options, self._now, self._wake, self._stopping)
+        limit_waits(self._limit)
         try:
-            while not self._stopping.is_set():
-                if not loop.run_once():
-                    loop.save()
-                    self._idle.set()
-                    loop.wait()
-            loop.save()
+            self._loop = self._new_loop()
+            self._run(self._loop)
         except BaseException as error:
             self.failure = error
             self._log_death(error)
         finally:
-            loop.close()
+            if self._loop is not None:
+                self._loop.close()
+            if self._stopping.is_set():
+                self._close()
+
+    def _new_loop(self) -> RunLoop:
+        signals = self._wake, self._stopping, self._limit
+        return RunLoop(self._opened, self.options, self._now, *signals)
+
+    def _run(self, loop: RunLoop) -> None:
+        while not self._stopping.is_set():
+            if not loop.run_once():
+                loop.save()
+                self._idle.set()
+                loop.wait()
+        loop.save()
 
 
 def _refuse_misfits(now: object, options: object) -> None:

@@ -1,23 +1,14 @@
 """Calls back when another process has written to a store, in a thread of its own."""
 
-import logging
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from selectors import EVENT_READ
-from threading import Event, Thread
-from typing import Any, Final
+from typing import Any
 
-from sagaline.messaging.backoff import Backoff
+from sagaline.storage.notify.helper_thread import Faults, HelperThread
 from sagaline.storage.sql.descriptor_selector import Selector
-
-log = logging.getLogger(__name__)
-
-LISTEN_BACKOFF: Final = Backoff(first=0.05, longest=5.0)
-"""Pauses between attempts to listen again after a failure."""
-
-Faults = type[Exception] | tuple[type[Exception], ...]
 
 
 class Listener(ABC):
@@ -31,9 +22,9 @@ class Listener(ABC):
         self.is_listening = False
         """Whether it receives notifications at present."""
         self._on_change = on_change
-        self._stopping = Event()
         self._stop, self._stopped = socket.socketpair()
-        self._thread = Thread(target=self._run, name="sagaline-listener", daemon=True)
+        self._thread = HelperThread("sagaline-listener", self._run, lambda: self.faults)
+        self._stopping = self._thread.stopping
         self._thread.start()
 
     def stop(self) -> None:
@@ -43,11 +34,12 @@ class Listener(ABC):
             self._stop.send(b".")
 
     def close(self) -> None:
-        """Stops the thread, and waits until it has closed its source."""
+        """Stops the thread, and waits a moment until it has closed its source."""
         self.stop()
-        self._thread.join()
+        self._thread.stop()
         self._stop.close()
-        self._stopped.close()
+        if not self._thread.is_alive:  # else it may be waiting for this end
+            self._stopped.close()
 
     @abstractmethod
     def listen(self) -> None:
@@ -72,14 +64,7 @@ class Listener(ABC):
         return not self._stopping.is_set()
 
     def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                self.listen()
-                failures = 0
-            except self.faults as error:
-                self.is_listening = False
-                failures += 1
-                pause = LISTEN_BACKOFF.pause(failures)
-                log.info("Listening again in %.1f s: %s", pause, error)
-                self._stopping.wait(pause)
+        try:
+            self.listen()
+        finally:
+            self.is_listening = False

@@ -22,6 +22,7 @@ from sagaline.storage.sql.errors import (
     message_of,
     raise_translated,
 )
+from sagaline.storage.sql.lock_waits import acquire, cancel_statement
 from sagaline.storage.sql.store_file import StoreFile
 
 Owner = tuple[int, object]
@@ -169,6 +170,11 @@ class Transaction(SQLAlchemyTransaction):
     ) -> None:
         self.close(exc_val)
 
+    def interrupt(self) -> None:
+        """Cancels the statement under way, from another thread: the transaction then fails."""
+        if self._connection is not None:
+            cancel_statement(self._connection)
+
     def abandon(self) -> None:
         """Leaves the connection to the process that this one was forked from: nothing commits."""
         _left_to_parent.append((self._connection, self._session))
@@ -209,7 +215,7 @@ class Transaction(SQLAlchemyTransaction):
 
     def _acquire(self) -> None:
         lock = self.datastore.process_lock(self.commit)
-        if lock is not None and not lock.acquire(timeout=self.datastore.lock_wait):
+        if lock is not None and not acquire(lock, self.datastore.lock_wait):
             raise OperationalError("Another transaction of this process keeps the database locked")
         self._lock = lock
 

@@ -10,7 +10,8 @@ from queue import SimpleQueue
 import pytest
 from typing_extensions import override
 
-from sagaline.storage.notify.listener import Faults, Listener
+from sagaline.storage.notify.helper_thread import Faults
+from sagaline.storage.notify.listener import Listener
 
 PATIENCE = 120.0
 SELECT_LIMIT = 1_024
