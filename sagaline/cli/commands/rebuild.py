@@ -19,6 +19,7 @@ from sagaline.cli.output import (
     stderr_console,
 )
 from sagaline.cli.queries import out_of_date
+from sagaline.cli.signals import signals_unwatched
 from sagaline.cli.tables import Listing
 from sagaline.errors import RebuildBusy, RebuildFailed
 from sagaline.rebuilding.progress import Progress, Rebuilt
@@ -82,7 +83,9 @@ def rebuild(
     with _noting_a_stop(verify):
         system, env = _checked(ctx)
         tune_garbage_collector()
-        with closing(rebuild_worker(system)) as worker, _progress() as progress:
+        with signals_unwatched():
+            worker = rebuild_worker(system)
+        with closing(worker), _progress() as progress:
             how: dict[str, bool] = {"verify": verify, "drop_old": drop_old}
             done, failed = _done(
                 rebuild_tables(system, env, views or (), **how, progress=progress, worker=worker)

@@ -13,6 +13,8 @@ from eventsourcing.persistence import PersistenceError
 from sagaline.cli.entrypoint import Program, launch
 from sagaline.cli.signals import exit_on_signals, signals_deferred, wait_for
 
+PATIENCE = 120.0
+
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
@@ -40,7 +42,7 @@ def test_a_signal_during_a_block_that_defers_it_does_not_end_the_wait(
     def wait() -> None:
         with exit_on_signals(), signals_deferred() as asked:
             signal.raise_signal(signal.SIGTERM)
-            assert asked.is_set()
+            assert asked.wait(PATIENCE)
             Timer(0.05, os.write, (pipe[1], b"x")).start()
             wait_for(pipe[0])
             heard.append(os.read(pipe[0], 1))
