@@ -27,6 +27,7 @@ from benchmarks.quiet import Quiet
 from benchmarks.rebuild import rebuild
 from benchmarks.sizes import FULL, Sizes
 from benchmarks.start import start
+from benchmarks.stop import worst
 
 Benchmark = Callable[[Laboratory], Iterator[Figure]]
 
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": memory,
     "rebuild": rebuild,
     "start": start,
+    "stop/worst": worst,
     "cost_of_event": cost_of_event,
     "two_kinds": two_kinds,
 }
