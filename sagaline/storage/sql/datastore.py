@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from threading import Lock, RLock, Semaphore
+from threading import Lock, RLock
 from typing import Any, ClassVar, Self, cast
 
 import sqlalchemy.exc
@@ -96,6 +96,9 @@ class Datastore(SQLAlchemyDatastore):
             raise StoreUnusable(url=self.address, reason=why) from None
         if self.has_file:
             self.file = StoreFile(sqlite.path(self._url))
+        # A finalizer may release them: a semaphore of upstream's has a lock of its own inside.
+        self.write_lock = None if self.write_lock is None else cast("Any", Lock())
+        self.access_lock = None if self.access_lock is None else cast("Any", Lock())
         self._writer = EngineEvents(self).writer
         forks.join(self._fork)
 
@@ -258,9 +261,9 @@ class Datastore(SQLAlchemyDatastore):
             return self.engine.connect()
         return (self._writer if commit else self.engine).connect()
 
-    def process_lock(self, commit: bool) -> Semaphore | None:
+    def process_lock(self, commit: bool) -> "Lock | None":
         """The lock that transactions of this process queue for, as SQLite itself would spin."""
-        return self.access_lock or (self.write_lock if commit else None)
+        return cast("Lock | None", self.access_lock or (self.write_lock if commit else None))
 
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable with a readable reason if the error is one of the database."""

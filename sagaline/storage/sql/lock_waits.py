@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import suppress
 from contextvars import ContextVar
 from math import inf
-from threading import Semaphore
+from threading import Lock
 from time import monotonic
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ def limit_waits(limit: WaitLimit | None) -> None:
     _limit.set(limit)
 
 
-def acquire(lock: Semaphore, seconds: float) -> bool:
+def acquire(lock: Lock, seconds: float) -> bool:
     """Acquires a lock of this process; returns whether it was free within so many seconds."""
     limit, end = _limit.get(), monotonic() + seconds
     if limit is None:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from threading import Semaphore, get_ident
+from threading import Lock, get_ident
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -61,7 +61,7 @@ class Database(Protocol):
     def terminate_stuck_copies(self) -> None:
         """Ends a stopped writer that holds a lock."""
 
-    def process_lock(self, commit: bool) -> Semaphore | None:
+    def process_lock(self, commit: bool) -> "Lock | None":
         """The lock that the transactions of this process queue for."""
 
     def refuse_closed(self) -> None:
@@ -97,7 +97,7 @@ class Transaction(SQLAlchemyTransaction):
         """An error raised inside, after which nothing may be committed."""
         self._connection: Connection | None = None
         self._session: Session | None = None
-        self._lock: Semaphore | None = None
+        self._lock: Lock | None = None
         self._tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
 
     @property
