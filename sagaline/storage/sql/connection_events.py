@@ -63,7 +63,7 @@ class EngineEvents:
             why = postgres_session.unfit(raw)
             if why is not None:
                 raise StoreUnusable(url=self._datastore.address, reason=why)
-            postgres_session.pin(raw)
+            postgres_session.pin(raw, self._datastore.schema)
 
 
 @contextmanager

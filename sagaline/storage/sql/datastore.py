@@ -14,7 +14,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
-from sagaline.storage.sql import diagnostics, forks, postgres, sqlite, urls
+from sagaline.storage.sql import diagnostics, forks, postgres, postgres_session, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
 from sagaline.storage.sql.datastore_fork import DatastoreFork
 from sagaline.storage.sql.errors import raise_translated, translated
@@ -206,7 +206,7 @@ class Datastore(SQLAlchemyDatastore):
     def terminate_stuck_copies(self) -> None:
         """Ends sessions that stopped during a COPY, after a lock wait has timed out."""
         with suppress(PersistenceError), self.read() as connection:
-            postgres.terminate_stuck_copies(connection, self.silence_timeout)
+            postgres_session.terminate_stuck_copies(connection, self.silence_timeout)
 
     @contextmanager
     def inspect(self) -> Iterator[Connection]:

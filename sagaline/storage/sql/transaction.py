@@ -42,6 +42,7 @@ class Database(Protocol):
     has_file: bool
     is_sqlite_in_memory_db: bool
     lock_timeout: float
+    schema: str | None
     lock_wait: float
     silence_timeout: float
     scoped_session: Any
