@@ -5,7 +5,6 @@ lease and goes on writes nothing.
 """
 
 import os
-import secrets
 import socket
 import time
 from collections import defaultdict
@@ -17,9 +16,11 @@ from pathlib import Path
 from sagaline.runner.balancing import NO_LEADERS, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
+    LEASE_DURATION,
     acquire_leases,
     lease_owners,
     live_runners,
+    new_owner,
     register_runner,
     release_leases,
     renew_leases,
@@ -28,9 +29,6 @@ from sagaline.storage.tables.leases import (
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """A number that Linux draws at random when a machine starts."""
-
-LEASE_DURATION = 4.0
-"""Seconds that a lease lasts: the followers of a dead runner move within this time and a poll."""
 
 LEASE_POLL_INTERVAL = 0.75
 """Seconds between two reads of all leases: a released follower moves within a second."""
@@ -58,7 +56,7 @@ class Leases:
         self.datastore = datastore
         self.duration = duration
         self.poll_interval = poll_interval
-        self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = new_owner(f"{_machine()}:{os.getpid()}", duration)
         self.held: set[str] = set()
         self._leaders = leaders
         self._loads = dict.fromkeys(names, 0.0)

@@ -22,8 +22,9 @@ from sagaline.errors import OptionRefused, SettingsUnreadable
 from sagaline.followers.follower import BATCH_SIZE, MAX_EVENT_ATTEMPTS
 from sagaline.followers.log_window import WINDOW_BYTES, WINDOW_EVENTS
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
-from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
+from sagaline.runner.leases import LEASE_POLL_INTERVAL
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
+from sagaline.storage.tables.leases import LEASE_DURATION
 
 PYPROJECT = Path("pyproject.toml")
 """The file whose table [tool.sagaline] holds settings, in the current directory."""
