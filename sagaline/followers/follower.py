@@ -89,7 +89,8 @@ class Follower:
         Raises FencedOut and VersionConflict where another writer was first, and whatever the
         handler raises, which the letter then records.
         """
-        self._load()
+        if not self._progress.is_loaded:
+            self._load()
         try:
             run_handlers(self._processor, [message])
             self._progress.commit({}, partial(self._write_retried, letter))
@@ -103,7 +104,6 @@ class Follower:
             self.reset()
             raise
         self._processor.after_commit()
-        self._progress.reset()  # the parked keys must be read again
 
     def save(self) -> None:
         """Records the positions reached by skipping events of other topics."""
