@@ -1,9 +1,10 @@
 """How the engine handles messages with the handlers that an application declares."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
@@ -17,6 +18,7 @@ from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import unshared
 from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
+from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.lazy import flattened
@@ -26,7 +28,12 @@ from sagaline.saga.instance import Journal
 from sagaline.storage.sql.read_only import ReadOnly, read_only
 
 PORT_RETRY_PAUSE = timedelta(seconds=5)
-"""How long a command that a timer gave waits after its port has failed."""
+"""How long a command that a timer gave waits after its port has failed for the first time."""
+
+PORT_RETRIES: Final = Backoff(PORT_RETRY_PAUSE.total_seconds(), longest=600.0)
+"""The pauses after each failure: nobody counts these attempts, so they go on for ever."""
+
+log = logging.getLogger(__name__)
 
 
 class HandlingApplication(Protocol):
@@ -178,8 +185,21 @@ class MessageHandling:
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
             return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
-        self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
+        self._set_again(timer_of(message), command, fault)
         return ()
+
+    def _set_again(self, timer: str, command: Command, fault: PortFault) -> None:
+        """Sets the timer of a command again: its port has failed."""
+        attempt = self.unit.attempt
+        pause = PORT_RETRIES.pause(attempt)
+        log.warning(
+            "%s: the port of %s has failed in attempt %d of the timer %s, again in %g s: %s."
+            " To end that: sagaline timers cancel %s",
+            *(self.application.name, type(command).__name__, attempt, timer, pause),
+            *(fault.reason, timer),
+        )
+        again = RepeatCommand.of(command, attempt + 1)
+        self.unit.change_timer(SetTimer(timer, timedelta(seconds=pause), again))
 
     def _calling(self, messages: Iterable[Message]) -> dict[Handler[Any], list[Message]]:
         """The messages whose handlers call a port, by handler."""
