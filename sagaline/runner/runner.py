@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 from math import isnan
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing import system as upstream
@@ -15,6 +15,7 @@ from eventsourcing.utils import EnvType
 from typing_extensions import override
 
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
+from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.declaring import named
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
@@ -25,6 +26,9 @@ from sagaline.storage.sql import forks
 from sagaline.storage.sql.lock_waits import WaitLimit, limit_waits
 from sagaline.system.environment import environment
 from sagaline.system.system import System, refuse_no_system
+
+SETTLED_CHECKS: Final = Backoff(first=0.001, longest=0.1)
+"""Pauses between two checks whether a system is settled, while its runner has nothing to do."""
 
 log = logging.getLogger(__name__)
 
@@ -161,14 +165,18 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
         _refuse_no_number("Runner.settle", timeout)
-        deadline = time.monotonic() + timeout
+        deadline, checks = time.monotonic() + timeout, 0
         while True:
             self._refuse_dead()
             self._idle.clear()
             self._wake.set()
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
-            if self._idle.is_set() and self.settled(horizon):
-                return
+            if self._idle.is_set():
+                if self.settled(horizon):
+                    return
+                checks += 1
+                pause = min(SETTLED_CHECKS.pause(checks), deadline - time.monotonic())
+                self._stopping.wait(max(0.0, pause))
             if time.monotonic() > deadline:
                 behind = ", ".join(
                     f"{each.follower} is {each.lag} behind {each.leader}"
