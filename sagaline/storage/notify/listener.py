@@ -25,7 +25,12 @@ class Listener(ABC):
         self._stop, self._stopped = socket.socketpair()
         self._thread = HelperThread("sagaline-listener", self._run, lambda: self.faults)
         self._stopping = self._thread.stopping
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._stop.close()
+            self._stopped.close()
+            raise
 
     def stop(self) -> None:
         """Asks the thread to stop."""
