@@ -35,7 +35,7 @@ def retry(runner: Runner, letter: Letter) -> Retried:
     where another runner always commits first, and what is wrong where the store is.
     """
     (follower,) = (each for each in runner.followers if each.name == letter.follower)
-    queue, taken = LetterQueue(runner, follower, letter), 0
+    queue, taken = LetterQueue(follower, letter), 0
     try:
         while _is_one_handled(follower, queue):
             taken += 1

@@ -1,20 +1,18 @@
 """The dead letters of one key and follower, in the order in which they are to be handled."""
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sagaline.followers.follower import Follower
-from sagaline.followers.log_window import message_of
-from sagaline.followers.timers import timer_id, timer_message
+from sagaline.followers.stored_messages import Place, stored_messages
 from sagaline.messaging.message import Message
-from sagaline.runner.runner import Runner
 from sagaline.storage.tables.dead_letters import (
     Letter,
     count_queued,
     leaders_of_key,
     letters_of_key,
 )
-from sagaline.storage.tables.timers import timer_of_id
 
 LETTERS_AT_ONCE = 200
 """Letters that are read at once: each has the traceback of its error."""
@@ -40,8 +38,7 @@ class LetterQueue:
     time alone says nothing: it is that of the machine which parked the letter.
     """
 
-    def __init__(self, runner: Runner, follower: Follower, letter: Letter) -> None:
-        self._runner = runner
+    def __init__(self, follower: Follower, letter: Letter) -> None:
         self._follower = follower
         self._named = letter
         self._pages: dict[str, deque[Queued]] = {}
@@ -87,15 +84,11 @@ class LetterQueue:
             found = letters_of_key(connection, follower, key, leader, after, limit)
         if key is None:
             found = [each for each in found if each.id == self._named.id]
-        self._pages[leader] = deque(Queued(each, self._message(each)) for each in found)
+        messages = self._messages(found)
+        queued = [Queued(each, messages.get((each.leader, each.position))) for each in found]
+        self._pages[leader] = deque(queued)
 
-    def _message(self, letter: Letter) -> Message | None:
-        if letter.position == 0:
-            with self._follower.datastore.read() as connection:
-                timer = timer_of_id(connection, letter.follower, timer_id(letter.leader))
-            mapper = self._follower.mapper
-            return None if timer is None else timer_message(letter.follower, timer, mapper)
-        app = self._runner.apps[letter.leader]
-        rows = app.recorder.page(letter.position - 1, 1).rows
-        is_there = bool(rows) and rows[0].id == letter.position
-        return message_of(letter.leader, rows[0], app.mapper) if is_there else None
+    def _messages(self, letters: Sequence[Letter]) -> Mapping[Place, Message]:
+        places = [(each.leader, each.position) for each in letters]
+        each = self._follower
+        return stored_messages(places, each.leaders, each.datastore, each.name, each.mapper)

@@ -247,14 +247,14 @@ def test_a_cause_in_another_log_is_retried_before_its_effect(store_url: str) -> 
         led.open()
         led.want(wish("Ada"))
         led.settle()
-        effect = parked_earlier(2)
-        cause = effect._replace(leader="Evening", position=1, parked_at=datetime.now(UTC))
+        effect = parked_earlier(2)._replace(follower="Evening")
+        cause = effect._replace(leader="House", position=2, parked_at=datetime.now(UTC))
         assert effect.parked_at < cause.parked_at
         with led.runner.views.write() as connection:
             add_letters(connection, [effect, cause])
-        queue = LetterQueue(led.runner, led.followers["guest_list"], effect)
+        queue = LetterQueue(led.followers["Evening"], effect)
         order: list[str] = []
         while (queued := queue.first()) is not None and len(order) < queue.count():
             order.append(queued.letter.place)
             queue.remove(queued.letter)
-        assert order == ["evening:1", "desk:2"]
+        assert order == ["house:2", "desk:2"]
