@@ -22,7 +22,7 @@ RAISE_AGAIN_AFTER = 0.01
 SIGNAL_CHECK_INTERVAL = 0.5
 """Longest wait for input, in seconds, between two checks for a signal."""
 
-STOP_LIMIT: Final = 2.5
+STOP_LIMIT: Final = 2.0
 """Seconds after a signal in which a command ends, wherever it stands: the stores lose nothing."""
 
 _ended = Event()

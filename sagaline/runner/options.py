@@ -36,8 +36,8 @@ DAY = 86_400.0
 CENTURY = 36_500.0
 """The longest time of an option, in days."""
 
-STOP_TIMEOUT = 2.0
-"""Seconds of the default that leave one more until three, for the end of the process."""
+STOP_TIMEOUT = 1.5
+"""Seconds of the default: a process then has as long again until three, on a busy machine."""
 
 MEBIBYTE = 1024 * 1024
 """The smallest memory limit, in bytes: that of one large event."""
