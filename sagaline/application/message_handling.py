@@ -1,6 +1,5 @@
 """How the engine handles messages with the handlers that an application declares."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
@@ -10,6 +9,7 @@ from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
 from sagaline.application.calls_under_way import CallsUnderWay, Question
 from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
+from sagaline.application.port_fault_log import PortFaultLog, log_repeat
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.results import is_savable, refuse_unsavable
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
@@ -31,8 +31,6 @@ PORT_RETRY_PAUSE = timedelta(seconds=5)
 
 PORT_RETRIES: Final = Backoff(PORT_RETRY_PAUSE.total_seconds(), longest=600.0)
 """The pauses after each failure: nobody counts these attempts, so they go on for ever."""
-
-log = logging.getLogger(__name__)
 
 
 class HandlingApplication(Protocol):
@@ -77,6 +75,7 @@ class MessageHandling:
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.calls = CallsUnderWay(application, self.asked)
         """The calls of its ports."""
+        self.port_faults = PortFaultLog(application)
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
         self._tasks: dict[int, Task] = {}
@@ -163,6 +162,9 @@ class MessageHandling:
             refuse_unsavable(results, handler.name_in(self.application))
         return results
 
+    def report(self, messages: Iterable[Message]) -> None:
+        """Logs what a person should know of the messages that are committed: of none here."""
+
     def command_of(self, message: Message) -> Command | None:
         """The command in a message, or the one that a reaction makes of it; None for none."""
         return self._task(message)[0]
@@ -186,6 +188,7 @@ class MessageHandling:
 
     def _faulted(self, message: Message, command: Command, fault: PortFault) -> Iterable[Any]:
         """Records the fault for the saga, which retries; a timer's command is set again."""
+        self.port_faults.report(message, command, self.unit.attempt, fault)
         is_of_saga = isinstance(message.event, Journal.Requested)
         if is_of_saga or self.declaration.reactions:
             recorded = CommandFaulted.of(command, self.unit.attempt, fault.reason)
@@ -193,19 +196,14 @@ class MessageHandling:
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
             return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
-        self._set_again(timer_of(message), command, fault)
+        self._set_again(timer_of(message), command)
         return ()
 
-    def _set_again(self, timer: str, command: Command, fault: PortFault) -> None:
+    def _set_again(self, timer: str, command: Command) -> None:
         """Sets the timer of a command again: its port has failed."""
         attempt = self.unit.attempt
         pause = PORT_RETRIES.pause(attempt)
-        log.warning(
-            "%s: the port of %s has failed in attempt %d of the timer %s, again in %g s: %s."
-            " To end that: sagaline timers cancel %s",
-            *(self.application.name, type(command).__name__, attempt, timer, pause),
-            *(fault.reason, timer),
-        )
+        log_repeat(self.application.name, command, timer, pause)
         again = RepeatCommand.of(command, attempt + 1)
         self.unit.change_timer(SetTimer(timer, timedelta(seconds=pause), again))
 

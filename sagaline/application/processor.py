@@ -60,6 +60,7 @@ class ApplicationProcessor:
         before, messages = self._unit.after_commit()
         self._window.append(before, messages)
         self._answers = {}
+        self._handling.report(messages)
 
     def roll_back(self) -> None:
         """Drops the batch and all aggregates."""

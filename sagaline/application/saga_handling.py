@@ -16,7 +16,9 @@ from sagaline.application.message_handling import (
     PortAnswers,
 )
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.codec import TypedMapper
 from sagaline.errors import UnfitValue
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
@@ -46,6 +48,10 @@ class HandlingProcess(HandlingApplication, Protocol):
     @property
     def datastore(self) -> Datastore:
         """The store of its log."""
+
+    @property
+    def mapper(self) -> TypedMapper:
+        """The mapper of its log."""
 
     @property
     def repository(self) -> UnitOfWorkRepository:
@@ -104,6 +110,11 @@ class SagaHandling(MessageHandling):
             return ()
         self.finish(journal, engine, was_open)
         return (journal,)
+
+    @override
+    def report(self, messages: Iterable[Message]) -> None:
+        """Logs the instances that are parked."""
+        log_parked_sagas(self.application.name, messages, self.application.mapper)
 
     def journal_of(self, key: str) -> Journal | None:
         """The journal of an instance; None where there is none."""

@@ -1,12 +1,12 @@
 """Handling one batch: as a whole, or event by event, until the one that fails is parked."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from sagaline.errors import FencedOut, VersionConflict, describe_error
+from sagaline.errors import FencedOut, VersionConflict
 from sagaline.followers.batch_writer import BatchWriter
+from sagaline.followers.follower_log import log_attempt, log_batch, log_parked
 from sagaline.followers.parking import dead_letter, split_parked
-from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
+from sagaline.followers.processor import HandlerFailed, Processor, RunnerStopping, run_handlers
 from sagaline.followers.progress import Progress
 from sagaline.followers.unanswered import Passed, Unanswered, positions_after
 from sagaline.messaging.interruption import raise_interruption
@@ -18,8 +18,6 @@ MAX_EVENT_ATTEMPTS = 3
 
 MAX_CONFLICTS = 10
 """How often a batch is tried again after a version conflict, before other followers run."""
-
-log = logging.getLogger(__name__)
 
 
 class BatchHandling:
@@ -69,8 +67,7 @@ class BatchHandling:
                 return
             except HandlerFailed as failed:
                 error = failed.__cause__
-                reason = describe_error(error) if error else ""
-                log.warning("%s: %s failed, attempt %s: %s", name, message, attempt, reason)
+                log_attempt(name, message, error, attempt, self._writer.mapper_of(message))
         self._park(message, error)
 
     def _park(self, message: Message, error: BaseException | None) -> None:
@@ -81,7 +78,7 @@ class BatchHandling:
         self._unanswered.commit(Passed([message], [], calls, []))
         if message.key is not None:
             self._progress.parked.add(message.key)
-        log.error("%s: parked %s: %s", self._processor.name, message, letter.error)
+        log_parked(letter, message, error, self._writer.mapper_of(message))
 
     def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Handles a batch, and again after a version conflict.
@@ -102,7 +99,7 @@ class BatchHandling:
                     # The aggregate has not moved: the handler writes a version that is there.
                     raise HandlerFailed(None) from another
                 conflict = another
-            except (HandlerFailed, FencedOut):
+            except (HandlerFailed, FencedOut, RunnerStopping):
                 self._processor.roll_back()
                 raise
             except BaseException as bug:
@@ -125,9 +122,10 @@ class BatchHandling:
         reached: Mapping[str, int],
     ) -> None:
         """Handles the free messages of a batch, and writes what becomes of all of them."""
-        waiting = run_handlers(self._processor, free)
+        waiting = run_handlers(self._processor, free, self.refuse_stop)
         passed = self._unanswered.passed(free, queued, [*waiting, *later])
         if reached or queued or passed.is_written:
             self._progress.commit(reached, self._writer.batch(passed, queued))
         self._processor.after_commit()
         self._unanswered.commit(passed)
+        log_batch(self._processor.name, passed.handled, reached)

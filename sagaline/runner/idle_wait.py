@@ -1,12 +1,12 @@
 """What an idle runner waits for: a notice, a changed file, a due timer, or the next poll."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Event
 
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.store_guard import StoreGuard
 from sagaline.storage import Datastore
@@ -15,7 +15,7 @@ from sagaline.storage.notify.listener import Listener
 from sagaline.storage.notify.postgres_listener import PostgresListener
 from sagaline.storage.notify.sqlite_listener import SQLiteListener, can_listen
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class IdleWait:
@@ -96,4 +96,6 @@ def _polling_instead(datastore: Datastore) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        log.warning("Changes of %s are found by polling alone: %s", datastore.address, error)
+        store = datastore.address
+        text = "Changes of %s are found by polling alone: %s"
+        log.warning(text, store, error, extra=fields(store=store))

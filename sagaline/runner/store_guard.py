@@ -1,17 +1,17 @@
 """Runs the parts of a runner so that a store out of reach pauses one of them and stops no other."""
 
-import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagaline.messaging.backoff import Backoff
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 
 FIRST_STORE_PAUSE = 0.1
 """Seconds until a part is tried again after the first fault of its store."""
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class StoreGuard:
@@ -22,23 +22,42 @@ class StoreGuard:
 
     def __init__(self, max_pause: float) -> None:
         self._backoff = Backoff(FIRST_STORE_PAUSE, max_pause)
-        self._pauses: dict[str, tuple[float, int]] = {}
+        self._pauses: dict[str, _Pause] = {}
         self.current = ""
         """The name of the action under way, or of the last one."""
 
     def run(self, name: str, action: Callable[[], Any]) -> bool:
         """Runs an action, unless its name pauses; returns whether it returned something true."""
-        until, failures = self._pauses.get(name, (0.0, 0))
-        if time.monotonic() < until:
+        last = self._pauses.get(name)
+        if last is not None and time.monotonic() < last.until:
             return False
         self.current = name
         try:
             moved = bool(action())
         except STORAGE_FAULTS as fault:
-            pause = self._backoff.pause(failures + 1)
-            self._pauses[name] = (time.monotonic() + pause, failures + 1)
-            log.warning("%s: the store does not answer, again in %.1f s: %s", name, pause, fault)
+            self._pause(name, last, fault)
             return False
-        if self._pauses.pop(name, None):
-            log.warning("%s: the store answers again", name)
+        if last is not None:
+            del self._pauses[name]
+            seconds = round(time.monotonic() - last.since, 3)
+            log.warning(_BACK, name, seconds, extra=fields(part=name, seconds=seconds))
         return moved
+
+    def _pause(self, name: str, last: "_Pause | None", fault: Exception) -> None:
+        now = time.monotonic()
+        failures, since = (1, now) if last is None else (last.failures + 1, last.since)
+        pause = self._backoff.pause(failures)
+        self._pauses[name] = _Pause(now + pause, failures, since)
+        log.warning(_LOST, name, pause, fault, extra=fields(part=name, seconds=pause))
+
+
+class _Pause(NamedTuple):
+    """How long a part pauses, after how many failures, and since when its store does not answer."""
+
+    until: float
+    failures: int
+    since: float
+
+
+_LOST = "%s: the store does not answer, again in %.1f s: %s"
+_BACK = "%s: the store answers again, after %.1f s"

@@ -1,6 +1,5 @@
 """A helper thread that goes on after whatever its work raises."""
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Thread
@@ -8,8 +7,9 @@ from time import monotonic
 from typing import Final
 
 from sagaline.messaging.backoff import Backoff
+from sagaline.messaging.logbook import fields, logger_of
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 RESTART_BACKOFF: Final = Backoff(first=0.05, longest=5.0)
 """Pauses between attempts at work that fails again and again."""
@@ -62,8 +62,9 @@ class HelperThread:
                 self.stopping.wait(RESTART_BACKOFF.pause(failures))
 
     def _log(self, error: BaseException, pause: float) -> None:
+        name, extra = self._thread.name, fields(thread=self._thread.name, seconds=pause)
         if isinstance(error, self._faults()):
-            log.info("%s goes on in %.1f s: %s", self._thread.name, pause, error)
+            log.info("%s goes on in %.1f s: %s", name, pause, error, extra=extra)
         else:
             text = "%s has failed, and goes on in %.1f s: %s"
-            log.error(text, self._thread.name, pause, error, exc_info=error)
+            log.error(text, name, pause, error, exc_info=error, extra=extra)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -140,6 +140,15 @@ def acquire_leases(
         .returning(followers.c.name)
     )
     return {name for (name,) in connection.execute(statement)}
+
+
+def last_owners(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """The last owner of each of these followers that was not released, by follower."""
+    statement = select(followers.c.name, followers.c.owner).where(
+        followers.c.name.in_(names), followers.c.owner.is_not(None)
+    )
+    rows: Any = connection.execute(statement)
+    return dict(rows.tuples().all())
 
 
 def release_leases(connection: Connection, names: Collection[str], owner: str) -> None:
