@@ -108,6 +108,16 @@ class MessageHandling:
         command = self.command_of(message)
         return message.key if command is None else command.key or message.key
 
+    def answered_by(self, message: Message) -> str | None:
+        """The id of the saga's command that what follows from a message answers; None for none.
+
+        A timer carries it on: an application may answer later.
+        """
+        if not message.id:
+            return message.answers
+        event = message.event
+        return str(event.command.id) if isinstance(event, Journal.Requested) else None
+
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
         """The aggregates that the handlers of a batch will read, as they declare."""
         self._tasks.clear()

@@ -102,6 +102,11 @@ class SagaHandling(MessageHandling):
         was_open = journal is None or not journal.state.ended
         if self.saga.is_start(event):
             journal, engine = self._started(journal, key, event)
+        elif self._is_reply_to_another(journal, event, message.answers):
+            if journal is None or not journal.started or journal.state.ended:
+                return ()
+            engine = self._engine(journal)
+            engine.ignore_reply(event)
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
@@ -198,6 +203,17 @@ class SagaHandling(MessageHandling):
             timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
             row = timer_row(timer, now, trace._replace(key=each.key), each.saga)
             set_timers(connection, each.saga, [row])
+
+    def _is_reply_to_another(
+        self, journal: Journal | None, event: Any, answers: str | None
+    ) -> bool:
+        """Whether an event answers a command that another saga has given.
+
+        Events of before the envelope had `answers` are heard by their key alone.
+        """
+        if answers is None or self.saga.meanings[type(event)] in self.saga.of_others:
+            return False
+        return journal is None or UUID(answers) not in journal.requests
 
     def _is_relevant(self, journal: Journal | None, event: Any) -> bool:
         """A fault names its command, which another saga with the same key may have given."""
