@@ -73,6 +73,8 @@ class Datastore(SQLAlchemyDatastore):
         """Seconds to queue behind other transactions of this process."""
         self.current: ContextVar[Transaction | None] = ContextVar("sagaline_current", default=None)
         self.existing_tables: set[str] = set()
+        self.owned_applications: frozenset[str] = frozenset()
+        """Those of the store's owner, as they were read last."""
         self.creation_lock = RLock()
         self._open_engine(
             session=session, session_maker=session_maker, autoflush=autoflush, **engine_kwargs
@@ -96,9 +98,7 @@ class Datastore(SQLAlchemyDatastore):
             raise StoreUnusable(url=self.address, reason=why) from None
         if self.has_file:
             self.file = StoreFile(sqlite.path(self._url))
-        # A finalizer may release them: a semaphore of upstream's has a lock of its own inside.
-        self.write_lock = None if self.write_lock is None else cast("Any", Lock())
-        self.access_lock = None if self.access_lock is None else cast("Any", Lock())
+        self._fork.make_locks()
         self._writer = EngineEvents(self).writer
         forks.join(self._fork)
 
