@@ -16,7 +16,7 @@ LATE: Final = (
 )
 """What is printed where the process ends before its program."""
 
-FLUSH_TIMEOUT: Final = 0.2
+FLUSH_TIMEOUT: Final = 0.5
 """Seconds that the output has to be written when the time is over."""
 
 LIMIT_CHECK_INTERVAL: Final = 0.05
@@ -103,5 +103,5 @@ def _end_now() -> None:
 
 def _flush() -> None:
     with suppress(OSError, ValueError):
-        sys.stdout.flush()
         os.write(sys.stderr.fileno(), LATE)
+        sys.stdout.flush()
