@@ -1,5 +1,6 @@
 """`python -m application`: the shop's command line."""
 
 from application.cli import main
+from sagaline.cli.signals import end_process
 
-main()
+end_process(main)

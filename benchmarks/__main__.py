@@ -28,6 +28,7 @@ from benchmarks.quiet import Quiet
 from benchmarks.rebuild import rebuild
 from benchmarks.sizes import FULL, Sizes
 from benchmarks.start import start
+from benchmarks.stop import worst
 
 Benchmark = Callable[[Laboratory], Iterator[Figure]]
 
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": memory,
     "rebuild": rebuild,
     "start": start,
+    "stop/worst": worst,
     "ports/slow_share": slow_share,
     "ports/throughput": throughput,
     "cost_of_event": cost_of_event,

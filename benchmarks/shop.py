@@ -30,11 +30,11 @@ class Shop:
 
     def sagaline(self, *arguments: str) -> str:
         """What a command of the framework prints."""
-        return told("sagaline", *self._system, *arguments)
+        return told("sagaline", *self.system, *arguments)
 
     def sagaline_started(self, *arguments: str) -> AbstractContextManager[Process]:
         """A command of the framework, while it runs."""
-        return started("sagaline", *self._system, *arguments)
+        return started("sagaline", *self.system, *arguments)
 
     @contextmanager
     def led(self, workers: int = 1) -> Iterator[list[Process]]:
@@ -57,5 +57,6 @@ class Shop:
         told("application", "--store", self.store, *arguments, input=input)
 
     @property
-    def _system(self) -> tuple[str, ...]:
+    def system(self) -> tuple[str, ...]:
+        """The options that name the shop and its store."""
         return ("--app", "application.system:system", "--store", self.store)

@@ -55,6 +55,10 @@ class Sizes:
     kind_singles: int = 40
     """Orders by which the two kinds of saga are compared: at once, and one by one."""
 
+    stops: int = 100
+    stop_orders: int = 20_000
+    """Stops on each store, and the orders that are waiting when the first one comes."""
+
     quiet_seconds: float = 3.0
     """Seconds in which others are watched, before anything is measured and afterwards."""
 
@@ -81,6 +85,8 @@ MINIATURE = Sizes(
     port_sagas=200,
     kind_orders=20,
     kind_singles=2,
+    stops=3,
+    stop_orders=40,
     quiet_seconds=0.1,
 )
 """Enough to see that each benchmark runs; its figures mean nothing."""

@@ -1,5 +1,5 @@
 """`python -m sagaline` is `sagaline`."""
 
-from sagaline.cli import main
+from sagaline.cli import script
 
-main()
+script()

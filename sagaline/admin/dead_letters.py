@@ -1,25 +1,22 @@
 """The actions of operators on dead letters: retry and discard."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from sagaline.admin.letter_queue import LetterQueue
 from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflict, describe_error
 from sagaline.followers.follower import Follower
-from sagaline.followers.stored_messages import stored_messages
 from sagaline.followers.timers import timer_id
 from sagaline.messaging.interruption import raise_interruption
-from sagaline.messaging.message import Message
 from sagaline.runner.runner import Runner
-from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import raise_store_failure
-from sagaline.storage.tables.dead_letters import Letter, delete_letter, letters_of
+from sagaline.storage.tables.dead_letters import Letter, delete_letter
 from sagaline.storage.tables.followers import raise_fence
 from sagaline.storage.tables.timers import delete_timers
 
 MAX_RETRY_ATTEMPTS = 100
-"""Attempts at the letters of a key, while the runner that owns their follower commits first."""
+"""Attempts at one letter, while the runner that owns its follower commits first."""
 
 
 class Retried(NamedTuple):
@@ -38,22 +35,37 @@ def retry(runner: Runner, letter: Letter) -> Retried:
     where another runner always commits first, and what is wrong where the store is.
     """
     (follower,) = (each for each in runner.followers if each.name == letter.follower)
-    taken = 0
+    queue, taken = LetterQueue(follower, letter), 0
+    try:
+        while _is_one_handled(follower, queue):
+            taken += 1
+    except LetterBusy:
+        raise
+    except BaseException as error:
+        raise_interruption(error)
+        raise_store_failure(error)
+        return Retried(taken, queue.count(), describe_error(error))
+    finally:
+        follower.reset()  # the parked keys must be read again
+    return Retried(taken, 0, None)
+
+
+def _is_one_handled(follower: Follower, queue: LetterQueue) -> bool:
+    """Process the first letter; return False where there is none."""
     for _ in range(MAX_RETRY_ATTEMPTS):
-        queued = _queued(follower.datastore, letter)
-        if not queued:
-            return Retried(taken, 0, None)
+        queued = queue.first()
+        if queued is None:
+            return False
+        letter, message = queued
+        if message is None:
+            raise LookupError(f"there is no event {letter.place}, or no such timer")
         try:
-            follower.retry_letter(queued[0], _message(follower, queued[0]))
+            follower.retry_letter(letter, message)
         except (FencedOut, VersionConflict):
+            queue.forget()
             continue
-        except BaseException as error:
-            raise_interruption(error)
-            raise_store_failure(error)
-            return Retried(taken, len(queued), describe_error(error))
-        taken += 1
-        if letter.key is None:
-            return Retried(taken, 0, None)
+        queue.remove(letter)
+        return True
     raise LetterBusy(id=letter.id)
 
 
@@ -67,25 +79,3 @@ def discard(connection: Connection, letter: Letter) -> None:
         delete_timers(connection, letter.follower, [timer_id(letter.leader)])
     if not delete_letter(connection, letter):
         raise LetterUnknown(id=letter.id)
-
-
-def _queued(datastore: Datastore, letter: Letter) -> Sequence[Letter]:
-    with datastore.read() as connection:
-        found = letters_of(connection, letter.follower)
-    if letter.key is None:
-        return [each for each in found if each.id == letter.id]
-    return [each for each in found if each.key == letter.key]
-
-
-def _message(follower: Follower, letter: Letter) -> Message:
-    """Return the event of a letter, from the log, or its timer.
-
-    Raises LookupError where it does not exist.
-    """
-    place = letter.leader, letter.position
-    found = stored_messages(
-        [place], follower.leaders, follower.datastore, follower.name, follower.mapper
-    )
-    if place not in found:
-        raise LookupError(f"there is no {letter.place}")
-    return found[place]

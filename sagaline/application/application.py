@@ -46,6 +46,7 @@ from sagaline.storage import (
     ProcessRecorder,
     refuse_foreign_application,
 )
+from sagaline.storage.sql.finalizers import do_apart
 from sagaline.storage.sql.read_only import refuse_in_handler
 
 
@@ -259,6 +260,10 @@ class Application(Declaring, ProcessApplication[UUID]):
         """One that units of work read and write too: see `Snapshots`."""
         recorder = cast("AggregateRecorder", self.factory.aggregate_recorder(purpose="snapshots"))
         return Snapshots(self.mapper, recorder, self.recorder, self.snapshotting_intervals)
+
+    def __del__(self) -> None:
+        if hasattr(self, "factory") and not self.closing.is_set():
+            do_apart(self.close)
 
     def _check_store(self) -> None:
         """Compares the keys with the store's, and warns of classes that no module defines."""

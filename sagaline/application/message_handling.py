@@ -16,6 +16,7 @@ from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
+from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.lazy import flattened
@@ -26,7 +27,10 @@ from sagaline.saga.instance import Journal
 from sagaline.storage.sql.read_only import ReadOnly, read_only
 
 PORT_RETRY_PAUSE = timedelta(seconds=5)
-"""How long a command that a timer gave waits after its port has failed."""
+"""How long a command that a timer gave waits after its port has failed for the first time."""
+
+PORT_RETRIES: Final = Backoff(PORT_RETRY_PAUSE.total_seconds(), longest=600.0)
+"""The pauses after each failure: nobody counts these attempts, so they go on for ever."""
 
 
 class HandlingApplication(Protocol):
@@ -202,9 +206,16 @@ class MessageHandling:
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
             return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
-        log_repeat(self.application.name, command, PORT_RETRY_PAUSE.total_seconds())
-        self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
+        self._set_again(timer_of(message), command)
         return ()
+
+    def _set_again(self, timer: str, command: Command) -> None:
+        """Sets the timer of a command again: its port has failed."""
+        attempt = self.unit.attempt
+        pause = PORT_RETRIES.pause(attempt)
+        log_repeat(self.application.name, command, timer, pause)
+        again = RepeatCommand.of(command, attempt + 1)
+        self.unit.change_timer(SetTimer(timer, timedelta(seconds=pause), again))
 
     def _question(self, message: Message) -> Question | None:
         command, attempt, _ = self._task(message)

@@ -67,11 +67,16 @@ class PortFaultLog:
         return since, times + 1
 
 
-def log_repeat(application: str, command: Command, seconds: float) -> None:
+def log_repeat(application: str, command: Command, timer: str, seconds: float) -> None:
     """Logs that a command of a timer is given again, because its port has failed."""
     kind = type(command).__name__
-    extra = fields(application=application, command=kind, key=command.key, seconds=seconds)
-    log.info("%s: %s is given again in %.0f s", application, kind, seconds, extra=extra)
+    facts = {"application": application, "command": kind, "key": command.key, "timer": timer}
+    log.warning(
+        "%s: %s of the timer %s is given again in %.0f s, and so on."
+        " To end that: sagaline timers cancel %s",
+        *(application, kind, timer, seconds, timer),
+        extra=fields(**facts, seconds=seconds),
+    )
 
 
 def _place_of(fault: PortFault) -> tuple[object, ...]:

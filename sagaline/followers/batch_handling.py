@@ -1,12 +1,12 @@
 """Handling one batch: as a whole, or event by event, until the one that fails is parked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sagaline.errors import FencedOut, VersionConflict
 from sagaline.followers.batch_writer import BatchWriter
 from sagaline.followers.follower_log import log_attempt, log_batch, log_parked
 from sagaline.followers.parking import dead_letter, split_parked
-from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
+from sagaline.followers.processor import HandlerFailed, Processor, RunnerStopping, run_handlers
 from sagaline.followers.progress import Progress
 from sagaline.followers.unanswered import Passed, Unanswered, positions_after
 from sagaline.messaging.interruption import raise_interruption
@@ -36,6 +36,8 @@ class BatchHandling:
         self._unanswered = unanswered
         self._writer = writer
         self._max_attempts = max_attempts
+        self.refuse_stop: Callable[[], None] = lambda: None
+        """Raises RunnerStopping before one more transaction, once the runner stops."""
 
     def handle(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Handles a batch; if it fails, the part before the failing event, then that one alone."""
@@ -88,6 +90,7 @@ class BatchHandling:
         free, later = self._unanswered.split(free)
         conflict: VersionConflict | None = None
         for _ in range(MAX_CONFLICTS):
+            self.refuse_stop()
             try:
                 self._run(free, queued, later, reached)
             except VersionConflict as another:
@@ -96,7 +99,7 @@ class BatchHandling:
                     # The aggregate has not moved: the handler writes a version that is there.
                     raise HandlerFailed(None) from another
                 conflict = another
-            except (HandlerFailed, FencedOut):
+            except (HandlerFailed, FencedOut, RunnerStopping):
                 self._processor.roll_back()
                 raise
             except BaseException as bug:
@@ -119,7 +122,7 @@ class BatchHandling:
         reached: Mapping[str, int],
     ) -> None:
         """Handles the free messages of a batch, and writes what becomes of all of them."""
-        waiting = run_handlers(self._processor, free)
+        waiting = run_handlers(self._processor, free, self.refuse_stop)
         passed = self._unanswered.passed(free, queued, [*waiting, *later])
         if reached or queued or passed.is_written:
             self._progress.commit(reached, self._writer.batch(passed, queued))

@@ -10,7 +10,7 @@ from sagaline.followers.batch_handling import MAX_EVENT_ATTEMPTS, BatchHandling
 from sagaline.followers.batch_writer import BatchWriter
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.parking import retried_letter
-from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
+from sagaline.followers.processor import HandlerFailed, Processor, RunnerStopping, run_handlers
 from sagaline.followers.progress import Progress
 from sagaline.followers.stored_messages import stored_messages
 from sagaline.followers.timers import retry_topics, timer_message
@@ -87,7 +87,8 @@ class Follower:
         Raises FencedOut and VersionConflict where another writer was first, and whatever the
         handler raises, which the letter then records.
         """
-        self._load()
+        if not self._progress.is_loaded:
+            self._load()
         try:
             while waiting := run_handlers(self._processor, [message]):
                 self._unanswered.wait_for(waiting)
@@ -102,7 +103,10 @@ class Follower:
             self.reset()
             raise
         self._processor.after_commit()
-        self._progress.reset()  # the parked keys must be read again
+
+    def end_when(self, refuse_stop: Callable[[], None]) -> None:
+        """Has batches end between two transactions: `refuse_stop` raises RunnerStopping then."""
+        self._batches.refuse_stop = refuse_stop
 
     def save(self) -> None:
         """Records the positions reached by skipping events of other topics."""
@@ -165,7 +169,7 @@ class Follower:
             if not self._progress.is_loaded:
                 self._load()
             return action()
-        except (FencedOut, VersionConflict):
+        except (FencedOut, VersionConflict, RunnerStopping):
             self.reset()
             return True
         except TableOutOfDate:

@@ -1,6 +1,6 @@
 """What a follower calls: the processor, which handles messages and writes what follows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -11,6 +11,9 @@ from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.sql.read_only import ReadOnly
+
+HANDLED_AT_ONCE = 20
+"""Messages that are handled between two looks whether the runner stops."""
 
 
 class Processor(Protocol):
@@ -54,6 +57,14 @@ class Processor(Protocol):
         """Drops the batch, and everything in memory that may be stale."""
 
 
+class RunnerStopping(Exception):
+    """The runner stops, so the rest of a batch is left: whoever leads next handles it."""
+
+
+def _go_on() -> None:
+    """Stops nothing."""
+
+
 class HandlerFailed(Exception):
     """A message could not be handled; `message` is None where it is not known which."""
 
@@ -62,11 +73,13 @@ class HandlerFailed(Exception):
         self.message = message
 
 
-def run_handlers(processor: Processor, messages: Sequence[Message]) -> list[Message]:
+def run_handlers(
+    processor: Processor, messages: Sequence[Message], refuse_stop: Callable[[], None] = _go_on
+) -> list[Message]:
     """Decodes and handles messages in memory; returns those that wait for the answer of a port.
 
     Later messages of their keys wait too. Raises HandlerFailed with the message at fault, and what
-    is in `STORE_FAILURES` as it is.
+    is in `STORE_FAILURES` as it is. `refuse_stop` raises RunnerStopping where the rest has to wait.
     """
     message: Message | None = None
     try:
@@ -75,8 +88,12 @@ def run_handlers(processor: Processor, messages: Sequence[Message]) -> list[Mess
         message = None
         handled, waiting = _ready(processor, messages) if messages else ((), [])
         with ReadOnly(processor.name):
-            for message in handled:
+            for number, message in enumerate(handled):
+                if not number % HANDLED_AT_ONCE:
+                    refuse_stop()
                 processor.handle(message)
+    except RunnerStopping:
+        raise
     except BaseException as bug:
         raise_interruption(bug)
         raise_store_failure(bug)

@@ -1,10 +1,12 @@
 """What an idle runner waits for: a notice, a changed file, a due timer, or the next poll."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from threading import Event
 
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.store_guard import StoreGuard
 from sagaline.storage import Datastore
@@ -12,6 +14,8 @@ from sagaline.storage.notify.file_version import FileVersion
 from sagaline.storage.notify.listener import Listener
 from sagaline.storage.notify.postgres_listener import PostgresListener
 from sagaline.storage.notify.sqlite_listener import SQLiteListener, can_listen
+
+log = logger_of(__name__)
 
 
 class IdleWait:
@@ -76,9 +80,22 @@ def _listeners(opened: OpenedSystem, wake: Event, waiting: Event) -> dict[Datast
     for app in opened.apps.values():
         if app.datastore.dialect == "postgresql":
             channels.setdefault(app.datastore, []).append(app.recorder.channel_name)
-    listeners: dict[Datastore, Listener] = {
-        datastore: PostgresListener(datastore, names, wake.set)
-        for datastore, names in channels.items()
-    }
-    files = (each for each in opened.datastores if can_listen(each))
-    return {**listeners, **{each: SQLiteListener(each, wake.set, waiting) for each in files}}
+    listeners: dict[Datastore, Listener] = {}
+    for datastore in opened.datastores:
+        with _polling_instead(datastore):
+            if datastore in channels:
+                listeners[datastore] = PostgresListener(datastore, channels[datastore], wake.set)
+            elif can_listen(datastore):
+                listeners[datastore] = SQLiteListener(datastore, wake.set, waiting)
+    return listeners
+
+
+@contextmanager
+def _polling_instead(datastore: Datastore) -> Iterator[None]:
+    """Goes on without a listener where the machine has no thread or descriptor left for it."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        store = datastore.address
+        text = "Changes of %s are found by polling alone: %s"
+        log.warning(text, store, error, extra=fields(store=store))

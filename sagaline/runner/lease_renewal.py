@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Collection
-from threading import Event, Thread
 
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.leases import Leases
+from sagaline.storage.notify.helper_thread import HelperThread
 from sagaline.storage.sql.errors import STORE_FAILURES
+from sagaline.storage.sql.lock_waits import WaitLimit, limit_waits
 
 RENEWAL_INTERVAL = 1.5
 """Seconds between two renewals: one of them may fail, and the lease still holds."""
@@ -33,14 +34,20 @@ class LeaseRenewal:
         leases: Collection[Leases],
         interval: float = RENEWAL_INTERVAL,
         hung_timeout: float = HUNG_TIMEOUT,
+        limit: WaitLimit | None = None,
     ) -> None:
         self._leases = leases
         self._interval = interval
         self.hung_timeout = hung_timeout
         self._progress_at = time.monotonic()
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="sagaline-lease-renewal", daemon=True)
+        self._limit = limit
+        self._thread = HelperThread("sagaline-lease-renewal", self._run, lambda: STORE_FAILURES)
         self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive
 
     def report_progress(self) -> None:
         """Notes that the runner is at work."""
@@ -48,11 +55,15 @@ class LeaseRenewal:
 
     def close(self) -> None:
         """Stops the thread, after a renewal under way."""
-        self._stopping.set()
-        self._thread.join()
+        self._thread.stop()
+
+    def stop(self) -> None:
+        """Asks the thread to end: the leases are renewed no more."""
+        self._thread.stopping.set()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._interval):
+        limit_waits(self._limit)
+        while not self._thread.stopping.wait(self._interval):
             idle = time.monotonic() - self._progress_at
             if idle < self.hung_timeout:
                 for leases in self._leases:

@@ -6,7 +6,6 @@ lease and goes on writes nothing.
 
 import logging
 import os
-import secrets
 import socket
 import time
 from collections import defaultdict
@@ -22,10 +21,12 @@ from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.balancing import NO_LEADERS, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
+    LEASE_DURATION,
     acquire_leases,
     last_owners,
     lease_owners,
     live_runners,
+    new_owner,
     register_runner,
     release_leases,
     renew_leases,
@@ -34,9 +35,6 @@ from sagaline.storage.tables.leases import (
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """A number that Linux draws at random when a machine starts."""
-
-LEASE_DURATION = 4.0
-"""Seconds that a lease lasts: the followers of a dead runner move within this time and a poll."""
 
 LEASE_POLL_INTERVAL = 0.75
 """Seconds between two reads of all leases: a released follower moves within a second."""
@@ -72,7 +70,7 @@ class Leases:
         self.datastore = datastore
         self.duration = duration
         self.poll_interval = poll_interval
-        self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = new_owner(f"{_machine()}:{os.getpid()}", duration)
         self.held: set[str] = set()
         self._leaders = leaders
         self._log_level = log_level

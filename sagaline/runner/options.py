@@ -24,9 +24,10 @@ from sagaline.messaging.declaring import refuse_given
 from sagaline.ports.limits import MAX_PORT_CALLS, PORT_CALL_TIMEOUT, PortLimits
 from sagaline.ports.pool import MAX_THREADS, PATIENCE
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
-from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
+from sagaline.runner.leases import LEASE_POLL_INTERVAL
 from sagaline.runner.memory import MEMORY
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
+from sagaline.storage.tables.leases import LEASE_DURATION
 
 PYPROJECT = Path("pyproject.toml")
 """The file whose table [tool.sagaline] holds settings, in the current directory."""
@@ -36,6 +37,9 @@ DAY = 86_400.0
 
 CENTURY = 36_500.0
 """The longest time of an option, in days."""
+
+STOP_TIMEOUT = 1.5
+"""Seconds of the default: a process then has as long again until three, on a busy machine."""
 
 MEBIBYTE = 1024 * 1024
 """The smallest memory limit, in bytes: that of one large event."""
@@ -175,6 +179,12 @@ class Options(BaseSettings):
         gt=0,
         le=DAY,
         description="Most seconds between two attempts on a store that does not answer.",
+    )
+    stop_timeout: float = Field(
+        STOP_TIMEOUT,
+        ge=0,
+        le=DAY,
+        description="Most seconds that a stop waits for the transaction under way.",
     )
     known_command_days: float = Field(
         365.0,

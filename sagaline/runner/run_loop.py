@@ -10,6 +10,7 @@ from threading import Event
 from sagaline.codec import united
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
+from sagaline.followers.processor import RunnerStopping
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.clock import StoreClock
 from sagaline.runner.housekeeping import Housekeeping
@@ -23,6 +24,7 @@ from sagaline.runner.timer_schedule import TimerSchedule
 from sagaline.storage import Datastore
 from sagaline.storage.log.event_log import heads
 from sagaline.storage.sql.errors import ENDINGS
+from sagaline.storage.sql.lock_waits import WaitLimit
 
 MAX_UNSAVED = 5_000
 """Ids that a follower may skip before it records its position, while there is work."""
@@ -47,13 +49,14 @@ class RunLoop:
         now: Callable[[], datetime],
         wake: Event,
         stopping: Event,
+        limit: WaitLimit | None = None,
     ) -> None:
         self._opened = opened
         self._now = now
         self._stopping = stopping
         self._options = options
         self._guard = StoreGuard(options.store_retry_interval)
-        self._timers = TimerSchedule(opened.datastores, self._guard)
+        self._timers = TimerSchedule(opened.datastores, self._guard, stopping)
         self._housekeeping = Housekeeping(options, now, self._guard)
         self._moved = False
         self._logs_read_at = 0.0
@@ -63,10 +66,25 @@ class RunLoop:
         self._outdated = OutdatedTables(opened)
         self._last_held: list[Follower] = []
         self._idle = IdleWait(opened, now, wake, self._guard, options.idle_poll_interval)
-        self._renewal = LeaseRenewal(
-            self._leases.values(), options.lease_renewal_interval, options.hung_timeout
-        )
+        times = options.lease_renewal_interval, options.hung_timeout
+        self._renewal = LeaseRenewal(self._leases.values(), *times, limit)
         opened.pool.on_answer = wake.set
+        for follower in opened.followers:
+            follower.end_when(self._refuse_stop)
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether the thread that renews the leases runs."""
+        return self._renewal.is_alive
+
+    @property
+    def current(self) -> str:
+        """What it is at work on."""
+        return self._guard.current
+
+    def abandon(self) -> None:
+        """Lets the leases run out: nobody waits any more for what is under way here."""
+        self._renewal.stop()
 
     def run_once(self) -> bool:
         """Runs one turn over all logs and followers; returns whether there may be more to do."""
@@ -85,6 +103,8 @@ class RunLoop:
         if not busy or self._is_overdue(read_models):
             moved |= self._step_read_models(read_models)
         moved |= busy
+        if self._stopping.is_set():
+            return True
         if not moved or self._timers.age > self._options.timer_poll_interval:
             moved |= self._timers.fire(held, self._fire_until)
         self._discard(held)
@@ -122,6 +142,10 @@ class RunLoop:
                 self._save(follower)
         return moved
 
+    def _refuse_stop(self) -> None:
+        if self._stopping.is_set():
+            raise RunnerStopping
+
     def _save(self, follower: Follower) -> None:
         # Under a name of its own: a step that has nothing to do succeeds without the store.
         self._guard.run(f"the position of {follower.name}", follower.save)
@@ -130,7 +154,7 @@ class RunLoop:
         """Runs read models until less than a batch is left: those events are still in memory."""
         moved = self._step(read_models)
         while lagging := [each for each in read_models if each.lag >= each.batch_size]:
-            if not self._step(lagging):
+            if self._stopping.is_set() or not self._step(lagging):
                 break
         self._read_models_ran_at = time.monotonic()
         return moved

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 from math import isnan
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing import system as upstream
@@ -14,6 +14,7 @@ from eventsourcing.utils import EnvType
 from typing_extensions import override
 
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
+from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.declaring import named
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
@@ -22,8 +23,12 @@ from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
 from sagaline.storage.sql import forks
+from sagaline.storage.sql.lock_waits import WaitLimit, limit_waits
 from sagaline.system.environment import environment
 from sagaline.system.system import System, refuse_no_system
+
+SETTLED_CHECKS: Final = Backoff(first=0.001, longest=0.1)
+"""Pauses between two checks whether a system is settled, while its runner has nothing to do."""
 
 log = logger_of(__name__)
 
@@ -59,6 +64,8 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._now = self._opened.now
         self._where = ", ".join(each.address for each in self._opened.datastores)
         self._thread: threading.Thread | None = None
+        self._loop: RunLoop | None = None
+        self._limit = WaitLimit()
         self._make_signals()
         self._stopped = False
         self.failure: BaseException | None = None
@@ -97,8 +104,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     @property
     def is_alive(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether its thread runs, and the one that renews its leases."""
+        is_supervised = self._loop is None or self._loop.is_supervised
+        return self._thread is not None and self._thread.is_alive() and is_supervised
 
     @override
     def __exit__(self, *args: object, **kwargs: Any) -> None:
@@ -107,13 +115,20 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         if args[0] is None:
             self._refuse_dead()
 
-    def stop(self) -> None:
-        """Stops after the transaction under way, and closes all connections."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Stops after the transaction under way, and closes all connections.
+
+        It waits at most `timeout` seconds (by default the option `stop_timeout`): after half of
+        them the statement under way is cancelled. What still goes on then is logged; it ends in its
+        own thread, which closes the connections, and its leases run out.
+        """
+        seconds = self.options.stop_timeout if timeout is None else timeout
         self._stopping.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._close()
+        if self._thread is None:
+            self._close()
+        else:
+            self._end(self._thread, seconds / 2)
 
     def get(self, cls: type[TApplication]) -> TApplication:
         """The application of that class. Raises WrongCall where the system has none."""
@@ -154,14 +169,18 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
         _refuse_no_number("Runner.settle", timeout)
-        deadline = time.monotonic() + timeout
+        deadline, checks = time.monotonic() + timeout, 0
         while True:
             self._refuse_dead()
             self._idle.clear()
             self._wake.set()
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
-            if self._idle.is_set() and self.settled(horizon):
-                return
+            if self._idle.is_set():
+                if self.settled(horizon):
+                    return
+                checks += 1
+                pause = min(SETTLED_CHECKS.pause(checks), deadline - time.monotonic())
+                self._stopping.wait(max(0.0, pause))
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Not settled after {timeout:g} s: {self._obstacles()}")
 
@@ -204,6 +223,20 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         extra = fields(system=name)
         log.critical("The runner of %s ends: %s", name, reason, exc_info=trace, extra=extra)
 
+    def _end(self, thread: threading.Thread, half: float) -> None:
+        self._limit.at = time.monotonic() + half
+        thread.join(half)
+        if thread.is_alive():
+            forks.interrupt(thread.ident)
+            thread.join(half)
+        if not thread.is_alive():
+            self._close()
+        elif self._loop is not None:
+            self._loop.abandon()
+            text = "%s has stopped, and does not wait for %s, which is still at work"
+            name, current = self._opened.system.name, self._loop.current
+            log.warning(text, name, current, extra=fields(system=name, part=current))
+
     def _close(self) -> None:
         if not self._stopped:
             self._stopped = True
@@ -213,19 +246,30 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                 log.info("Stopped %s on %s", name, self._where, extra=fields(system=name))
 
     def _work(self) -> None:
-        loop = RunLoop(self._opened, self.options, self._now, self._wake, self._stopping)
+        limit_waits(self._limit)
         try:
-            while not self._stopping.is_set():
-                if not loop.run_once():
-                    loop.save()
-                    self._idle.set()
-                    loop.wait()
-            loop.save()
+            self._loop = self._new_loop()
+            self._run(self._loop)
         except BaseException as error:
             self.failure = error
             self._log_death(error)
         finally:
-            loop.close()
+            if self._loop is not None:
+                self._loop.close()
+            if self._stopping.is_set():
+                self._close()
+
+    def _new_loop(self) -> RunLoop:
+        signals = self._wake, self._stopping, self._limit
+        return RunLoop(self._opened, self.options, self._now, *signals)
+
+    def _run(self, loop: RunLoop) -> None:
+        while not self._stopping.is_set():
+            if not loop.run_once():
+                loop.save()
+                self._idle.set()
+                loop.wait()
+        loop.save()
 
 
 def _refuse_misfits(now: object, options: object) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 
@@ -20,14 +21,17 @@ class StoreGuard:
     """
 
     def __init__(self, max_pause: float) -> None:
-        self._max_pause = max_pause
+        self._backoff = Backoff(FIRST_STORE_PAUSE, max_pause)
         self._pauses: dict[str, _Pause] = {}
+        self.current = ""
+        """The name of the action under way, or of the last one."""
 
     def run(self, name: str, action: Callable[[], Any]) -> bool:
         """Runs an action, unless its name pauses; returns whether it returned something true."""
         last = self._pauses.get(name)
         if last is not None and time.monotonic() < last.until:
             return False
+        self.current = name
         try:
             moved = bool(action())
         except STORAGE_FAULTS as fault:
@@ -41,16 +45,17 @@ class StoreGuard:
 
     def _pause(self, name: str, last: "_Pause | None", fault: Exception) -> None:
         now = time.monotonic()
-        pause = FIRST_STORE_PAUSE if last is None else min(last.seconds * 2, self._max_pause)
-        self._pauses[name] = _Pause(now + pause, pause, now if last is None else last.since)
+        failures, since = (1, now) if last is None else (last.failures + 1, last.since)
+        pause = self._backoff.pause(failures)
+        self._pauses[name] = _Pause(now + pause, failures, since)
         log.warning(_LOST, name, pause, fault, extra=fields(part=name, seconds=pause))
 
 
 class _Pause(NamedTuple):
-    """How long a part pauses, in seconds, and since when its store does not answer."""
+    """How long a part pauses, after how many failures, and since when its store does not answer."""
 
     until: float
-    seconds: float
+    failures: int
     since: float
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Sequence
 from functools import partial
 from math import inf
+from threading import Event
 
 from sagaline.followers.follower import Follower
 from sagaline.runner.store_guard import StoreGuard
@@ -17,9 +18,12 @@ class TimerSchedule:
     `next_due` is when the next timer of the followers held is due, in seconds since 1970.
     """
 
-    def __init__(self, datastores: Collection[Datastore], guard: StoreGuard) -> None:
+    def __init__(
+        self, datastores: Collection[Datastore], guard: StoreGuard, stopping: Event
+    ) -> None:
         self._datastores = datastores
         self._guard = guard
+        self._stopping = stopping
         self._read_at = 0.0
         self.next_due = inf
 
@@ -35,7 +39,7 @@ class TimerSchedule:
         self.next_due = min((dues.get(each.name, inf) for each in followers), default=inf)
         fired = False
         for follower in followers:
-            if dues.get(follower.name, inf) <= now:
+            if dues.get(follower.name, inf) <= now and not self._stopping.is_set():
                 fire = partial(follower.fire, now, _is_at_head(follower))
                 fired |= self._guard.run(follower.name, fire)
         return fired

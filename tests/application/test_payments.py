@@ -145,7 +145,7 @@ def test_a_payment_is_captured_and_refunded_in_one_batch(payments: AtWork[Paymen
 
 
 def test_a_request_that_faults_when_an_outcome_is_due_is_repeated(
-    payments: AtWork[Payments], monkeypatch: pytest.MonkeyPatch
+    payments: AtWork[Payments], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
         raise PortFault("the line is dead")
@@ -154,7 +154,13 @@ def test_a_request_that_faults_when_an_outcome_is_due_is_repeated(
     payments.clock.pass_(2 * TIMEOUT)
     with monkeypatch.context() as patch:
         patch.setattr(payments.app.gateway, "capture_all", fail)
-        assert payments.fired() == []
-    assert payments.due() == payments.clock() + PORT_RETRY_PAUSE
-    payments.clock.pass_(PORT_RETRY_PAUSE.total_seconds())
+        for pause in (PORT_RETRY_PAUSE, 2 * PORT_RETRY_PAUSE, 4 * PORT_RETRY_PAUSE):
+            assert payments.fired() == []
+            assert payments.due() == payments.clock() + pause
+            payments.clock.pass_(pause.total_seconds())
     assert names(payments.fired()) == ["Payment.Captured"]
+    repeats = [each for each in caplog.messages if "is given again in" in each]
+    assert [each.partition("again in ")[2].partition(",")[0] for each in repeats] == [
+        "5 s", "10 s", "20 s",
+    ]  # fmt: skip
+    assert all("To end that: sagaline timers cancel settle:" in each for each in repeats)

@@ -19,12 +19,13 @@ from sagaline.cli.output import (
     stderr_console,
 )
 from sagaline.cli.queries import out_of_date
+from sagaline.cli.signals import signals_unwatched
 from sagaline.cli.tables import Listing
 from sagaline.errors import RebuildBusy, RebuildFailed
 from sagaline.rebuilding.progress import Progress, Rebuilt
 from sagaline.rebuilding.rebuild import rebuild as rebuild_tables
 from sagaline.rebuilding.rebuild import roll_back
-from sagaline.rebuilding.worker import rebuild_worker
+from sagaline.rebuilding.worker import NoWorker, rebuild_worker
 from sagaline.system.system import System
 
 Views = Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Read tables. [all]")]
@@ -82,7 +83,7 @@ def rebuild(
     with _noting_a_stop(verify):
         system, env = _checked(ctx)
         tune_garbage_collector()
-        with closing(rebuild_worker(system)) as worker, _progress() as progress:
+        with closing(_worker(system)) as worker, _progress() as progress:
             how: dict[str, bool] = {"verify": verify, "drop_old": drop_old}
             done, failed = _done(
                 rebuild_tables(system, env, views or (), **how, progress=progress, worker=worker)
@@ -91,6 +92,12 @@ def rebuild(
     if failed is not None:
         print_note(f"sagaline: {failed}", level="ERROR")
     needs_attention(when=failed is not None or any(each.differences for each in done))
+
+
+def _worker(system: System) -> NoWorker:
+    """Start the second process, while this one has no other thread."""
+    with signals_unwatched():
+        return rebuild_worker(system)
 
 
 def _checked(ctx: typer.Context) -> tuple[System, dict[str, str]]:

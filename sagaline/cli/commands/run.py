@@ -27,6 +27,7 @@ from sagaline.cli.output import (
 from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.signals import signals_noted
 from sagaline.runner.lag import FollowerLag
+from sagaline.runner.options import STOP_TIMEOUT
 from sagaline.runner.runner import Runner
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.system.system import System
@@ -75,9 +76,11 @@ def run(
     if horizon is not None and not until_settled:
         raise typer.BadParameter("It needs --until-settled.", ctx, param_hint="--horizon")
     system, env = system_and_environment(ctx)
-    with signals_noted() as stop:
-        started = time.monotonic()
-        runner = Runner(system, env, only=[*(only or ()), *(more or ())])
+    started = time.monotonic()
+    runner = Runner(system, env, only=[*(only or ()), *(more or ())])
+    with signals_noted() as watch:
+        stop = watch.asked
+        watch.seconds += runner.options.stop_timeout - STOP_TIMEOUT
         _announce(system, runner)
         tune_garbage_collector()
         with _failing(stop), runner, _progress() as progress:

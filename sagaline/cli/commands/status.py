@@ -17,7 +17,7 @@ from sagaline.cli.tables import Listing
 from sagaline.runner.lag import FollowerLag, count_timers, measure_lag
 from sagaline.saga.state import State
 from sagaline.storage.tables.followers import all_fences
-from sagaline.storage.tables.leases import lease_owners
+from sagaline.storage.tables.leases import Lease, all_leases
 from sagaline.storage.tables.saga_locks import all_lock_requests
 
 OPEN_STATES = (State.RUNNING, State.COMPENSATING, State.PARKED)
@@ -27,8 +27,9 @@ class FollowerLine(NamedTuple):
     """One follower and one of its leaders.
 
     `state`: following, idle, behind, parked, outdated, or new. An idle follower is at the end of
-    the log, and no runner owns it. A new one was never run: its read table may not exist. An
-    outdated one waits for the rebuild of its table, or for runners with the code that made it.
+    the log, and no runner owns it: `lease` says who had it last, where nobody released it. A new
+    one was never run: its read table may not exist. An outdated one waits for the rebuild of its
+    table, or for runners with the code that made it.
     """
 
     follower: str
@@ -40,6 +41,7 @@ class FollowerLine(NamedTuple):
     owner: str | None
     state: str
     dead_letters: int
+    lease: str
 
 
 class Lock(NamedTuple):
@@ -113,12 +115,13 @@ def status(ctx: typer.Context, json: AsJson = False) -> None:
 def _followers(
     stores: InspectedStores, letters: Mapping[str, int], outdated: Collection[str]
 ) -> list[FollowerLine]:
-    held: dict[str, str] = {}
+    leases: dict[str, Lease] = {}
     known: set[str] = set()
     for datastore in stores.datastores:
         with datastore.read() as connection:
-            held.update(lease_owners(connection))
+            leases.update((each.follower, each) for each in all_leases(connection))
             known.update(all_fences(connection))
+    held = {name: each.owner for name, each in leases.items() if each.is_valid}
     return [
         FollowerLine(
             *place,
@@ -127,9 +130,22 @@ def _followers(
             held.get(place.follower),
             "outdated" if place.follower in outdated else _state(place, known, held, letters),
             letters.get(place.follower, 0),
+            _described(leases.get(place.follower)),
         )
         for place in _lags(stores)
     ]
+
+
+def _described(lease: Lease | None) -> str:
+    """Say in words whether a lease holds; name the owner of one that does not."""
+    if lease is None:
+        return "free"
+    if lease.is_valid:
+        return "held"
+    of = lease.owner.rpartition(":")[0]
+    if lease.is_wrong:
+        return f"wrong, so free: that of {of} would end in {duration(lease.ends_in)}"
+    return f"expired: that of {of} ended {duration(-lease.ends_in)} ago"
 
 
 def _locks(stores: InspectedStores) -> list[Lock]:
@@ -195,6 +211,8 @@ def _show(found: SystemStatus) -> None:
         age = duration(each.lag_seconds) if each.lag else ""
         style = {"parked": "red", "outdated": "red", "behind": "yellow"}.get(each.state, "")
         owner = each.owner.rpartition(":")[0] if each.owner else "nobody"
+        if each.lease not in ("free", "held"):
+            owner = f"nobody: the lease is {each.lease}"
         rows.add(name, each.leader, each.position, each.lag, age, each.state, owner, style=style)
     rows.show()
     show("")

@@ -14,6 +14,7 @@ from typing_extensions import override
 from sagaline.errors import StoreClosed
 from sagaline.storage.notify.postgres_listener import PostgresListener
 from sagaline.storage.sql.datastore import Datastore
+from sagaline.storage.sql.finalizers import do_apart
 
 LOG_POLL_INTERVAL = 0.05
 """Seconds between two reads of a log without notifications."""
@@ -47,6 +48,11 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
 
     @override
     def stop(self) -> None:
+        """Stops the subscription, a moment later: upstream calls this in a finalizer too."""
+        self._has_been_stopped = True
+        do_apart(self._shut_down)
+
+    def _shut_down(self) -> None:
         super().stop()
         if self._listener is not None:
             self._listener.stop()

@@ -5,19 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from selectors import EVENT_READ
-from threading import Event, Thread
-from typing import Any, Final
+from typing import Any
 
-from sagaline.messaging.backoff import Backoff
-from sagaline.messaging.logbook import fields, logger_of
+from sagaline.storage.notify.helper_thread import Faults, HelperThread
 from sagaline.storage.sql.descriptor_selector import Selector
-
-log = logger_of(__name__)
-
-LISTEN_BACKOFF: Final = Backoff(first=0.05, longest=5.0)
-"""Pauses between attempts to listen again after a failure."""
-
-Faults = type[Exception] | tuple[type[Exception], ...]
 
 
 class Listener(ABC):
@@ -31,10 +22,15 @@ class Listener(ABC):
         self.is_listening = False
         """Whether it receives notifications at present."""
         self._on_change = on_change
-        self._stopping = Event()
         self._stop, self._stopped = socket.socketpair()
-        self._thread = Thread(target=self._run, name="sagaline-listener", daemon=True)
-        self._thread.start()
+        self._thread = HelperThread("sagaline-listener", self._run, lambda: self.faults)
+        self._stopping = self._thread.stopping
+        try:
+            self._thread.start()
+        except BaseException:
+            self._stop.close()
+            self._stopped.close()
+            raise
 
     def stop(self) -> None:
         """Asks the thread to stop."""
@@ -43,11 +39,12 @@ class Listener(ABC):
             self._stop.send(b".")
 
     def close(self) -> None:
-        """Stops the thread, and waits until it has closed its source."""
+        """Stops the thread, and waits a moment until it has closed its source."""
         self.stop()
-        self._thread.join()
+        self._thread.stop()
         self._stop.close()
-        self._stopped.close()
+        if not self._thread.is_alive:  # else it may be waiting for this end
+            self._stopped.close()
 
     @abstractmethod
     def listen(self) -> None:
@@ -72,14 +69,7 @@ class Listener(ABC):
         return not self._stopping.is_set()
 
     def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                self.listen()
-                failures = 0
-            except self.faults as error:
-                self.is_listening = False
-                failures += 1
-                pause = LISTEN_BACKOFF.pause(failures)
-                log.info("Listening again in %.1f s: %s", pause, error, extra=fields(seconds=pause))
-                self._stopping.wait(pause)
+        try:
+            self.listen()
+        finally:
+            self.is_listening = False

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import override
 
-from sagaline.storage.notify.listener import Faults, Listener
+from sagaline.storage.notify.helper_thread import Faults
+from sagaline.storage.notify.listener import Listener
 from sagaline.storage.sql.postgres import connect_args
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from sagaline.messaging.backoff import Backoff
 from sagaline.storage.notify.file_version import FileVersion
-from sagaline.storage.notify.listener import Faults, Listener
+from sagaline.storage.notify.helper_thread import Faults
+from sagaline.storage.notify.listener import Listener
 from sagaline.storage.sql import sqlite
 from sagaline.storage.sql.datastore import Datastore
 

@@ -34,7 +34,7 @@ class EngineEvents:
     def _begin(self, connection: Connection) -> None:
         writing = connection.get_execution_options().get(_WRITES, False)
         if self._is_sqlite:
-            sqlite.begin_transaction(connection, writing)
+            sqlite.begin_transaction(connection, writing, self._datastore.lock_wait)
         else:
             silence = self._datastore.silence_timeout if writing else None
             postgres.begin_with_timeouts(connection, self._datastore.lock_timeout, silence)
@@ -63,7 +63,7 @@ class EngineEvents:
             why = postgres_session.unfit(raw)
             if why is not None:
                 raise StoreUnusable(url=self._datastore.address, reason=why)
-            postgres_session.pin(raw)
+            postgres_session.pin(raw, self._datastore.schema)
 
 
 @contextmanager

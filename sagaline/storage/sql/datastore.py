@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from threading import Lock, RLock, Semaphore
+from threading import Lock, RLock
 from typing import Any, ClassVar, Self, cast
 
 import sqlalchemy.exc
@@ -14,7 +14,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 from typing_extensions import override
 
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
-from sagaline.storage.sql import diagnostics, forks, postgres, sqlite, urls
+from sagaline.storage.sql import diagnostics, forks, postgres, postgres_session, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
 from sagaline.storage.sql.datastore_fork import DatastoreFork
 from sagaline.storage.sql.errors import raise_translated, translated
@@ -98,6 +98,7 @@ class Datastore(SQLAlchemyDatastore):
             raise StoreUnusable(url=self.address, reason=why) from None
         if self.has_file:
             self.file = StoreFile(sqlite.path(self._url))
+        self._fork.make_locks()
         self._writer = EngineEvents(self).writer
         forks.join(self._fork)
 
@@ -205,7 +206,7 @@ class Datastore(SQLAlchemyDatastore):
     def terminate_stuck_copies(self) -> None:
         """Ends sessions that stopped during a COPY, after a lock wait has timed out."""
         with suppress(PersistenceError), self.read() as connection:
-            postgres.terminate_stuck_copies(connection, self.silence_timeout)
+            postgres_session.terminate_stuck_copies(connection, self.silence_timeout)
 
     @contextmanager
     def inspect(self) -> Iterator[Connection]:
@@ -260,9 +261,9 @@ class Datastore(SQLAlchemyDatastore):
             return self.engine.connect()
         return (self._writer if commit else self.engine).connect()
 
-    def process_lock(self, commit: bool) -> Semaphore | None:
+    def process_lock(self, commit: bool) -> "Lock | None":
         """The lock that transactions of this process queue for, as SQLite itself would spin."""
-        return self.access_lock or (self.write_lock if commit else None)
+        return cast("Lock | None", self.access_lock or (self.write_lock if commit else None))
 
     def refuse_unusable(self, error: Exception) -> None:
         """Raises StoreUnusable with a readable reason if the error is one of the database."""

@@ -1,7 +1,7 @@
 """A datastore in a process that forks, and in its child."""
 
 from contextvars import ContextVar
-from threading import Lock, RLock, Semaphore
+from threading import Lock, RLock
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
@@ -15,8 +15,8 @@ class ForkedStore(Protocol):
 
     sharing: Lock
     creation_lock: Any
-    write_lock: Semaphore | None
-    access_lock: Semaphore | None
+    write_lock: Any
+    access_lock: Any
     engine: Engine
     current: ContextVar[Any]
     has_file: bool
@@ -50,12 +50,20 @@ class DatastoreFork:
         """Leaves the connections to the parent, and the locks to its threads."""
         store = self._datastore
         type(store).sharing, store.creation_lock = Lock(), RLock()
-        store.write_lock = None if store.write_lock is None else Semaphore()
-        store.access_lock = None if store.access_lock is None else Semaphore()
+        self.make_locks()
         _left_to_parent.append(store.engine.pool)
         store.engine.dispose(close=False)
         if store.is_sqlite_in_memory_db:
             self.refusal = "it is in the memory of the process that forked: use a file"
+
+    def make_locks(self) -> None:
+        """Makes the locks of the transactions, which a finalizer may release.
+
+        A semaphore of upstream's has a lock of its own inside.
+        """
+        store = self._datastore
+        store.write_lock = None if store.write_lock is None else Lock()
+        store.access_lock = None if store.access_lock is None else Lock()
 
     def refuse_file(self) -> None:
         """Refuses a SQLite file from now on: SQLite holds the locks of the parent's transaction."""

@@ -33,6 +33,9 @@ class OpenTransaction(Protocol):
 
     owner: tuple[int, object]
 
+    def interrupt(self) -> None:
+        """From another thread: cancels the statement under way."""
+
     def abandon(self) -> None:
         """In a child: leaves the connection to the parent."""
 
@@ -94,6 +97,13 @@ def end(transaction: OpenTransaction) -> None:
         _gate.open.discard(transaction)
         if _gate.is_forking:
             _gate.changed.notify_all()
+
+
+def interrupt(thread: int | None) -> None:
+    """Cancels what the open transactions of another thread are waiting for."""
+    for each in [*_gate.open]:
+        if each.owner[0] == thread:
+            each.interrupt()
 
 
 def _before() -> None:

@@ -91,22 +91,6 @@ def refuse_ended(driver: Any, record: Any, _: object) -> None:
             raise DisconnectionError
 
 
-def terminate_stuck_copies(connection: Connection, seconds: float) -> None:
-    """Ends sessions that have waited for rows of a COPY for so many seconds: they are stopped.
-
-    No timeout of the server covers that. It is called after a lock wait has timed out, and before
-    another runner's lease is acquired. Any role may end its own sessions; it ends only those with
-    this session's application name.
-    """
-    connection.exec_driver_sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND usename = current_user"
-        " AND application_name = current_setting('application_name')"
-        " AND state = 'active' AND wait_event = 'ClientRead'"
-        f" AND state_change < clock_timestamp() - interval '{seconds} s'"
-    )
-
-
 def leave_room(connection: Connection, table: str) -> None:
     """Makes rows that are added from now on leave room in their page for later changes."""
     connection.exec_driver_sql(f"ALTER TABLE {table} SET (fillfactor = {FILL_FACTOR})")

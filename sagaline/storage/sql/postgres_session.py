@@ -55,10 +55,36 @@ def _pinning() -> str:
 
 _PIN: Final = _pinning()
 
+_MARK: Final = 0x5A6A_5E55
+"""The class of the advisory locks that mark the sessions of Sagaline, one for each schema. They are
+shared, so nobody waits for them; the server drops one with its session."""
 
-def pin(driver: Any) -> None:
-    """Sets a new session's settings, in one round trip."""
-    driver.execute(_PIN)
+_TERMINATE: Final = (
+    "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a"
+    " JOIN pg_locks AS theirs ON theirs.pid = a.pid"
+    " JOIN pg_locks AS mine USING (locktype, database, classid, objid, objsubid)"
+    " WHERE mine.pid = pg_backend_pid() AND theirs.pid <> mine.pid AND a.usename = current_user"
+    f" AND locktype = 'advisory' AND classid = {_MARK} AND objsubid = 2"
+    " AND a.state = 'active' AND a.wait_event = 'ClientRead'"
+    " AND a.state_change < clock_timestamp() - interval '{seconds} s'"
+)
+
+
+def pin(driver: Any, schema: str | None = None) -> None:
+    """Sets a new session's settings, and marks it as one of the store's, in one round trip."""
+    name = "NULL" if schema is None else "'{}'".format(schema.replace("'", "''"))
+    where = f"hashtext(coalesce({name}, current_schema(), ''))"
+    driver.execute(f"{_PIN}; SELECT pg_advisory_lock_shared({_MARK}, {where})")
+
+
+def terminate_stuck_copies(connection: Connection, seconds: float) -> None:
+    """Ends sessions of this store that have waited for rows of a COPY for so many seconds.
+
+    Their processes are stopped, and no timeout of the server covers that. It is called after a lock
+    wait has timed out, and before another runner's lease is acquired. It ends no session without
+    the mark of this store, such as another program's or another tenant's.
+    """
+    connection.exec_driver_sql(_TERMINATE.format(seconds=seconds))
 
 
 def unfit(driver: Any) -> str | None:

@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection
 
+from sagaline.storage.sql.lock_waits import begin_write
+
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's lock if the URL has no `timeout`."""
 
@@ -119,12 +121,15 @@ def _write_ahead(raw: sqlite3.Connection, deadline: float) -> str:
             sleep(0.005 + 0.01 * random())
 
 
-def begin_transaction(connection: Connection, writing: bool) -> None:
-    """Begins a transaction; a write acquires the write lock at once.
+def begin_transaction(connection: Connection, writing: bool, wait: float) -> None:
+    """Begins a transaction; a write acquires the write lock at once, within `wait` seconds.
 
     It uses the driver directly: SQLAlchemy takes several times as long.
     """
-    raw(connection).execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if writing:
+        begin_write(raw(connection), wait)
+    else:
+        raw(connection).execute("BEGIN")
 
 
 def raw(connection: Connection) -> sqlite3.Connection:

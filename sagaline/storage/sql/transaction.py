@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from threading import Semaphore, get_ident
+from threading import Lock, get_ident
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from sagaline.storage.sql.errors import (
     message_of,
     raise_translated,
 )
+from sagaline.storage.sql.lock_waits import acquire, cancel_statement
 from sagaline.storage.sql.store_file import StoreFile
 
 Owner = tuple[int, object]
@@ -41,6 +42,7 @@ class Database(Protocol):
     has_file: bool
     is_sqlite_in_memory_db: bool
     lock_timeout: float
+    schema: str | None
     lock_wait: float
     silence_timeout: float
     scoped_session: Any
@@ -60,7 +62,7 @@ class Database(Protocol):
     def terminate_stuck_copies(self) -> None:
         """Ends a stopped writer that holds a lock."""
 
-    def process_lock(self, commit: bool) -> Semaphore | None:
+    def process_lock(self, commit: bool) -> "Lock | None":
         """The lock that the transactions of this process queue for."""
 
     def refuse_closed(self) -> None:
@@ -96,7 +98,7 @@ class Transaction(SQLAlchemyTransaction):
         """An error raised inside, after which nothing may be committed."""
         self._connection: Connection | None = None
         self._session: Session | None = None
-        self._lock: Semaphore | None = None
+        self._lock: Lock | None = None
         self._tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
 
     @property
@@ -169,6 +171,11 @@ class Transaction(SQLAlchemyTransaction):
     ) -> None:
         self.close(exc_val)
 
+    def interrupt(self) -> None:
+        """Cancels the statement under way, from another thread: the transaction then fails."""
+        if self._connection is not None:
+            cancel_statement(self._connection)
+
     def abandon(self) -> None:
         """Leaves the connection to the process that this one was forked from: nothing commits."""
         _left_to_parent.append((self._connection, self._session))
@@ -209,7 +216,7 @@ class Transaction(SQLAlchemyTransaction):
 
     def _acquire(self) -> None:
         lock = self.datastore.process_lock(self.commit)
-        if lock is not None and not lock.acquire(timeout=self.datastore.lock_wait):
+        if lock is not None and not acquire(lock, self.datastore.lock_wait):
             raise OperationalError("Another transaction of this process keeps the database locked")
         self._lock = lock
 

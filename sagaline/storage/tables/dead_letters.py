@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
 
 from sagaline.storage.tables.schema import dead_letters
 
@@ -67,9 +67,28 @@ def parked_keys(connection: Connection, follower: str) -> set[str]:
     return {key for (key,) in connection.execute(query)}
 
 
-def letters_of(connection: Connection, follower: str) -> list[Letter]:
-    """The dead letters of one follower, oldest first."""
-    return _letters(connection, dead_letters.c.follower == follower)
+def leaders_of_key(connection: Connection, follower: str, key: str) -> list[str]:
+    """The logs, and the timers, that the letters of a key come from."""
+    c = dead_letters.c
+    query = select(c.leader).where(c.follower == follower, c.key == key).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
+def letters_of_key(
+    connection: Connection, follower: str, key: str | None, leader: str, after: int, limit: int
+) -> list[Letter]:
+    """The next letters of a key and a leader, in the order of its log."""
+    c = dead_letters.c
+    found = and_(c.follower == follower, c.leader == leader, c.position > after, c.key == key)
+    query = select(*_columns).where(found).order_by(c.position).limit(limit)
+    return [Letter(*row) for row in connection.execute(query)]
+
+
+def count_queued(connection: Connection, follower: str, key: str) -> int:
+    """How many letters of a key a follower has."""
+    c = dead_letters.c
+    query = select(func.count()).where(c.follower == follower, c.key == key)
+    return connection.execute(query).scalar_one()
 
 
 def delete_letter(connection: Connection, letter: Letter) -> bool:

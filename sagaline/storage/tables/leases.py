@@ -5,9 +5,12 @@ that it would run and their loads.
 """
 
 import json
+import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -25,8 +28,14 @@ from sqlalchemy import (
     update,
 )
 
-from sagaline.storage.sql import postgres
+from sagaline.storage.sql import postgres, postgres_session
 from sagaline.storage.tables.schema import followers, runners
+
+LEASE_DURATION = 4.0
+"""Seconds that a lease lasts: the followers of a dead runner move within this time and a poll."""
+
+CLOCK_TOLERANCE = 1.0
+"""Seconds by which a lease may seem to last longer, because clocks are set."""
 
 RUNNER_RETENTION = 60.0
 """Seconds after the end of a runner's lifetime in which its row is kept."""
@@ -42,6 +51,37 @@ def _now_on(dialect: str) -> ColumnElement[float]:
     if dialect == "sqlite":
         return (func.julianday("now") - literal(2440587.5)) * literal(86400.0)
     return cast(func.extract("epoch", func.clock_timestamp()), Double)
+
+
+class Lease(NamedTuple):
+    """The lease of a follower, as its row has it, and when it ends, in seconds from now."""
+
+    follower: str
+    owner: str
+    ends_in: float
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the follower has this owner now."""
+        return 0 <= self.ends_in <= _duration(self.owner) + CLOCK_TOLERANCE
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it ends later than any lease of its owner can: a clock was wrong, or the row."""
+        return self.ends_in > _duration(self.owner) + CLOCK_TOLERANCE
+
+
+def new_owner(process: str, seconds: float) -> str:
+    """The name of a new owner of leases, which last so many seconds each."""
+    return f"{process}:{secrets.token_hex(4)}-{seconds:g}"
+
+
+def _duration(owner: str) -> float:
+    """How long a lease of an owner lasts. Version 0.1.0 did not write that into the name."""
+    _, is_there, seconds = owner.rpartition(":")[2].partition("-")
+    with suppress(ValueError):
+        return float(seconds) if is_there else LEASE_DURATION
+    return LEASE_DURATION
 
 
 class _Statements:
@@ -62,10 +102,10 @@ class _Statements:
             .values(lease_until=until)
             .returning(followers.c.name)
         )
-        self.live = select(runners.c.owner, runners.c.wanted).where(runners.c.alive_until >= now)
-        self.owners = select(followers.c.name, followers.c.owner).where(
-            followers.c.owner.is_not(None), followers.c.lease_until >= now
-        )
+        self.live = select(runners.c.owner, runners.c.alive_until - now, runners.c.wanted)
+        self.leases = select(
+            followers.c.name, followers.c.owner, followers.c.lease_until - now
+        ).where(followers.c.owner.is_not(None))
 
 
 _statements = cache(_Statements)
@@ -80,14 +120,18 @@ def acquire_leases(
 ) -> set[str]:
     """Acquires the free ones of these leases for `seconds`; returns their followers.
 
-    A lease is free if it has expired, or if its owner is among the `dead`. Acquiring it moves the
-    fence, so that its last owner, if it still runs, cannot write any more.
+    A lease is free if it has expired, if it ends later than it can, or if its owner is among the
+    `dead`. Acquiring it moves the fence, so that its last owner, if it still runs, cannot write any
+    more.
     """
     if connection.dialect.name == "postgresql":
-        postgres.terminate_stuck_copies(connection, postgres.STUCK_COPY_TIMEOUT)
+        postgres_session.terminate_stuck_copies(connection, postgres.STUCK_COPY_TIMEOUT)
     now = _now(connection)
+    wrong = {each.owner for each in all_leases(connection) if each.is_wrong}
     free = or_(
-        followers.c.owner.is_(None), followers.c.lease_until < now, followers.c.owner.in_(dead)
+        followers.c.owner.is_(None),
+        followers.c.lease_until < now,
+        followers.c.owner.in_(wrong.union(dead)),
     )
     statement = (
         update(followers)
@@ -147,7 +191,11 @@ def register_runner(
 def live_runners(connection: Connection) -> dict[str, dict[str, float]]:
     """The live runners, each with the followers that it would run, and their loads."""
     rows = connection.execute(_statements(connection.dialect.name).live)
-    return {owner: loads for owner, wanted in rows.tuples() if (loads := _loads(wanted))}
+    return {
+        owner: loads
+        for owner, ends_in, wanted in rows.tuples()
+        if Lease("", owner, ends_in).is_valid and (loads := _loads(wanted))
+    }
 
 
 def _loads(wanted: str) -> dict[str, float]:
@@ -161,5 +209,13 @@ def _loads(wanted: str) -> dict[str, float]:
 
 def lease_owners(connection: Connection) -> dict[str, str]:
     """The current owner of each follower's lease, by follower; without the free ones."""
-    rows: Any = connection.execute(_statements(connection.dialect.name).owners)
-    return dict(rows.tuples().all())
+    return {each.follower: each.owner for each in all_leases(connection) if each.is_valid}
+
+
+def all_leases(connection: Connection) -> list[Lease]:
+    """The leases of all followers, whether they hold or not."""
+    rows = connection.execute(_statements(connection.dialect.name).leases)
+    return [
+        Lease(name, owner, -inf if ends_in is None else ends_in)
+        for name, owner, ends_in in rows.tuples()
+    ]

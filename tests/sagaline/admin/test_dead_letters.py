@@ -1,15 +1,16 @@
 """Retry and discard of dead letters: in order, once, with or without an active runner."""
 
 from contextvars import Context
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from sagaline.admin.dead_letters import Retried, discard, retry
+from sagaline.admin.letter_queue import LETTERS_AT_ONCE, LetterQueue
 from sagaline.errors import LetterBusy, LetterUnknown
 from sagaline.messaging.message import Message
-from sagaline.storage.tables.dead_letters import Letter
+from sagaline.storage.tables.dead_letters import Letter, add_letters
 from tests.sagaline.small_system import (
     AskForReminder,
     Hands,
@@ -213,3 +214,47 @@ def test_a_retry_that_is_always_fenced_out_is_refused(sqlite_store: str) -> None
         with pytest.raises(LetterBusy, match="desk:1"):
             retry(led.runner, first_letter(led))
         assert len(letters(led.runner)) == 2
+
+
+def test_the_letters_of_a_key_are_retried_in_the_order_of_their_log(store_url: str) -> None:
+    """Machines that parked them have clocks of their own, and there are more than one page."""
+    with hands(store_url) as led:
+        led.open()
+        led.want(*[wish(f"guest {number}") for number in range(LETTERS_AT_ONCE + 50)])
+        positions = range(1, LETTERS_AT_ONCE + 51)
+        with led.runner.views.write() as connection:
+            add_letters(connection, [parked_earlier(each) for each in positions])
+        processor = led.followers["guest_list"]._processor
+        handle, handled = processor.handle, list[int]()
+
+        def noted(message: Message) -> None:
+            handled.append(message.id)
+            handle(message)
+
+        processor.handle = noted  # type: ignore[method-assign]
+        assert retry(led.runner, first_letter(led)) == Retried(len(positions), 0, None)
+        assert handled == list(positions)
+
+
+def parked_earlier(position: int) -> Letter:
+    """A letter that was parked before those of all lower positions, by the clock of a machine."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=position)
+    return Letter("guest_list", "Desk", position, "a key", "a topic", "", "", 3, moment)
+
+
+def test_a_cause_in_another_log_is_retried_before_its_effect(store_url: str) -> None:
+    with hands(store_url) as led:
+        led.open()
+        led.want(wish("Ada"))
+        led.settle()
+        effect = parked_earlier(2)._replace(follower="Evening")
+        cause = effect._replace(leader="House", position=2, parked_at=datetime.now(UTC))
+        assert effect.parked_at < cause.parked_at
+        with led.runner.views.write() as connection:
+            add_letters(connection, [effect, cause])
+        queue = LetterQueue(led.followers["Evening"], effect)
+        order: list[str] = []
+        while (queued := queue.first()) is not None and len(order) < queue.count():
+            order.append(queued.letter.place)
+            queue.remove(queued.letter)
+        assert order == ["house:2", "desk:2"]

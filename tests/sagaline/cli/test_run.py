@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from sqlalchemy import create_engine
 
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import ACCEPTED, GOOD, json_lines, order
+from tests.sagaline.small_system import until
+from tests.sagaline.storage.stores import outside
 
 STOCK = json_lines([{"sku": "A1", "quantity": 100}])
 
@@ -84,6 +87,33 @@ def test_a_signal_stops_it_cleanly(
     assert ("Stopped before it was settled." in output) is bool(options)
     owners = {each["owner"] for each in sqlite_shop.sagaline("status", "--json").json["followers"]}
     assert owners == {None}
+
+
+@pytest.mark.parametrize(("command", "pauses"), [("run", False), ("run", True), ("rebuild", False)])
+def test_a_signal_ends_it_while_the_store_is_locked(
+    shop: CommandLine, command: str, pauses: bool
+) -> None:
+    placed(shop, order())
+    assert shop.sagaline("run", "--until-settled").status == 0
+    assert shop.store is not None
+    with outside(shop.store) as another:
+        is_sqlite = another.dialect.name == "sqlite"
+        another.exec_driver_sql("BEGIN EXCLUSIVE" if is_sqlite else "BEGIN; LOCK TABLE followers")
+        with shop.given(SAGALINE_LOCK_TIMEOUT="1000").started("sagaline", command) as process:
+            until(lambda: "libpq" in maps_of(process) or "_sqlite3" in maps_of(process))
+            if pauses:
+                process.send_signal(signal.SIGSTOP)
+                process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=LIMIT)
+        another.exec_driver_sql("ROLLBACK")
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def maps_of(process: "subprocess.Popen[str]") -> str:
+    """The files that a process has in its memory: those of its driver, once it uses a store."""
+    return Path(f"/proc/{process.pid}/maps").read_text()
 
 
 def test_two_runs_share_the_work(sqlite_shop: CommandLine) -> None:

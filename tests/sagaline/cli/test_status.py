@@ -1,12 +1,13 @@
 """`sagaline status`, and the stores that it refuses and leaves unchanged."""
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.dead_letters import Letter, add_letters
@@ -14,6 +15,7 @@ from sagaline.storage.tables.port_calls import CallRow, add_calls
 from sagaline.storage.tables.schema import store as store_table
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import GOOD, json_lines, order
+from tests.sagaline.storage.stores import outside
 
 
 def file_of(shop: CommandLine) -> Path:
@@ -136,7 +138,7 @@ def test_a_settled_system_has_no_lag(settled: CommandLine) -> None:
     assert said.status == 1, "a saga is parked"
     assert said.json.keys() == {
         "system", "stores", "followers", "tables_out_of_date", "sagas", "dead_letters", "timers",
-        "locks", "runners",
+        "locks", "port_calls", "runners",
     }  # fmt: skip
     assert {each["lag"] for each in said.json["followers"]} == {0}
     assert {each["state"] for each in said.json["followers"]} == {"idle"}, "nobody leads them now"
@@ -176,6 +178,29 @@ def test_the_owner_of_each_follower_is_shown(sqlite_shop: CommandLine) -> None:
         assert found["runners"] == 1
         assert all(f":{process.pid}:" in each["owner"] for each in found["followers"])
         assert {each["state"] for each in found["followers"]} <= {"following", "behind"}
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "lease"),
+    [
+        (3_600, "wrong, so free: that of elsewhere:7 would end in 60 min"),
+        (-3_600, "expired: that of elsewhere:7 ended 60 min ago"),
+    ],
+)
+def test_a_lease_that_does_not_hold_is_named(shop: CommandLine, ends_in: float, lease: str) -> None:
+    assert shop.application("place", "-", input=json_lines([order()])).status == 0
+    assert shop.sagaline("run", "--until-settled").status == 0
+    assert shop.store is not None
+    with outside(shop.store) as connection:
+        row = {"until": time.time() + ends_in, "owner": "elsewhere:7:abcd-4"}
+        statement = text("UPDATE followers SET owner = :owner, lease_until = :until")
+        connection.execute(statement, row)
+    found = shop.sagaline("status", "--json").json
+    assert found["runners"] == 0
+    assert {(each["state"], each["owner"], each["lease"]) for each in found["followers"]} == {
+        ("idle", None, lease)
+    }
+    assert f"nobody: the lease is {lease}" in shop.given(COLUMNS="200").sagaline("status").output
 
 
 def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:

@@ -4,8 +4,8 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,12 @@ from sagaline.runner.options import Options
 from sagaline.storage import Datastore, advance, follower_state, register
 from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.storage.tables.creation import create_tables
-from sagaline.storage.tables.leases import lease_owners, live_runners, register_runner
+from sagaline.storage.tables.leases import (
+    lease_owners,
+    live_runners,
+    new_owner,
+    register_runner,
+)
 from sagaline.storage.tables.schema import followers
 from sagaline.storage.tables.schema import runners as runners_table
 from tests.sagaline.small_system import (
@@ -339,7 +344,7 @@ def test_the_leases_of_another_machine_must_expire(
             machine = lease._machine.__wrapped__()
     with opened(store_url) as datastore:
         prepared(datastore)
-        far = f"{machine}:{NO_PROCESS}:abc"
+        far = new_owner(f"{machine}:{NO_PROCESS}", 3600)
         with datastore.write() as connection:
             register_runner(connection, far, {}, 3600)
             connection.execute(update(followers).values(owner=far, lease_until=time.time() + 3600))
@@ -356,14 +361,64 @@ def test_a_takeover_ends_a_stopped_process_that_sends_rows(
     with opened(postgres_store) as datastore:
         prepared(datastore)
         leases = leases_on(datastore)
-        address = postgres_store.replace("+psycopg", "")
-        with closing(psycopg.connect(address, application_name="sagaline")) as stopped:
-            stopped.execute("UPDATE followers SET fence = fence + 1")
+        with closing(datastore.engine.raw_connection()) as pooled:
+            stopped: Any = pooled.driver_connection
+            stopped.execute("BEGIN; UPDATE followers SET fence = fence + 1")
             with (
                 pytest.raises(psycopg.errors.AdminShutdown),
                 stopped.cursor().copy("COPY runners FROM STDIN"),
             ):
                 assert leases.acquire() == set(NAMES)
+
+
+Session = Callable[[str], AbstractContextManager[Any]]
+
+
+@contextmanager
+def bystander(store: str) -> Iterator[Any]:
+    """Another program of the same role, which calls itself as we do."""
+    address = store.replace("+psycopg", "")
+    with closing(psycopg.connect(address, application_name="sagaline")) as connection:
+        yield connection
+
+
+@contextmanager
+def tenant(store: str) -> Iterator[Any]:
+    """A session of another system, in a schema of its own."""
+    with opened(store, "tenant") as datastore, closing(datastore.engine.raw_connection()) as pooled:
+        yield pooled.driver_connection
+
+
+@pytest.mark.parametrize("session_of", [bystander, tenant])
+def test_a_takeover_ends_no_session_of_others(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch, session_of: Session
+) -> None:
+    monkeypatch.setattr("sagaline.storage.sql.postgres.STUCK_COPY_TIMEOUT", 0.0)
+    with opened(postgres_store) as datastore, session_of(postgres_store) as session:
+        prepared(datastore)
+        session.execute("CREATE TEMPORARY TABLE numbers (n INTEGER)")
+        with session.cursor().copy("COPY numbers FROM STDIN") as rows:
+            assert leases_on(datastore).acquire() == set(NAMES)
+            rows.write_row([1])
+        assert session.execute("SELECT * FROM numbers").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("owner", ["elsewhere:1:0123abcd", "elsewhere:1:0123abcd-60"])
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_a_lease_that_ends_later_than_a_lease_can_is_free(
+    store_url: str, owner: str, is_registered: bool
+) -> None:
+    with opened(store_url) as datastore:
+        prepared(datastore)
+        with datastore.write() as connection:
+            if is_registered:
+                register_runner(connection, owner, dict.fromkeys(NAMES, 0.0), 3600)
+            connection.execute(
+                update(followers).values(owner=owner, lease_until=time.time() + 3600)
+            )
+        with datastore.read() as connection:
+            assert (lease_owners(connection), live_runners(connection)) == ({}, {})
+        assert leases_on(datastore).acquire() == set(NAMES)
 
 
 # Runners

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -210,6 +211,16 @@ def test_a_runner_reads_only_the_topics_of_its_followers(
 def test_an_unknown_follower_is_refused(sqlite_store: str) -> None:
     with pytest.raises(DefinitionError, match="no follower Nobody"):
         Runner(system, env(sqlite_store), only=["Nobody"])
+
+
+def test_settling_takes_little_of_a_core_while_a_timer_is_pending(store_url: str) -> None:
+    with Runner(system, env(store_url), now=Clock()) as runner:
+        runner.get(Porter).ask_for_one(AskForReminder(guest="Ada", after=60))
+        runner.settle(horizon=1)
+        before = process_time()
+        with pytest.raises(TimeoutError, match="timers pending"):
+            runner.settle(timeout=2)
+        assert process_time() - before < 1
 
 
 def test_a_pending_timer_is_waited_for_and_named(sqlite_store: str) -> None:

@@ -10,7 +10,10 @@ from queue import SimpleQueue
 import pytest
 from typing_extensions import override
 
-from sagaline.storage.notify.listener import Faults, Listener
+from sagaline.storage.notify.helper_thread import Faults
+from sagaline.storage.notify.listener import Listener
+from sagaline.storage.notify.postgres_listener import PostgresListener
+from tests.sagaline.storage.stores import opened, outside
 
 PATIENCE = 120.0
 SELECT_LIMIT = 1_024
@@ -60,6 +63,19 @@ def test_a_listener_works_with_descriptors_above_the_limit_of_select() -> None:
         try:
             notices.get(timeout=PATIENCE)
             sender.send(b".")
+            notices.get(timeout=PATIENCE)
+        finally:
+            listener.close()
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_notices_of_postgresql_arrive_above_the_limit_of_select(postgres_store: str) -> None:
+    notices: SimpleQueue[None] = SimpleQueue()
+    with opened(postgres_store) as datastore, outside(postgres_store) as another:
+        listener = PostgresListener(datastore, ["orders"], lambda: notices.put(None))
+        try:
+            notices.get(timeout=PATIENCE)
+            another.exec_driver_sql("NOTIFY orders")
             notices.get(timeout=PATIENCE)
         finally:
             listener.close()
