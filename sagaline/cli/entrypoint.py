@@ -10,6 +10,7 @@ from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from sagaline.cli.gc_tuning import rare_collections
 from sagaline.cli.lazy_command import without_flag_type, without_flag_types
 from sagaline.cli.output import print_note
 from sagaline.cli.signals import ended_by_signal, exit_on_signals
@@ -84,7 +85,7 @@ def command_line(options: Callable[..., None], commands: Iterable[Any] = ()) -> 
 
 def launch(program: typer.Typer, name: str) -> None:
     """Run a command line as the main program of a process."""
-    with exit_on_signals():
+    with rare_collections(), exit_on_signals():
         program(prog_name=name)
 
 
