@@ -8,6 +8,9 @@ PAIRS ?= 3
 RUN := .venv/bin/python -m
 READY := .venv/.ready
 
+# Each process would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test test-fast check bench bench-compare house lint types format audit
