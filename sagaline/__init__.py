@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sagaline.messaging.message import Message
     from sagaline.messaging.retry import Retry, hours, minutes, seconds
     from sagaline.messaging.timers import CancelTimer, SetTimer
+    from sagaline.ports.limits import Breaker, PortLimits
     from sagaline.read_model.definition import ReadModel
     from sagaline.read_model.projection import project
     from sagaline.read_model.row import Row
@@ -68,6 +69,7 @@ __all__ = [
     "RETRIABLE",
     "Amount",
     "Application",
+    "Breaker",
     "CancelTimer",
     "Command",
     "CommandConflict",
@@ -81,6 +83,7 @@ __all__ = [
     "Moment",
     "NothingToRollBack",
     "Options",
+    "PortLimits",
     "ReadModel",
     "RebuildBusy",
     "RebuildFailed",
@@ -153,6 +156,10 @@ _PUBLIC = {
     "sagaline.messaging.timers": (
         "CancelTimer",
         "SetTimer",
+    ),
+    "sagaline.ports.limits": (
+        "Breaker",
+        "PortLimits",
     ),
     "sagaline.read_model.definition": ("ReadModel",),
     "sagaline.read_model.projection": ("project",),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"messaging", "errors"}),
     frozenset({"codec", "storage"}),
-    frozenset({"saga", "followers", "read_model"}),
+    frozenset({"saga", "followers", "read_model", "ports"}),
     frozenset({"application"}),
     frozenset({"system"}),
     frozenset({"runner"}),

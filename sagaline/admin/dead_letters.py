@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflict, describe_error
 from sagaline.followers.follower import Follower
-from sagaline.followers.log_window import message_of
-from sagaline.followers.timers import timer_id, timer_message
+from sagaline.followers.stored_messages import stored_messages
+from sagaline.followers.timers import timer_id
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.runner.runner import Runner
@@ -16,7 +16,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.tables.dead_letters import Letter, delete_letter, letters_of
 from sagaline.storage.tables.followers import raise_fence
-from sagaline.storage.tables.timers import delete_timers, timer_of_id
+from sagaline.storage.tables.timers import delete_timers
 
 MAX_RETRY_ATTEMPTS = 100
 """Attempts at the letters of a key, while the runner that owns their follower commits first."""
@@ -44,7 +44,7 @@ def retry(runner: Runner, letter: Letter) -> Retried:
         if not queued:
             return Retried(taken, 0, None)
         try:
-            follower.retry_letter(queued[0], _message(runner, follower, queued[0]))
+            follower.retry_letter(queued[0], _message(follower, queued[0]))
         except (FencedOut, VersionConflict):
             continue
         except BaseException as error:
@@ -77,19 +77,15 @@ def _queued(datastore: Datastore, letter: Letter) -> Sequence[Letter]:
     return [each for each in found if each.key == letter.key]
 
 
-def _message(runner: Runner, follower: Follower, letter: Letter) -> Message:
+def _message(follower: Follower, letter: Letter) -> Message:
     """Return the event of a letter, from the log, or its timer.
 
     Raises LookupError where it does not exist.
     """
-    if letter.position == 0:
-        with follower.datastore.read() as connection:
-            timer = timer_of_id(connection, letter.follower, timer_id(letter.leader))
-        if timer is None:
-            raise LookupError(f"there is no timer {letter.leader}")
-        return timer_message(letter.follower, timer, follower.mapper)
-    app = runner.apps[letter.leader]
-    for row in app.recorder.page(letter.position - 1, 1).rows:
-        if row.id == letter.position:
-            return message_of(letter.leader, row, app.mapper)
-    raise LookupError(f"there is no event {letter.position} in the log of {letter.leader}")
+    place = letter.leader, letter.position
+    found = stored_messages(
+        [place], follower.leaders, follower.datastore, follower.name, follower.mapper
+    )
+    if place not in found:
+        raise LookupError(f"there is no {letter.place}")
+    return found[place]

@@ -96,7 +96,7 @@ class Execution:
         answers: Sequence[Any] = ()
         if handler.port_call is not None:
             # Outside of the unit of work, as for a follower: a port may write where it likes.
-            answers = handler.answers(self._handling.application, [unshared(command)])
+            answers = self._handling.calls.answer_now(handler, unshared(command))
             if isinstance(answers[0], BaseException):
                 raise answers[0]
         with self._handling.working(unit):

@@ -1,21 +1,35 @@
 """How an application says which method handles which command."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Generic, Protocol, TypeVar, overload
+from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
 
 from sagaline.application.receipt import Receipt
 from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named, refuse_misfit, refuse_no_command
-from sagaline.messaging.lazy import name_of, refuse_lazy, refuse_unrun
+from sagaline.messaging.lazy import is_coroutine, name_of, refuse_lazy, refuse_unrun
+from sagaline.messaging.retry import Retry
+from sagaline.ports.limits import Breaker, PortLimits, declared_limits
 
 C = TypeVar("C", bound=Command)
 
-_PLAIN_PORT: Final = (
-    "Write a plain def: ports are called in threads. It may call an async client by asyncio.run()."
-)
+_PLAIN_PORT: Final = "Write def, or async def, without yield."
+
+Asking = TypeVar("Asking", bound=Callable[[Any, Any], Any])
+AskingAll = TypeVar("AskingAll", bound=Callable[[Any, Any], Any])
+
+
+class LimitsGiven(TypedDict, total=False):
+    """The limits of a port as arguments: see `PortLimits`."""
+
+    concurrency: int
+    per_second: float
+    timeout: timedelta
+    retry: Retry
+    breaker: Breaker
 
 
 class Executor(Protocol):
@@ -46,6 +60,9 @@ class Handler(Generic[C]):
         """Calls the port: from commands to as many answers; None where there is no port."""
         self.calls_once = False
         """Whether one call of the port serves all commands of a batch."""
+        self.is_async = False
+        """Whether the port is called in an event loop."""
+        self.port_limits = PortLimits()
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", command.__name__)
         refuse_lazy(function, name_of(function))
@@ -53,29 +70,36 @@ class Handler(Generic[C]):
             refuse_misfit(loads, f"@handles({command.__name__}, loads=...)", "command")
         refuse_lazy(loads, f"@handles({command.__name__}, loads=...)", may_yield=True)
 
-    def asks(self, function: Callable[[Any, C], Any]) -> Callable[[Any, C], Any]:
+    @overload
+    def asks(self, function: Asking) -> Asking: ...
+    @overload
+    def asks(self, **limits: Unpack[LimitsGiven]) -> Callable[[Asking], Asking]: ...
+    def asks(self, function: Any = None, **limits: Any) -> Any:
         """Declares the method that asks a port; its answer is the handler's second argument.
 
-        It runs outside any transaction, concurrently with the others of its batch, so it may only
-        read its command. It may be called twice for one command: give the port the command's id.
+        It runs outside any transaction, a `def` in a thread and an `async def` in an event loop, so
+        it may only read its command. It may be called twice for one command: give the port the
+        command's id. Nothing waits for it but what follows for the same key. `limits` are those of
+        `PortLimits`: `@take.asks(concurrency=8, timeout=seconds(5))`.
         """
-        self._refuse_port(function, "command")
-        self.port_call = lambda application, commands: [function(application, *commands)]
-        return function
+        if function is None:
+            return partial(self._declare_port, False, limits)
+        return self._declare_port(False, limits, function)
 
-    def asks_all(
-        self, function: Callable[[Any, Sequence[C]], Sequence[Any]]
-    ) -> Callable[[Any, Sequence[C]], Sequence[Any]]:
+    @overload
+    def asks_all(self, function: AskingAll) -> AskingAll: ...
+    @overload
+    def asks_all(self, **limits: Unpack[LimitsGiven]) -> Callable[[AskingAll], AskingAll]: ...
+    def asks_all(self, function: Any = None, **limits: Any) -> Any:
         """Declares the method that asks a port for all commands of a batch in one call.
 
         As `asks`, for a port that takes many questions at once: threads, and what each question
         costs alone, are saved. It returns one answer for each command, in their order. A fault of
         one is returned in its place, as an exception; what is raised is the fault of them all.
         """
-        self._refuse_port(function, "commands")
-        self.port_call = function
-        self.calls_once = True
-        return function
+        if function is None:
+            return partial(self._declare_port, True, limits)
+        return self._declare_port(True, limits, function)
 
     def answers(self, application: Any, commands: Sequence[C]) -> Sequence[Any]:
         """What the port says to these commands: to one, where it is not asked for all at once.
@@ -83,7 +107,19 @@ class Handler(Generic[C]):
         Raises NeverRun where the port was not called: its method returned a coroutine.
         """
         assert self.port_call is not None
-        answers = self.port_call(application, commands)
+        return self._checked(application, commands, self.port_call(application, commands))
+
+    async def answers_async(self, application: Any, commands: Sequence[C]) -> Sequence[Any]:
+        """What a port of an event loop says, as `answers`."""
+        assert self.port_call is not None
+        answers: Any = self.port_call(application, commands)
+        answer = await (answers if self.calls_once else answers[0])
+        given = answer if self.calls_once else [answer]
+        return self._checked(application, commands, given)
+
+    def _checked(
+        self, application: Any, commands: Sequence[C], answers: Sequence[Any]
+    ) -> Sequence[Any]:
         where = f"the port of {self.name_in(application)}"
         if not isinstance(answers, list):
             refuse_unrun(where, answers)
@@ -100,13 +136,19 @@ class Handler(Generic[C]):
         answer = () if self.port_call is None else ("answer",)
         refuse_misfit(self.function, where, "self", "command", *answer)
 
-    def _refuse_port(self, function: Any, parameter: str) -> None:
+    def _declare_port(self, calls_once: bool, limits: dict[str, Any], function: Any) -> Any:
         where = name_of(function)
-        refuse_lazy(function, where, cure=_PLAIN_PORT)
-        refuse_misfit(function, where, "self", parameter)
+        self.is_async = is_coroutine(function)
+        if not self.is_async:
+            refuse_lazy(function, where, cure=_PLAIN_PORT)
+        refuse_misfit(function, where, "self", "commands" if calls_once else "command")
         if self.port_call is not None:
             problem = f"a second port of {self.__name__}"
             raise DefinitionError(where=where, problem=problem, cure="Keep one.")
+        self.port_limits = declared_limits(where, limits)
+        self.calls_once = calls_once
+        self.port_call = function if calls_once else partial(_one, function)
+        return function
 
     def name_in(self, application: Any) -> str:
         """Its name in messages: the application's, and that of the method."""
@@ -129,6 +171,10 @@ class Handler(Generic[C]):
             cure = f"Give it one {self.command.__name__}."
             raise WrongCall(where=self.name_in(executor), problem=problem, cure=cure)
         return executor.execute_one(command)
+
+
+def _one(function: Callable[[Any, C], Any], application: Any, commands: Sequence[C]) -> list[Any]:
+    return [function(application, *commands)]
 
 
 def handles(

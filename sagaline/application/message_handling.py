@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
+from sagaline.application.calls_under_way import CallsUnderWay, Question
 from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
-from sagaline.application.port_calls import PortCalls, PortFault, split_answer
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.results import is_savable, refuse_unsavable
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.application.unit_of_work import UnitOfWork
-from sagaline.codec import unshared
 from sagaline.errors import NoUnitOfWork
 from sagaline.followers.timers import timer_of
 from sagaline.messaging.commands import Command
@@ -22,6 +20,7 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.lazy import flattened
 from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
+from sagaline.ports.fault import PortFault
 from sagaline.saga.instance import Journal
 from sagaline.storage.sql.read_only import ReadOnly, read_only
 
@@ -39,6 +38,15 @@ class HandlingApplication(Protocol):
     def faulted(self, command: Command, reason: str) -> Iterable[Any]:
         """What to save after the port of a command has failed, where no saga retries it."""
 
+
+class PortAnswers(NamedTuple):
+    """Answers of ports by id of message, and the messages whose answer is not there yet."""
+
+    answers: Mapping[int, Any]
+    waiting: Sequence[Message]
+
+
+NO_ANSWERS: Final = PortAnswers({}, ())
 
 Task = tuple[Command | None, int, Message]
 """What a message asks of an application: a command, None for none, and which attempt it is."""
@@ -60,7 +68,8 @@ class MessageHandling:
         self.new_unit = new_unit
         """Makes an empty unit of work on the application's log."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.port_calls = PortCalls(application.name)
+        self.calls = CallsUnderWay(application, self.asked)
+        """The calls of its ports."""
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
         self._tasks: dict[int, Task] = {}
@@ -106,20 +115,19 @@ class MessageHandling:
         found = [loads(each) for loads, each in all_loads if loads is not None]
         return flattened(found, f"loads= of a handler of {self.application.name}")
 
-    def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
-        """Calls the ports that the handlers of these messages need; answers by id of message."""
-        parts: list[list[Message]] = []
-        calls: list[Callable[[], Sequence[Any]]] = []
-        for handler, calling in self._calling(messages).items():
-            together = [calling] if handler.calls_once else [[each] for each in calling]
-            for part in together:
-                parts.append(part)
-                commands = [unshared(self.command_of(each)) for each in part]
-                calls.append(partial(handler.answers, self.application, commands))
-        answers: dict[int, Any] = {}
-        for part, answer in zip(parts, self.port_calls.call(calls), strict=True):
-            answers.update(zip(map(id, part), split_answer(answer, len(part)), strict=True))
-        return answers
+    def call_ports(self, messages: Iterable[Message]) -> PortAnswers:
+        """Asks the ports that the handlers of these messages need; what they answer at once."""
+        questions = [each for each in map(self._question, messages) if each is not None]
+        if not questions:
+            return NO_ANSWERS
+        answers = self.calls.ask(questions)
+        waiting = [each.message for each in questions if id(each.message) not in answers]
+        return PortAnswers(answers, waiting)
+
+    def asked(self, message: Message) -> tuple[str, int] | None:
+        """The name of the command in a message, and its attempt, once the batch has read it."""
+        command, attempt, _ = self._tasks.get(id(message), (None, 1, message))
+        return None if command is None else (type(command).__name__, attempt)
 
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one message in the current unit of work; returns what is to be saved."""
@@ -181,17 +189,12 @@ class MessageHandling:
         self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
         return ()
 
-    def _calling(self, messages: Iterable[Message]) -> dict[Handler[Any], list[Message]]:
-        """The messages whose handlers call a port, by handler."""
-        found: dict[Handler[Any], list[Message]] = {}
-        for message in messages:
-            command = self.command_of(message)
-            if command is None:
-                continue
-            handler = self.declaration.handlers[type(command)]
-            if handler.port_call is not None:
-                found.setdefault(handler, []).append(message)
-        return found
+    def _question(self, message: Message) -> Question | None:
+        command, attempt, _ = self._task(message)
+        if command is None:
+            return None
+        handler = self.declaration.handlers[type(command)]
+        return None if handler.port_call is None else Question(message, command, attempt)
 
 
 class _Working(ReadOnly):

@@ -9,7 +9,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 from typing_extensions import override
 
-from sagaline.application.message_handling import HandlingApplication, MessageHandling
+from sagaline.application.message_handling import (
+    NO_ANSWERS,
+    HandlingApplication,
+    MessageHandling,
+    PortAnswers,
+)
 from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import UnfitValue
@@ -77,9 +82,9 @@ class SagaHandling(MessageHandling):
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
     @override
-    def call_ports(self, messages: Iterable[Message]) -> dict[int, Any]:
+    def call_ports(self, messages: Iterable[Message]) -> PortAnswers:
         """Returns no port answers: sagas issue commands and never call ports."""
-        return {}
+        return NO_ANSWERS
 
     @override
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:

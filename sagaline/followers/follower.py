@@ -5,32 +5,28 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection
-
 from sagaline.codec import TypedMapper, WantedTopics
-from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict, describe_error
+from sagaline.errors import FencedOut, TableOutOfDate, VersionConflict
+from sagaline.followers.batch_handling import MAX_EVENT_ATTEMPTS, BatchHandling
+from sagaline.followers.batch_writer import BatchWriter
 from sagaline.followers.log_window import LogWindow
-from sagaline.followers.parking import dead_letter, protected, retried_letter, split_parked
+from sagaline.followers.parking import retried_letter
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
-from sagaline.followers.progress import Progress, positions_of
-from sagaline.followers.timers import retry_topics, timer_id, timer_ids, timer_message
-from sagaline.messaging.interruption import raise_interruption
+from sagaline.followers.progress import Progress
+from sagaline.followers.stored_messages import stored_messages
+from sagaline.followers.timers import retry_topics, timer_message
+from sagaline.followers.unanswered import Passed, Unanswered
 from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
-from sagaline.storage.sql.errors import STORE_FAILURES, raise_store_failure
-from sagaline.storage.tables.dead_letters import Letter, add_letters, delete_letter
+from sagaline.storage.sql.errors import STORE_FAILURES
+from sagaline.storage.tables.dead_letters import Letter
 from sagaline.storage.tables.followers import register
-from sagaline.storage.tables.timers import delete_timers, due_timers, hold_timers
+from sagaline.storage.tables.port_calls import CallRow, delete_calls
+from sagaline.storage.tables.timers import due_timers
 
 BATCH_SIZE = 2_000
 """Events per batch. A batch writes each page of an index once: with 500 events, an order costs a
 tenth more time; with more than this, other followers wait too long for the store."""
-
-MAX_EVENT_ATTEMPTS = 3
-"""How often a failing event is tried alone before it is parked."""
-
-MAX_CONFLICTS = 10
-"""How often a batch is tried again after a version conflict, before other followers run."""
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +52,14 @@ class Follower:
         self.leaders = leaders
         self.batch_size = batch_size
         self._processor = processor
-        self._max_attempts = max_attempts
         self.mapper = mapper
         """Reads the timers of the follower; None for a read model, which has none."""
+        self._unanswered = Unanswered(self.name, processor.calls)
+        self._writer = BatchWriter(processor, leaders, mapper)
         self._progress = Progress(datastore, self.name, leaders, processor.continues)
+        self._batches = BatchHandling(
+            processor, self._progress, self._unanswered, self._writer, max_attempts
+        )
 
     def register(self) -> Mapping[str, int]:
         """Registers the follower; returns its positions, or none if its table is out of date."""
@@ -92,13 +92,14 @@ class Follower:
         """
         self._load()
         try:
-            run_handlers(self._processor, [message])
-            self._progress.commit({}, partial(self._write_retried, letter))
+            while waiting := run_handlers(self._processor, [message]):
+                self._unanswered.wait_for(waiting)
+            self._progress.commit({}, self._writer.retried(letter))
         except HandlerFailed as failed:
             self._processor.roll_back()
             error = failed.__cause__ or failed
-            kept = self._protected(retried_letter(letter, message, error))
-            self._progress.commit({}, lambda connection: add_letters(connection, [kept]))
+            again = retried_letter(letter, message, error)
+            self._progress.commit({}, self._writer.failed_again(again))
             raise error from None
         except BaseException:
             self.reset()
@@ -159,6 +160,7 @@ class Follower:
         # What was read under an older fence may be stale; the new fence would allow writing it.
         self._processor.roll_back()
         self._progress.load()
+        self._unanswered.load(self._progress.calls)
 
     def _fenced(self, action: Callable[[], bool]) -> bool:
         """Runs an action under the newest fence; drops what is in memory where it fails."""
@@ -176,6 +178,30 @@ class Follower:
             raise
 
     def _handle_next(self) -> bool:
+        is_resumed = self._resume()
+        return is_resumed if self._unanswered.is_full else self._read_on() or is_resumed
+
+    def _resume(self) -> bool:
+        """Handles messages whose ports have answered, and those that were waiting behind them."""
+        rows = self._unanswered.next(self.batch_size)
+        if rows:
+            found = self._messages_of(rows)
+            gone = [each for each in rows if each.origin not in found]
+            if gone:  # timers that were cancelled meanwhile
+                self._progress.commit({}, lambda connection: delete_calls(connection, gone))
+                self._unanswered.commit(Passed([], [], gone, []))
+            self._batches.handle(list(found.values()), {})
+        return bool(rows)
+
+    def _messages_of(self, rows: Sequence[CallRow]) -> dict[str, Message]:
+        """The messages of these rows, by their origins: from memory, or read again."""
+        known = {each.origin: self._unanswered.message(each.origin) for each in rows}
+        places = [(x.leader, x.position) for x in rows if known[x.origin] is None]
+        read = stored_messages(places, self.leaders, self.datastore, self.name, self.mapper)
+        found = {x.origin: known[x.origin] or read.get((x.leader, x.position)) for x in rows}
+        return {origin: each for origin, each in found.items() if each is not None}
+
+    def _read_on(self) -> bool:
         messages: list[Message] = []
         reached: dict[str, int] = {}
         for leader, window in self.leaders.items():
@@ -185,7 +211,7 @@ class Follower:
             if batch.upto != after:
                 reached[leader] = batch.upto
         if messages:
-            self._handle(messages, reached)
+            self._batches.handle(messages, reached)
         else:
             self._progress.positions.update(reached)
         return bool(reached)
@@ -195,106 +221,5 @@ class Follower:
             timers = due_timers(connection, self.name, now, self.batch_size, topics)
         messages = [timer_message(self.name, each, self.mapper) for each in timers]
         if messages:
-            self._handle(messages, {})
+            self._batches.handle(messages, {})
         return bool(messages)
-
-    def _handle(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
-        """Handles a batch; if it fails, the part before the failing event, then that one alone."""
-        try:
-            self._attempt(messages, reached)
-        except HandlerFailed as failed:
-            if len(messages) == 1:
-                self._handle_alone(messages[0])
-            elif failed.message is None:
-                for message in messages:
-                    self._handle([message], positions_of([message]))
-            else:
-                before = messages[: messages.index(failed.message)]
-                if before:
-                    self._handle(before, positions_of(before))
-                self._handle_alone(failed.message)
-
-    def _handle_alone(self, message: Message) -> None:
-        error: BaseException | None = None
-        for attempt in range(1, self._max_attempts + 1):
-            try:
-                self._attempt([message], positions_of([message]))
-                return
-            except HandlerFailed as failed:
-                error = failed.__cause__
-                reason = describe_error(error) if error else ""
-                log.warning("%s: %s failed, attempt %s: %s", self.name, message, attempt, reason)
-        self._park(message, error)
-
-    def _park(self, message: Message, error: BaseException | None) -> None:
-        letter = dead_letter(self.name, message, error, self._max_attempts)
-
-        def write(connection: Connection) -> None:
-            hold_timers(connection, self.name, timer_ids([message]))
-            add_letters(connection, [self._protected(letter)])
-
-        self._progress.commit(positions_of([message]), write)
-        if message.key is not None:
-            self._progress.parked.add(message.key)
-        log.error("%s: parked %s: %s", self.name, message, letter.error)
-
-    def _protected(self, letter: Letter) -> Letter:
-        """A letter as it is stored: what an error says of an encrypted event is encrypted too."""
-        window = self.leaders.get(letter.leader)
-        return protected(letter, self.mapper if window is None else window.mapper)
-
-    def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
-        """Handles a batch, and again after a version conflict.
-
-        Raises HandlerFailed where a handler fails, and VersionConflict where a single event meets
-        another writer each time: neither the event nor the store is at fault, so it is read again.
-        """
-        free, queued = split_parked(messages, self._progress.parked)
-        conflict: VersionConflict | None = None
-        for _ in range(MAX_CONFLICTS):
-            try:
-                run_handlers(self._processor, free)
-                self._progress.commit(reached, self._writing(free, queued))
-            except VersionConflict as another:
-                self._processor.roll_back()
-                if str(another) == str(conflict):
-                    # The aggregate has not moved: the handler writes a version that is there.
-                    raise HandlerFailed(None) from another
-                conflict = another
-            except (HandlerFailed, FencedOut):
-                self._processor.roll_back()
-                raise
-            except BaseException as bug:
-                self._processor.roll_back()
-                raise_interruption(bug)
-                raise_store_failure(bug)
-                raise HandlerFailed(None) from bug
-            else:
-                self._processor.after_commit()
-                return
-        assert conflict is not None
-        if len(messages) == 1:
-            raise conflict
-        raise HandlerFailed(None) from conflict
-
-    def _writing(
-        self, messages: Sequence[Message], queued: Sequence[Message]
-    ) -> Callable[[Connection], None]:
-        letters = [dead_letter(self.name, each, None, 0) for each in queued]
-
-        def write(connection: Connection) -> None:
-            # Timers come first: a handler may set one of the same id again.
-            delete_timers(connection, self.name, timer_ids(messages))
-            hold_timers(connection, self.name, timer_ids(queued))
-            self._processor.write(connection)
-            add_letters(connection, letters)
-
-        return write
-
-    def _write_retried(self, letter: Letter, connection: Connection) -> None:
-        if not delete_letter(connection, letter):
-            raise FencedOut(follower=self.name)  # another runner has retried it
-        if letter.position == 0:
-            # The deletion comes first: the handler may set a timer of the same id.
-            delete_timers(connection, self.name, [timer_id(letter.leader)])
-        self._processor.write(connection)

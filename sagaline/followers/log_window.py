@@ -1,6 +1,7 @@
 """The newest part of one log in memory, shared by all followers of it in this process."""
 
 from bisect import bisect_right
+from collections.abc import Collection
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -134,6 +135,12 @@ class LogWindow:
         if topics is not None:
             found = [each for each in found if topics[each.topic]]
         return Batch(found, max(upto, after))
+
+    def find(self, ids: Collection[int]) -> list[Message]:
+        """The messages with these ids, read from the store."""
+        with self.datastore.read() as connection:
+            rows = self.log.rows_of(connection, ids)
+        return [message_of(self.application, row, self.mapper) for row in rows]
 
     def discard_through(self, position: int) -> None:
         """Discards messages up to a position that all followers here have passed.

@@ -6,6 +6,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from sagaline.codec import WantedTopics
+from sagaline.followers.unanswered import Calls
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Message
 from sagaline.storage.sql.errors import raise_store_failure
@@ -27,11 +28,18 @@ class Processor(Protocol):
     def topics(self) -> WantedTopics | None:
         """The event types to read; None for all."""
 
+    @property
+    def calls(self) -> Calls | None:
+        """The calls of its ports; None where its messages never wait for one."""
+
     def continues(self, made_by: str | None) -> bool:
         """Whether its code may write what the code of this fingerprint has written so far."""
 
-    def prepare(self, messages: Sequence[Message]) -> None:
-        """Reads what the handlers of a batch will need."""
+    def prepare(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Reads what the handlers of a batch will need; returns the messages that must wait.
+
+        Those wait for the answer of a port, which is not there yet.
+        """
 
     def handle(self, message: Message) -> None:
         """Handles one message in memory. An exception of any kind means a bug in a handler."""
@@ -54,22 +62,43 @@ class HandlerFailed(Exception):
         self.message = message
 
 
-def run_handlers(processor: Processor, messages: Sequence[Message]) -> None:
-    """Decodes and handles messages in memory.
+def run_handlers(processor: Processor, messages: Sequence[Message]) -> list[Message]:
+    """Decodes and handles messages in memory; returns those that wait for the answer of a port.
 
-    Raises HandlerFailed with the message at fault, and what is in `STORE_FAILURES` as it is.
+    Later messages of their keys wait too. Raises HandlerFailed with the message at fault, and what
+    is in `STORE_FAILURES` as it is.
     """
     message: Message | None = None
     try:
         for message in messages:
             message.load()
         message = None
-        if messages:
-            processor.prepare(messages)
+        handled, waiting = _ready(processor, messages) if messages else ((), [])
         with ReadOnly(processor.name):
-            for message in messages:
+            for message in handled:
                 processor.handle(message)
     except BaseException as bug:
         raise_interruption(bug)
         raise_store_failure(bug)
         raise HandlerFailed(message) from bug
+    return waiting
+
+
+def _ready(
+    processor: Processor, messages: Sequence[Message]
+) -> tuple[Sequence[Message], list[Message]]:
+    """The messages to handle now, and those that wait."""
+    unanswered = set(map(id, processor.prepare(messages)))
+    if not unanswered:
+        return messages, []
+    handled: list[Message] = []
+    waiting: list[Message] = []
+    keys: set[str | None] = set()
+    for message in messages:
+        if id(message) in unanswered or message.key in keys:
+            waiting.append(message)
+            keys.add(message.key)
+            keys.discard(None)
+        else:
+            handled.append(message)
+    return handled, waiting

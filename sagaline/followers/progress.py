@@ -1,14 +1,14 @@
 """How far a follower has come: its positions, its fence and its parked keys, as the store says."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from sagaline.errors import TableOutOfDate
-from sagaline.messaging.message import Message
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import parked_keys
 from sagaline.storage.tables.followers import advance, follower_state
+from sagaline.storage.tables.port_calls import CallRow, calls_of
 from sagaline.storage.tables.read_tables import fingerprint_of
 
 
@@ -37,6 +37,8 @@ class Progress:
         """The id of the last event handled or skipped, by leader."""
         self.parked: set[str] = set()
         """The keys whose events are parked, so that later ones are queued after them."""
+        self.calls: Sequence[CallRow] = ()
+        """The port calls without an answer, as they were read."""
 
     @property
     def is_loaded(self) -> bool:
@@ -57,6 +59,7 @@ class Progress:
             # Read the fence first: each change of the other rows moves it.
             found = follower_state(connection, self._follower)
             self.parked = parked_keys(connection, self._follower)
+            self.calls = calls_of(connection, self._follower)
             self._made_by = fingerprint_of(connection, self._follower)
         if not self._continues(self._made_by):
             raise TableOutOfDate(table=self._follower)
@@ -84,8 +87,3 @@ class Progress:
         self._fence = fence + 1
         self.positions.update(moved)
         self._saved.update(moved)
-
-
-def positions_of(messages: Iterable[Message]) -> dict[str, int]:
-    """The position of the last message of each log; a timer that fired is in no log."""
-    return {each.application: each.id for each in messages if each.id}

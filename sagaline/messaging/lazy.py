@@ -38,6 +38,11 @@ def is_lazy(function: Any, *, may_yield: bool = False) -> bool:
     return not may_yield and inspect.isgeneratorfunction(found)
 
 
+def is_coroutine(function: Any) -> bool:
+    """Whether a call makes a coroutine."""
+    return inspect.iscoroutinefunction(_inner(function))
+
+
 def refuse_unrun(where: str, *returned: Any, may_yield: bool = False) -> None:
     """Refuses coroutines, and generators unless they are read, among the results of a function.
 

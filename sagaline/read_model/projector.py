@@ -43,6 +43,7 @@ class Projector:
         rebuilding: bool = False,
     ) -> None:
         self.name = model.table.name
+        self.calls = None  # its messages wait for no port
         self.topics = topics_of_model(model)
         self.table = model.table if table is None else table
         self.rows = Rows(self.table, datastore.read, datastore.engine.dialect, model.cached_rows)
@@ -56,15 +57,16 @@ class Projector:
         """Whether its code may write to the table that the code of this fingerprint made."""
         return continues(type(self.model), made_by)
 
-    def prepare(self, messages: Sequence[Message]) -> None:
-        """Reads the rows that the batch will need, with one SELECT."""
+    def prepare(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Reads the rows that the batch will need, with one SELECT; no message has to wait."""
         if not self.model.cached_rows or self.rows.all_in_memory:
-            return
+            return ()
         found = [self._keys_of(each) for each in messages]
         keys = flattened(found, f"{type(self.model).__name__}.keys_of")
         if keys:
             with self._datastore.read() as connection:
                 self.rows.prefetch(connection, keys)
+        return ()
 
     def handle(self, message: Message) -> None:
         """Folds one event into the rows, in memory."""

@@ -10,7 +10,6 @@ from sagaline.application.aggregate_cache import CacheLimits
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortCalls
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import (
@@ -24,12 +23,14 @@ from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
 from sagaline.followers.processor import Processor
 from sagaline.messaging.declaring import named
+from sagaline.ports.pool import PortPool
 from sagaline.read_model.outdated import own_table, tables_out_of_date
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
 from sagaline.runner.lag import FollowerLag, measure_lag
 from sagaline.runner.options import DEFAULT_OPTIONS, Options
 from sagaline.runner.parts import refuse_changed_parts, register_members
+from sagaline.runner.port_options import configure_ports, refuse_unknown_ports
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
 from sagaline.runner.stored_events import StoredEvents, in_one_line
 from sagaline.storage import Datastore, claim_store, own_store
@@ -62,7 +63,10 @@ class OpenedSystem:
         self._env = env
         self._options = options
         self._only = _checked(system, only)
+        refuse_unknown_ports(system, options)
         self._opened: list[Datastore] = []
+        self.pool = PortPool(options.port_threads, options.port_patience)
+        """Makes the calls of all ports."""
         try:
             self._claim()
             self.now = now or self._clock()
@@ -116,6 +120,7 @@ class OpenedSystem:
 
     def close(self) -> None:
         """Closes the stores. Call it once: a datastore counts its references."""
+        self.pool.close()
         for app in self.apps.values():
             app.close()
         for datastore in self._opened:
@@ -211,7 +216,7 @@ class OpenedSystem:
     def _configure(self, app: Application) -> None:
         handling, options = handling_of(app), self._options
         handling.clock = self.now
-        handling.port_calls = PortCalls(app.name, options.port_calls, options.port_call_timeout)
+        configure_ports(handling.calls, self.pool, options)
         handling.cache_limits = CacheLimits(options.cached_aggregates, options.cache_bytes)
         handling.command_attempts = options.command_attempts
 
@@ -222,9 +227,7 @@ class OpenedSystem:
             if topics.classes or declaration_of(cls).handlers:
                 # Without a saga or a reaction it follows no log; it may still have timers.
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])
-                yield self._follower(
-                    participant, application.datastore, self._options.batch_size, application.mapper
-                )
+                yield self._follower(participant, application.datastore, application)
         for model in self.system.read_models:
             projector = Projector(model, self.views)
             with self.views.write() as connection:
@@ -234,13 +237,17 @@ class OpenedSystem:
                 refuse_foreign(connection, self.views.address, projector.table)
                 if own_table(connection, model):
                     self._check_columns(connection, projector)
-            yield self._follower(projector, self.views, self._options.read_model_batch_size)
+            yield self._follower(projector, self.views)
 
     def _follower(
-        self, processor: Processor, datastore: Datastore, batch_size: int, mapper: Any = None
+        self, processor: Processor, datastore: Datastore, app: Application | None = None
     ) -> Follower:
-        leaders, attempts = self._leaders(processor.name), self._options.event_attempts
-        return Follower(processor, datastore, leaders, batch_size, attempts, mapper)
+        options, leaders = self._options, self._leaders(processor.name)
+        attempts = options.event_attempts
+        if app is None:
+            size = options.read_model_batch_size
+            return Follower(processor, datastore, leaders, size, attempts)
+        return Follower(processor, datastore, leaders, options.batch_size, attempts, app.mapper)
 
     def _check_columns(self, connection: Connection, projector: Projector) -> None:
         wanted = {each.name for each in projector.table.columns}

@@ -38,11 +38,15 @@ class IdleWait:
         files = [each for each in opened.datastores if each.has_file]
         self._versions = [FileVersion(each, self._listeners.get(each)) for each in files]
 
-    def wait(self, next_due: float) -> None:
-        """Waits for a wake-up, a changed file, `next_due` (seconds since 1970), or the poll."""
-        until = time.monotonic() + self._interval
+    def wait(self, next_due: float, longest: float) -> None:
+        """Waits for a wake-up, a changed file, `next_due` (seconds since 1970), or the poll.
+
+        It waits `longest` seconds at most.
+        """
+        longest = max(0.0, min(self._interval, longest))
+        until = time.monotonic() + longest
         self._waiting.set()
-        while not self._wake.wait(self._nap(next_due)) and time.monotonic() < until:
+        while not self._wake.wait(min(self._nap(next_due), longest)) and time.monotonic() < until:
             is_due = self._now().timestamp() >= next_due
             if is_due or self._guard.run("watch", self._is_changed):
                 break

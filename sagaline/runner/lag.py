@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.tables.followers import all_fences, all_positions
+from sagaline.storage.tables.port_calls import count_calls
 from sagaline.storage.tables.timers import HELD_DUE_AT, first_dues, pending_timers
 
 
@@ -55,6 +56,15 @@ def count_timers(datastores: Iterable[Datastore]) -> int:
     for datastore in datastores:
         with datastore.read() as connection:
             count += pending_timers(connection)
+    return count
+
+
+def count_calls_under_way(datastores: Iterable[Datastore]) -> int:
+    """How many port calls have no answer yet in these stores, with what waits behind them."""
+    count = 0
+    for datastore in datastores:
+        with datastore.read() as connection:
+            count += count_calls(connection)
     return count
 
 

@@ -1,10 +1,9 @@
 """The options of a runner: batch sizes, limits and intervals, as arguments and as settings."""
 
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_settings import (
@@ -16,11 +15,13 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from sagaline.application.aggregate_cache import CACHE_BYTES, CACHED_AGGREGATES
-from sagaline.application.port_calls import MAX_PORT_CALLS, PORT_CALL_TIMEOUT
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.errors import OptionRefused, SettingsUnreadable
-from sagaline.followers.follower import BATCH_SIZE, MAX_EVENT_ATTEMPTS
+from sagaline.followers.batch_handling import MAX_EVENT_ATTEMPTS
+from sagaline.followers.follower import BATCH_SIZE
 from sagaline.followers.log_window import WINDOW_BYTES, WINDOW_EVENTS
+from sagaline.ports.limits import MAX_PORT_CALLS, PORT_CALL_TIMEOUT, PortLimits
+from sagaline.ports.pool import MAX_THREADS, PATIENCE
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
 from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
@@ -103,14 +104,31 @@ class Options(BaseSettings):
     port_calls: int = Field(
         MAX_PORT_CALLS,
         ge=1,
-        le=1_000,
-        description="Port calls of each application that are under way at the same time.",
+        le=10_000,
+        description="Calls of each port that are under way at the same time.",
     )
     port_call_timeout: float = Field(
         PORT_CALL_TIMEOUT,
         gt=0,
         le=DAY,
         description="Seconds until a port call without an answer counts as failed.",
+    )
+    port_threads: int = Field(
+        MAX_THREADS,
+        ge=1,
+        le=10_000,
+        description="Most threads that make calls, for all ports together.",
+    )
+    port_patience: float = Field(
+        PATIENCE,
+        ge=0,
+        le=10,
+        description="Seconds that a batch waits for its next answer, before it goes on without.",
+    )
+    ports: dict[str, PortLimits] = Field(
+        {},
+        description="Limits of single ports, as JSON:"
+        ' `{"Payments.take": {"concurrency": 8, "per_second": 50, "timeout": 5}}`.',
     )
     lease_duration: float = Field(
         LEASE_DURATION,
@@ -219,21 +237,11 @@ class Options(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources, in the order of precedence."""
-        return init_settings, env_settings, _file(settings_cls)
+        return init_settings, env_settings, file_settings(settings_cls)
 
 
 DEFAULT_OPTIONS = Options.model_construct()
 """The defaults, whatever the environment and the file say."""
-
-
-class Setting(NamedTuple):
-    """One setting: its value and where that comes from: option, environment, file or default."""
-
-    name: str
-    value: Any
-    default: Any
-    source: str
-    description: str
 
 
 def variable(name: str) -> str:
@@ -241,37 +249,11 @@ def variable(name: str) -> str:
     return f"SAGALINE_{name.upper()}"
 
 
-def describe_settings(options: Options, given: Mapping[str, Any]) -> list[Setting]:
-    """All settings with their sources, where `given` were arguments or options of a command."""
-    cls = type(options)
-    file = _file(cls)()
-    found: list[Setting] = []
-    for name, field in cls.model_fields.items():
-        if given.get(name) is not None:
-            source = "option"
-        elif os.environ.get(variable(name)):
-            source = "environment"
-        else:
-            source = "file" if name in file else "default"
-        value, description = getattr(options, name), field.description or ""
-        found.append(Setting(name, value, field.default, source, description))
-    return found
-
-
-def settings_table() -> str:
-    """The table of docs/settings.md, in Markdown."""
-    lines = ["| setting | variable | default | what it sets |", "| --- | --- | --- | --- |"]
-    for name, field in Options.model_fields.items():
-        default = f"{field.default:,}" if isinstance(field.default, int) else f"{field.default}"
-        lines.append(f"| `{name}` | `{variable(name)}` | {default} | {field.description} |")
-    return "\n".join(lines) + "\n"
-
-
 def _refusal(name: str, value: Any, reason: str) -> OptionRefused:
     return OptionRefused(name=name, variable=variable(name), value=value, reason=reason)
 
 
-def _file(settings_cls: type[BaseSettings]) -> PyprojectTomlConfigSettingsSource:
+def file_settings(settings_cls: type[BaseSettings]) -> PyprojectTomlConfigSettingsSource:
     """The table in the file. Raises SettingsUnreadable where it cannot be read."""
     try:
         return PyprojectTomlConfigSettingsSource(settings_cls)

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from threading import Event
 
-from sagaline.application.message_handling import handling_of
 from sagaline.codec import united
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
@@ -67,12 +66,12 @@ class RunLoop:
         self._renewal = LeaseRenewal(
             self._leases.values(), options.lease_renewal_interval, options.hung_timeout
         )
-        for app in opened.apps.values():
-            handling_of(app).port_calls.meanwhile = self._renewal.report_progress
+        opened.pool.on_answer = wake.set
 
     def run_once(self) -> bool:
         """Runs one turn over all logs and followers; returns whether there may be more to do."""
         self._renewal.report_progress()
+        self._opened.pool.tick()
         for leases in self._leases.values():
             self._guard.run(_name_of(leases), partial(self._acquire, leases))
         held = self._held()
@@ -96,7 +95,7 @@ class RunLoop:
 
     def wait(self) -> None:
         """Waits until a store may have changed, a timer is due, or it is time for a poll."""
-        self._idle.wait(self._timers.next_due)
+        self._idle.wait(self._timers.next_due, self._opened.pool.next_due())
 
     def save(self) -> None:
         """Records the positions that followers have reached by skipping events."""

@@ -17,7 +17,7 @@ from typing_extensions import override
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.declaring import named
 from sagaline.runner.bootstrap import OpenedSystem
-from sagaline.runner.lag import FollowerLag, fences, is_timer_pending
+from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
 from sagaline.storage import Datastore
@@ -139,7 +139,9 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         _refuse_no_number("Runner.settled", horizon or 0)
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
-        if any(each.lag for each in self.lag()) or is_timer_pending(self.datastores, until):
+        if any(each.lag for each in self.lag()) or count_calls_under_way(self.datastores):
+            return False
+        if is_timer_pending(self.datastores, until):
             return False
         # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before
@@ -159,12 +161,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             if self._idle.is_set() and self.settled(horizon):
                 return
             if time.monotonic() > deadline:
-                behind = ", ".join(
-                    f"{each.follower} is {each.lag} behind {each.leader}"
-                    for each in self.lag()
-                    if each.lag
-                )
-                raise TimeoutError(f"Not settled after {timeout:g} s: {behind or 'timers pending'}")
+                raise TimeoutError(f"Not settled after {timeout:g} s: {self._obstacles()}")
 
     def before_fork(self) -> None:
         """Does nothing: its thread stays in this process."""
@@ -179,6 +176,15 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self._wake = threading.Event()
         self._idle = threading.Event()
         self._stopping = threading.Event()
+
+    def _obstacles(self) -> str:
+        """What keeps the system from being settled, for people."""
+        lags = [each for each in self.lag() if each.lag]
+        found = [f"{each.follower} is {each.lag} behind {each.leader}" for each in lags]
+        calls = count_calls_under_way(self.datastores)
+        if calls:
+            found.append(f"{calls} port call{'s' * (calls > 1)} without an answer")
+        return ", ".join(found) or "timers pending"
 
     def _refuse_dead(self) -> None:
         """Raises RunnerDied where its thread is gone."""

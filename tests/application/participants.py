@@ -12,6 +12,7 @@ from domain.money import Money
 from domain.order import ShipTo
 from domain.reservation import ReservedLine
 from sagaline import Application, Command
+from sagaline.application.message_handling import handling_of
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import LogWindow
@@ -62,6 +63,7 @@ class AtWork(Generic[A]):
         self._window = LogWindow(saga.name, saga.recorder, saga.mapper)
         self._log = LogWindow(application.name, application.recorder, application.mapper)
         participant = ApplicationProcessor(application, system.topics[application.name], self._log)
+        handling_of(application).calls.pool.patience = 10  # a step has the answers of its ports
         self._follower = Follower(participant, application.datastore, {saga.name: self._window})
         self._follower.register()
 

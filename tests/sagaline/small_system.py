@@ -20,6 +20,7 @@ from sagaline import (
     Application,
     Command,
     Message,
+    Options,
     ReadModel,
     Retry,
     Runner,
@@ -575,7 +576,9 @@ class Hands:
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
-        self.runner = Runner(system, env(url), now=self.clock)
+        # A step has the answers of its ports, however slow the machine is.
+        options = Options(port_patience=10)
+        self.runner = Runner(system, env(url), now=self.clock, options=options)
         self.followers = {each.name: each for each in self.runner.followers}
         self.bank = GoodBank()
         self.runner.get(Till).bank = self.bank

@@ -1,6 +1,6 @@
 """`sagaline sagas show`: prints one instance, its history, its remaining steps and actions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import typer
@@ -8,6 +8,7 @@ import typer
 from sagaline.admin.saga_lookup import Instance, find_instance
 from sagaline.admin.timeline import Entry
 from sagaline.application.saga_process import incompatibility_of
+from sagaline.cli.calls import Call, calls_of
 from sagaline.cli.commands.saga_actions import Id
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
@@ -31,15 +32,18 @@ def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     with inspected(ctx) as stores:
         found = find_instance(stores.system.processes, stores.written, id)
         history = [each.as_json() for each in _history(stores, found)]
+        calls = calls_of(stores, found.key)
         log = stores.logs[found.process.name]
         obstacle = incompatibility_of(found.process, log.recorder, found.journal)
     interventions = Interventions(
         found.process.saga, found.journal, found.process.timings, obstacle
     )
     if json:
-        print_json({**_as_json(found, interventions, obstacle), "history": history})
+        under_way = [each.as_json() for each in calls]
+        facts_ = _as_json(found, interventions, obstacle)
+        print_json({**facts_, "port_calls": under_way, "history": history})
     else:
-        _show(found, interventions, obstacle)
+        _show(found, interventions, obstacle, calls)
 
 
 def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
@@ -84,11 +88,16 @@ def _step(name: str, progress: StepProgress) -> dict[str, Any]:
     }
 
 
-def _show(found: Instance, interventions: Interventions, obstacle: str | None) -> None:
+def _show(
+    found: Instance, interventions: Interventions, obstacle: str | None, calls: Iterable[Call]
+) -> None:
     facts_ = _as_json(found, interventions, obstacle)
     title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
     if found.journal.state in (State.RUNNING, State.COMPENSATING):
         title["now"] = f"it {interventions.waits()}"
+    for call in calls:
+        title["asks"] = f"{call.follower}: {call.words}, since {moment(call.since)}"
+        break
     if facts_["in_the_way"]:
         title["cannot go on"] = facts_["in_the_way"]
     show(facts([("saga", f"{facts_['name']} {facts_['saga_id']}"), *title.items()]))

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 from sagaline.cli.output import AsJson, print_json
 from sagaline.cli.settings import settings_of
 from sagaline.cli.tables import Listing
-from sagaline.runner.options import describe_settings
+from sagaline.runner.settings import describe_settings
 
 URLS = ("store", "views")
 """The settings that are URLs, which may hold passwords."""

@@ -1,6 +1,6 @@
 """`sagaline status`: prints the position of each follower, from the stores alone."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import typer
 
 from sagaline.admin.timeline import Entry
+from sagaline.cli.calls import Call, oldest_of_each
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, duration, facts, outdated_fact, print_json, show
@@ -61,6 +62,7 @@ class SystemStatus(NamedTuple):
     dead_letters: int
     timers: int
     locks: list[Lock]
+    port_calls: list[Call]
 
     @classmethod
     def of(cls, stores: InspectedStores) -> "SystemStatus":
@@ -75,6 +77,7 @@ class SystemStatus(NamedTuple):
             sum(letters.values()),
             count_timers(stores.datastores),
             _locks(stores),
+            oldest_of_each(stores),
         )
 
     @property
@@ -90,9 +93,10 @@ class SystemStatus(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain JSON values."""
         locks = [each._asdict() for each in self.locks]
+        calls = [each.as_json() for each in self.port_calls]
         followers = [each._asdict() for each in self.followers]
         rest = {"followers": followers, "locks": locks, "runners": self.runners}
-        return {**self._asdict(), **rest}
+        return {**self._asdict(), **rest, "port_calls": calls}
 
 
 def status(ctx: typer.Context, json: AsJson = False) -> None:
@@ -200,7 +204,17 @@ def _show(found: SystemStatus) -> None:
             locks.add(lock.name, lock.holder, lock.since, len(lock.waiting))
         locks.show()
         show("")
+    if found.port_calls:
+        _show_calls(found.port_calls)
     show(facts(_summary(found)))
+
+
+def _show_calls(calls: Iterable[Call]) -> None:
+    rows = Listing("port without an answer", "command", "#calls", "?oldest since", ">its key")
+    for each in calls:
+        rows.add(each.follower, each.words, each.count, each.since, each.key or "")
+    rows.show()
+    show("")
 
 
 def _summary(found: SystemStatus) -> list[tuple[str, Any]]:

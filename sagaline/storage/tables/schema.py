@@ -82,6 +82,20 @@ dead_letters = Table(
     Index("dead_letters_key_idx", "key"),
 )
 
+port_calls = Table(
+    "port_calls",
+    metadata,
+    Column("follower", Text, primary_key=True),
+    Column("leader", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("key", Text),
+    Column("topic", Text, nullable=False),
+    Column("command", Text),
+    Column("attempt", Integer),
+    Column("since", Double, nullable=False),  # seconds since 1970
+)
+
 interventions = Table(
     "interventions",
     metadata,

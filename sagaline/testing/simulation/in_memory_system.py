@@ -1,14 +1,16 @@
 """A system on stores in memory, run without threads on a clock that the test moves."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection, TableClause, delete, inspect, table
+from typing_extensions import override
 
 from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortCalls, call_port
 from sagaline.followers.follower import Follower
+from sagaline.ports.pool import PortPool
+from sagaline.ports.port import PortCall
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.storage import Datastore
@@ -36,11 +38,17 @@ class _CountedDatastore:
         self.write = lambda: system.commits.around(datastore)
 
 
-class _SequentialPortCalls(PortCalls):
+class _SequentialPool(PortPool):
     """Calls ports one after another, in the thread of the test."""
 
-    def call(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-        return [call_port(each) for each in calls]
+    @override
+    def begin(self, calls: Sequence[PortCall]) -> None:
+        for each in calls:
+            each.answer = self.answer_of(each)
+
+    @override
+    def wait(self, calls: Iterable[PortCall]) -> None:
+        """Does nothing: all calls are answered."""
 
 
 class InMemorySystem:
@@ -59,7 +67,7 @@ class InMemorySystem:
         self.views = self._opened.views
         self.log = LogReader(self.apps, self._sagas)
         for app in self.apps.values():
-            handling_of(app).port_calls = _SequentialPortCalls(app.name)
+            handling_of(app).calls.pool = _SequentialPool()
         for each in self._opened.followers:
             each.datastore = cast("Datastore", _CountedDatastore(each.datastore, self))
 
@@ -82,6 +90,8 @@ class InMemorySystem:
     def crash(self) -> None:
         """Drops all state in memory, as when the process dies and another takes over."""
         starts = dict.fromkeys(self._opened.windows, 0)
+        for app in self.apps.values():
+            handling_of(app).calls.keep(())
         for follower in self._opened.followers:
             follower.reset()
             with follower.datastore.read() as connection:

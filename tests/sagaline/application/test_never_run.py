@@ -113,8 +113,6 @@ def undo_of(function: Any) -> None:
 
 DECLARING: dict[str, Callable[[Any], Any]] = {
     "handler": handles(Pay),
-    "port": asking,
-    "port for all": asking_for_all,
     "reaction": reacts_to(Trip.Opened),
     "projection": project(Trip.Opened),
     "step": step_of,
@@ -131,6 +129,14 @@ def test_what_would_never_run_is_refused_where_it_is_declared(
     declare: Callable[[Any], Any], function: Any
 ) -> None:
     with pytest.raises(DefinitionError, match="it does not run when it is called"):
+        declare(function)
+
+
+@pytest.mark.parametrize("declare", [asking, asking_for_all])
+@pytest.mark.parametrize("function", [generated, generated_later, partial(generated)])
+def test_a_port_may_be_awaited_but_not_yield(declare: Callable[[Any], Any], function: Any) -> None:
+    declare(awaited)
+    with pytest.raises(DefinitionError, match="Write def, or async def, without yield"):
         declare(function)
 
 
@@ -158,11 +164,6 @@ def test_what_gives_several_values_may_yield_but_not_await(
 def test_a_method_has_a_name(what: str) -> None:
     with pytest.raises(DefinitionError, match=r"a partial is no method\. Write a def"):
         DECLARING[what](partial(lambda self, event: None))
-
-
-def test_a_port_is_called_in_a_thread_so_the_cure_for_an_async_client_is_named() -> None:
-    with pytest.raises(DefinitionError, match=r"ports are called in threads.*asyncio\.run"):
-        asking(awaited)
 
 
 def test_an_event_of_an_aggregate_is_applied_by_a_plain_method() -> None:

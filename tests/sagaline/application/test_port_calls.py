@@ -6,8 +6,8 @@ import pytest
 
 from sagaline import Application, Command, handles
 from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortFault
 from sagaline.messaging.message import Message
+from sagaline.ports.fault import PortFault
 from tests.sagaline.small_system import env
 
 
@@ -44,8 +44,9 @@ def office(sqlite_store: str) -> Iterator[BoxOffice]:
 
 
 def answers_to(office: BoxOffice, *rows: int) -> list[object]:
-    messages = [Message("Desk", row, "", event=BuyTicket(row=row)) for row in rows]
-    answers = handling_of(office).call_ports(messages)
+    messages = [Message("Desk", 100 + row, "", event=BuyTicket(row=row)) for row in rows]
+    handling_of(office).calls.pool.patience = 10.0
+    answers = handling_of(office).call_ports(messages).answers
     return [answers[id(each)] for each in messages]
 
 
@@ -68,6 +69,13 @@ def test_a_call_that_fails_is_a_fault_of_all(office: BoxOffice) -> None:
 def test_a_port_that_forgets_a_question_is_a_fault_of_all(office: BoxOffice) -> None:
     fault = PortFault("ValueError: 1 answers were given to 2 questions")
     assert answers_to(office, 1, 0) == [fault, fault]
+
+
+def test_two_questions_of_one_key_are_asked_one_after_the_other(office: BoxOffice) -> None:
+    first, second = (Message("Desk", 100 + n, "", "Ada", event=BuyTicket(row=n)) for n in (1, 2))
+    found = handling_of(office).call_ports([first, second])
+    assert (list(found.answers), found.waiting) == ([id(first)], [second])
+    assert office.asked == [[1]]
 
 
 def test_a_person_asks_for_one(office: BoxOffice) -> None:

@@ -311,7 +311,7 @@ def test_a_system_gives_a_process_its_own_times(sqlite_store: str) -> None:
 
 
 def test_a_saga_asks_no_port(desk: Desk) -> None:
-    assert handling_of(desk.process).call_ports([desk.message(WANTED)]) == {}
+    assert handling_of(desk.process).call_ports([desk.message(WANTED)]).answers == {}
 
 
 def test_a_process_bears_the_name_of_its_saga() -> None:

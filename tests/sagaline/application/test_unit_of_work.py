@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from contextvars import Context
 from datetime import UTC, datetime
-from functools import partial
-from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +12,6 @@ from eventsourcing.persistence import OperationalError
 
 from sagaline import Application, Command, DefinitionError, SetTimer, handles, seconds
 from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortCalls, PortFault
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.errors import CommandConflict, NotStorable
 from sagaline.messaging.message import Trace
@@ -527,69 +524,7 @@ def test_a_command_has_one_handler() -> None:
             def twice(self, command: Ping) -> None: ...
 
 
-# Ports
-
-
-def test_ports_are_asked_at_the_same_time(sqlite_store: str) -> None:
-    arrived, all_here = [], Event()
-
-    def call() -> str:
-        arrived.append(1)
-        if len(arrived) == 8:
-            all_here.set()
-        assert all_here.wait(10)
-        return "met"
-
-    assert PortCalls("Till", max_calls=8).call([call] * 8) == ["met"] * 8
-
-
-def test_answers_stand_in_the_order_of_the_calls() -> None:
-    def answer(value: int) -> int:
-        return value
-
-    assert PortCalls("Till").call([partial(answer, each) for each in range(100)]) == list(
-        range(100)
-    )
-    assert PortCalls("Till").call([]) == []
-
-
-def test_no_more_calls_are_under_way_than_allowed() -> None:
-    under_way, most = [], []
-
-    def call() -> None:
-        under_way.append(1)
-        most.append(len(under_way))
-        under_way.pop()
-
-    PortCalls("Till", max_calls=3).call([call] * 50)
-    assert max(most) <= 3
-
-
-def test_a_port_that_fails_is_a_fault_and_the_others_answer() -> None:
-    def fail() -> None:
-        raise ConnectionError("no \ud800 line")
-
-    def stop() -> None:
-        raise SystemExit(1)
-
-    first, second, third = PortCalls("Till").call([fail, lambda: 2, stop])
-    assert first == PortFault("ConnectionError: no \\ud800 line")
-    assert second == 2
-    assert third == PortFault("SystemExit: 1")
-
-
-def test_a_port_that_hangs_is_a_fault_and_takes_nothing_from_the_next_batch() -> None:
-    release = Event()
-    beats: list[int] = []
-    asking = PortCalls("Till", max_calls=2, timeout=0.2, meanwhile=lambda: beats.append(1))
-    try:
-        silence = PortFault("no answer within 0.2 s")
-        assert asking.call([release.wait, lambda: 1, lambda: 2]) == [silence, 1, 2]
-        assert asking.call([release.wait] * 3) == [silence] * 3
-        assert asking.call([lambda: 3] * 3) == [3] * 3
-        assert beats
-    finally:
-        release.set()
+# Clocks
 
 
 def test_a_clock_is_given_to_each_application(sqlite_store: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from sagaline.storage import Datastore, own_store
 from sagaline.storage.tables.dead_letters import Letter, add_letters
+from sagaline.storage.tables.port_calls import CallRow, add_calls
 from sagaline.storage.tables.schema import store as store_table
 from tests.cli.command_line import LIMIT, CommandLine
 from tests.cli.orders import GOOD, json_lines, order
@@ -192,6 +193,36 @@ def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
     text = sqlite_shop.sagaline("dead-letters", "list").output
     assert "bug in \\x1b[31ma handler" in text
     assert sqlite_shop.sagaline("run", "--until-settled").status == 1
+
+
+def test_calls_without_an_answer_are_named_with_the_oldest(sqlite_shop: CommandLine) -> None:
+    sqlite_shop.application("place", "-", input=json_lines(order(GOOD)))
+    assert sqlite_shop.sagaline("run", "--until-settled").status == 0
+    since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+    row = CallRow("Payments", "OrderFulfilment", 7, 1, GOOD, "t", "TakePayment", 2, since)
+    later = row._replace(position=8, number=2, key=None, since=since + 9)
+    behind = row._replace(position=9, number=3, command=None, attempt=None)
+    note(sqlite_shop, row, later, behind)
+    (first, second) = sqlite_shop.sagaline("status", "--json").json["port_calls"]
+    assert first == {
+        "follower": "Payments", "command": "TakePayment", "attempt": 2, "key": GOOD,
+        "since": "2026-01-02T03:04:05+00:00", "count": 2,
+    }  # fmt: skip
+    assert (second["command"], second["count"]) == (None, 1)
+    text = sqlite_shop.sagaline("status").output
+    assert "TakePayment, attempt 2" in text
+    shown = sqlite_shop.sagaline("sagas", "show", GOOD)
+    assert "Payments: TakePayment, attempt 2, since 2026-01-02 03:04:05" in shown.output
+    calls = sqlite_shop.sagaline("sagas", "show", GOOD, "--json").json["port_calls"]
+    assert [each["command"] for each in calls] == ["TakePayment", None]
+
+
+def note(shop: CommandLine, *rows: CallRow) -> None:
+    assert shop.store is not None
+    datastore = Datastore.open(shop.store)
+    with datastore.write() as connection:
+        add_calls(connection, rows)
+    datastore.close()
 
 
 def park(shop: CommandLine, error: str) -> None:

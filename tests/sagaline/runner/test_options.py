@@ -7,7 +7,8 @@ import pytest
 from sagaline import Options, Runner
 from sagaline.application.message_handling import handling_of
 from sagaline.errors import OptionRefused, SettingsUnreadable
-from sagaline.runner.options import DEFAULT_OPTIONS, settings_table, variable
+from sagaline.runner.options import DEFAULT_OPTIONS, variable
+from sagaline.runner.settings import settings_table
 from tests.sagaline.small_system import Desk, House, OpenShow, env, letters, statuses, system, wish
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"

@@ -15,9 +15,7 @@ from eventsourcing.system import RunnerAlreadyStartedError
 from sqlalchemy import inspect, make_url, text
 from typing_extensions import override
 
-from sagaline import CommandFaulted, DefinitionError, Runner, StoreUnusable, System
-from sagaline.application.message_handling import handling_of
-from sagaline.application.port_calls import PortCalls
+from sagaline import CommandFaulted, DefinitionError, Options, Runner, StoreUnusable, System
 from sagaline.errors import LogTooShort, RunnerDied, StoreOfAnotherSystem, UnknownEvents
 from sagaline.followers.follower import Follower
 from sagaline.followers.log_window import message_of
@@ -660,9 +658,9 @@ class HangingBank(GoodBank):
 
 def test_a_port_that_hangs_is_a_fault_and_is_called_again_later(store_url: str) -> None:
     clock = Clock()
-    with Runner(system, env(store_url), now=clock) as runner:
+    options = Options(port_call_timeout=0.1)
+    with Runner(system, env(store_url), now=clock, options=options) as runner:
         till = runner.get(Till)
-        handling_of(till).port_calls = PortCalls("Till", timeout=0.1)
         bank = till.bank = HangingBank()
         opened(runner)
         want(runner, 1)
