@@ -10,11 +10,11 @@ import io
 import json
 import os
 import runpy
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module, invalidate_caches
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -181,9 +181,9 @@ def _processes_are_forks(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
 
 def serve(requests: socket.socket) -> Request:
     """Forks for each request; returns in the process that runs it. Ends where nobody can ask."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, received, _, _ = socket.recv_fds(requests, 100_000, 4)
+        _reap()
         if not message:
             sys.exit()
         if os.fork() == 0:
@@ -195,9 +195,15 @@ def serve(requests: socket.socket) -> Request:
             os.close(each)
 
 
+def _reap() -> None:
+    """Forget the forks that have ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+
+
 def _watch_fork(told: int) -> None:
     """Returns in a fork of this process, which stays behind to tell of it."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     with Connection(told, readable=False) as teller:
         if pid == 0:
