@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         step,
     )
     from sagaline.saga.instance import Journal
+    from sagaline.saga.others import from_others
     from sagaline.saga.state import State
     from sagaline.saga.step_timers import Timing
     from sagaline.storage.sql.amounts import Amount
@@ -103,6 +104,7 @@ __all__ = [
     "Timing",
     "UnfitValue",
     "Uuid",
+    "from_others",
     "handles",
     "hears",
     "hours",
@@ -186,6 +188,7 @@ _PUBLIC = {
         "step",
     ),
     "sagaline.saga.instance": ("Journal",),
+    "sagaline.saga.others": ("from_others",),
     "sagaline.saga.state": ("State",),
     "sagaline.saga.step_timers": ("Timing",),
     "sagaline.storage.sql.amounts": ("Amount",),

@@ -9,6 +9,7 @@ from application.cli.place import place, stock
 from application.cli.refund import refund
 from application.cli.reports import sales, stock_levels
 from sagaline.cli.entrypoint import Program, launch
+from sagaline.cli.logged_command import LoggedCommand
 
 program = typer.Typer(
     cls=Program,
@@ -19,7 +20,7 @@ program = typer.Typer(
 )
 program.callback()(options)
 for _command in (stock, place, orders, order, sales, stock_levels, refund):
-    program.command()(_command)
+    program.command(cls=LoggedCommand)(_command)
 program.add_typer(gateway.program, name="gateway")
 
 

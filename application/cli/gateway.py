@@ -11,6 +11,7 @@ from application.payments import Payments
 from application.ports import PortFault
 from application.simulators.gateway import SimulatedGateway
 from sagaline import StoreUnusable
+from sagaline.cli.logged_command import LoggedCommand
 from sagaline.cli.output import AsJson, print_json, show
 
 program = typer.Typer(help="Steer the simulated payment gateway.", no_args_is_help=True)
@@ -21,7 +22,7 @@ def _gateway() -> None:
     """Steer the simulated payment gateway."""
 
 
-@program.command("allow-refunds")
+@program.command("allow-refunds", cls=LoggedCommand)
 def allow_refunds(ctx: typer.Context, order_id: OrderId, json: AsJson = False) -> None:
     """Let the gateway grant the refund of an order, which it refused."""
     with existing(Payments, ctx) as store:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from sagaline.cli.output import printable
 from sagaline.cli.signals import wait_for
 
 READ_SIZE = 1 << 16
@@ -65,7 +66,8 @@ def lines_of(file: str) -> Iterator[LiveInput]:
         descriptor = os.open(file, os.O_RDONLY)
         os.read(descriptor, 0)
     except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="FILE") from error
+        problem = printable(f"{file}: {error.strerror}")
+        raise typer.BadParameter(problem, param_hint="FILE") from error
     try:
         yield LiveInput(descriptor)
     finally:

@@ -26,4 +26,4 @@ def options(ctx: typer.Context, store: Store = None) -> None:
     It places orders and receives stock, and shows their state; `sagaline run` does the work in
     between. Without --store it uses SAGALINE_STORE, or [tool.sagaline] in pyproject.toml.
     """
-    ctx.obj = store
+    ctx.obj = {"store": store}

@@ -7,7 +7,7 @@ import typer
 
 from sagaline import Application, System
 from sagaline.cli.inspection import refuse_foreign, refuse_missing
-from sagaline.cli.settings import Settings, load
+from sagaline.cli.settings import load, settings_of
 from sagaline.storage import Datastore, refuse_foreign_application
 from sagaline.storage.tables.ownership import read_ownership, refuse_another
 from sagaline.system.environment import environment, log_at, tables_at
@@ -19,7 +19,7 @@ KINDS = (SHOP, "sagas.choreography:system")
 
 def environment_of(ctx: typer.Context) -> dict[str, str]:
     """The environment of the shop's applications: options, variables and pyproject.toml."""
-    return _settings(ctx).environment()
+    return settings_of(ctx).environment()
 
 
 def system_of(ctx: typer.Context, datastore: Datastore) -> System:
@@ -27,7 +27,7 @@ def system_of(ctx: typer.Context, datastore: Datastore) -> System:
 
     Raises StoreTooNew or StoreUnusable; changes nothing.
     """
-    system = load(_settings(ctx).app or SHOP)
+    system = load(settings_of(ctx).app or SHOP)
     claim = read_ownership(datastore)
     if claim is None or claim.system in (None, system.name):
         return system
@@ -67,8 +67,3 @@ def existing(application: type[Application], ctx: typer.Context) -> Iterator[Dat
         yield datastore
     finally:
         datastore.close()
-
-
-def _settings(ctx: typer.Context) -> Settings:
-    store: str | None = ctx.obj
-    return Settings.read(store=store)

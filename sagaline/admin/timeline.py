@@ -111,7 +111,7 @@ def readable(topic: str) -> str:
 
 def _of_key(application: str, log: ReadableLog, key: str) -> list[Entry]:
     table = log.recorder.log.table
-    query = select(*(table.c[name] for name in LogRow._fields)).where(table.c.key == key)
+    query = select(*log.recorder.log.log_columns.selected).where(table.c.key == key)
     with log.recorder.datastore.read() as connection:
         rows = [LogRow(*row) for row in connection.execute(query)]
     return [Entry.of(application, row, log.mapper) for row in rows]

@@ -9,6 +9,7 @@ from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
 from sagaline.application.calls_under_way import CallsUnderWay, Question
 from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
+from sagaline.application.port_fault_log import PortFaultLog, log_repeat
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.results import is_savable, refuse_unsavable
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
@@ -70,6 +71,7 @@ class MessageHandling:
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.calls = CallsUnderWay(application, self.asked)
         """The calls of its ports."""
+        self.port_faults = PortFaultLog(application)
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
         self._tasks: dict[int, Task] = {}
@@ -101,6 +103,16 @@ class MessageHandling:
         """The key of the business transaction that a message belongs to."""
         command = self.command_of(message)
         return message.key if command is None else command.key or message.key
+
+    def answered_by(self, message: Message) -> str | None:
+        """The id of the saga's command that what follows from a message answers; None for none.
+
+        A timer carries it on: an application may answer later.
+        """
+        if not message.id:
+            return message.answers
+        event = message.event
+        return str(event.command.id) if isinstance(event, Journal.Requested) else None
 
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
         """The aggregates that the handlers of a batch will read, as they declare."""
@@ -156,6 +168,9 @@ class MessageHandling:
             refuse_unsavable(results, handler.name_in(self.application))
         return results
 
+    def report(self, messages: Iterable[Message]) -> None:
+        """Logs what a person should know of the messages that are committed: of none here."""
+
     def command_of(self, message: Message) -> Command | None:
         """The command in a message, or the one that a reaction makes of it; None for none."""
         return self._task(message)[0]
@@ -179,6 +194,7 @@ class MessageHandling:
 
     def _faulted(self, message: Message, command: Command, fault: PortFault) -> Iterable[Any]:
         """Records the fault for the saga, which retries; a timer's command is set again."""
+        self.port_faults.report(message, command, self.unit.attempt, fault)
         is_of_saga = isinstance(message.event, Journal.Requested)
         if is_of_saga or self.declaration.reactions:
             recorded = CommandFaulted.of(command, self.unit.attempt, fault.reason)
@@ -186,6 +202,7 @@ class MessageHandling:
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
             return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
+        log_repeat(self.application.name, command, PORT_RETRY_PAUSE.total_seconds())
         self.unit.change_timer(SetTimer(timer_of(message), PORT_RETRY_PAUSE, command))
         return ()
 

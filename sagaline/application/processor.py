@@ -47,7 +47,11 @@ class ApplicationProcessor:
     def handle(self, message: Message) -> None:
         """Handles one message in memory."""
         unit = self._unit
-        unit.trace = Trace(self._handling.key_of(message), message.origin, message.hop + 1)
+        handling = self._handling
+        unit.trace = Trace(
+            handling.key_of(message), message.origin, message.hop + 1,
+            handling.answered_by(message), message.metadata,
+        )  # fmt: skip
         with self._handling.working(unit):
             unit.record(self._handling.handle(message, self._answers))
 
@@ -60,6 +64,7 @@ class ApplicationProcessor:
         before, messages = self._unit.after_commit()
         self._window.append(before, messages)
         self._answers = {}
+        self._handling.report(messages)
 
     def roll_back(self) -> None:
         """Drops the batch and all aggregates."""

@@ -16,7 +16,9 @@ from sagaline.application.message_handling import (
     PortAnswers,
 )
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.unit_of_work import UnitOfWork
+from sagaline.codec import TypedMapper
 from sagaline.errors import UnfitValue
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.faults import CommandFaulted
@@ -46,6 +48,10 @@ class HandlingProcess(HandlingApplication, Protocol):
     @property
     def datastore(self) -> Datastore:
         """The store of its log."""
+
+    @property
+    def mapper(self) -> TypedMapper:
+        """The mapper of its log."""
 
     @property
     def repository(self) -> UnitOfWorkRepository:
@@ -96,6 +102,11 @@ class SagaHandling(MessageHandling):
         was_open = journal is None or not journal.state.ended
         if self.saga.is_start(event):
             journal, engine = self._started(journal, key, event)
+        elif self._is_reply_to_another(journal, event, message.answers):
+            if journal is None or not journal.started or journal.state.ended:
+                return ()
+            engine = self._engine(journal)
+            engine.ignore_reply(event)
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
@@ -104,6 +115,11 @@ class SagaHandling(MessageHandling):
             return ()
         self.finish(journal, engine, was_open)
         return (journal,)
+
+    @override
+    def report(self, messages: Iterable[Message]) -> None:
+        """Logs the instances that are parked."""
+        log_parked_sagas(self.application.name, messages, self.application.mapper)
 
     def journal_of(self, key: str) -> Journal | None:
         """The journal of an instance; None where there is none."""
@@ -187,6 +203,17 @@ class SagaHandling(MessageHandling):
             timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
             row = timer_row(timer, now, trace._replace(key=each.key), each.saga)
             set_timers(connection, each.saga, [row])
+
+    def _is_reply_to_another(
+        self, journal: Journal | None, event: Any, answers: str | None
+    ) -> bool:
+        """Whether an event answers a command that another saga has given.
+
+        Events of before the envelope had `answers` are heard by their key alone.
+        """
+        if answers is None or self.saga.meanings[type(event)] in self.saga.of_others:
+            return False
+        return journal is None or UUID(answers) not in journal.requests
 
     def _is_relevant(self, journal: Journal | None, event: Any) -> bool:
         """A fault names its command, which another saga with the same key may have given."""

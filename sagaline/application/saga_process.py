@@ -73,7 +73,8 @@ class SagaProcess(Application):
     def _trace_after(self, journal: Journal, key: str) -> Trace:
         """An intervention follows the last event of the instance, which the operator has seen."""
         last = self.recorder.streams([journal.id])[journal.id][-1]
-        return Trace(key, position(self.name, last.id), (last.hop or 0) + 1)
+        cause, hop = position(self.name, last.id), (last.hop or 0) + 1
+        return Trace(key, cause, hop, metadata=last.metadata)
 
 
 def incompatibility_of(

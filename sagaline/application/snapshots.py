@@ -1,6 +1,5 @@
 """Snapshots: the state of an aggregate at one version, which saves reading the events before."""
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -11,10 +10,11 @@ from eventsourcing.persistence import EventStore, Mapper, Recording, StoredEvent
 from typing_extensions import override
 
 from sagaline.errors import describe_error
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.storage import AggregateRecorder, ApplicationRecorder
 from sagaline.storage.log.snapshots import SnapshotRow, replace_snapshots, snapshots_of
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class Snapshot(NamedTuple):
@@ -101,9 +101,8 @@ class Snapshots(EventStore[UUID]):
         try:
             self._write(stored)
         except Exception as error:
-            log.warning(
-                "No snapshots were written to %s: %s", self._log.name, describe_error(error)
-            )
+            reason = describe_error(error)
+            log.warning("No snapshots were written to %s: %s", self._log.name, reason)
 
     def _is_due(self, aggregate: Any, before: int) -> bool:
         interval = self._intervals.get(type(aggregate))
@@ -115,7 +114,9 @@ class Snapshots(EventStore[UUID]):
         try:
             return self.mapper.to_stored_event(aggregate.Snapshot.take(aggregate))
         except Exception as error:
-            log.warning("No snapshot of %s was taken: %s", aggregate.id, describe_error(error))
+            reason = describe_error(error)
+            extra = fields(aggregate=aggregate.id)
+            log.warning("No snapshot of %s was taken: %s", aggregate.id, reason, extra=extra)
             return None
 
     def _write(self, stored: Sequence[StoredEvent]) -> None:
@@ -141,5 +142,6 @@ class Snapshots(EventStore[UUID]):
             row.originator_id,
             row.version,
             reason,
+            extra=fields(aggregate=row.originator_id),
         )
         return None

@@ -254,10 +254,9 @@ class UnitOfWork:
     def _add_event(self, event: Any) -> int:
         """Adds an event to those to be written; returns its encoded size in bytes."""
         topic, state = self._mapper.topic_and_state(event)
-        self._rows.append(
-            EventRow(event.originator_id, event.originator_version, topic, state, *self.trace)
-        )
-        self._events.append((event, self.trace))
+        trace, id_, version = self.trace, event.originator_id, event.originator_version
+        self._rows.append(EventRow(id_, version, topic, state, *trace, trace.bucket))
+        self._events.append((event, trace))
         return len(state)
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
@@ -265,15 +264,22 @@ class UnitOfWork:
 
         An aggregate may keep a list of its event, and add to it after the event is recorded.
         """
-        name, decode = self._application, self._decode
         return [
-            Message(name, id_, row.topic, *trace, event, None, len(row.state))
-            if shareable_topics[row.topic]
-            else Message(
-                name, id_, row.topic, *trace, None, partial(decode, row), len(row.state), False
-            )
-            for id_, row, (event, trace) in zip(ids, self._rows, self._events, strict=True)
+            self._message(id_, row, event)
+            for id_, row, (event, _) in zip(ids, self._rows, self._events, strict=True)
         ]
+
+    def _message(self, id_: int, row: EventRow, event: Any) -> Message:
+        name, topic, size = self._application, row.topic, len(row.state)
+        hop = row.hop or 0
+        if shareable_topics[topic]:
+            decode, shared = None, True
+        else:
+            event, decode, shared = None, partial(self._decode, row), False
+        return Message(
+            name, id_, topic, row.key, row.cause, hop, event, decode, size, shared,
+            row.answers, row.metadata,
+        )  # fmt: skip
 
     def _forget_changes(self) -> None:
         for each in self._absent:

@@ -12,9 +12,11 @@ from typing_extensions import override
 
 from sagaline.cli.gc_tuning import rare_collections
 from sagaline.cli.lazy_command import without_flag_type, without_flag_types
+from sagaline.cli.log_options import log_options
 from sagaline.cli.output import print_note
 from sagaline.cli.signals import ended_by_signal, exit_on_signals
 from sagaline.errors import SagalineError
+from sagaline.messaging.plain_text import traceback_text
 
 ATTENTION = 1
 """Exit status of a command that was done, where something needs attention."""
@@ -26,6 +28,10 @@ store that cannot be used."""
 
 class Program(TyperGroup):
     """A group of commands that prints each error on one line, and exits with 0 on a broken pipe."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.params += log_options()
 
     @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -86,7 +92,12 @@ def command_line(options: Callable[..., None], commands: Iterable[Any] = ()) -> 
 def launch(program: typer.Typer, name: str) -> None:
     """Run a command line as the main program of a process."""
     with rare_collections(), exit_on_signals():
-        program(prog_name=name)
+        try:
+            program(prog_name=name)
+        except Exception as bug:
+            # Python would write the texts of exceptions as they are, escapes included.
+            print(traceback_text(bug), file=sys.stderr)
+            raise SystemExit(1) from bug
 
 
 def needs_attention(*, when: bool = True) -> None:
@@ -110,7 +121,7 @@ def _status_after(error: Exception, ctx: Any) -> int | None:
             error = MemoryError("this machine has no memory left: nothing was lost, start it again")
         case _:
             return None
-    print_note(f"{_name(ctx)}: {error}")
+    print_note(f"{_name(ctx)}: {error}", level="ERROR")
     return UNUSABLE
 
 

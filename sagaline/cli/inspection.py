@@ -17,6 +17,7 @@ from sagaline.errors import NameUnknown, StoreUnusable
 from sagaline.storage import ApplicationRecorder, Datastore, Factory
 from sagaline.storage.sql import sqlite
 from sagaline.storage.sql.urls import refuse_in_memory
+from sagaline.storage.tables.creation import missing_columns
 from sagaline.storage.tables.ownership import read_ownership, refuse_another
 from sagaline.storage.tables.read_tables import table_exists
 from sagaline.system.environment import environment, log_at, views_at
@@ -36,7 +37,11 @@ class InspectedLog:
     def exists(self) -> bool:
         """Whether its table exists; the first write to the log creates it."""
         if not self._exists:
-            self._exists = has_table(self.recorder.datastore, self.recorder.log.table)
+            log, datastore = self.recorder.log, self.recorder.datastore
+            self._exists = has_table(datastore, log.table)
+            if self._exists:
+                with datastore.read() as connection:
+                    log.leave_out(missing_columns(connection, log.table))
         return self._exists
 
     def close(self) -> None:

@@ -9,6 +9,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 from typing_extensions import override
 
+from sagaline.cli.logged_command import LoggedCommand
+
 
 class LazyCommand(TyperCommand):
     """A command of which only the name and the help are known before it is invoked.
@@ -32,7 +34,9 @@ class LazyCommand(TyperCommand):
         program = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
         )
-        program.command(self.name, help=self.help)(getattr(import_module(module), function))
+        program.command(self.name, help=self.help, cls=LoggedCommand)(
+            getattr(import_module(module), function)
+        )
         return get_command(program)
 
 

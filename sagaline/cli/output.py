@@ -8,12 +8,16 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from time import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
+
+from sagaline.messaging.plain_text import escaped, without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +31,10 @@ COLUMNS_OF_A_PIPE = 200
 
 _AS_IT_IS: Final[dict[str, Any]] = {"highlight": False, "markup": False, "emoji": False}
 """Names and keys may have brackets and colons, in which rich would see styles and emoji."""
+
+
+note_format: Final = ContextVar("note_format", default="text")
+"""How notes are printed: `text`, or `json` where the log is."""
 
 
 def columns() -> int:
@@ -57,10 +65,17 @@ def stderr_console() -> "Console":
     return Console(**_AS_IT_IS, stderr=True)
 
 
-def print_note(line: str) -> None:
-    """Print a line to stderr, where it does not mix with the output for programs."""
-    text = printable(line)
-    if sys.stderr.isatty():
+def print_note(line: str, level: str = "INFO") -> None:
+    """Print a line to stderr, where it does not mix with the output for programs.
+
+    It is JSON, with this level, where the log is: then each line of stderr is.
+    """
+    text = without_secrets(printable(line))
+    if note_format.get() == "json":
+        text = as_json(
+            {"time": utc(time()), "level": level, "logger": "sagaline.cli", "text": text}
+        )
+    elif sys.stderr.isatty():
         text = textwrap.fill(text, columns(), break_on_hyphens=False)
     print(text, file=sys.stderr)
 
@@ -121,8 +136,13 @@ def fitting(line: str) -> str:
 
 def printable(text: str) -> str:
     """Return the text on one line, with control characters escaped."""
-    text = " ".join(text.split())
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    return escaped(" ".join(text.split()))
+
+
+def utc(seconds: float) -> str:
+    """Format a time, in seconds since 1970, for programs: ISO 8601 in UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def counted(count: int, noun: str) -> str:
@@ -147,10 +167,6 @@ def outdated_fact(tables: Sequence[str]) -> tuple[str, str]:
     """Return the line of facts about tables that are out of date, with the cure."""
     cure = f"{', '.join(tables)}: see `sagaline rebuild --outdated`"
     return "tables out of date", cure if tables else "none"
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ import typer
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from sagaline.cli.log_options import given_options
 from sagaline.errors import SagalineError, SettingMissing, SettingsUnreadable, SystemNotLoaded
 from sagaline.runner.options import PYPROJECT, Options
 from sagaline.storage.sql.urls import refuse_in_memory
@@ -32,12 +33,11 @@ class Settings(Options):
     )
 
     @classmethod
-    def read(cls, app: str | None = None, store: str | None = None) -> "Settings":
+    def read(cls, **options: str | None) -> "Settings":
         """Read the settings; the arguments are those given as options.
 
         Raises SettingsUnreadable where the file is invalid.
         """
-        options = {"app": app, "store": store}
         given: dict[str, Any] = {name: each for name, each in options.items() if each is not None}
         try:
             return cls(**given)
@@ -72,8 +72,13 @@ class Settings(Options):
 
 def settings_of(ctx: typer.Context) -> Settings:
     """Return the settings of a command, whose options are in its context."""
-    given: dict[str, Any] = ctx.obj
-    return Settings.read(**given)
+    return Settings.read(**options_of(ctx))
+
+
+def options_of(ctx: typer.Context) -> dict[str, str | None]:
+    """Return the options of a command that are settings; None for one that is not given."""
+    given: dict[str, str | None] = ctx.obj
+    return {**given, **given_options(ctx)}
 
 
 def load(reference: str) -> System:

@@ -1,10 +1,10 @@
 """Handling one batch: as a whole, or event by event, until the one that fails is parked."""
 
-import logging
 from collections.abc import Mapping, Sequence
 
-from sagaline.errors import FencedOut, VersionConflict, describe_error
+from sagaline.errors import FencedOut, VersionConflict
 from sagaline.followers.batch_writer import BatchWriter
+from sagaline.followers.follower_log import log_attempt, log_batch, log_parked
 from sagaline.followers.parking import dead_letter, split_parked
 from sagaline.followers.processor import HandlerFailed, Processor, run_handlers
 from sagaline.followers.progress import Progress
@@ -18,8 +18,6 @@ MAX_EVENT_ATTEMPTS = 3
 
 MAX_CONFLICTS = 10
 """How often a batch is tried again after a version conflict, before other followers run."""
-
-log = logging.getLogger(__name__)
 
 
 class BatchHandling:
@@ -67,8 +65,7 @@ class BatchHandling:
                 return
             except HandlerFailed as failed:
                 error = failed.__cause__
-                reason = describe_error(error) if error else ""
-                log.warning("%s: %s failed, attempt %s: %s", name, message, attempt, reason)
+                log_attempt(name, message, error, attempt, self._writer.mapper_of(message))
         self._park(message, error)
 
     def _park(self, message: Message, error: BaseException | None) -> None:
@@ -79,7 +76,7 @@ class BatchHandling:
         self._unanswered.commit(Passed([message], [], calls, []))
         if message.key is not None:
             self._progress.parked.add(message.key)
-        log.error("%s: parked %s: %s", self._processor.name, message, letter.error)
+        log_parked(letter, message, error, self._writer.mapper_of(message))
 
     def _attempt(self, messages: Sequence[Message], reached: Mapping[str, int]) -> None:
         """Handles a batch, and again after a version conflict.
@@ -128,3 +125,4 @@ class BatchHandling:
             self._progress.commit(reached, self._writer.batch(passed, queued))
         self._processor.after_commit()
         self._unanswered.commit(passed)
+        log_batch(self._processor.name, passed.handled, reached)

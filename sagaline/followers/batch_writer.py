@@ -75,6 +75,11 @@ class BatchWriter:
         """Writes a dead letter whose retry has failed."""
         return lambda connection: add_letters(connection, [self._protected(letter)])
 
+    def mapper_of(self, message: Message) -> TypedMapper | None:
+        """The mapper of the log that a message is of; else that of the follower's timers."""
+        window = self._leaders.get(message.application) if message.id else None
+        return self._mapper if window is None else window.mapper
+
     def _protected(self, letter: Letter) -> Letter:
         """A letter as it is stored: what an error says of an encrypted event is encrypted too."""
         window = self._leaders.get(letter.leader)

@@ -1,6 +1,5 @@
 """The follower: handles events of other logs in batches, each batch in one fenced transaction."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,8 +26,6 @@ from sagaline.storage.tables.timers import due_timers
 BATCH_SIZE = 2_000
 """Events per batch. A batch writes each page of an index once: with 500 events, an order costs a
 tenth more time; with more than this, other followers wait too long for the store."""
-
-log = logging.getLogger(__name__)
 
 
 class Follower:

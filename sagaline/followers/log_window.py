@@ -211,6 +211,8 @@ def message_of(application: str, row: LogRow, mapper: Any) -> Message:
         key=row.key,
         cause=row.cause,
         hop=row.hop or 0,
+        answers=row.answers,
+        metadata=row.metadata,
         decode=partial(mapper.to_domain_event, row),
         size=len(row.state),
         shared=shareable_topics[row.topic],

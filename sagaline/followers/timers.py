@@ -50,6 +50,8 @@ def timer_message(application: str, row: TimerRow, mapper: TypedMapper | None = 
         key=row.key,
         cause=f"{_PREFIX}{row.id}",
         hop=row.hop or 0,
+        answers=row.answers,
+        metadata=row.metadata,
         decode=lambda: command_class(row.topic).model_validate_json(
             timer_state(application, row, mapper)
         ),

@@ -1,7 +1,8 @@
 """Messages: events of notification logs with their envelopes, as followers read them."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 
 def position(application: str, notification_id: int) -> str:
@@ -9,12 +10,27 @@ def position(application: str, notification_id: int) -> str:
     return f"{application.lower()}:{notification_id}"
 
 
+BUCKETS: Final = 1 << 15
+"""How many buckets keys are distributed over: the most parts that a follower could have."""
+
+
 class Trace(NamedTuple):
-    """The envelope of an event that is to be recorded: key, cause and hop."""
+    """The envelope of an event that is to be recorded.
+
+    `answers` is the id of the command of a saga that led to it, also by way of timers and of ports
+    that answer later. `metadata` is what the first caller gave, as JSON.
+    """
 
     key: str | None
     cause: str | None
     hop: int
+    answers: str | None = None
+    metadata: str | None = None
+
+    @property
+    def bucket(self) -> int | None:
+        """The bucket of the key, which is the same in every process; None without a key."""
+        return None if self.key is None else crc32(self.key.encode()) % BUCKETS
 
 
 class Message:
@@ -30,11 +46,13 @@ class Message:
         "_decode",
         "_event",
         "_shared",
+        "answers",
         "application",
         "cause",
         "hop",
         "id",
         "key",
+        "metadata",
         "size",
         "topic",
     )
@@ -51,6 +69,8 @@ class Message:
         decode: Callable[[], Any] | None = None,
         size: int = 0,
         shared: bool = True,
+        answers: str | None = None,
+        metadata: str | None = None,
     ) -> None:
         self.application = application
         self.id = id
@@ -58,6 +78,10 @@ class Message:
         self.key = key
         self.cause = cause
         self.hop = hop
+        self.answers = answers
+        """The id of the command of a saga that led to it; None where none is known."""
+        self.metadata = metadata
+        """What the first caller gave, as JSON."""
         self._event = event
         self._decode = decode
         self._shared = shared

@@ -4,16 +4,14 @@ Stores name classes by their modules. In a script (``python shop.py``) the modul
 which no other program can import: its store would be of no use to one that imports `shop`.
 """
 
-import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from eventsourcing.utils import _topic_cache, register_topic
-
-log = logging.getLogger(__name__)
 
 _SCRIPTS = ("__main__", "__mp_main__")
 """The modules of a script, the second in a process that `multiprocessing` has started."""
@@ -44,12 +42,11 @@ def has_no_module(cls: type) -> bool:
 
 
 def warn_of_script(cls: type, store: str) -> None:
-    """Logs a warning: a store will name the events of a class by `__main__`."""
-    log.warning(
-        "%s is defined in no module: no other program can read its events in %s."
-        " Define it in a file of its own, and import that.",
-        cls.__qualname__,
-        store,
+    """Warns that a store will name the events of a class by `__main__`."""
+    warnings.warn(
+        f"{cls.__qualname__} is defined in no module: no other program can read its events in"
+        f" {store}. Define it in a file of its own, and import that.",
+        stacklevel=2,
     )
 
 

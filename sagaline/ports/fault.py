@@ -1,7 +1,7 @@
 """The answer of a port that has not answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagaline.errors import describe_error
@@ -12,11 +12,13 @@ class PortFault:
     """A port call without an answer: whether its effect took place is unknown."""
 
     reason: str
+    error: BaseException | None = field(default=None, compare=False, repr=False)
+    """What the call has raised, for the log."""
 
     @classmethod
     def of(cls, error: BaseException) -> "PortFault":
         """The fault that a call has raised."""
-        return cls(describe_error(error))
+        return cls(describe_error(error), error)
 
 
 def split_answer(answer: Any, count: int) -> Sequence[Any]:

@@ -8,14 +8,18 @@ from eventsourcing.utils import EnvType
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.declaring import named
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.read_model.definition import ReadModel
 from sagaline.rebuilding.progress import Progress, Rebuilt, no_progress
+from sagaline.rebuilding.rebuild_log import RebuildLog
 from sagaline.rebuilding.shadow_table import ShadowTable
 from sagaline.rebuilding.stores import open_logs, open_views
 from sagaline.rebuilding.swap import swap_back
 from sagaline.rebuilding.worker import NO_WORKER, NoWorker
 from sagaline.system.environment import environment
 from sagaline.system.system import System, refuse_no_system
+
+log = logger_of(__name__)
 
 
 def rebuild(
@@ -47,8 +51,9 @@ def rebuild(
         worker.open(env)
         for model in models:
             logs = {each: apps[each] for each in system.leaders_of[model.table.name]}
-            report = progress or no_progress
-            yield ShadowTable(model, datastore, logs, report, verify, drop_old, worker).build()
+            book = RebuildLog(model.table.name, verify, progress or no_progress)
+            shadow = ShadowTable(model, datastore, logs, book.progress, verify, drop_old, worker)
+            yield book.end(shadow.build())
 
 
 def roll_back(system: System, env: EnvType | None = None, views: Collection[str] = ()) -> list[str]:
@@ -58,7 +63,10 @@ def roll_back(system: System, env: EnvType | None = None, views: Collection[str]
     """
     models = _chosen(system, views)
     with open_views(system, environment(env)) as datastore, datastore.write() as connection:
-        return [swap_back(connection, each.table) for each in models]
+        rolled_back = [swap_back(connection, each.table) for each in models]
+    for name in rolled_back:
+        log.info("%s is rolled back", name, extra=fields(follower=name))
+    return rolled_back
 
 
 def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:

@@ -1,5 +1,6 @@
 """The follower of a shadow table: its name, lease, fence and positions in the store."""
 
+import logging
 from collections.abc import Collection
 
 from sqlalchemy import Connection
@@ -91,7 +92,7 @@ class ShadowFollower:
 
     def _acquire(self, names: Collection[str]) -> None:
         """Acquire the leases of all these shadows: no other rebuild may be active on one."""
-        self.leases = Leases(self._datastore, names)
+        self.leases = Leases(self._datastore, names, log_level=logging.DEBUG)
         self.leases.acquire()
         if not self.leases.held.issuperset(names):
             raise RebuildUnderWay(view=self.view)

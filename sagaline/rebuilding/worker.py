@@ -1,6 +1,5 @@
 """A second process for a rebuild: it replays the events of some keys, the first writes the rows."""
 
-import logging
 import os
 import signal
 import sys
@@ -14,6 +13,8 @@ from typing import Final, NamedTuple
 from typing_extensions import override
 
 from sagaline.application.application import Application
+from sagaline.errors import describe_error
+from sagaline.messaging.logbook import logger_of
 from sagaline.read_model.projector import Projector, copy_of
 from sagaline.rebuilding.replay import Replay, ReplayedPage
 from sagaline.rebuilding.stores import open_logs
@@ -21,7 +22,7 @@ from sagaline.storage import Datastore, Part
 from sagaline.system.environment import views_at
 from sagaline.system.system import System
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 WORKER_PART = Part(frozenset("01234abcd"))
 """The keys of the worker: nine in sixteen UUIDs, and every second number. The first process writes
@@ -188,7 +189,7 @@ class _WorkerProcess:
             except (EOFError, OSError):
                 raise
             except Exception as error:
-                log.info("The second process of a rebuild stops: %r", error)
+                log.warning("The second process of a rebuild stops: %s", describe_error(error))
                 self._pipe.send(None)
 
     def _replay_tasks(self) -> None:

@@ -1,10 +1,10 @@
 """Renews the leases of a runner while it is at work, however long a batch takes."""
 
-import logging
 import time
 from collections.abc import Collection
 from threading import Event, Thread
 
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.leases import Leases
 from sagaline.storage.sql.errors import STORE_FAILURES
 
@@ -14,7 +14,9 @@ RENEWAL_INTERVAL = 1.5
 HUNG_TIMEOUT = 300.0
 """Seconds without progress after which a runner counts as hung, and its leases run out."""
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
+
+_HUNG = "the leases are not renewed any more, so that other runners take the followers over"
 
 
 class LeaseRenewal:
@@ -51,12 +53,18 @@ class LeaseRenewal:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):
-            if time.monotonic() - self._progress_at < self.hung_timeout:
+            idle = time.monotonic() - self._progress_at
+            if idle < self.hung_timeout:
                 for leases in self._leases:
                     self._renew(leases)
+            elif idle < self.hung_timeout + self._interval:  # once
+                log.error("No progress for %.0f s: %s", idle, _HUNG, extra=fields(seconds=idle))
 
     def _renew(self, leases: Leases) -> None:
         try:
             leases.renew()
         except STORE_FAILURES as fault:
-            log.info("The leases in %s are not renewed: %s", leases.datastore.address, fault)
+            store = leases.datastore.address
+            log.info(
+                "The leases in %s are not renewed: %s", store, fault, extra=fields(store=store)
+            )

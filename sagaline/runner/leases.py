@@ -4,6 +4,7 @@ A lease saves work. What makes effects happen once is the fence: a runner that w
 lease and goes on writes nothing.
 """
 
+import logging
 import os
 import secrets
 import socket
@@ -13,11 +14,16 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Final
 
+from sqlalchemy import Connection
+
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.balancing import NO_LEADERS, Leaders, Loads, balance, load_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.leases import (
     acquire_leases,
+    last_owners,
     lease_owners,
     live_runners,
     register_runner,
@@ -38,6 +44,13 @@ LEASE_POLL_INTERVAL = 0.75
 MIN_MEASURED_WORK = 0.2
 """The part of its time that a runner must have worked for its loads to be measured."""
 
+log = logger_of(__name__)
+
+NOBODY: Final[Mapping[str, str]] = {}
+"""No former owners."""
+
+_TAKEN = "Takes over %s from %s, which is dead or hung"
+
 
 class Leases:
     """The leases of this runner on the followers of one store.
@@ -54,6 +67,7 @@ class Leases:
         leaders: Leaders = NO_LEADERS,
         duration: float = LEASE_DURATION,
         poll_interval: float = LEASE_POLL_INTERVAL,
+        log_level: int = logging.INFO,
     ) -> None:
         self.datastore = datastore
         self.duration = duration
@@ -61,6 +75,7 @@ class Leases:
         self.owner = f"{_machine()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.held: set[str] = set()
         self._leaders = leaders
+        self._log_level = log_level
         self._loads = dict.fromkeys(names, 0.0)
         self._worked: defaultdict[str, float] = defaultdict(float)
         self._polled_at = float("-inf")
@@ -102,7 +117,7 @@ class Leases:
         """Releases all of them."""
         with self.datastore.write() as connection:
             unregister_runner(connection, self.owner)
-        self.held = set()
+        self._hold(set())
 
     def _exchange(self) -> set[str]:
         """Releases what belongs to another, acquires its own where free; returns what is new."""
@@ -115,12 +130,30 @@ class Leases:
             mine = self._share(alive, lease_owners(connection))
             if held - mine:
                 release_leases(connection, held - mine, self.owner)
-            dead, free = self._dead(alive), mine - held
-            new = (
-                acquire_leases(connection, free, self.owner, self.duration, dead) if free else set()
-            )
+            new, last = self._acquire(connection, mine - held, self._dead(alive))
             self._loads.update({name: load_of(name, alive) for name in new})
-        gained, self.held = (held & mine | new) - self.held, held & mine | new
+        return self._hold(held & mine | new, last)
+
+    def _acquire(
+        self, connection: Connection, free: set[str], dead: Collection[str]
+    ) -> tuple[set[str], Mapping[str, str]]:
+        """Acquires what is free; returns what is new, and whose it was where nobody released it."""
+        if not free:
+            return set(), {}
+        last = last_owners(connection, free)
+        return acquire_leases(connection, free, self.owner, self.duration, dead), last
+
+    def _hold(self, held: set[str], last: Mapping[str, str] = NOBODY) -> set[str]:
+        """Sets what is held, and logs what has changed; returns what is new."""
+        gained, lost, self.held = held - self.held, self.held - held, held
+        for name in sorted(lost):
+            log.log(self._log_level, "No longer leads %s", name, extra=fields(follower=name))
+        for name in sorted(gained):
+            if last.get(name, self.owner) == self.owner:
+                log.log(self._log_level, "Leads %s", name, extra=fields(follower=name))
+            else:
+                extra = fields(follower=name, runner=last[name])
+                log.log(self._log_level, _TAKEN, name, last[name], extra=extra)
         return gained
 
     def _share(self, alive: Loads, owner_of: Mapping[str, str]) -> set[str]:

@@ -193,7 +193,10 @@ class Options(BaseSettings):
         description="Days that the actions of operators on timers and dead letters stay listed.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "WARNING", description="The least severe messages that `sagaline run` prints."
+        "WARNING", description="The least severe records that a command writes to stderr."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How a command writes them: for people, or JSON lines for programs."
     )
 
     @classmethod

@@ -1,6 +1,5 @@
 """The runner: one thread that runs all followers of a system over their logs."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -16,6 +15,7 @@ from typing_extensions import override
 
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.declaring import named
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
@@ -25,7 +25,7 @@ from sagaline.storage.sql import forks
 from sagaline.system.environment import environment
 from sagaline.system.system import System, refuse_no_system
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
@@ -57,6 +57,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         self.options = Options.from_environment(self.env or {}) if options is None else options
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
         self._now = self._opened.now
+        self._where = ", ".join(each.address for each in self._opened.datastores)
         self._thread: threading.Thread | None = None
         self._make_signals()
         self._stopped = False
@@ -90,6 +91,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             raise
         super().start()
         name = self._opened.system.name
+        log.info("Runs %s on %s", name, self._where, extra=fields(system=name))
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -199,12 +201,16 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         """Logs what has ended the thread, with a traceback where it is a bug."""
         trace = None if isinstance(error, SagalineError) else error
         name, reason = self._opened.system.name, describe_error(error)
-        log.critical("The runner of %s ends: %s", name, reason, exc_info=trace)
+        extra = fields(system=name)
+        log.critical("The runner of %s ends: %s", name, reason, exc_info=trace, extra=extra)
 
     def _close(self) -> None:
         if not self._stopped:
             self._stopped = True
             self._opened.close()
+            if self.is_started:
+                name = self._opened.system.name
+                log.info("Stopped %s on %s", name, self._where, extra=fields(system=name))
 
     def _work(self) -> None:
         loop = RunLoop(self._opened, self.options, self._now, self._wake, self._stopping)

@@ -17,6 +17,7 @@ from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.others import FromOthers
 from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
 
 Answers = Mapping[type, tuple[Step, bool, bool]]
@@ -105,6 +106,13 @@ class Declaration:
         An event of a subclass means what the nearest class means that it derives from.
         """
         return ByClass({each: each for each in (self.starts_on, *self.answers)})
+
+    @cached_property
+    def of_others(self) -> frozenset[type]:
+        """The events that answer a step whoever's command they answer: see `from_others`."""
+        parts: tuple[Step | Undo, ...] = (*self.steps.values(), *self.undos_of_steps())
+        declared = [each for part in parts for each in (part.done, part.refused)]
+        return frozenset(e for each in declared if isinstance(each, FromOthers) for e in each)
 
     @cached_property
     def folds_by_class(self) -> ByClass[Sequence[Fold]]:

@@ -76,6 +76,11 @@ class SagaEngine:
         """Records a second event that would start the instance; the first one did."""
         self._journal.trigger_event(Journal.Ignored, event=event, reason="it has already started")
 
+    def ignore_reply(self, event: Any) -> None:
+        """Records an event that would answer a step, and answers another saga's command."""
+        reason = "it answers another saga's command: a step hears it with done=from_others(...)"
+        self._journal.trigger_event(Journal.Ignored, event=event, reason=reason)
+
     def handle_answer(self, event: Any) -> None:
         """Handles an event of a participant: an answer, or a fault."""
         if isinstance(event, CommandFaulted):

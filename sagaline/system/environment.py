@@ -8,7 +8,7 @@ from eventsourcing.utils import Environment, EnvType
 
 from sagaline.application.application import Application
 from sagaline.errors import WrongCall
-from sagaline.storage.log.event_log import STORED
+from sagaline.storage.log.log_columns import STORED
 from sagaline.system.system import System
 
 StoreAddress = tuple[str, str | None]

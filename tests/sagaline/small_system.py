@@ -574,11 +574,11 @@ class Clock:
 class Hands:
     """Leads the followers of a runner that is not started, one turn after another."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, **settings: str) -> None:
         self.clock = clock or Clock()
         # A step has the answers of its ports, however slow the machine is.
         options = Options(port_patience=10)
-        self.runner = Runner(system, env(url), now=self.clock, options=options)
+        self.runner = Runner(system, {**env(url), **settings}, now=self.clock, options=options)
         self.followers = {each.name: each for each in self.runner.followers}
         self.bank = GoodBank()
         self.runner.get(Till).bank = self.bank

@@ -26,7 +26,7 @@ def test_the_public_names_are_these() -> None:
         "COMPENSATABLE", "Kind", "NO_EFFECT", "PIVOT", "RETRIABLE",
         "CancelTimer", "Retry", "SetTimer", "hours", "minutes", "seconds",
         # the columns of read tables, and ids
-        "Amount", "Moment", "Uuid", "new_id", "Breaker", "PortLimits",
+        "Amount", "Moment", "Uuid", "new_id", "Breaker", "PortLimits", "from_others",
         # running, and looking
         "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "rebuild_worker",

@@ -89,7 +89,7 @@ def rebuild(
             )
     _print_results(done, verify, json)
     if failed is not None:
-        print_note(f"sagaline: {failed}")
+        print_note(f"sagaline: {failed}", level="ERROR")
     needs_attention(when=failed is not None or any(each.differences for each in done))
 
 

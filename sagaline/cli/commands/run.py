@@ -1,6 +1,5 @@
 """`sagaline run`: runs the followers of a system until it is settled or a signal stops it."""
 
-import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from sagaline.cli.output import (
     outdated_fact,
     print_json,
     print_note,
+    printable,
     show,
     stderr_console,
 )
@@ -32,7 +32,6 @@ from sagaline.storage.sql.errors import STORAGE_FAULTS
 from sagaline.system.system import System
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress
 
 SETTLED_CHECK_INTERVAL = 0.03
@@ -72,7 +71,7 @@ def run(
 ) -> None:
     """Run the followers of the system; exit with 1 where something needs attention at the end."""
     if more and not only:
-        raise typer.BadParameter(f"Unexpected: {' '.join(more)}", ctx)
+        raise typer.BadParameter(printable(f"Unexpected: {' '.join(more)}"), ctx)
     if horizon is not None and not until_settled:
         raise typer.BadParameter("It needs --until-settled.", ctx, param_hint="--horizon")
     system, env = system_and_environment(ctx)
@@ -81,7 +80,7 @@ def run(
         runner = Runner(system, env, only=[*(only or ()), *(more or ())])
         _announce(system, runner)
         tune_garbage_collector()
-        with _failing(stop), runner, _progress(runner.options.log_level) as progress:
+        with _failing(stop), runner, _progress() as progress:
             settled = _wait(runner, stop, progress, until_settled, horizon)
         if until_settled:
             _print_summary(system, env, settled, time.monotonic() - started, json)
@@ -181,35 +180,14 @@ class _Lag:
 
 
 @contextmanager
-def _progress(log_level: str) -> Iterator[_Lag]:
+def _progress() -> Iterator[_Lag]:
     console = stderr_console()
-    with _logging(console, log_level):
-        if not console.is_terminal:
-            yield _Lag(None)
-            return
-        from rich import progress as bars
+    if not console.is_terminal:
+        yield _Lag(None)
+        return
+    from rich import progress as bars
 
-        text = bars.TextColumn("{task.description}", markup=False)
-        columns: Any = (bars.SpinnerColumn(), bars.BarColumn(24), text)
-        with bars.Progress(*columns, console=console, transient=True) as progress:
-            yield _Lag(progress)
-
-
-@contextmanager
-def _logging(console: "Console", level: str) -> Iterator[None]:
-    """Print log messages of this level and above, on lines of their own above the progress."""
-    handler: logging.Handler = logging.StreamHandler()
-    if console.is_terminal:
-        from rich.logging import RichHandler
-
-        handler = RichHandler(console=console, show_path=False, log_time_format="%X")
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("sagaline")
-    logger.addHandler(handler)
-    before = logger.level
-    logger.setLevel(level)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-        logger.removeHandler(handler)
+    text = bars.TextColumn("{task.description}", markup=False)
+    columns: Any = (bars.SpinnerColumn(), bars.BarColumn(24), text)
+    with bars.Progress(*columns, console=console, transient=True) as progress:
+        yield _Lag(progress)

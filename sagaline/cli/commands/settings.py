@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from sagaline.cli.output import AsJson, print_json
-from sagaline.cli.settings import settings_of
+from sagaline.cli.settings import options_of, settings_of
 from sagaline.cli.tables import Listing
 from sagaline.runner.settings import describe_settings
 
@@ -20,7 +20,7 @@ def list_settings(ctx: typer.Context, json: AsJson = False) -> None:
 
     A source is an option of the command, the environment, the file pyproject.toml, or the default.
     """
-    found = describe_settings(settings_of(ctx), ctx.obj)
+    found = describe_settings(settings_of(ctx), options_of(ctx))
     if json:
         print_json(
             [

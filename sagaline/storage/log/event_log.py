@@ -10,13 +10,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Dialect, Table
 
 from sagaline.errors import VersionGap
+from sagaline.storage.log.log_columns import STORED, LogColumns
 from sagaline.storage.log.rows import Appended, EventRow, Kind, LogRow, Page, Part
 from sagaline.storage.sql.chunks import chunks
-from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 
 Row = tuple[Any, ...]
-
-STORED = ("originator_id", "originator_version", "topic", "state")
 
 VERSIONED: Final = b'{"class_version":'
 """The first bytes of an event of a later class version than the first, as plain JSON."""
@@ -39,12 +37,17 @@ class Log(ABC):
         quote = dialect.identifier_preparer
         self.table = table
         self.name = quote.format_table(table)
-        columns = ", ".join(quote.quote(each) for each in ("id", *STORED, *ENVELOPE_COLUMNS))
-        self.columns = columns
+        self.log_columns = LogColumns(table, quote)
+        self.columns = self.log_columns.listed
         self.newest = f"SELECT max(id) FROM {self.name}"
-        self._rows = f"SELECT {columns} FROM {self.name}"
+        self._rows = f"SELECT {self.columns} FROM {self.name}"
         self._stored = f"SELECT {', '.join(STORED)} FROM {self.name}"
         self._notified = f"SELECT id, {', '.join(STORED)} FROM {self.name}"
+
+    def leave_out(self, lacking: Collection[str]) -> None:
+        """Reads no columns that a table of an earlier version lacks: they have NULL."""
+        self.log_columns.lacking = lacking
+        self._rows = f"SELECT {self.log_columns.read} FROM {self.name}"
 
     @abstractmethod
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> Appended:

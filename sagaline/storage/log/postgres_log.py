@@ -17,7 +17,10 @@ from sagaline.storage.sql.postgres import LOG_LOCKS
 if TYPE_CHECKING:
     import psycopg
 
-_TYPES = ("int8", "uuid", "int8", "text", "bytea", "text", "text", "int4")
+_TYPES = (
+    *("int8", "uuid", "int8", "text", "bytea"),
+    *("text", "text", "int4", "text", "text", "int4"),
+)
 
 _UNIQUE_VIOLATION = "23505"
 

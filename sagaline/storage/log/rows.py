@@ -18,6 +18,9 @@ class EventRow(NamedTuple):
     key: str | None = None
     cause: str | None = None
     hop: int | None = None
+    answers: str | None = None
+    metadata: str | None = None
+    bucket: int | None = None
 
 
 class LogRow(NamedTuple):
@@ -31,6 +34,9 @@ class LogRow(NamedTuple):
     key: str | None
     cause: str | None
     hop: int | None
+    answers: str | None = None
+    metadata: str | None = None
+    bucket: int | None = None
 
 
 def refuse_damaged(row: LogRow, log: str) -> None:
@@ -41,7 +47,16 @@ def refuse_damaged(row: LogRow, log: str) -> None:
             raise StoreDamaged(place=f"{log}.{column}, id {row.id}", value=shown(value))
 
 
-_KINDS: Final = {"originator_version": int, "topic": str, "key": str, "cause": str, "hop": int}
+_KINDS: Final = {
+    "originator_version": int,
+    "topic": str,
+    "key": str,
+    "cause": str,
+    "hop": int,
+    "answers": str,
+    "metadata": str,
+    "bucket": int,
+}
 
 
 class Kind(NamedTuple):

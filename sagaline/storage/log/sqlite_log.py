@@ -56,8 +56,8 @@ class SQLiteLog(Log):
         new = tuple.__new__
         try:
             return [
-                new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h))
-                for i, o, v, t, s, k, c, h in rows
+                new(LogRow, (i, id_of_bytes(o), v, t, s, k, c, h, a, m, b))
+                for i, o, v, t, s, k, c, h, a, m, b in rows
             ]
         except (TypeError, ValueError):
             damaged = next(row for row in rows if not _is_id(row[1]))

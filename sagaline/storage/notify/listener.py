@@ -1,6 +1,5 @@
 """Calls back when another process has written to a store, in a thread of its own."""
 
-import logging
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,9 +9,10 @@ from threading import Event, Thread
 from typing import Any, Final
 
 from sagaline.messaging.backoff import Backoff
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.storage.sql.descriptor_selector import Selector
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 LISTEN_BACKOFF: Final = Backoff(first=0.05, longest=5.0)
 """Pauses between attempts to listen again after a failure."""
@@ -81,5 +81,5 @@ class Listener(ABC):
                 self.is_listening = False
                 failures += 1
                 pause = LISTEN_BACKOFF.pause(failures)
-                log.info("Listening again in %.1f s: %s", pause, error)
+                log.info("Listening again in %.1f s: %s", pause, error, extra=fields(seconds=pause))
                 self._stopping.wait(pause)

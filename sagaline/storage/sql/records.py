@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sagaline.storage.sql.columns import PortableType, reading, uuid_of
 from sagaline.storage.sql.names import shortened
 
-ENVELOPE_COLUMNS = ("key", "cause", "hop")
+ENVELOPE_COLUMNS = ("key", "cause", "hop", "answers", "metadata", "bucket")
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -66,6 +66,10 @@ class StoredEventRecord(EventRecord):
     key: Mapped[str | None] = mapped_column(Text())
     cause: Mapped[str | None] = mapped_column(Text())
     hop: Mapped[int | None] = mapped_column(Integer())
+    answers: Mapped[str | None] = mapped_column(Text())
+    # DeclarativeBase has a `metadata` of its own.
+    caller_metadata: Mapped[str | None] = mapped_column("metadata", Text())
+    bucket: Mapped[int | None] = mapped_column(Integer())
 
     @staticmethod
     def indexes(table_name: str) -> list[Index]:

@@ -11,7 +11,7 @@ from sagaline.storage.sql import postgres, postgres_session
 from sagaline.storage.sql.datastore import Datastore
 from sagaline.storage.sql.records import ENVELOPE_COLUMNS
 from sagaline.storage.tables.bare_library import CURE, bare_table
-from sagaline.storage.tables.schema import commands, metadata, store
+from sagaline.storage.tables.schema import commands, metadata, store, timers
 
 FOREIGN = "is not one of Sagaline"
 """The end of the message about another program's table."""
@@ -119,14 +119,22 @@ def _is_missing(connection: Connection, datastore: Datastore, table: Table) -> b
 
 
 def _lacking(connection: Connection, table: Table, schema: str | None) -> list[str]:
-    """The columns that were added to a table after upstream, or version 0.1.0, created it."""
+    """The columns that were added to a table after upstream, or an earlier version, created it."""
     wanted = [name for name in ENVELOPE_COLUMNS if name in table.c and "originator_id" in table.c]
     if table is commands:
         wanted = [commands.c.handled_at.name]
+    if table is timers:
+        wanted = [timers.c.answers.name, timers.c.metadata.name]
     if not wanted:
         return []
     there = {column["name"] for column in inspect(connection).get_columns(table.name, schema)}
     return [name for name in wanted if name not in there]
+
+
+def missing_columns(connection: Connection, table: Table) -> list[str]:
+    """The columns that a table of an earlier version lacks."""
+    schemas = connection.get_execution_options().get("schema_translate_map", {})
+    return _lacking(connection, table, schemas.get(table.schema, table.schema))
 
 
 def _lock(datastore: Datastore, connection: Connection) -> None:

@@ -98,6 +98,15 @@ def acquire_leases(
     return {name for (name,) in connection.execute(statement)}
 
 
+def last_owners(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """The last owner of each of these followers that was not released, by follower."""
+    statement = select(followers.c.name, followers.c.owner).where(
+        followers.c.name.in_(names), followers.c.owner.is_not(None)
+    )
+    rows: Any = connection.execute(statement)
+    return dict(rows.tuples().all())
+
+
 def release_leases(connection: Connection, names: Collection[str], owner: str) -> None:
     """Releases some leases of an owner, so that others can acquire them at once."""
     mine = update(followers).where(followers.c.owner == owner, followers.c.name.in_(names))

@@ -64,6 +64,8 @@ timers = Table(
     Column("key", Text),
     Column("cause", Text),
     Column("hop", Integer),
+    Column("answers", Text),
+    Column("metadata", Text),
     Index("timers_due_idx", "follower", "due_at"),
 )
 

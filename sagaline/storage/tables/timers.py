@@ -26,9 +26,14 @@ class TimerRow(NamedTuple):
     key: str | None
     cause: str | None
     hop: int | None
+    answers: str | None = None
+    metadata: str | None = None
 
 
 _columns = [timers.c[name] for name in TimerRow._fields]
+
+_shown = [timers.c[name] for name in TimerRow._fields[:-2]]
+"""Without those that a store of an earlier version lacks until it is run."""
 
 _hold = (
     update(timers)
@@ -86,7 +91,7 @@ def due_timers(
 
 def first_timers(connection: Connection, follower: str, limit: int) -> list[TimerRow]:
     """Up to `limit` timers of a follower, those that are held among them."""
-    query = select(*_columns).where(timers.c.follower == follower).order_by(timers.c.id)
+    query = select(*_shown).where(timers.c.follower == follower).order_by(timers.c.id)
     return [TimerRow(*row) for row in connection.execute(query.limit(limit))]
 
 
@@ -99,13 +104,14 @@ def timer_of_id(connection: Connection, follower: str, id: str) -> TimerRow | No
 
 def due_of(connection: Connection, follower: str, id: str) -> float | None:
     """The due time of a timer; None if there is none with this id."""
-    row = timer_of_id(connection, follower, id)
-    return None if row is None else row.due_at
+    query = select(timers.c.due_at).where(timers.c.follower == follower, timers.c.id == id)
+    due: float | None = connection.execute(query).scalar()
+    return due
 
 
 def timers_named(connection: Connection, name: str) -> list[tuple[str, TimerRow]]:
     """The timers with an id, or with ``follower/id``, each with its follower."""
-    query = select(timers.c.follower, *_columns).where(
+    query = select(timers.c.follower, *_shown).where(
         or_(timers.c.id == name, timers.c.follower + "/" + timers.c.id == name)
     )
     return [(follower, TimerRow(*row)) for follower, *row in connection.execute(query)]
