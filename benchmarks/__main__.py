@@ -23,6 +23,7 @@ from benchmarks.memory import memory
 from benchmarks.on_postgresql import on_postgresql
 from benchmarks.orders_per_second import baskets_per_second, orders_per_second
 from benchmarks.pairs import say
+from benchmarks.ports import slow_share, throughput
 from benchmarks.quiet import Quiet
 from benchmarks.rebuild import rebuild
 from benchmarks.sizes import FULL, Sizes
@@ -39,6 +40,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": memory,
     "rebuild": rebuild,
     "start": start,
+    "ports/slow_share": slow_share,
+    "ports/throughput": throughput,
     "cost_of_event": cost_of_event,
     "two_kinds": two_kinds,
 }

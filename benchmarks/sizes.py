@@ -48,6 +48,9 @@ class Sizes:
     cost_rounds: int = 5
     cost_orders: int = 2_000
 
+    port_sagas: int = 4_000
+    """Sagas whose port takes its time; a tenth of them where one in a hundred takes very long."""
+
     kind_orders: int = 1_000
     kind_singles: int = 40
     """Orders by which the two kinds of saga are compared: at once, and one by one."""
@@ -75,6 +78,7 @@ MINIATURE = Sizes(
     pulled_orders=50,
     cost_rounds=1,
     cost_orders=40,
+    port_sagas=200,
     kind_orders=20,
     kind_singles=2,
     quiet_seconds=0.1,

@@ -189,7 +189,11 @@ RULES: dict[str, Rule] = {
     "storage-knows-ids-and-errors": Never(
         who=("sagaline.storage",),
         never=("sagaline.messaging",),
-        but=("sagaline.storage.log.sqlite_log", "sagaline.storage.notify"),
+        but=(
+            "sagaline.storage.log.sqlite_log",
+            "sagaline.storage.notify",
+            "sagaline.storage.sql.records",
+        ),
         why="storage needs the bytes of an id, and no messages",
     ),
     "notifications-know-pauses": Never(

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from sagaline.codec import TypedMapper
 from sagaline.errors import WrongCall, describe_error
+from sagaline.messaging.keys import required_key
 from sagaline.messaging.message import position
 from sagaline.messaging.topics import current_topic
 from sagaline.storage import ApplicationRecorder, LogRow
@@ -100,6 +101,7 @@ def timeline(logs: Mapping[str, ReadableLog], key: str) -> list[Entry]:
         problem = f"a {type(given).__name__} is no mapping of logs by name"
         cure = "Give the applications of a runner: timeline(runner.apps, key)."
         raise WrongCall(where="timeline", problem=problem, cure=cure)
+    key = required_key(key, "the key of a timeline")
     found = [each for name, log in logs.items() for each in _of_key(name, log, key)]
     return sorted(found, key=_causal_order)
 

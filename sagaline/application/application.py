@@ -29,9 +29,10 @@ from sagaline.application.snapshots import Snapshots
 from sagaline.application.stored_encoding import record_encoding
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper, shape_of, typed_mapper
-from sagaline.errors import DefinitionError, PortGivenUp, WrongCall
+from sagaline.errors import DefinitionError, PortGivenUp
+from sagaline.messaging.class_body import Declaring
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import named, refuse_unknown_arguments
+from sagaline.messaging.declaring import refuse_given, refuse_unknown_arguments, refuse_wrong
 from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.namespace import refuse_assigned, refuse_reserved
 from sagaline.messaging.retry import Retry
@@ -48,7 +49,7 @@ from sagaline.storage import (
 from sagaline.storage.sql.read_only import refuse_in_handler
 
 
-class Application(ProcessApplication[UUID]):
+class Application(Declaring, ProcessApplication[UUID]):
     """An event-sourced application that handles commands, in batches.
 
     Subclass it with the aggregates that it owns, and mark its methods with `@handles`, and with
@@ -188,9 +189,7 @@ class Application(ProcessApplication[UUID]):
         given: Any = timer
         if not isinstance(given, SetTimer):
             cure = "Write SetTimer('settle:1', minutes(5), command)."
-            raise WrongCall(
-                where=f"{self.name}.set_timer", problem=f"it is given {named(given)}", cure=cure
-            )
+            refuse_given(given, f"{self.name}.set_timer", cure)
         if not isinstance(timer.command, RepeatCommand):
             check_commands(self.name, [timer.command], self._sagaline.declaration.handlers)
         unit.change_timer(timer)
@@ -201,6 +200,7 @@ class Application(ProcessApplication[UUID]):
 
     def try_again(self, command: Command, after: timedelta, timer_id: str) -> None:
         """Inside a handler: gives itself the same command again later, as the next attempt."""
+        refuse_wrong(command, Command, f"{self.name}.try_again", "Give it the handler's command.")
         self.set_timer(SetTimer(timer_id, after, RepeatCommand.of(command, self.attempt + 1)))
 
     def faulted(self, command: Command, reason: str) -> Iterable[Any]:
@@ -209,6 +209,7 @@ class Application(ProcessApplication[UUID]):
         A timer tries the command again, with the same id, as `retry` says. Raises PortGivenUp after
         the last attempt, so that the event is parked until an operator acts.
         """
+        refuse_wrong(command, Command, f"{self.name}.faulted", "Give it the handler's command.")
         pause = self.retry.pause(self.attempt)
         if pause is None:
             raise PortGivenUp(

@@ -78,7 +78,12 @@ def _handlers(cls: type[Any]) -> dict[type, Handler[Any]]:
 
 
 def _members(cls: type[Any]) -> Iterator[Handler[Any]]:
-    return (each for each in vars(cls).values() if isinstance(each, Handler))
+    """The handlers in a class, and in classes that it derives from which are no applications."""
+    found: dict[str, Any] = {}
+    for owner in reversed(cls.__mro__):
+        if owner is cls or not hasattr(owner, "_sagaline_declaration"):
+            found |= vars(owner)
+    return (each for each in found.values() if isinstance(each, Handler))
 
 
 def checked_aggregates(cls: type[Any], given: Any) -> tuple[type, ...]:

@@ -9,8 +9,9 @@ from uuid import UUID
 from sagaline.application.receipt import Receipt
 from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import named, refuse_misfit, refuse_no_command
+from sagaline.messaging.declaring import named, refuse_given, refuse_misfit, refuse_no_command
 from sagaline.messaging.lazy import is_coroutine, name_of, refuse_lazy, refuse_unrun
+from sagaline.messaging.namespace import ApplicationPart
 from sagaline.messaging.retry import Retry
 from sagaline.ports.limits import Breaker, PortLimits, declared_limits
 
@@ -39,7 +40,7 @@ class Executor(Protocol):
         """Executes one command and returns its receipt."""
 
 
-class Handler(Generic[C]):
+class Handler(ApplicationPart, Generic[C]):
     """One method of an application, and the command that it handles.
 
     The method returns what is to be saved: an aggregate, several, an event, or nothing; whatever
@@ -117,12 +118,13 @@ class Handler(Generic[C]):
         given = answer if self.calls_once else [answer]
         return self._checked(application, commands, given)
 
-    def _checked(
-        self, application: Any, commands: Sequence[C], answers: Sequence[Any]
-    ) -> Sequence[Any]:
+    def _checked(self, application: Any, commands: Sequence[C], answers: Any) -> Sequence[Any]:
         where = f"the port of {self.name_in(application)}"
         if not isinstance(answers, list):
             refuse_unrun(where, answers)
+        if not isinstance(answers, Sequence):
+            cure = "Return a list with an answer to each command."
+            raise WrongCall(where=where, problem=f"it answered {named(answers)}", cure=cure)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
         refuse_unrun(where, *answers)
@@ -167,9 +169,8 @@ class Handler(Generic[C]):
     def _execute(self, executor: Executor, command: C) -> Receipt:
         """Executes a command. Raises WrongCall for one that another method handles."""
         if type(command) is not self.command:
-            problem = f"it is given {named(command)}"
             cure = f"Give it one {self.command.__name__}."
-            raise WrongCall(where=self.name_in(executor), problem=problem, cure=cure)
+            refuse_given(command, self.name_in(executor), cure)
         return executor.execute_one(command)
 
 

@@ -12,6 +12,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named, refuse_no_method
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.lazy import refuse_unrun
+from sagaline.messaging.namespace import ApplicationPart
 from sagaline.messaging.timers import RetryTimer
 from sagaline.messaging.topics import fix_topic
 from sagaline.saga.annotations import returned_commands
@@ -20,7 +21,7 @@ Making = Callable[[Any, Any], Command | None]
 """A method of an application: from an event to a command, or to nothing."""
 
 
-class Reaction:
+class Reaction(ApplicationPart):
     """One method of an application, and the events of other applications that it reacts to.
 
     The method makes a command to its own application, or None where the event asks nothing of it.

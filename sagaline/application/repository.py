@@ -1,6 +1,6 @@
 """The repository of an application: it reads through the current unit of work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class UnitOfWorkRepository(Repository[UUID]):
 
     def find(self, aggregate: type[A], ids: Sequence[UUID]) -> list[A | None]:
         """Several aggregates in one query, in the order of their ids; None for an absent one."""
-        if isinstance(ids, UUID):
+        if isinstance(ids, UUID) or not isinstance(ids, Iterable):
             raise UnfitValue(value=ids, kind="a list of ids", reason=f"write [{ids}]")
         for each in ids:
             if type(each) is not UUID:

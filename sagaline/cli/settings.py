@@ -95,7 +95,8 @@ def load(reference: str) -> System:
             raise SystemNotLoaded(app=reference, reason=f"{module_name} has no {name!r}")
         found = getattr(found, part)
     if not isinstance(found, System):
-        reason = f"{name!r} is no System but a {type(found).__name__}"
+        kind = "class" if isinstance(found, type) else type(found).__name__
+        reason = f"{name!r} is no System but a {kind}"
         raise SystemNotLoaded(app=reference, reason=reason)
     return found
 

@@ -91,7 +91,7 @@ class TypedMapper(Mapper[UUID]):
         return _unsealed(self.cipher.decrypt(stored), _seal(place, "", 0))
 
     def _state(self, stored: Any) -> bytes:
-        state = self._decrypted(stored) if self.cipher else bytes(stored.state)
+        state = self._decrypted(stored) if self.cipher else bytes(memoryview(stored.state))
         if self.compressor:
             state = _decompressed(self.compressor, state)
         if len(state) > MAX_STATE:
@@ -101,7 +101,7 @@ class TypedMapper(Mapper[UUID]):
     def _decrypted(self, stored: Any) -> bytes:
         assert self.cipher is not None
         seal = _seal(stored.topic, stored.originator_id, stored.originator_version)
-        return _unsealed(self.cipher.decrypt(bytes(stored.state)), seal)
+        return _unsealed(self.cipher.decrypt(bytes(memoryview(stored.state))), seal)
 
 
 def typed_mapper(factory: Any, transcoder: Transcoder) -> TypedMapper:

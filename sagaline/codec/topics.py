@@ -44,7 +44,10 @@ def _is_known(topic: str) -> bool:
 
 
 def _find(topic: str) -> type:
-    module, _, path = topic.partition(":")
+    given: object = topic
+    if not isinstance(given, str):  # SQLite holds any value in any column
+        raise UnknownTopic(topic=given)
+    module, _, path = given.partition(":")
     names = path.split(".") if path else []
     for length in range(len(names), -1, -1):
         start = f"{module}:{'.'.join(names[:length])}" if length else module

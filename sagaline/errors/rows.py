@@ -28,6 +28,10 @@ class RowMissing(SagalineError, KeyError):
         return Exception.__str__(self)
 
 
+class NoRows(SagalineError, AttributeError):
+    """{model} has rows only inside its handlers: test it with given({model}).when(...)."""
+
+
 class RowUnfit(SagalineError, ValueError):
     """The row {key} of {table} cannot be written: {column}: {reason}"""
 

@@ -25,7 +25,7 @@ WINDOW_EVENTS = 20_000
 
 WINDOW_BYTES = 128 * 1024 * 1024
 """Most bytes of events kept in memory, of each log, by their size in the store. A read and a batch
-have a quarter of it."""
+have a quarter of it, unless they are given more."""
 
 MIN_DISCARDED = 200
 """Fewest messages that are discarded at once: each time, those after them are moved."""
@@ -55,6 +55,7 @@ class LogWindow:
         mapper: Any,
         max_events: int = WINDOW_EVENTS,
         max_bytes: int = WINDOW_BYTES,
+        batch_bytes: int = 0,
     ) -> None:
         self.application = application
         self._recorder = recorder
@@ -64,10 +65,11 @@ class LogWindow:
         self._topics: WantedTopics | None = None
         self._max_events = max_events
         self._max_bytes = max_bytes
+        self._batch_bytes = max(batch_bytes, max_bytes // 4)
         self._start = 0
         self.bytes = 0
         """The size of the messages in memory, as they are encoded in the store."""
-        self._mean_size = max_bytes / 4 / FIRST_PAGE_SIZE
+        self._mean_size = self._batch_bytes / FIRST_PAGE_SIZE
         self.head = 0
         self.complete = False
         """Whether the last read of the store reached the end of the log."""
@@ -129,8 +131,8 @@ class LogWindow:
             return Batch(self._messages_of(page.rows, topics), page.head)
         first = bisect_right(self._messages, after, key=_id)
         found = self._messages[first : first + limit]
-        if self.bytes > self._max_bytes // 4:
-            found = _first_bytes(found, self._max_bytes // 4)
+        if self.bytes > self._batch_bytes:
+            found = _first_bytes(found, self._batch_bytes)
         upto = self.head if first + len(found) >= len(self._messages) else found[-1].id
         if topics is not None:
             found = [each for each in found if topics[each.topic]]
@@ -152,8 +154,8 @@ class LogWindow:
             self._discard(count)
 
     def _page_size(self, limit: int) -> int:
-        """Rows of the next read: as many as a quarter of the bytes holds, by the last read."""
-        return max(1, min(limit, int(self._max_bytes / 4 / self._mean_size)))
+        """Rows of the next read: as many as the bytes of a batch hold, by the last read."""
+        return max(1, min(limit, int(self._batch_bytes / self._mean_size)))
 
     def _messages_of(self, rows: list[LogRow], topics: WantedTopics | None) -> list[Message]:
         if rows:

@@ -32,7 +32,11 @@ class Command(BaseModel):
     id: UUID = Field(default_factory=new_id)
 
     def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+        if unknown := ", ".join(kwargs):
+            cure = "It may have key=, and the settings of a pydantic model."
+            problem = f"its head has the unknown argument {unknown}"
+            raise DefinitionError(where=cls.__name__, problem=problem, cure=cure)
+        super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         if taken := sorted(_TAKEN & get_annotations(cls).keys()):
             raise DefinitionError(
@@ -51,6 +55,17 @@ class Command(BaseModel):
                 problem=f"it has no field {cls.key_field!r} to be its key",
                 cure='Declare that field, and write key="order_id".',
             )
+        if not cls.model_config.get("frozen"):
+            problem = "its fields could be changed after it was recorded"
+            raise DefinitionError(
+                where=cls.__name__, problem=problem, cure="Leave out frozen=False."
+            )
+        if cls.model_fields["id"].annotation is not UUID:
+            problem, cure = (
+                "it is not a UUID",
+                "Rename the field: each command has an id of its own.",
+            )
+            raise DefinitionError(where=f"{cls.__name__}.id", problem=problem, cure=cure)
 
     @property
     def key(self) -> str | None:

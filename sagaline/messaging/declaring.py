@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from inspect import signature
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from eventsourcing.domain import BaseAggregate
 
-from sagaline.errors import DefinitionError
+from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.messaging.lazy import name_of, refuse_lazy
 
@@ -18,6 +18,11 @@ def named(given: object) -> str:
     """What was given, for messages: the name of a class or function, or else the value, short."""
     text: str = getattr(given, "__qualname__", None) or repr(given)
     return text if len(text) <= 60 else _with_article(type(given).__name__)
+
+
+def refuse_given(given: object, where: str, cure: str) -> NoReturn:
+    """Refuses an argument of a call. Raises WrongCall."""
+    raise WrongCall(where=where, problem=f"it is given {named(given)}", cure=cure)
 
 
 def is_command_class(given: Any) -> bool:

@@ -13,6 +13,7 @@ from time import time_ns
 from typing import Final
 from uuid import UUID, SafeUUID
 
+_BYTES: Final = 16
 _TIME_BITS: Final = 48
 _RANDOM_BITS: Final = (1 << 128 - _TIME_BITS) - 1 & ~(0xF000 << 64) & ~(0xC000 << 48)
 """All bits except those of the time, the version and the variant."""
@@ -34,7 +35,9 @@ _unknown = SafeUUID.unknown
 
 
 def id_of_bytes(value: bytes) -> UUID:
-    """The UUID of 16 bytes."""
+    """The UUID of 16 bytes. Raises ValueError and TypeError for anything else."""
+    if len(value) != _BYTES:
+        raise ValueError(f"a UUID has {_BYTES} bytes, not {len(value)}")
     return _uuid(int.from_bytes(value, "big"))
 
 

@@ -10,7 +10,7 @@ from functools import partial, partialmethod, singledispatchmethod
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, TypeVar
 
-from sagaline.errors import DefinitionError, NeverRun
+from sagaline.errors import DefinitionError, NeverRun, WrongCall
 
 T = TypeVar("T")
 
@@ -64,7 +64,12 @@ def flattened(found: Sequence[Iterable[T]], where: str) -> list[T]:
         return [each for some in found for each in some]
     except TypeError:
         refuse_unrun(where, *found, may_yield=True)
-        raise
+        given: Sequence[Any] = found
+        bad = [each for each in given if not isinstance(each, Iterable)]
+        if not bad:
+            raise
+        problem = f"it returned {bad[0]!r}"
+        raise WrongCall(where=where, problem=problem, cure="Return a list.") from None
 
 
 def name_of(function: Any) -> str:

@@ -21,6 +21,22 @@ _FRAMEWORK: Final = "sagaline."
 """The modules whose classes may define what they like: the framework knows its own names."""
 
 
+PART_OF: Final = "_sagaline_part_of"
+"""The attribute of a part that names the base class of the classes that read it."""
+
+
+class ApplicationPart:
+    """A part of a class that only an application reads."""
+
+    _sagaline_part_of = "Application"
+
+
+class SagaPart:
+    """A part of a class that only a saga reads."""
+
+    _sagaline_part_of = "Saga"
+
+
 class _Empty(ABC, Generic[T]):
     """A class that defines nothing."""
 
@@ -66,10 +82,12 @@ def refuse_reserved(cls: type, base: type, hooks: Mapping[str, Hook] | None = No
 
     It checks methods, properties, attributes, nested classes and annotations, of the class and of
     every other class that it inherits from. `hooks` names those that a subclass may define, and
-    the kind of value that each takes. Call it in `__init_subclass__` of `base`.
+    the kind of value that each takes. Parts that only another base class reads are refused too.
+    Call it in `__init_subclass__` of `base`.
 
     Raises `DefinitionError`.
     """
+    _refuse_misplaced(cls, base)
     reserved = reserved_names(base)
     for owner in cls.__mro__:
         if owner in base.__mro__ or owner.__module__.startswith(_FRAMEWORK):
@@ -117,6 +135,15 @@ def reserved_names(base: type) -> frozenset[str]:
     return frozenset(name for each in base.__mro__ for name in _names(each)) - _IN_EVERY_CLASS
 
 
+def _refuse_misplaced(cls: type, base: type) -> None:
+    """Refuses a part that is marked by a decorator of another base class: no one would read it."""
+    for name, part in vars(cls).items():
+        wanted = getattr(part, PART_OF, base.__name__)
+        if wanted != base.__name__:
+            problem = f"it is marked as a part of a class that derives from {wanted}"
+            _refuse(cls, name, cls, problem, f"Move it there: {cls.__name__} would not read it.")
+
+
 def _names(cls: type) -> Iterator[str]:
     yield from dict.fromkeys([*vars(cls), *get_annotations(cls)])
 
@@ -139,7 +166,9 @@ def _refuse(cls: type, name: str, owner: type, problem: str, cure: str) -> NoRet
 
 
 __all__ = [
+    "ApplicationPart",
     "Hook",
+    "SagaPart",
     "method",
     "refuse_assigned",
     "refuse_constructor",

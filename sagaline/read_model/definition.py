@@ -6,11 +6,12 @@ a read model is tested by giving it events.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import Table
 
-from sagaline.errors import DefinitionError
+from sagaline.errors import DefinitionError, NoRows
+from sagaline.messaging.declaring import refuse_unknown_arguments
 from sagaline.messaging.message import Message
 from sagaline.messaging.namespace import (
     Hook,
@@ -83,12 +84,21 @@ class ReadModel:
     _sagaline_declaration: ClassVar[Declaration]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+        refuse_unknown_arguments(cls, kwargs, "no arguments: it is known by the name of its table")
+        super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, ReadModel, HOOKS)
         refuse_constructor(cls)
         check_table(cls.__name__, getattr(cls, "table", None))
         cls._sagaline_declaration = Declaration(collect_projections(cls), key_parser(cls.table))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Raises NoRows, an AttributeError, for the rows of a model that was made by hand."""
+            if name == "rows":
+                raise NoRows(model=type(self).__name__)
+            return super().__getattribute__(name)
 
     def keys_of(self, event: Any, message: Message) -> Iterable[Any]:
         """The keys of the rows that the event will need, so that a batch's rows are read at once.

@@ -60,6 +60,7 @@ def project(*events: type) -> Callable[[F], F]:
     def declare(function: F) -> F:
         refuse_no_method(function)
         takes_message = _check_handler(function)
+        function._sagaline_part_of = "ReadModel"  # type: ignore[attr-defined]
         function._projection = Projection(function.__name__, events, takes_message)  # type: ignore[attr-defined]
         return function
 

@@ -18,7 +18,7 @@ from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel, create, projections_of
 from sagaline.read_model.fingerprint import fingerprint
 from sagaline.read_model.outdated import continues
-from sagaline.read_model.rows import Rows
+from sagaline.read_model.rows import MAX_KEPT_ROWS, Rows
 from sagaline.storage import Datastore
 from sagaline.storage.sql.bulk import Change
 from sagaline.storage.sql.names import qualified, shortened
@@ -41,12 +41,14 @@ class Projector:
         datastore: Datastore,
         table: Table | None = None,
         rebuilding: bool = False,
+        most_rows: int = MAX_KEPT_ROWS,
     ) -> None:
         self.name = model.table.name
         self.calls = None  # its messages wait for no port
         self.topics = topics_of_model(model)
         self.table = model.table if table is None else table
-        self.rows = Rows(self.table, datastore.read, datastore.engine.dialect, model.cached_rows)
+        kept = min(model.cached_rows, most_rows)
+        self.rows = Rows(self.table, datastore.read, datastore.engine.dialect, kept)
         self.model = create(model, self.rows, rebuilding=rebuilding)
         self._projections = projections_of(model)
         self._has_keys_of_messages = model.keys_of is ReadModel.keys_of  # it reads no event

@@ -98,6 +98,10 @@ class Rows(MutableMapping[Any, Row]):
             parts = self._values.key_values(key)
             key = parts if len(parts) > 1 else parts[0]
         row = Row(self._defaults)
+        kind: type[Any] = type(values)
+        if kind is not dict and not issubclass(kind, Mapping):
+            reason = "it is no mapping from columns to values"
+            raise RowUnfit(table=self.table.name, key=key, column=repr(values), reason=reason)
         _put_all(row, values)
         if len(row) != len(self._defaults):
             raise self._values.unknown(*(values.keys() - self._defaults.keys()))

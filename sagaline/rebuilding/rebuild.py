@@ -7,7 +7,7 @@ from typing import Any
 from eventsourcing.utils import EnvType
 
 from sagaline.errors import DefinitionError
-from sagaline.messaging.declaring import named
+from sagaline.messaging.declaring import named, refuse_given
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.read_model.definition import ReadModel
 from sagaline.rebuilding.progress import Progress, Rebuilt, no_progress
@@ -73,8 +73,12 @@ def _chosen(system: System, views: Collection[str]) -> list[type[ReadModel]]:
     refuse_no_system(system, "rebuild")
     known: dict[str, type[ReadModel]] = {each.table.name: each for each in system.read_models}
     names: Collection[Any] = [views] if isinstance(views, str) else views
+    if not isinstance(names, Collection):
+        refuse_given(names, "views", f"Write views=[{next(iter(known), '')!r}].")
     unknown = [
-        each if isinstance(each, str) else named(each) for each in names if each not in known
+        each if isinstance(each, str) else named(each)
+        for each in names
+        if not isinstance(each, str) or each not in known
     ]
     if unknown:
         raise DefinitionError(

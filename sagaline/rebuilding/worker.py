@@ -20,7 +20,7 @@ from sagaline.rebuilding.replay import Replay, ReplayedPage
 from sagaline.rebuilding.stores import open_logs
 from sagaline.storage import Datastore, Part
 from sagaline.system.environment import views_at
-from sagaline.system.system import System
+from sagaline.system.system import System, refuse_no_system
 
 log = logger_of(__name__)
 
@@ -150,6 +150,7 @@ def rebuild_worker(system: System) -> NoWorker:
     ``rebuild(system, env, worker=rebuild_worker(system))``. Elsewhere one process rebuilds alone,
     with the same rows.
     """
+    refuse_no_system(system, "rebuild_worker")
     # Other systems have fork too, but their own libraries do not survive it.
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return NO_WORKER

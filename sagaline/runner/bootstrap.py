@@ -28,6 +28,7 @@ from sagaline.read_model.outdated import own_table, tables_out_of_date
 from sagaline.read_model.projector import Projector
 from sagaline.runner.clock import StoreClock
 from sagaline.runner.lag import FollowerLag, measure_lag
+from sagaline.runner.memory import BATCH_BYTES, Shares
 from sagaline.runner.options import DEFAULT_OPTIONS, Options
 from sagaline.runner.parts import refuse_changed_parts, register_members
 from sagaline.runner.port_options import configure_ports, refuse_unknown_ports
@@ -179,6 +180,11 @@ class OpenedSystem:
     def _names(self) -> list[str]:
         return [each.name for each in self.system.members]
 
+    @property
+    def _shares(self) -> Shares:
+        tables = [each for each in self.system.read_models if each.cached_rows]
+        return Shares.of(self._options.memory, len(self._names), len(tables))
+
     def _clock(self) -> StoreClock:
         """The server's clock, where there is one, so that runners on several machines agree."""
         served = [each for each in self._opened if each.dialect == "postgresql"]
@@ -197,11 +203,14 @@ class OpenedSystem:
     def _construct(self) -> None:
         self.views = self._open(views_at(self._env))
         create_tables(self.views)
+        shares = self._shares
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
             self._configure(app)
-            sizes = self._options.window_events, self._options.window_bytes
-            self.windows[cls.name] = LogWindow(cls.name, app.recorder, app.mapper, *sizes)
+            sizes = self._options.window_events, shares.window_bytes
+            self.windows[cls.name] = LogWindow(
+                cls.name, app.recorder, app.mapper, *sizes, BATCH_BYTES
+            )
         register_members(self.system, self.apps)
         self.followers = [each for each in self._all_followers() if self._wanted(each.name)]
         for datastore in self.datastores:
@@ -217,7 +226,7 @@ class OpenedSystem:
         handling, options = handling_of(app), self._options
         handling.clock = self.now
         configure_ports(handling.calls, self.pool, options)
-        handling.cache_limits = CacheLimits(options.cached_aggregates, options.cache_bytes)
+        handling.cache_limits = CacheLimits(options.cached_aggregates, self._shares.cache_bytes)
         handling.command_attempts = options.command_attempts
 
     def _all_followers(self) -> Iterator[Follower]:
@@ -229,7 +238,7 @@ class OpenedSystem:
                 participant = ApplicationProcessor(application, topics, self.windows[cls.name])
                 yield self._follower(participant, application.datastore, application)
         for model in self.system.read_models:
-            projector = Projector(model, self.views)
+            projector = Projector(model, self.views, most_rows=self._shares.rows)
             with self.views.write() as connection:
                 if projector.create_table(connection):
                     # A table that was dropped must not keep the position of the old one.
@@ -270,7 +279,7 @@ def _checked(system: System, only: Collection[str]) -> frozenset[str]:
     unknown = [
         each if isinstance(each, str) else named(each)
         for each in names
-        if each not in system.leaders_of
+        if not isinstance(each, str) or each not in system.leaders_of
     ]
     if unknown:
         raise DefinitionError(

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_settings import (
@@ -14,16 +14,18 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from sagaline.application.aggregate_cache import CACHE_BYTES, CACHED_AGGREGATES
+from sagaline.application.aggregate_cache import CACHED_AGGREGATES
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.errors import OptionRefused, SettingsUnreadable
 from sagaline.followers.batch_handling import MAX_EVENT_ATTEMPTS
 from sagaline.followers.follower import BATCH_SIZE
-from sagaline.followers.log_window import WINDOW_BYTES, WINDOW_EVENTS
+from sagaline.followers.log_window import WINDOW_EVENTS
+from sagaline.messaging.declaring import refuse_given
 from sagaline.ports.limits import MAX_PORT_CALLS, PORT_CALL_TIMEOUT, PortLimits
 from sagaline.ports.pool import MAX_THREADS, PATIENCE
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
 from sagaline.runner.leases import LEASE_DURATION, LEASE_POLL_INTERVAL
+from sagaline.runner.memory import MEMORY
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
 
 PYPROJECT = Path("pyproject.toml")
@@ -85,21 +87,16 @@ class Options(BaseSettings):
         ge=1,
         description="Most events of each log that are kept in memory for its followers.",
     )
-    window_bytes: int = Field(
-        WINDOW_BYTES,
-        ge=MEBIBYTE,
-        description="Most bytes of these events, by their size in the store."
-        " One read and one batch have a quarter of it.",
-    )
     cached_aggregates: int = Field(
         CACHED_AGGREGATES,
         ge=1,
         description="Most aggregates of each application that are kept in memory between batches.",
     )
-    cache_bytes: int = Field(
-        CACHE_BYTES,
+    memory: int = Field(
+        MEMORY,
         ge=MEBIBYTE,
-        description="Most bytes of these aggregates, by their events' size in the store.",
+        description="Most bytes that a runner keeps between batches, about: newest events,"
+        " aggregates and rows have a third each.",
     )
     port_calls: int = Field(
         MAX_PORT_CALLS,
@@ -198,6 +195,14 @@ class Options(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="How a command writes them: for people, or JSON lines for programs."
     )
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **options: Any) -> None:
+            """Refuses an unknown option, which pydantic would ignore."""
+            for name in options.keys() - type(self).model_fields.keys():
+                refuse_given(name, "Options", "`sagaline settings` lists the options.")
+            super().__init__(**options)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Self:

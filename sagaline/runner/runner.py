@@ -138,7 +138,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
-        _refuse_no_number("Runner.settled", horizon or 0)
+        _refuse_no_number("Runner.settled", 0 if horizon is None else horizon)
         until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
         if any(each.lag for each in self.lag()) or count_calls_under_way(self.datastores):

@@ -171,10 +171,14 @@ def _read_inside(value: Any) -> None:
                 _read_inside(inner)
 
 
+def _bytes(state: object) -> bytes:
+    return state if isinstance(state, bytes) else b""  # SQLite holds any value in any column
+
+
 def _reason(error: Exception, state: bytes) -> str:
     if isinstance(error, UnknownTopic):
         return str(error)
-    if b'"_type_"' in state:
+    if b'"_type_"' in _bytes(state):
         return _FOREIGN
     if isinstance(error, Unreadable):
         return f"{error.reason}. {_CURE}"

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, TypeVar
 
 from sagaline.codec import unshared
 from sagaline.errors import NotHeard
-from sagaline.messaging.declaring import named, refuse_unknown_arguments
+from sagaline.messaging.class_body import Declaring
+from sagaline.messaging.declaring import named, refuse_given, refuse_unknown_arguments
 from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
@@ -36,7 +37,7 @@ from sagaline.saga.validation import check_body, validate
 E = TypeVar("E")
 
 
-class Saga:
+class Saga(Declaring):
     """A business transaction over several services, which ends either completed or compensated.
 
     Subclass it with the event that starts it and a function from that event to the key of the
@@ -78,7 +79,11 @@ class Saga:
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration
 
-    def __init__(self, instance: Journal) -> None:
+    def __init__(self, instance: Journal | None = None) -> None:
+        if not isinstance(instance, Journal):
+            name = type(self).__name__
+            cure = f"Test it with given({name}, ...).when(...): a saga is made from its events."
+            refuse_given(instance, f"{name}()", cure)
         self._sagaline_instance = instance
         folds = self._sagaline_declaration.folds_by_class
         if folds:
@@ -116,6 +121,12 @@ class Saga:
         return event in self._sagaline_instance.received
 
 
+def refuse_no_saga(given: Any, where: str, cure: str) -> None:
+    """Refuses what is no class of sagas. Raises WrongCall."""
+    if not (isinstance(given, type) and issubclass(given, Saga) and given is not Saga):
+        refuse_given(given, where, cure)
+
+
 __all__ = [
     "COMPENSATABLE",
     "NO_EFFECT",
@@ -130,5 +141,6 @@ __all__ = [
     "locks",
     "on_compensated",
     "on_completed",
+    "refuse_no_saga",
     "step",
 ]

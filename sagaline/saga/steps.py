@@ -13,6 +13,7 @@ from sagaline.messaging.declaring import (
     refuse_no_method,
     refuse_wrong,
 )
+from sagaline.messaging.namespace import SagaPart
 from sagaline.messaging.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,7 +54,7 @@ class CommandByKey:
         return self.command(**{str(self.command.key_field): saga.key})
 
 
-class CommandPart:
+class CommandPart(SagaPart):
     """A part of a saga that issues a command; it has the name of the method that makes it."""
 
     make_command: CommandMethod
@@ -126,7 +127,7 @@ class Step(CommandPart):
 
 
 @dataclass(frozen=True)
-class Closing:
+class Closing(SagaPart):
     """The last command of a saga: when all steps are done, or when all effects are undone."""
 
     name: str
@@ -136,7 +137,7 @@ class Closing:
 
 
 @dataclass(frozen=True)
-class Fold:
+class Fold(SagaPart):
     """A method that applies an event to the state of the saga object."""
 
     name: str
@@ -235,7 +236,7 @@ def _closing(make_command: CommandMethod | None, retry: Retry | None, *, complet
 
 
 @dataclass(frozen=True)
-class Locks:
+class Locks(SagaPart):
     """The names that a saga instance locks from its start to its end."""
 
     name: str

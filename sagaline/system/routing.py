@@ -7,6 +7,7 @@ from eventsourcing.domain import DomainEvent
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.errors import DefinitionError
+from sagaline.messaging.commands import Command
 from sagaline.saga.instance import Journal
 
 
@@ -38,11 +39,24 @@ def recorders_of(applications: Iterable[type[Application]]) -> dict[type, type[A
     return found
 
 
+def _refuse_unresolved(command: type[Command]) -> None:
+    """Refuses a command with an annotation that names nothing. Raises DefinitionError."""
+    try:
+        command.model_rebuild()
+    except NameError as error:
+        raise DefinitionError(
+            where=command.__name__,
+            problem=f"one of its annotations names {error.name}, which is not defined",
+            cure=f"Define {error.name} in its module, or import it there.",
+        ) from error
+
+
 def handlers_of(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:
     """Command class -> the application that handles it. Raises `DefinitionError` for two."""
     found: dict[type, type[Application]] = {}
     for application in applications:
         for command in declaration_of(application).handlers:
+            _refuse_unresolved(command)
             if command in found:
                 raise DefinitionError(
                     where=application.__name__,

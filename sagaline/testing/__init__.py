@@ -6,10 +6,11 @@ happen to it.
 """
 
 from functools import reduce
-from typing import Any, overload
+from typing import Any, Final, overload
 
 from eventsourcing.domain import BaseAggregate
 
+from sagaline.messaging.declaring import refuse_given
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
 from sagaline.saga.interventions import Operator
@@ -56,10 +57,15 @@ def given(subject: type[Any], *history: Any) -> GivenAggregate | GivenReadModel 
     a saga is events, `happened(...)` and event classes, the first of which starts it; that of a
     read model is events, `happened(...)` and `recorded(...)`.
     """
+    if not isinstance(subject, type):
+        refuse_given(subject, "given", _SUBJECTS)
     if issubclass(subject, BaseAggregate):
         return GivenAggregate(subject, history)
     if issubclass(subject, Saga):
         return reduce(GivenSaga.when, history, GivenSaga(subject))
     if issubclass(subject, ReadModel):
         return GivenReadModel(subject, history)
-    raise TypeError(f"{subject.__name__} is neither an aggregate nor a saga nor a read model")
+    refuse_given(subject, "given", _SUBJECTS)
+
+
+_SUBJECTS: Final = "Write given(Order, ...): the class of an aggregate, a saga or a read model."

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from sagaline.messaging.declaring import refuse_given
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import State, StepStatus
 
@@ -29,6 +30,8 @@ class SagaStatus(NamedTuple):
 
     def ended(self, state: State, reason: str | None) -> tuple[bool, str]:
         """Whether the instance ended in this state (for this reason), and that status in words."""
+        if not isinstance(state, State):
+            refuse_given(state, "then_ends", "Write then_ends(State.COMPLETED).")
         met = self.journal.state is state and reason in (None, self._end_reason())
         return met, _with_reason(state.value, reason)
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
@@ -13,9 +13,10 @@ from sagaline.application.receipt import Receipt
 from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import command_class
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import refuse_given
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.declaration import saga_declaration
-from sagaline.saga.definition import Saga
+from sagaline.saga.definition import Saga, refuse_no_saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.state import Role, State
@@ -24,7 +25,7 @@ from sagaline.system.system import System
 from sagaline.testing.answering import Answering
 from sagaline.testing.failure import unexpected
 from sagaline.testing.given.example_values import example_event
-from sagaline.testing.given.happened import Happened
+from sagaline.testing.given.happened import happened
 from sagaline.testing.saga_status import SagaStatus
 from sagaline.testing.simulation.commits import Commits
 from sagaline.testing.simulation.faults import Fault
@@ -63,6 +64,7 @@ class Scenario:
         if isinstance(subject, System):
             self._system, self._sagas = InMemorySystem(subject, env), list(subject.sagas)
         else:
+            refuse_no_saga(subject, "Scenario", "Write Scenario(system), or Scenario(Fulfil).")
             self._system, self._sagas = SagaRun(subject, participants, self._script), [subject]
 
     def __enter__(self) -> Self:
@@ -75,8 +77,9 @@ class Scenario:
 
     def get(self, application: type[A]) -> A:
         """The application of that class: to query it, or to replace one of its ports."""
-        found = self._system.apps[application.name]
-        assert isinstance(found, application)
+        found = self._system.apps.get(getattr(application, "name", ""))
+        if type(found) is not application:
+            self._refuse(application, "get")
         return found
 
     def gives(self, command: Command) -> Receipt:
@@ -86,7 +89,7 @@ class Scenario:
                 receipt = app.execute_one(command)
                 self._system.settle()
                 return receipt
-        raise TypeError(f"no application handles {type(command).__name__}")
+        refuse_given(command, "gives", "Give a command that an application of the system handles.")
 
     def happens(self, event: Any, /, **fields: Any) -> Self:
         """Records an event: itself, ``happened(...)``, or its class and the fields that matter.
@@ -96,7 +99,7 @@ class Scenario:
         """
         run = self._saga_run("a system records its own events: issue a command with `gives`")
         self._happened += 1
-        given = Happened(event, fields) if isinstance(event, type) else event
+        given = happened(event, **fields) if isinstance(event, type) else event
         made = example_event(given, self._happened)
         if saga_declaration(self._sagas[0]).is_start(made):
             run.start(made)
@@ -125,6 +128,8 @@ class Scenario:
     @contextmanager
     def stopped(self, application: type[Application]) -> Iterator[None]:
         """Stops an application inside the `with` block: its messages wait in the logs."""
+        if application not in map(type, self._system.apps.values()):
+            self._refuse(application, "stopped")
         self._system.stopped.add(application.name)
         yield
         self._system.stopped.discard(application.name)
@@ -205,8 +210,14 @@ class Scenario:
 
     def rows(self, model: type[ReadModel]) -> list[dict[str, Any]]:
         """The rows of a read table."""
+        if not isinstance(getattr(model, "table", None), Table):
+            refuse_given(model, "rows", "Write rows(OrderList): the class of a read model.")
         with self._system.views.read() as connection:
             return [dict(row) for row in connection.execute(select(model.table)).mappings()]
+
+    def _refuse(self, application: object, where: str) -> NoReturn:
+        names = ", ".join(self._system.apps)
+        refuse_given(application, where, f"Name the class of one of {names}.")
 
     def _saga_run(self, cure: str) -> SagaRun:
         if not isinstance(self._system, SagaRun):

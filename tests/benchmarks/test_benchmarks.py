@@ -57,6 +57,16 @@ FIGURES: dict[str, dict[str, str | None]] = {
         "rebuild/order_list/floor/one_process": "ratio >= 0.3",
     },
     "start": {"start/runner": "value <= 1", "start/process": None},
+    "ports/slow_share": {
+        "ports/slow_share/p50": None,
+        "ports/slow_share/p99": "value <= 200",
+    },
+    "ports/throughput": {
+        "ports/throughput/async": "value >= 1000",
+        "ports/memory/async": "value <= 300",
+        "ports/throughput/def": "value >= 350",
+        "ports/memory/def": "value <= 300",
+    },
     "cost_of_event": {"cost_of_event": "ratio <= 1.1"},
     "two_kinds": {
         "two_kinds/orders_per_second": None,

@@ -164,7 +164,7 @@ class Log(ABC):
                     found.setdefault((topic, number), id_)
             after = window[-1]
             width = KIND_WINDOW if kinds else width * 2  # ids may have a large gap
-        return [Kind(topic, id_) for (topic, _), id_ in found.items()]
+        return [Kind.read(self.name, topic, id_) for (topic, _), id_ in found.items()]
 
     def rows_of(self, connection: Connection, ids: Collection[int]) -> list[LogRow]:
         """The events with these ids."""

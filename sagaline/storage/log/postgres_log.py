@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from sagaline.errors import VersionConflict
 from sagaline.storage.log.event_log import Log, Row, numbered
-from sagaline.storage.log.rows import Appended, EventRow, LogRow
+from sagaline.storage.log.rows import Appended, EventRow, LogRow, uuid_from
 from sagaline.storage.sql.errors import raise_translated
 from sagaline.storage.sql.postgres import LOG_LOCKS
 
@@ -81,7 +81,7 @@ class PostgresLog(Log):
 
     @override
     def bound(self, originator_id: UUID | str) -> UUID:
-        return originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
+        return originator_id if isinstance(originator_id, UUID) else uuid_from(originator_id)
 
     @override
     def loaded(self, originator_id: UUID) -> UUID:

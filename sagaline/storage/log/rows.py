@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sagaline.errors import StoreDamaged
+from sagaline.errors import StoreDamaged, UnfitValue
 from sagaline.storage.sql.checked import shown
+from sagaline.storage.sql.columns import uuid_of
 
 
 class EventRow(NamedTuple):
@@ -21,6 +22,14 @@ class EventRow(NamedTuple):
     answers: str | None = None
     metadata: str | None = None
     bucket: int | None = None
+
+
+def uuid_from(value: UUID | str) -> UUID:
+    """An id, given as a UUID or as its text. Raises UnfitValue."""
+    found = uuid_of(value)
+    if found is None:
+        raise UnfitValue(value=value, kind="the id of an aggregate", reason="give a UUID")
+    return found
 
 
 class LogRow(NamedTuple):
@@ -64,6 +73,13 @@ class Kind(NamedTuple):
 
     topic: str
     id: int
+
+    @classmethod
+    def read(cls, log: str, topic: object, id_: int) -> "Kind":
+        """The kind in a row of a log. Raises StoreDamaged for a topic that is no text."""
+        if not isinstance(topic, str):
+            raise StoreDamaged(place=f"{log}.topic, id {id_}", value=shown(topic))
+        return cls(topic, id_)
 
 
 class Part(NamedTuple):

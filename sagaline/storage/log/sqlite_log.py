@@ -11,7 +11,7 @@ from typing_extensions import override
 from sagaline.errors import StoreDamaged, VersionConflict
 from sagaline.messaging.ids import id_of_bytes
 from sagaline.storage.log.event_log import Log, Row, numbered
-from sagaline.storage.log.rows import Appended, EventRow, LogRow
+from sagaline.storage.log.rows import Appended, EventRow, LogRow, uuid_from
 from sagaline.storage.sql.checked import shown
 from sagaline.storage.sql.errors import raise_translated
 from sagaline.storage.sql.sqlite import raw
@@ -90,7 +90,7 @@ class SQLiteLog(Log):
 
 
 def _bound(originator_id: UUID | str) -> bytes:
-    return (originator_id if isinstance(originator_id, UUID) else UUID(originator_id)).bytes
+    return (originator_id if isinstance(originator_id, UUID) else uuid_from(originator_id)).bytes
 
 
 def _is_id(value: object) -> bool:

@@ -100,7 +100,7 @@ def read_json(text: str, kind: type[T], place: str) -> T:
     """Reads a JSON value of this kind from a column. Raises `StoreDamaged`."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, kind):
         raise StoreDamaged(place=place, value=shown(text))

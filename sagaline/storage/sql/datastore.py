@@ -73,6 +73,8 @@ class Datastore(SQLAlchemyDatastore):
         """Seconds to queue behind other transactions of this process."""
         self.current: ContextVar[Transaction | None] = ContextVar("sagaline_current", default=None)
         self.existing_tables: set[str] = set()
+        self.owned_applications: frozenset[str] = frozenset()
+        """Those of the store's owner, as they were read last."""
         self.creation_lock = RLock()
         self._open_engine(
             session=session, session_maker=session_maker, autoflush=autoflush, **engine_kwargs

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from sagaline.messaging.ids import id_of_bytes
 from sagaline.storage.sql.columns import PortableType, reading, uuid_of
 from sagaline.storage.sql.names import shortened
 
@@ -30,7 +31,7 @@ class OriginatorId(PortableType):
     stored = sa.BINARY(16)
     to_native = staticmethod(uuid_of)
     to_stored = staticmethod(_id_bytes)
-    from_stored = staticmethod(reading(lambda value: UUID(bytes=value), "OriginatorId"))
+    from_stored = staticmethod(reading(id_of_bytes, "OriginatorId"))
 
 
 class Base(DeclarativeBase):

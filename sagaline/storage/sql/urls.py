@@ -95,5 +95,7 @@ def _refuse_unfit_file(url: URL) -> None:
 
 def _refuse(url: URL | None, reason: str) -> NoReturn:
     # Without a cause: its text may hold the URL.
+    if url is not None and url.username and url.password is None:
+        url = url.set(username="***")  # perhaps a password whose colon was lost
     shown = _UNNAMED if url is None else without_password(url)
     raise StoreUnusable(url=shown, reason=reason) from None

@@ -155,7 +155,7 @@ def _loads(wanted: str) -> dict[str, float]:
     try:
         found = json.loads(wanted)
         return {str(name): float(load) for name, load in found.items()}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -66,6 +66,7 @@ def _own(
         _refuse_another(datastore, found, system)
         names = _kept(found, applications, removed)
         connection.execute(update(store).values(system=system, applications=json.dumps(names)))
+        datastore.owned_applications = frozenset()
         for each in set(found.applications).difference(names):
             raise_fence(connection, each)
             connection.execute(delete(positions).where(positions.c.follower == each))
@@ -131,6 +132,8 @@ def refuse_foreign_application(datastore: Datastore, application: str) -> None:
 
     Raises StoreOfAnotherSystem, StoreTooNew or StoreUnusable; changes nothing.
     """
+    if application in datastore.owned_applications:
+        return  # a runner opens all applications of a store that it has just claimed
     found = read_ownership(datastore) or Ownership()
     if found.applications and application not in found.applications:
         raise StoreOfAnotherSystem(
@@ -148,6 +151,12 @@ def read_ownership(datastore: Datastore) -> Ownership | None:
 
     Raises StoreTooNew or StoreUnusable; changes nothing.
     """
+    found = _read_ownership(datastore)
+    datastore.owned_applications = frozenset(found.applications if found else ())
+    return found
+
+
+def _read_ownership(datastore: Datastore) -> Ownership | None:
     try:
         if store.fullname in datastore.existing_tables:
             with datastore.read() as connection:

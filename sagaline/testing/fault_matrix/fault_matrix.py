@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagaline.saga.declaration import saga_declaration
-from sagaline.saga.definition import Saga
+from sagaline.saga.definition import Saga, refuse_no_saga
 from sagaline.saga.state import Role, State
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
@@ -62,6 +62,7 @@ def fault_matrix(
     step: subclasses of `SimulatedParticipant`. `timings` override the declared times, as those of
     `System` do. Raises AssertionError with the shortest transcript of a case that fails.
     """
+    refuse_no_saga(saga, "fault_matrix", "Write fault_matrix(Fulfil).")
     starts = start if isinstance(start, list | tuple) else [start]
     events = [
         example_event(Happened(saga_declaration(saga).starts_on, {}) if each is None else each)

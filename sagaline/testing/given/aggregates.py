@@ -1,6 +1,7 @@
 """Tests of aggregates: given a history, when a method is called, then new events or an error."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import is_dataclass
 from inspect import signature
 from typing import Any, Self
 from uuid import UUID
@@ -9,8 +10,9 @@ from eventsourcing.application import project_aggregate
 from eventsourcing.domain import Aggregate, BaseAggregate, CanMutateAggregate
 
 from sagaline.codec import unshared
+from sagaline.messaging.declaring import refuse_given
 from sagaline.testing.failure import unexpected
-from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, as_call
+from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, as_call, happened
 
 
 class GivenAggregate:
@@ -47,14 +49,14 @@ class GivenAggregate:
         if isinstance(item, CanMutateAggregate):
             self._events.append(unshared(item))
             self._aggregate = unshared(item).mutate(self._aggregate)
-        elif callable(item):
-            if self._aggregate is None:
-                self._aggregate = item()
-            else:
-                item(self._aggregate)
+        elif callable(item) and not is_dataclass(item):
+            made = item() if self._aggregate is None else item(self._aggregate)
+            self._aggregate = made if self._aggregate is None else self._aggregate
+            if not isinstance(self._aggregate, BaseAggregate):
+                refuse_given(made, "a function in the history", "Return a new aggregate.")
             self._events += map(unshared, self._aggregate.collect_events())
         else:
-            raise TypeError(f"{item!r} is no history: pass events, happened(...) or functions")
+            refuse_given(item, "history", "Pass events, happened(...) or functions.")
 
     def _id_for(self, fields: dict[str, Any]) -> UUID | str:
         if self._aggregate is not None:
@@ -83,7 +85,7 @@ class Outcome:
 
         Write one event as ``then(Order.Cancelled, reason="no stock")``, several with `happened`.
         """
-        wanted = [e if isinstance(e, Happened) else Happened(e, {}) for e in expected]
+        wanted = [e if isinstance(e, Happened) else happened(e) for e in expected]
         if fields:
             if len(wanted) != 1 or wanted[0].fields:
                 raise TypeError("fields belong to one event class; use happened(...) for several")

@@ -1,7 +1,7 @@
 """Events that a test declares by the fields that matter to it."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, CanInitAggregate
 from eventsourcing.utils import get_topic
 from typing_extensions import override
+
+from sagaline.messaging.declaring import refuse_given
 
 SOMEONE = UUID("00000000-0000-4000-8000-000000000001")
 """The id of every aggregate for which the test gives no id."""
@@ -48,6 +50,8 @@ def happened(event_class: type[Any], /, **fields: Any) -> Happened:
 
     History needs all fields of the event; an expectation needs those that matter.
     """
+    if not is_dataclass(event_class):
+        refuse_given(event_class, "happened", "Write happened(Order.Placed, ...), with an event.")
     return Happened(event_class, fields)
 
 

@@ -10,12 +10,15 @@ from eventsourcing.utils import get_topic
 from sqlalchemy import select
 
 from sagaline.codec import is_shareable
+from sagaline.messaging.declaring import refuse_given
 from sagaline.messaging.message import Message
 from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projector import Projector
 from sagaline.storage import Datastore
 from sagaline.testing.failure import unexpected
-from sagaline.testing.given.happened import SOMEONE, Happened, owner_of
+from sagaline.testing.given.happened import SOMEONE, Happened, happened, owner_of
+
+_ENVELOPE = ("application", "key", "cause", "hop")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ def recorded(event: Any, /, **envelope: Any) -> Recorded:
 
     The default key is the event's stream: for an order's own events, the order.
     """
+    if unknown := ", ".join(envelope.keys() - _ENVELOPE):
+        cure = f"An event has {', '.join(_ENVELOPE)} beside itself."
+        refuse_given(unknown, "recorded", cure)
     return Recorded(event, envelope)
 
 
@@ -48,7 +54,7 @@ class GivenReadModel:
         version and time. The history is projected first, as a batch of its own, on a real SQLite
         database in memory; no rows stay cached between the two batches.
         """
-        new = [Happened(event, fields) if isinstance(event, type) else event, *more]
+        new = [happened(event, **fields) if isinstance(event, type) else event, *more]
         messages = [_message(each, id_) for id_, each in enumerate([*self._history, *new], start=1)]
         before = len(self._history)
         datastore = Datastore.open("sqlite://")
@@ -138,6 +144,9 @@ def _message(item: Any, id_: int) -> Message:
         item = item.event
     if isinstance(item, Happened):
         item = item.to_event(owner_of(item.event_class), SOMEONE, id_)
+    if not hasattr(item, "originator_id"):
+        cure = "Give events, happened(...) or recorded(...)."
+        refuse_given(item, "the history of a read model", cure)
     envelope.setdefault("key", str(item.originator_id))
     if envelope["key"] is not None:
         envelope["key"] = str(envelope["key"])

@@ -8,6 +8,7 @@ from typing import Any, Self
 from typing_extensions import override
 
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import refuse_given
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
@@ -77,6 +78,9 @@ class SagaHistory:
 
         Ids are not compared: they are derived from the saga instance and the step.
         """
+        for each in commands:
+            if not isinstance(each, Command):
+                refuse_given(each, "then", "Give the commands, as in then(PayOrder(order_id=...)).")
         issued = [each for last in self._inputs[-1:] for each in last.commands]
         if [_content(each) for each in issued] != [_content(each) for each in commands]:
             raise self._failure(map(_written, commands), map(_written, issued))

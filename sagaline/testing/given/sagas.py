@@ -12,7 +12,7 @@ from sagaline.saga.interventions import Interventions
 from sagaline.saga.timers import StepDue, StepTimedOut
 from sagaline.testing.drive import drive
 from sagaline.testing.given.aggregates import must_be_replayed
-from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, owner_of
+from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, happened, owner_of
 from sagaline.testing.given.saga_history import (
     TIMER_NAMES,
     HandledInput,
@@ -84,7 +84,7 @@ class GivenSaga(SagaHistory):
     def _completed(self, event: Any, values: dict[str, Any]) -> tuple[str, Any]:
         """The event as the test wrote it, and the whole event."""
         if isinstance(event, type):
-            event = Happened(event, values)
+            event = happened(event, **values)
         elif values:
             raise TypeError("fields belong to an event class: when(StockRefused, reason='none')")
         if isinstance(event, Happened):

@@ -123,5 +123,5 @@ def test_results_are_accepted() -> None:
     assert flattened([(each for each in "ab"), ["c"]], "Trips.pay") == ["a", "b", "c"]
     with pytest.raises(NeverRun):
         flattened([[1], awaited(), awaited()], "Trips.pay")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="not iterable"):
+    with pytest.raises(TypeError, match="Return a list"):
         flattened([5], "Trips.pay")  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ def test_an_argument_comes_before_the_environment_and_that_before_the_file(
     [
         ("batch_size", 0, "it should be greater than or equal to 1"),
         ("batch_size", "many", "it should be a valid integer"),
-        ("window_bytes", 1_000, "it should be greater than or equal to 1048576"),
+        ("memory", 1_000, "it should be greater than or equal to 1048576"),
         ("port_call_timeout", 0, "it should be greater than 0"),
         ("lock_timeout", float("inf"), "it should be less than or equal to 86400"),
         ("lock_timeout", float("nan"), "it should be "),
@@ -72,7 +72,7 @@ def test_a_fault_in_the_file_is_named(nothing_set: Path, text: str) -> None:
 def test_a_runner_gives_the_options_to_its_parts(sqlite_store: str) -> None:
     options = Options(
         batch_size=3, read_model_batch_size=5, port_call_timeout=1.5, lock_timeout=2.5,
-        cached_aggregates=11, cache_bytes=2 * MEBIBYTE, command_attempts=4,
+        cached_aggregates=11, memory=180 * MEBIBYTE, command_attempts=4,
     )  # fmt: skip
     runner = Runner(system, env(sqlite_store), options=options)
     try:
@@ -97,8 +97,8 @@ def test_a_runner_reads_its_options_from_its_environment(sqlite_store: str) -> N
 
 def test_a_system_with_small_limits_does_the_same_work(sqlite_store: str) -> None:
     small = Options(
-        batch_size=2, read_model_batch_size=3, window_events=5, window_bytes=MEBIBYTE,
-        cached_aggregates=3, cache_bytes=MEBIBYTE, port_calls=1,
+        batch_size=2, read_model_batch_size=3, window_events=5, memory=MEBIBYTE,
+        cached_aggregates=3, port_calls=1,
     )  # fmt: skip
     with Runner(system, env(sqlite_store), options=small) as runner:
         runner.get(House).open(OpenShow(show="Hamlet", seats=10))
@@ -109,7 +109,7 @@ def test_a_system_with_small_limits_does_the_same_work(sqlite_store: str) -> Non
 
 
 def test_events_of_one_mebibyte_stay_within_the_limits(sqlite_store: str) -> None:
-    small = Options(window_bytes=4 * MEBIBYTE, cache_bytes=4 * MEBIBYTE)
+    small = Options(memory=120 * MEBIBYTE)
     guests = [f"{each}" + "x" * (MEBIBYTE // 2) for each in range(12)]
     with Runner(system, env(sqlite_store), options=small) as runner:
         runner.get(House).open(OpenShow(show="Hamlet", seats=20))

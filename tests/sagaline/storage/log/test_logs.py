@@ -1,7 +1,7 @@
 """Logs: bulk writes, pages, streams, and the order in which events become visible."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import Event
@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import IntegrityError, InternalError, OperationalError, Tracking
+from sqlalchemy import select
 
-from sagaline.errors import TransactionFailed, VersionConflict
-from sagaline.storage import Appended, EventRow, LogRow, Page
+from sagaline.errors import StoreDamaged, TransactionFailed, VersionConflict
+from sagaline.storage import Appended, EventRow, LogRow, Page, ProcessRecorder
 from tests.sagaline.storage.stores import (
     counted,
     opened,
@@ -168,6 +169,34 @@ def test_changed_aggregates_are_listed_up_to_a_limit_of_events(store_url: str) -
         assert orders.changed_since(3) == (set(), 3)
         recorded(orders, *[placed() for _ in range(6000)])
         assert orders.changed_since(3) == (None, 6003)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\1" * 15, b"\1" * 17, "an id of sixteen", 16, 1.5])
+def test_an_id_of_another_length_or_type_is_damage_and_no_other_id(
+    sqlite_store: str, damage: object
+) -> None:
+    with opened(sqlite_store) as datastore:
+        orders = recorder_of(datastore)
+        recorded(orders, placed(), placed())
+        with outside(sqlite_store) as other:
+            change = "UPDATE orders_events SET originator_id = ? WHERE id = 2"
+            other.exec_driver_sql(change, (damage,))
+
+        reads: list[Callable[[], object]] = [
+            lambda: orders.page(0, 10),
+            lambda: orders.changed_since(0),
+            lambda: orders.select_notifications(1, 10),
+            lambda: _ids_by_sqlalchemy(orders),
+        ]
+        for read in reads:
+            with pytest.raises(StoreDamaged):
+                read()
+        assert len(orders.page(0, 1).rows) == 1
+
+
+def _ids_by_sqlalchemy(recorder: ProcessRecorder) -> object:
+    with recorder.datastore.read() as connection:
+        return connection.execute(select(recorder.log.table.c.originator_id)).all()
 
 
 def test_an_existing_version_is_a_conflict_that_names_the_stream(store_url: str) -> None:

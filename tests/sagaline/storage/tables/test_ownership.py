@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, make_url
+from sqlalchemy import event, inspect, make_url
 
 from sagaline.errors import StoreOfAnotherSystem, StoreTooNew, StoreUnusable
 from sagaline.storage import Datastore, own_store, refuse_foreign_application
@@ -44,6 +44,24 @@ def test_a_system_may_add_applications(store_url: str) -> None:
         own_store(datastore, "shop", [])
         refuse_foreign_application(datastore, "Orders")
         refuse_foreign_application(datastore, "Shipping")
+
+
+def test_the_owner_of_a_store_is_read_once_for_all_its_applications(store_url: str) -> None:
+    with opened(store_url) as datastore:
+        own_store(datastore, "shop", ["Orders", "Shipping"])
+        reads: list[str] = []
+        event.listen(
+            datastore.engine,
+            "before_cursor_execute",
+            lambda *given: reads.append(given[2]),
+        )
+        for _ in range(3):
+            refuse_foreign_application(datastore, "Orders")
+            refuse_foreign_application(datastore, "Shipping")
+        assert len([each for each in reads if "applications" in each]) == 1
+        own_store(datastore, "shop", [], removed=["Shipping"])
+        with pytest.raises(StoreOfAnotherSystem):
+            refuse_foreign_application(datastore, "Shipping")
 
 
 def test_an_unclaimed_store_serves_any_application(store_url: str) -> None:
