@@ -2,11 +2,14 @@
 
 PYTHON ?= python3
 EXTRAS ?= postgres,demo,bench,dev
-WORKERS ?= 2
+WORKERS ?= 3
 PAIRS ?= 3
 
 RUN := .venv/bin/python -m
 READY := .venv/.ready
+
+# Each process would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -11,15 +11,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL
 
+from tests.forks import _processes_are_forks, fork_server
 from tests.originals import Fill, OriginalDatabases, OriginalFiles, execute, new_database
+from tests.scratch import write_to_memory
 from tests.slow import _fast_tests_start_no_process, mark_slow_tests, pytest_ignore_collect
 from tests.unmeasured import _processes_start_without_coverage, leave_out_coverage
 
 __all__ = (
     "_fast_tests_start_no_process",
+    "_processes_are_forks",
     "_processes_start_without_coverage",
+    "fork_server",
     "pytest_ignore_collect",
 )
+
+write_to_memory()
 
 # How fast examples are found and run is the machine's affair, and no fault of the code.
 settings.register_profile(
@@ -52,6 +58,8 @@ def postgres_url() -> Iterator[str]:
         url = URL.create("postgresql+psycopg", username="postgres", database="postgres")
         # The tests cut connections, never the power.
         execute(url.set(query={"host": host}), "ALTER SYSTEM SET fsync = off")
+        # They may lie in memory.
+        execute(url.set(query={"host": host}), "ALTER SYSTEM SET max_wal_size = '96MB'")
         execute(url.set(query={"host": host}), "SELECT pg_reload_conf()")
         yield url.set(query={"host": host}).render_as_string(hide_password=False)
     finally:

@@ -56,8 +56,9 @@ def new_database(server_url: str, template: str | None = None) -> Iterator[str]:
     """A new database on a server, empty or a copy of one without connections."""
     server = make_url(server_url)
     name = f"sagaline_{uuid4().hex}"
-    copying = f" TEMPLATE {template}" if template else ""
-    execute(server, f"CREATE DATABASE {name}{copying}")
+    copied = template or "template1"
+    # Files are copied as they are: by way of the write-ahead log it takes three times as long.
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {copied} STRATEGY FILE_COPY")
     try:
         yield server.set(database=name).render_as_string(hide_password=False)
     finally:

@@ -34,6 +34,9 @@ STARTS = {"subprocess", "Popen", "started", "fork", "get_context", "PROCESSES"}
 SERVERS = {"postgres", "postgres_url", "postgres_store"}
 """Fixtures, and values of parameters, for which a server is started."""
 
+NO_STARTERS = {"_processes_are_forks"}
+"""Fixtures that decide how a process starts, and start none."""
+
 STARTERS = ((subprocess.Popen, "__init__"), (BaseProcess, "start"), (os, "fork"))
 
 LIBRARY_LOOKUP = "/sbin/ldconfig"
@@ -96,8 +99,9 @@ def _values_of(item: pytest.Function) -> Iterator[str]:
 def _functions_of(item: pytest.Function) -> Iterator[Callable[..., Any]]:
     """The test and its fixtures."""
     yield item.function
-    for fixtures in item._fixtureinfo.name2fixturedefs.values():
-        yield from (each.func for each in fixtures)
+    for name, fixtures in item._fixtureinfo.name2fixturedefs.items():
+        if name not in NO_STARTERS:
+            yield from (each.func for each in fixtures)
 
 
 def starts_process(function: Any, seen: set[Any] | None = None) -> bool:

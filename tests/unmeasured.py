@@ -10,11 +10,19 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-NEVER = ("benchmarks", "crash", "test_docs.py")
-"""Where whole systems run in processes of their own, as users start them."""
+NEVER = (
+    "benchmarks",
+    "crash",
+    "projections/test_interleaving.py",
+    "sagas/test_kitchen.py",
+    "test_docs.py",
+    "trips",
+    "upstream",
+)
+"""Where whole systems run in processes of their own, and where very many cases are tried."""
 
 NOT_ON_POSTGRES = (
-    "application/cli",
+    "application",
     "cli",
     "old_stores",
     "projections",
@@ -22,6 +30,9 @@ NOT_ON_POSTGRES = (
     "sagaline/application",
     "sagaline/cli",
     "sagaline/followers",
+    "sagaline/rebuilding/test_rebuild.py",
+    "sagaline/rebuilding/test_worker.py",
+    "sagaline/runner",
     "sagaline/system",
     "sagaline/testing",
     "sagas",

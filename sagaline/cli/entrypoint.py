@@ -10,6 +10,7 @@ from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from sagaline.cli.gc_tuning import rare_collections
 from sagaline.cli.lazy_command import without_flag_type, without_flag_types
 from sagaline.cli.log_options import log_options
 from sagaline.cli.output import print_note
@@ -90,7 +91,7 @@ def command_line(options: Callable[..., None], commands: Iterable[Any] = ()) -> 
 
 def launch(program: typer.Typer, name: str) -> None:
     """Run a command line as the main program of a process."""
-    with exit_on_signals():
+    with rare_collections(), exit_on_signals():
         try:
             program(prog_name=name)
         except Exception as bug:

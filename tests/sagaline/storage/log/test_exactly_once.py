@@ -1,6 +1,5 @@
 """Two processes run one follower: each effect is written once."""
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select
 from sagaline.errors import FencedOut
 from sagaline.storage import Datastore, FollowerState, advance, follower_state, register
 from sagaline.storage.tables.creation import create_tables
+from tests.sagaline.small_system import PROCESSES, joined
 from tests.sagaline.storage.stores import opened, placed, recorded, recorder_of, stored
 
 EVENTS = 300
@@ -51,13 +51,7 @@ def _state(datastore: Datastore) -> FollowerState:
 
 
 def _together(target: Callable[[str, int], None], url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    runners = [context.Process(target=target, args=(url, size)) for size in (7, 10)]
-    for runner in runners:
-        runner.start()
-    for runner in runners:
-        runner.join(60)
-    assert [runner.exitcode for runner in runners] == [0, 0]
+    joined(*[PROCESSES.Process(target=target, args=(url, size)) for size in (7, 10)])
 
 
 @pytest.fixture

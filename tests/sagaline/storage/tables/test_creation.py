@@ -1,6 +1,5 @@
 """Tables are created while many processes start at once."""
 
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Barrier
 
@@ -13,6 +12,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.sql.postgres import lock_creation
 from sagaline.storage.tables.creation import SCHEMA_VERSION, create_tables
 from sagaline.storage.tables.schema import metadata, store
+from tests.sagaline.small_system import PROCESSES, joined
 from tests.sagaline.storage.stores import (
     bare,
     opened,
@@ -23,7 +23,7 @@ from tests.sagaline.storage.stores import (
     stored,
 )
 
-PROCESSES = 8
+STARTS = 8
 
 
 def start(url: str, barrier: Barrier) -> None:
@@ -33,16 +33,10 @@ def start(url: str, barrier: Barrier) -> None:
 
 
 def test_many_first_starts_at_once_succeed(store_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(PROCESSES)
-    starts = [context.Process(target=start, args=(store_url, barrier)) for _ in range(PROCESSES)]
-    for each in starts:
-        each.start()
-    for each in starts:
-        each.join(120)
-    assert [each.exitcode for each in starts] == [0] * PROCESSES
+    barrier = PROCESSES.Barrier(STARTS)
+    joined(*[PROCESSES.Process(target=start, args=(store_url, barrier)) for _ in range(STARTS)])
     with opened(store_url) as datastore:
-        assert recorder_of(datastore).head() == PROCESSES
+        assert recorder_of(datastore).head() == STARTS
 
 
 @pytest.mark.parametrize("moment", range(1, 4))
