@@ -45,12 +45,13 @@ class Call:
 
 def oldest_of_each(stores: InspectedStores) -> list[Call]:
     """The oldest call of each follower and command, with the number of such calls."""
-    found: list[Call] = []
+    found: list[tuple[CallRow, int]] = []
     for datastore in stores.datastores:
         if has_table(datastore, port_calls):
             with datastore.read() as connection:
-                found += [Call.of(row, count) for row, count in oldest_calls(connection)]
-    return sorted(found, key=lambda each: each.since)
+                found += oldest_calls(connection)
+    found.sort(key=lambda each: (each[0].since, each[0].number))
+    return [Call.of(row, count) for row, count in found]
 
 
 def calls_of(stores: InspectedStores, key: str) -> list[Call]:
