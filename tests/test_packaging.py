@@ -55,7 +55,7 @@ def test_the_wheel_carries_its_licence_and_its_command(wheel: Path) -> None:
             if ".dist-info/" in name
         }
     assert "MIT License" in beside["licenses/LICENSE"]
-    assert "sagaline = sagaline.cli:main" in beside["entry_points.txt"]
+    assert "sagaline = sagaline.cli:script" in beside["entry_points.txt"]
 
 
 def test_the_wheel_can_be_used_without_the_checkout(wheel: Path, tmp_path: Path) -> None:

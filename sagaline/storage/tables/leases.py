@@ -78,7 +78,7 @@ def new_owner(process: str, seconds: float) -> str:
 
 def _duration(owner: str) -> float:
     """How long a lease of an owner lasts. Version 0.1.0 did not write that into the name."""
-    _, is_there, seconds = owner.rpartition(":")[2].partition("-")
+    _, is_there, seconds = str(owner).rpartition(":")[2].partition("-")  # it may be damaged
     with suppress(ValueError):
         return float(seconds) if is_there else LEASE_DURATION
     return LEASE_DURATION

@@ -125,7 +125,7 @@ def test_a_command_of_a_timer_that_is_given_again_is_logged(
     led.clock.turn(timedelta(minutes=2))
     led.fire("Till")
     assert logged(caplog, logging.WARNING, "the port of CollectFee failed")
-    (again,) = logged(caplog, logging.INFO, "CollectFee is given again in 5 s")
+    (again,) = logged(caplog, logging.WARNING, "Till: CollectFee of the timer")
     assert (again["command"], again["seconds"]) == ("CollectFee", 5)
     assert again["key"] == str(wanted.booking_id)
 

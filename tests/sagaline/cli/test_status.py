@@ -221,7 +221,7 @@ def test_dead_letters_need_attention(sqlite_shop: CommandLine) -> None:
 
 
 def test_calls_without_an_answer_are_named_with_the_oldest(sqlite_shop: CommandLine) -> None:
-    sqlite_shop.application("place", "-", input=json_lines(order(GOOD)))
+    assert sqlite_shop.application("place", "-", input=json_lines([order(GOOD)])).status == 0
     assert sqlite_shop.sagaline("run", "--until-settled").status == 0
     since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
     row = CallRow("Payments", "OrderFulfilment", 7, 1, GOOD, "t", "TakePayment", 2, since)

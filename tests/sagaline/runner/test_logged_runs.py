@@ -62,7 +62,7 @@ def test_a_follower_that_goes_to_another_runner_is_given_up(
 def test_a_store_that_is_lost_and_back_is_logged_with_the_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    guard, store = StoreGuard(max_pause=0.001), Store()
+    guard, store = StoreGuard(max_pause=0.1), Store()
     assert guard.run("guest_list", store.read) is False
     until(lambda: guard.run("guest_list", store.read))
     lost = logged(caplog, logging.WARNING, "guest_list: the store does not answer")

@@ -16,6 +16,9 @@ from sagaline.storage.notify.file_version import FileVersion
 from tests.sagaline.small_system import AddSeats, House, OpenShow, Show, env, system
 from tests.sagaline.storage.stores import opened, outside, placed, recorded, recorder_of
 
+LONG = 300.0
+"""Seconds that a transaction may be silent: a child writes down what it covered as it ends."""
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 
 
@@ -101,6 +104,7 @@ def test_a_fork_waits_for_the_transactions_of_other_threads(sqlite_store: str) -
 
 def test_a_child_of_a_transaction_is_refused_what_it_would_spoil(store_url: str) -> None:
     with opened(store_url) as datastore:
+        datastore.silence_timeout = LONG
         orders = recorder_of(datastore)
 
         def commit_again() -> Any:
@@ -123,14 +127,14 @@ def test_a_child_of_a_transaction_is_refused_what_it_would_spoil(store_url: str)
 
 def test_the_transaction_itself_commits_nothing_in_a_child(store_url: str) -> None:
     with opened(store_url) as datastore:
+        datastore.silence_timeout = LONG
         orders = recorder_of(datastore)
         transaction = datastore.write()
-        transaction.__enter__()
-        recorded(orders, placed())
-        told = in_a_fork(lambda: transaction.__exit__(None, None, None))
-        assert told.startswith("TransactionFailed: ")
-        assert orders.head() == 1
-        transaction.__exit__(None, None, None)
+        with transaction:
+            recorded(orders, placed())
+            told = in_a_fork(lambda: transaction.__exit__(None, None, None))
+            assert told.startswith("TransactionFailed: ")
+            assert orders.head() == 1
     with opened(store_url) as datastore:
         assert recorder_of(datastore).head() == 1
 
