@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 EXTRAS ?= postgres,demo,bench,dev
-WORKERS ?= 3
+WORKERS ?= 2
 PAIRS ?= 3
 
 RUN := .venv/bin/python -m

@@ -100,7 +100,7 @@ def test_a_signal_ends_it_while_the_store_is_locked(
         is_sqlite = another.dialect.name == "sqlite"
         another.exec_driver_sql("BEGIN EXCLUSIVE" if is_sqlite else "BEGIN; LOCK TABLE followers")
         with shop.given(SAGALINE_LOCK_TIMEOUT="1000").started("sagaline", command) as process:
-            until(lambda: "libpq" in maps_of(process) or "_sqlite3" in maps_of(process))
+            until(lambda: hears(process, signal.SIGTERM))
             if pauses:
                 process.send_signal(signal.SIGSTOP)
                 process.send_signal(signal.SIGCONT)
@@ -111,9 +111,11 @@ def test_a_signal_ends_it_while_the_store_is_locked(
     assert "Traceback" not in errors
 
 
-def maps_of(process: "subprocess.Popen[str]") -> str:
-    """The files that a process has in its memory: those of its driver, once it uses a store."""
-    return Path(f"/proc/{process.pid}/maps").read_text()
+def hears(process: "subprocess.Popen[str]", number: signal.Signals) -> bool:
+    """Whether a process has a handler of this signal: it has loaded its modules then."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (caught,) = (each.split()[1] for each in status.splitlines() if each.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def test_two_runs_share_the_work(sqlite_shop: CommandLine) -> None:

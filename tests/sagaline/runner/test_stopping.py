@@ -100,9 +100,10 @@ def test_a_stop_ends_behind_a_backlog(store_url: str) -> None:
 def test_a_stop_says_what_it_does_not_wait_for(
     store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    released = Event()
+    entered, released = Event(), Event()
 
     def wait() -> None:
+        entered.set()
         released.wait(PATIENCE)
 
     runner = Runner(system, env(store_url))
@@ -110,7 +111,7 @@ def test_a_stop_says_what_it_does_not_wait_for(
         runner.settle()
         runner.get(House).meanwhile = wait
         runner.get(Desk).want(wish("Bea"))
-        until(lambda: runner._loop is not None and runner._loop.current == "House")
+        assert entered.wait(PATIENCE)
         with caplog.at_level(logging.WARNING):
             runner.stop(timeout=0.2)
         assert "evenings has stopped, and does not wait for House, which is still" in caplog.text
