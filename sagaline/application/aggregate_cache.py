@@ -11,11 +11,9 @@ CACHED_AGGREGATES = 6_000
 CACHE_BYTES = 128 * 1024 * 1024
 """Most bytes of aggregates kept between batches, by their encoded events."""
 
-
 MEASURED_SIZE = 16_384
 """Bytes of encoded events above which the state of an aggregate is measured: to measure many small
 ones would take longer than to read them again."""
-
 
 LEAST_PART = 8
 """A cache has one part in so many of the bytes, whatever the others of its pool keep."""
@@ -61,15 +59,12 @@ class AggregateCache(dict[UUID, Any]):
     def grow(self, aggregate_id: UUID, size: int) -> None:
         """Adds the size of encoded events, in bytes, to that of an aggregate that is here."""
         self._sizes[aggregate_id] = self._sizes.get(aggregate_id, 0) + size
-        self.bytes += size
-        self._pool.bytes += size
+        self._resize(size)
 
     def evict(self, aggregate_id: UUID) -> None:
         """Removes an aggregate, if it is there."""
         self.pop(aggregate_id, None)
-        size = self._sizes.pop(aggregate_id, 0)
-        self.bytes -= size
-        self._pool.bytes -= size
+        self._resize(-self._sizes.pop(aggregate_id, 0))
         self._measured.pop(aggregate_id, None)
 
     def clear(self) -> None:
@@ -77,8 +72,7 @@ class AggregateCache(dict[UUID, Any]):
         super().clear()
         self._sizes.clear()
         self._measured.clear()
-        self._pool.bytes -= self.bytes
-        self.bytes = 0
+        self._resize(-self.bytes)
 
     def trim(self, changed: Iterable[UUID]) -> None:
         """Moves changed aggregates to the end, and evicts from the start what is too much."""
@@ -103,8 +97,11 @@ class AggregateCache(dict[UUID, Any]):
             if size > share and size >= 2 * self._measured.get(each, 0):
                 actual = min(size, _pickled_size(self[each], size))
                 self._sizes[each] = self._measured[each] = actual
-                self.bytes += actual - size
-                self._pool.bytes += actual - size
+                self._resize(actual - size)
+
+    def _resize(self, size: int) -> None:
+        self.bytes += size
+        self._pool.bytes += size
 
     @property
     def _room(self) -> int:
