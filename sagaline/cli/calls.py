@@ -1,12 +1,17 @@
 """The port calls without an answer, as operators see them."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
 
 from sagaline.cli.inspection import InspectedStores, has_table
 from sagaline.storage.tables.port_calls import CallRow, calls_of_key, oldest_calls
 from sagaline.storage.tables.schema import port_calls
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,20 +50,18 @@ class Call:
 
 def oldest_of_each(stores: InspectedStores) -> list[Call]:
     """The oldest call of each follower and command, with the number of such calls."""
-    found: list[tuple[CallRow, int]] = []
-    for datastore in stores.datastores:
-        if has_table(datastore, port_calls):
-            with datastore.read() as connection:
-                found += oldest_calls(connection)
-    found.sort(key=lambda each: (each[0].since, each[0].number))
+    found = sorted(_read(stores, oldest_calls), key=lambda each: (each[0].since, each[0].number))
     return [Call.of(row, count) for row, count in found]
 
 
 def calls_of(stores: InspectedStores, key: str) -> list[Call]:
     """The calls of one business transaction, in their order."""
-    found: list[Call] = []
+    return [Call.of(row) for row in _read(stores, lambda c: calls_of_key(c, key))]
+
+
+def _read(stores: InspectedStores, query: Callable[[Connection], list[T]]) -> Iterator[T]:
+    """What a query finds in each store; a store of an earlier version has no such table."""
     for datastore in stores.datastores:
         if has_table(datastore, port_calls):
             with datastore.read() as connection:
-                found += [Call.of(row) for row in calls_of_key(connection, key)]
-    return found
+                yield from query(connection)

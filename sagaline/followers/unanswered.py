@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from sagaline.messaging.message import Message
@@ -114,7 +115,7 @@ class Unanswered:
         """What becomes of a batch: of those `queued` behind dead letters, and those `waiting`."""
         ids = set(map(id, waiting))
         handled = [each for each in free if id(each) not in ids] if ids else free
-        deleted = self.rows_of([*handled, *queued])
+        deleted = self.rows_of(chain(handled, queued))
         return Passed(handled, waiting, deleted, self._new_rows(waiting))
 
     def message(self, origin: str) -> Message | None:

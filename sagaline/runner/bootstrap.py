@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -181,7 +182,7 @@ class OpenedSystem:
     def _names(self) -> list[str]:
         return [each.name for each in self.system.members]
 
-    @property
+    @cached_property
     def _shares(self) -> Shares:
         tables = [each for each in self.system.read_models if each.cached_rows]
         return Shares.of(self._options.memory, len(self._names), len(tables))
@@ -204,11 +205,10 @@ class OpenedSystem:
     def _construct(self) -> None:
         self.views = self._open(views_at(self._env))
         create_tables(self.views)
-        shares = self._shares
         for cls in self.system.members:
             app = self.apps[cls.name] = cls(env=self._env)
             self._configure(app)
-            sizes = self._options.window_events, shares.window_bytes
+            sizes = self._options.window_events, self._shares.window_bytes
             self.windows[cls.name] = LogWindow(
                 cls.name, app.recorder, app.mapper, *sizes, BATCH_BYTES
             )

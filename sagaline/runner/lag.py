@@ -1,7 +1,9 @@
 """How far each follower lags behind its leaders, judged from the stores alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from sqlalchemy import Connection
 
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.tables.followers import all_fences, all_positions
@@ -52,20 +54,20 @@ def fences(datastores: Iterable[Datastore]) -> list[dict[str, int]]:
 
 def count_timers(datastores: Iterable[Datastore]) -> int:
     """How many timers are pending in these stores."""
-    count = 0
-    for datastore in datastores:
-        with datastore.read() as connection:
-            count += pending_timers(connection)
-    return count
+    return _total(datastores, pending_timers)
 
 
 def count_calls_under_way(datastores: Iterable[Datastore]) -> int:
     """How many port calls have no answer yet in these stores, with what waits behind them."""
-    count = 0
+    return _total(datastores, count_calls)
+
+
+def _total(datastores: Iterable[Datastore], count: Callable[[Connection], int]) -> int:
+    found = 0
     for datastore in datastores:
         with datastore.read() as connection:
-            count += count_calls(connection)
-    return count
+            found += count(connection)
+    return found
 
 
 def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:

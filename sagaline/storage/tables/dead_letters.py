@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
 
+from sagaline.storage.tables.places import place_of
 from sagaline.storage.tables.schema import dead_letters
 
 # A rebuild keeps the dead letters of the table that it replaces, for a rollback.
@@ -28,7 +29,7 @@ class Letter(NamedTuple):
     @property
     def place(self) -> str:
         """The event's place in a log, such as ``orders:12``; the leader alone for a timer."""
-        return f"{self.leader.lower()}:{self.position}" if self.position else self.leader
+        return place_of(self.leader, self.position)
 
     @property
     def id(self) -> str:

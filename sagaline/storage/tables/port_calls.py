@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from sagaline.storage.sql.bulk_registry import bulk_of
+from sagaline.storage.tables.places import place_of
 from sagaline.storage.tables.schema import port_calls
 
 
@@ -30,7 +31,7 @@ class CallRow(NamedTuple):
     @property
     def origin(self) -> str:
         """The message's place: ``orders:12``, or ``timer:`` and the id of a timer."""
-        return f"{self.leader.lower()}:{self.position}" if self.position else self.leader
+        return place_of(self.leader, self.position)
 
 
 _columns = [port_calls.c[name] for name in CallRow._fields]
