@@ -14,7 +14,8 @@ from sagaline import SagalineError
 from sagaline.storage import Datastore
 from tests.cli.command_line import CommandLine, Said, clean_environment
 from tests.cli.conftest import settled  # noqa: F401  (a fixture)
-from tests.cli.orders import GOOD, order
+from tests.cli.looks import LOOKS
+from tests.cli.orders import order
 from tests.mutated import SECRET, Mutations
 
 pytestmark = pytest.mark.slow
@@ -22,17 +23,7 @@ pytestmark = pytest.mark.slow
 COUNT: Final = int(os.environ.get("MUTATIONS", "600"))
 """Mutations in all; each kind has a share."""
 
-LOOKS: Final = (
-    ("status",),
-    ("events", "--json"),
-    ("timeline", GOOD),
-    ("sagas", "list"),
-    ("sagas", "show", GOOD),
-    ("timers", "list"),
-    ("dead-letters", "list"),
-    ("check",),
-    ("rebuild", "--verify"),
-)
+COMMANDS: Final = (*LOOKS, ("rebuild", "--verify"))
 URLS: Final = (
     f"postgresql+psycopg://shop:{SECRET}@localhost:5432/shop?application_name=shop",
     f"postgresql+psycopg://shop:{SECRET}@/shop?host=/nowhere",
@@ -115,5 +106,5 @@ def test_each_damaged_store_is_looked_at_or_refused(
             each.unlink()
         path.write_bytes(whole)
         what = changed.damage_row(path) if kind == "row" else changed.damage_file(path)
-        look = changed.of(LOOKS)
+        look = changed.of(COMMANDS)
         must_be_said_in_words(settled.on(f"sqlite:///{path}").sagaline(*look), (what, look))

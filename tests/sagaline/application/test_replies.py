@@ -22,8 +22,10 @@ from sagaline import (
     handles,
     step,
 )
+from sagaline.admin.timeline import timeline
+from sagaline.cli.inspection import InspectedLog
 from sagaline.storage import Datastore
-from sagaline.storage.log.log_columns import LogColumns
+from sagaline.system.environment import environment
 from sagaline.system.saga_list import saga_list
 from tests.sagaline.small_system import env, events
 
@@ -212,7 +214,12 @@ def test_a_log_of_an_earlier_version_is_read_without_its_columns(sqlite_store: s
         for name in ("answers", "metadata", "bucket"):
             connection.exec_driver_sql(f"ALTER TABLE trips_events DROP COLUMN {name}")
     datastore.close()
+    log = InspectedLog(Trips, environment(env(sqlite_store)))
+    assert log.exists()
+    assert [each.answers for each in log.recorder.page(0, 9).rows] == [None]
+    (opened,) = timeline({"Trips": log}, str(TRIP))
+    assert opened.topic.endswith("Trip.Opened")
+    log.close()
     system = System("trips", applications=[Trips, Accounts], sagas=[Fulfil])
     with Runner(system, env(sqlite_store)) as runner:
         assert [each.answers for each in runner.get(Trips).recorder.page(0, 9).rows] == [None]
-    assert LogColumns.__doc__

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command_line import CommandLine
-from tests.cli.orders import GOOD
+from tests.cli.looks import LOOKS
 
 DAMAGE = (
     "text where none belongs",
@@ -24,17 +24,6 @@ DAMAGE = (
     '{"a": ',
     "",
     "[" * 2_000,
-)
-LOOKS = (
-    ("status",),
-    ("events", "--json"),
-    ("timeline", GOOD),
-    ("sagas", "list"),
-    ("sagas", "show", GOOD),
-    ("timers", "list"),
-    ("dead-letters", "list"),
-    ("check",),
-    ("timers", "history"),
 )
 STORES = 30
 """Damaged stores that are tried: another choice of columns and values for each seed."""
