@@ -30,7 +30,7 @@ PORT_RETRY_PAUSE = timedelta(seconds=5)
 """How long a command that a timer gave waits after its port has failed for the first time."""
 
 PORT_RETRIES: Final = Backoff(PORT_RETRY_PAUSE.total_seconds(), longest=600.0)
-"""The pauses after each failure: nobody counts these attempts, so they go on for ever."""
+"""The pauses between the attempts at a timer's command, whose number has no limit."""
 
 
 class HandlingApplication(Protocol):

@@ -58,7 +58,7 @@ class Processor(Protocol):
 
 
 class RunnerStopping(Exception):
-    """The runner stops, so the rest of a batch is left: whoever leads next handles it."""
+    """The runner stops within a batch; the runner that leads next handles the rest of it."""
 
 
 def _go_on() -> None:

@@ -114,7 +114,7 @@ class PortPool:
             return min((each.next_due(now) for each in self.ports.values()), default=inf) - now
 
     def close(self) -> None:
-        """Lets go of the calls that are under way: whoever leads next asks again."""
+        """Drops the calls that are under way; the runner that leads next makes them again."""
         self._loop.close()
 
     def before_fork(self) -> None:

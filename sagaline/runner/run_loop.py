@@ -83,7 +83,7 @@ class RunLoop:
         return self._guard.current
 
     def abandon(self) -> None:
-        """Lets the leases run out: nobody waits any more for what is under way here."""
+        """Renews the leases no more: `stop` has returned, while a batch is still under way here."""
         self._renewal.stop()
 
     def run_once(self) -> bool:

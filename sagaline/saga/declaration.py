@@ -109,7 +109,7 @@ class Declaration:
 
     @cached_property
     def of_others(self) -> frozenset[type]:
-        """The events that answer a step whoever's command they answer: see `from_others`."""
+        """The events that a step hears also as answers to another saga: see `from_others`."""
         parts: tuple[Step | Undo, ...] = (*self.steps.values(), *self.undos_of_steps())
         declared = [each for part in parts for each in (part.done, part.refused)]
         return frozenset(e for each in declared if isinstance(each, FromOthers) for e in each)

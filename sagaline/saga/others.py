@@ -6,7 +6,7 @@ from sagaline.messaging.declaring import refuse_no_events
 
 
 class FromOthers(tuple[type, ...]):
-    """Event classes that a step hears whoever's command they answer."""
+    """Event classes that a step hears also where they answer another saga's command."""
 
     __slots__ = ()
 
