@@ -16,6 +16,9 @@ from sagaline.ports.limits import DEFAULT_LIMITS, Breaker, PortLimits
 BURST = 0.1
 """The part of a second whose calls may begin at once."""
 
+ROUNDING = 1e-6
+"""What sums of times may lack of a whole call: without it, a call would wait for one more tick."""
+
 PROMPT_SHARE = 0.9
 """How much of a port's promptness one more call leaves as it was."""
 
@@ -177,7 +180,7 @@ class Port:
             return True
         gained = (now - self._allowed_at) * self._rate
         self._allowance, self._allowed_at = min(self._burst, self._allowance + gained), now
-        if self._allowance < 1:
+        if self._allowance < 1 - ROUNDING:
             return False
         self._allowance -= 1
         return True
