@@ -8,9 +8,9 @@ from sagaline.messaging.retry import Retry
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.instance import Journal
+from sagaline.saga.kinds import Kind
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.steps import Kind
 from sagaline.testing.saga_status import SagaStatus
 from sagaline.testing.simulation.faults import NOW, Fault, may_compensate, may_park, timing_of
 from sagaline.testing.simulation.script import Script, ScriptedParticipants
