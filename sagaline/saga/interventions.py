@@ -105,6 +105,8 @@ class Interventions(SagaEngine):
         for name, progress in list(self._journal.steps.items()):
             if progress.status is StepStatus.STUCK:
                 self._progression.request_with_new_limit(name, progress)
+            elif progress.status is StepStatus.UNDO_AGAIN and not self._journal.compensating:
+                self._progression.request(name, Role.UNDO, progress.attempts + 1)
         for name, progress in self._journal.closings.items():
             closing = self._started_closing(name)
             if closing is not None and progress.status is StepStatus.STUCK:

@@ -24,11 +24,11 @@ class StepResult:
 
     @property
     def done(self) -> list[tuple[Any, Any]]:
-        """The items that are done, each with the event that says so."""
+        """The items that are done, each with the event that says so; not what a person skipped."""
         return [
             (item, unshared(each.event))
             for item, each in self._each_item()
-            if each.status in (StepStatus.DONE, StepStatus.SKIPPED)
+            if each.status is StepStatus.DONE
         ]
 
     @property

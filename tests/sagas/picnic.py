@@ -244,6 +244,6 @@ class WithAlternatives(Saga, starts_on=Picnic.Planned, key=host_of):
 PICNICS = (AllDishes, TwoAtOnce, FirstDish, WhateverComes, WithAlternatives)
 """Each as a system of its own: they lead the same picnics."""
 
-SYSTEMS = {
+SYSTEMS: dict[type[Saga], System] = {
     each: System(each.__name__, applications=[Picnics, Kitchen], sagas=[each]) for each in PICNICS
 }
