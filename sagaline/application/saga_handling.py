@@ -1,6 +1,6 @@
 """How a saga's process application handles what its instances hear."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from sagaline.application.message_handling import (
 )
 from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.saga_log import log_parked_sagas
+from sagaline.application.saga_runs import SagaRuns, last_run_ids
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper
 from sagaline.errors import UnfitValue
@@ -70,6 +71,8 @@ class SagaHandling(MessageHandling):
         super().__init__(application, new_unit)
         self.saga = saga_declaration(application.saga)
         """What the saga declares."""
+        self.runs = SagaRuns(application.name, self._journal)
+        """Finds the journals of its instances."""
         self._inputs: dict[int, SagaInput] = {}
 
     @override
@@ -88,6 +91,11 @@ class SagaHandling(MessageHandling):
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
     @override
+    def further_aggregates(self, unit: UnitOfWork, ids: Sequence[UUID]) -> list[UUID]:
+        """The journals of the last runs of a batch's keys, where they have had several."""
+        return last_run_ids(unit.find(ids)) if self.saga.again else []
+
+    @override
     def call_ports(self, messages: Iterable[Message]) -> PortAnswers:
         """Returns no port answers: sagas issue commands and never call ports."""
         return NO_ANSWERS
@@ -98,10 +106,14 @@ class SagaHandling(MessageHandling):
         key, event, _ = self._input(message)
         if key is None:
             return ()
-        journal = self.journal_of(key)
+        is_start = self.saga.is_start(event)
+        found = journal = (
+            self.runs.last(key) if is_start else self.runs.addressed(key, event, message.answers)
+        )
         was_open = journal is None or not journal.state.ended
-        if self.saga.is_start(event):
+        if is_start:
             journal, engine = self._started(journal, key, event)
+            was_open = was_open or journal is not found
         elif self._is_reply_to_another(journal, event, message.answers):
             if journal is None or not journal.started or journal.state.ended:
                 return ()
@@ -122,11 +134,9 @@ class SagaHandling(MessageHandling):
         """Logs the instances that are parked."""
         log_parked_sagas(self.application.name, messages, self.application.mapper)
 
-    def journal_of(self, key: str) -> Journal | None:
-        """The journal of an instance; None where there is none."""
-        ids = [journal_id(self.application.name, key)]
-        (journal,) = self.application.repository.find(Journal, ids)
-        return journal
+    def journal_of(self, key: str, run: int | None = None) -> Journal | None:
+        """The journal of a run of a key, or of its last one; None where there is none."""
+        return self.runs.last(key) if run is None else self.runs.run(key, run)
 
     def finish(self, journal: Journal, engine: SagaEngine, was_open: bool) -> None:
         """Sets the timers that follow, and releases the locks of an instance that has ended."""
@@ -145,6 +155,10 @@ class SagaHandling(MessageHandling):
             found = self._inputs[id(message)] = (key, event, message)
         return found
 
+    def _journal(self, id: UUID) -> Journal | None:
+        (journal,) = self.application.repository.find(Journal, [id])
+        return journal
+
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
 
@@ -153,6 +167,8 @@ class SagaHandling(MessageHandling):
         shape = self.saga.fingerprint, self.saga.steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
+        elif self.saga.again and journal.state.ended:
+            journal = self._started_again(key, journal.run + 1, event)
         elif journal.started:
             engine = self._engine(journal)
             engine.ignore_start(event)
@@ -166,6 +182,14 @@ class SagaHandling(MessageHandling):
         else:
             engine.start()
         return journal, engine
+
+    def _started_again(self, key: str, run: int, event: Any) -> Journal:
+        """Starts the next run of a key, and records in the first one that there is another."""
+        first = self.runs.run(key, 1)
+        assert first is not None
+        first.trigger_event(Journal.RunBegun, run=run)
+        shape = self.saga.fingerprint, self.saga.steps
+        return Journal.start(self.application.name, key, event, *shape, run=run)
 
     def _request_locks(self, key: str, names: Iterable[str]) -> None:
         name, now = self.application.name, self.clock().timestamp()

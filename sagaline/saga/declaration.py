@@ -54,6 +54,8 @@ class Declaration:
     closings: Sequence[Closing]
     folds: Mapping[type, Sequence[Fold]]
     locks: Locks | None
+    again: bool
+    """Whether a start after the end of an instance begins the next run of its key."""
 
     @classmethod
     def of(
@@ -63,6 +65,7 @@ class Declaration:
         key_of: Callable[[Any], Any],
         name: str,
         begin: Begin | None,
+        again: bool = False,
     ) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
@@ -82,6 +85,7 @@ class Declaration:
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
+            again=again,
         )
 
     @property

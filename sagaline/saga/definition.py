@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from sagaline.codec import unshared
 from sagaline.errors import NotHeard
 from sagaline.messaging.class_body import Declaring
-from sagaline.messaging.declaring import named, refuse_given, refuse_unknown_arguments
+from sagaline.messaging.declaring import named, refuse_given, refuse_unknown_arguments, refuse_wrong
 from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
@@ -39,6 +39,9 @@ class Saga(Declaring):
     class its former name. `begin` says where a saga starts that is added to a system with history:
     at the "beginning" of the logs, or "now". Without it, such a system does not run.
 
+    With `again`, an event that starts the saga for a key whose instance has ended begins the next
+    run of that key: an instance with commands, timers and a history of its own.
+
     Raises `DefinitionError` when the class is defined, with the step and the cure, where the
     declaration could not end well: a missing undo, two pivots, a step after the pivot that could
     be refused.
@@ -56,16 +59,18 @@ class Saga(Declaring):
         key: Callable[[Any], Any],
         name: str | None = None,
         begin: Begin | None = None,
+        again: bool = False,
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name= and begin=")
+        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name=, begin= and again=")
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
         check_body(cls)
         check_identity(cls.__name__, name, begin)
-        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin)
+        refuse_wrong(again, bool, f"{cls.__name__}: again=", "Write again=True.")
+        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin, again)
         validate(declaration)
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration

@@ -23,9 +23,11 @@ from sagaline.saga.topics import EVENT_TOPICS, FORMER_JOURNAL
 
 
 @lru_cache(65_536)
-def journal_id(saga: str, key: str) -> UUID:
-    """The id of the stream of the instance of `saga` for one business transaction."""
+def journal_id(saga: str, key: str, run: int = 1) -> UUID:
+    """The id of the stream of the instance of `saga` for one run of a business transaction."""
     name = f"saga:{saga}:{key}"
+    if run > 1:
+        return named_id(journal_id(saga, key), f"run {run}")
     try:
         return named_id(UUID(key), name)  # so that an index holds the streams in key order
     except ValueError:
@@ -43,10 +45,20 @@ class Journal(InstanceState, Aggregate):
         fingerprint: str
         plan: tuple[str, ...]
         event: LazyNestedEvent = LazyField()
+        run: int = 1
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(held_event(self, "event"), self.fingerprint)
+            journal.apply_start(held_event(self, "event"), self.fingerprint, self.run)
+
+    class RunBegun(Aggregate.Event):
+        """A later run of the same key began, with a stream of its own; the first run names it."""
+
+        run: int
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.last_run = self.run
 
     class Awaited(Aggregate.Created):
         """An answer was received before the event that starts the instance."""
@@ -197,16 +209,25 @@ class Journal(InstanceState, Aggregate):
         InstanceState.__init__(self, saga, key)
 
     @classmethod
-    def start(cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str]) -> Self:
+    def start(
+        cls,
+        saga: str,
+        key: str,
+        event: Any,
+        fingerprint: str,
+        plan: Iterable[str],
+        run: int = 1,
+    ) -> Self:
         """Opens the stream of a new instance with the event that starts it."""
         return cls._create(
             cls.Started,
-            id=journal_id(saga, key),
+            id=journal_id(saga, key, run),
             saga=saga,
             key=key,
             fingerprint=fingerprint,
             plan=tuple(plan),
             event=event,
+            run=run,
         )
 
     @classmethod

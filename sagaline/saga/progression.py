@@ -28,7 +28,7 @@ class Progression:
     def __init__(self, saga: type[Saga], journal: Journal, timings: Mapping[str, Timing]) -> None:
         self._declaration = saga_declaration(saga)
         self._journal = journal
-        self.timers = StepTimers(journal.key, timings)
+        self.timers = StepTimers(journal.key, journal.run, timings)
         self.writer = JournalWriter(saga, journal)
 
     def borne(self, answer: Answer) -> Answer:

@@ -36,9 +36,10 @@ class StepTimers:
     retry pause.
     """
 
-    def __init__(self, key: str, timings: Mapping[str, Timing]) -> None:
+    def __init__(self, key: str, run: int, timings: Mapping[str, Timing]) -> None:
         self.changes: list[TimerChange] = []
         self._key = key
+        self._run = run
         self._timings = timings
 
     def time_limit(self, step: Step) -> timedelta | None:
@@ -55,7 +56,7 @@ class StepTimers:
         """Sets the timer for the end of the time limit of a step or an item, if it has one."""
         within = self.time_limit(step)
         if within is not None:
-            command = StepTimedOut(saga_key=self._key, step=name)
+            command = StepTimedOut(saga_key=self._key, step=name, run=self._run)
             self.changes.append(SetTimer(self._id(name, "timeout"), within, command))
 
     def stop_time_limit(self, name: str, step: Step) -> None:
@@ -65,7 +66,7 @@ class StepTimers:
 
     def start_pause(self, name: str, pause: timedelta) -> None:
         """Sets the timer for the next attempt at a step, an undo or a closing command."""
-        command = StepDue(saga_key=self._key, step=name)
+        command = StepDue(saga_key=self._key, step=name, run=self._run)
         self.changes.append(SetTimer(self._id(name, "due"), pause, command))
 
     def stop_pause(self, name: str) -> None:
@@ -77,4 +78,5 @@ class StepTimers:
         self.changes += [CancelTimer(self._id(name, what)) for what in ("timeout", "due")]
 
     def _id(self, name: str, what: str) -> str:
-        return f"{self._key}:{name}:{what}"
+        id_ = f"{self._key}:{name}:{what}"
+        return id_ if self._run == 1 else f"{id_}:{self._run}"

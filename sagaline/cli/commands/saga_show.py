@@ -1,11 +1,11 @@
 """`sagaline sagas show`: prints one instance, its history, its remaining steps and actions."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from sagaline.admin.saga_lookup import Instance, find_instance
+from sagaline.admin.saga_lookup import Instance, find_instance, last_run
 from sagaline.admin.timeline import Entry
 from sagaline.application.saga_process import incompatibility_of
 from sagaline.cli.calls import Call, calls_of
@@ -27,10 +27,17 @@ _EFFECTS = {
 """The option of each action, and its effect."""
 
 
-def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+Run = Annotated[
+    int | None,
+    typer.Option("--run", min=1, metavar="N", help="A run of the key. [the last one]"),
+]
+
+
+def show_saga(ctx: typer.Context, id: Id, run: Run = None, json: AsJson = False) -> None:
     """Print one saga. Raises SagaUnknown or SagaAmbiguous."""
     with inspected(ctx) as stores:
-        found = find_instance(stores.system.processes, stores.written, id)
+        found = find_instance(stores.system.processes, stores.written, id, run)
+        runs = last_run(stores.written, found)
         history = [each.as_json() for each in _history(stores, found)]
         calls = calls_of(stores, found.key)
         log = stores.logs[found.process.name]
@@ -40,10 +47,10 @@ def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     )
     if json:
         under_way = [each.as_json() for each in calls]
-        facts_ = _as_json(found, interventions, obstacle)
+        facts_ = _as_json(found, interventions, obstacle, runs)
         print_json({**facts_, "port_calls": under_way, "history": history})
     else:
-        _show(found, interventions, obstacle, calls)
+        _show(found, interventions, obstacle, calls, runs)
 
 
 def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
@@ -52,12 +59,16 @@ def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
         yield Entry.of(found.process.name, row, mapper)
 
 
-def _as_json(found: Instance, interventions: Interventions, obstacle: str | None) -> dict[str, Any]:
+def _as_json(
+    found: Instance, interventions: Interventions, obstacle: str | None, runs: int
+) -> dict[str, Any]:
     journal = found.journal
     return {
         "saga_id": journal.id,
         "name": journal.saga,
         "key": journal.key,
+        "run": journal.run,
+        "runs": runs,
         "state": journal.state.value,
         "reason": _reason(found),
         "fingerprint": journal.fingerprint,
@@ -89,10 +100,15 @@ def _step(name: str, progress: StepProgress) -> dict[str, Any]:
 
 
 def _show(
-    found: Instance, interventions: Interventions, obstacle: str | None, calls: Iterable[Call]
+    found: Instance,
+    interventions: Interventions,
+    obstacle: str | None,
+    calls: Iterable[Call],
+    runs: int,
 ) -> None:
-    facts_ = _as_json(found, interventions, obstacle)
+    facts_ = _as_json(found, interventions, obstacle, runs)
     title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
+    title |= {"run": f"{found.journal.run} of {runs}: --run N shows another"} if runs > 1 else {}
     if found.journal.state in (State.RUNNING, State.COMPENSATING):
         title["now"] = f"it {interventions.waits()}"
     for call in calls:

@@ -69,8 +69,9 @@ class SagaRun(InMemorySystem):
     def start(self, event: Any) -> str:
         """Records the event that starts an instance; returns the key of the instance."""
         key = saga_declaration(self._saga).instance_key(event)
-        made = ScriptedParticipants(self._saga, event, self._factories, self.script, self._timings)
-        self.participants.setdefault(journal_id(saga_declaration(self._saga).name, key), made)
+        self.participants.setdefault(
+            journal_id(saga_declaration(self._saga).name, key), self._participants_of(event)
+        )
         self.record(key, event)
         return key
 
@@ -106,9 +107,16 @@ class SagaRun(InMemorySystem):
             self.advance_to(moment)
         raise TimeoutError(f"no end after {MAX_MOMENTS} moments")
 
+    def _participants_of(self, start: Any) -> ScriptedParticipants:
+        return ScriptedParticipants(self._saga, start, self._factories, self.script, self._timings)
+
     def _answer(self, request: Journal.Requested) -> Sequence[Any]:
         """The events that answer a command now; the later answers are kept for `advance_to`."""
-        participants = self.participants[request.originator_id]
+        id_ = request.originator_id
+        if id_ not in self.participants:  # a later run
+            start = self.journal(saga_declaration(self._saga).name, id_).history[0]
+            self.participants[id_] = self._participants_of(start)
+        participants = self.participants[id_]
         request_id = uuid5(request.command.id, str(request.attempt))
         # After a crash a command is handled again: its answers replace the earlier ones.
         self._late = [each for each in self._late if each.request != request_id]
