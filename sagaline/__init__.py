@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
+    from sagaline.saga.schedule import ONCE, SKIP, schedule
+    from sagaline.saga.scheduled import ScheduledStart
     from sagaline.saga.state import State
     from sagaline.saga.step_timers import Timing
     from sagaline.storage.sql.amounts import Amount
@@ -73,8 +75,10 @@ __all__ = [
     "ANY",
     "COMPENSATABLE",
     "NO_EFFECT",
+    "ONCE",
     "PIVOT",
     "RETRIABLE",
+    "SKIP",
     "Amount",
     "Application",
     "Breaker",
@@ -104,6 +108,7 @@ __all__ = [
     "Runner",
     "Saga",
     "SagalineError",
+    "ScheduledStart",
     "SetTimer",
     "State",
     "StoreUnusable",
@@ -127,6 +132,7 @@ __all__ = [
     "rebuild",
     "rebuild_worker",
     "roll_back",
+    "schedule",
     "seconds",
     "step",
     "step_for_each",
@@ -204,6 +210,12 @@ _PUBLIC = {
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),
+    "sagaline.saga.schedule": (
+        "ONCE",
+        "SKIP",
+        "schedule",
+    ),
+    "sagaline.saga.scheduled": ("ScheduledStart",),
     "sagaline.saga.state": ("State",),
     "sagaline.saga.step_timers": ("Timing",),
     "sagaline.storage.sql.amounts": ("Amount",),

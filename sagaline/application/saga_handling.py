@@ -18,6 +18,7 @@ from sagaline.application.message_handling import (
 from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.saga_runs import SagaRuns, last_run_ids
+from sagaline.application.saga_schedule import schedule_writes
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper
 from sagaline.errors import UnfitValue
@@ -29,6 +30,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.scheduled import ScheduledStart, ScheduleDue, StartDue
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage import Datastore
@@ -104,6 +106,8 @@ class SagaHandling(MessageHandling):
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one input of one instance; returns its journal, to be saved."""
         key, event, _ = self._input(message)
+        if isinstance(event, ScheduleDue):
+            self.unit.add_write(schedule_writes(self.application, event, self.clock()))
         if key is None:
             return ()
         is_start = self.saga.is_start(event)
@@ -151,6 +155,8 @@ class SagaHandling(MessageHandling):
         found = self._inputs.get(id(message))
         if found is None:
             event = message.event
+            if isinstance(event, StartDue):
+                event = ScheduledStart(at=event.at)
             key = self.saga.instance_key(event) if self.saga.is_start(event) else message.key
             found = self._inputs[id(message)] = (key, event, message)
         return found

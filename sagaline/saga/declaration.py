@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from operator import attrgetter
+from typing import Any, NamedTuple, Self, cast
 from uuid import UUID
 
 from eventsourcing.utils import construct_topic
@@ -21,6 +22,8 @@ from sagaline.saga.folds import Fold
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
+from sagaline.saga.schedule import Schedule
+from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Step, Undo
 
 
@@ -54,6 +57,8 @@ class Declaration:
     closings: Sequence[Closing]
     folds: Mapping[type, Sequence[Fold]]
     locks: Locks | None
+    schedule: Schedule | None
+    """When it starts by itself; None where an event starts it."""
     again: bool
     """Whether a start after the end of an instance begins the next run of its key."""
 
@@ -61,14 +66,17 @@ class Declaration:
     def of(
         cls,
         saga: type[Any],
-        starts_on: type,
-        key_of: Callable[[Any], Any],
+        starts_on: type | Schedule,
+        key_of: Callable[[Any], Any] | None,
         name: str,
         begin: Begin | None,
         again: bool = False,
     ) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
+        start, schedule = _start(starts_on)
+        if schedule is not None and key_of is None:
+            key_of = attrgetter("key")
         folds: dict[type, list[Fold]] = {}
         for fold in (each for each in parts if isinstance(each, Fold)):
             for event in fold.events:
@@ -78,8 +86,9 @@ class Declaration:
             name=name,
             begin=begin,
             topic=construct_topic(saga),
-            starts_on=starts_on,
-            key_of=key_of,
+            starts_on=start,
+            key_of=cast("Any", key_of),  # what is no function is refused by `validate`
+            schedule=schedule,
             steps={each.name: each for each in parts if isinstance(each, Step)},
             undos=[each for each in parts if isinstance(each, Undo)],
             closings=[each for each in parts if isinstance(each, Closing)],
@@ -262,6 +271,12 @@ def saga_declaration(saga: type[Any]) -> Declaration:
     """What a saga class declares."""
     declared: Declaration = saga._sagaline_declaration
     return declared
+
+
+def _start(starts_on: type | Schedule) -> tuple[type, Schedule | None]:
+    if isinstance(starts_on, Schedule):
+        return ScheduledStart, starts_on
+    return starts_on, None
 
 
 def _topics(*classes: tuple[type, ...]) -> str:

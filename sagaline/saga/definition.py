@@ -21,6 +21,7 @@ from sagaline.saga.folds import hears
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
+from sagaline.saga.schedule import Schedule
 from sagaline.saga.step_for_each import step_for_each
 from sagaline.saga.steps import Closing, Step, Undo, on_compensated, on_completed, step
 from sagaline.saga.validation import check_body, validate
@@ -32,8 +33,8 @@ class Saga(Declaring):
     """A business transaction over several services, which ends either completed or compensated.
 
     Subclass it with the event that starts it and a function from that event to the key of the
-    business transaction. Inside a step, `self[Event]` is an event that the saga has received,
-    `self.key` its key, and `self.reason` why it compensates.
+    business transaction, or with a `schedule`. Inside a step, `self[Event]` is an event that the
+    saga has received, `self.key` its key, and `self.reason` why it compensates.
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
@@ -55,8 +56,8 @@ class Saga(Declaring):
     def __init_subclass__(
         cls,
         *,
-        starts_on: type,
-        key: Callable[[Any], Any],
+        starts_on: type | Schedule,
+        key: Callable[[Any], Any] | None = None,
         name: str | None = None,
         begin: Begin | None = None,
         again: bool = False,

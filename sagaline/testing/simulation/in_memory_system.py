@@ -13,6 +13,7 @@ from sagaline.followers.follower import Follower
 from sagaline.ports.pool import PortPool
 from sagaline.ports.port import PortCall
 from sagaline.runner.bootstrap import OpenedSystem
+from sagaline.runner.schedules import SCHEDULE_TOPICS
 from sagaline.saga.instance import Journal
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters
@@ -130,12 +131,13 @@ class InMemorySystem:
         return [each for requests in self._read(all_lock_requests) for each in requests]
 
     def timers(self) -> list[TimerRow]:
-        """All pending timers, the one that is due first at the front."""
+        """All pending timers but those of schedules, the one that is due first at the front."""
         found: list[TimerRow] = []
         for each in self._opened.followers:
             if each.name in self.apps:
                 with each.datastore.read() as connection:
                     found += due_timers(connection, each.name, HELD_DUE_AT, MAX_TURNS)
+        found = [each for each in found if each.topic not in SCHEDULE_TOPICS]
         return sorted(found, key=lambda row: row.due_at)
 
     def next_due(self) -> datetime | None:
