@@ -58,7 +58,7 @@ def schedule_writes(
             text = "%s does not start for the time that it missed, %s"
             log.warning(text, process.name, due.at, extra=fields(saga=process.name))
         rows = [
-            _row(process, f"{SCHEDULE_TIMER}:{each.isoformat()}", each, StartDue(at=each))
+            _row(process, f"{SCHEDULE_TIMER}:{each.isoformat()}", min(each, now), StartDue(at=each))
             for each in starts
         ]
         rows.append(next_row(process, schedule, max(now, due.at)))

@@ -9,7 +9,13 @@ from sagaline.runner.schedules import SCHEDULE_TOPICS
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.tables.followers import all_fences, all_positions
 from sagaline.storage.tables.port_calls import count_calls
-from sagaline.storage.tables.timers import HELD_DUE_AT, first_dues, is_pending, pending_timers
+from sagaline.storage.tables.timers import (
+    HELD_DUE_AT,
+    LAST_DUE_AT,
+    first_dues,
+    is_due,
+    pending_timers,
+)
 
 
 class FollowerLag(NamedTuple):
@@ -76,11 +82,12 @@ def is_timer_pending(datastores: Iterable[Datastore], now: float, horizon: float
 
     Schedules always have a next due time: their timers count once they are due.
     """
-    until = HELD_DUE_AT if horizon is None else now + horizon
+    until = LAST_DUE_AT if horizon is None else now + horizon
     for datastore in datastores:
         with datastore.read() as connection:
-            if any(due <= now for due in first_dues(connection).values()):
+            first = min(first_dues(connection).values(), default=HELD_DUE_AT)
+            if first <= now:
                 return True
-            if is_pending(connection, until, SCHEDULE_TOPICS):
+            if first <= until and is_due(connection, until, SCHEDULE_TOPICS):
                 return True
     return False

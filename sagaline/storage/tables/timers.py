@@ -136,17 +136,11 @@ def pending_timers(connection: Connection) -> int:
     return connection.execute(query).scalar() or 0
 
 
-def is_pending(connection: Connection, until: float, but: Collection[str]) -> bool:
-    """Whether a follower has a timer that is due by then, of another topic than those in `but`."""
-    first = (
-        select(timers.c.due_at)
-        .where(timers.c.follower == followers.c.name, timers.c.topic.not_in(but))
-        .order_by(timers.c.due_at)
-        .limit(1)
-        .scalar_subquery()
-    )
-    dues = connection.execute(select(first)).scalars()
-    return any(due is not None and due <= until and due < HELD_DUE_AT for due in dues)
+def is_due(connection: Connection, until: float, but: Collection[str]) -> bool:
+    """Whether a timer is due by then, of another topic than those in `but`."""
+    due = timers.c.due_at <= until, timers.c.due_at < HELD_DUE_AT, timers.c.topic.not_in(but)
+    found = select(timers.c.id).where(timers.c.follower == followers.c.name, *due).exists()
+    return connection.execute(select(followers.c.name).where(found).limit(1)).first() is not None
 
 
 def first_dues(connection: Connection) -> dict[str, float]:
