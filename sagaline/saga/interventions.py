@@ -40,6 +40,11 @@ class Interventions(SagaEngine):
         super().__init__(saga, journal, timings)
         self._obstacle = obstacle
 
+    @property
+    def journal(self) -> Journal:
+        """The instance."""
+        return self._journal
+
     def possible(self) -> Iterator[tuple[Action, str]]:
         """The possible actions, each with the step that it is for, or with an empty string."""
         stuck = [name for name, each in self._parts().items() if each.status.stuck]

@@ -14,7 +14,6 @@ from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
 from sagaline.cli.tables import Listing
 from sagaline.saga.history import describe
-from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.state import Action, State, StepProgress
 
@@ -59,7 +58,7 @@ def _as_json(found: Instance, interventions: Interventions, obstacle: str | None
         "name": journal.saga,
         "key": journal.key,
         "state": journal.state.value,
-        "reason": _reason(found),
+        "reason": found.reason,
         "fingerprint": journal.fingerprint,
         "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
@@ -68,15 +67,6 @@ def _as_json(found: Instance, interventions: Interventions, obstacle: str | None
             {"action": action.value, "step": step} for action, step in interventions.possible()
         ],
     }
-
-
-def _reason(found: Instance) -> str:
-    """Return why it was abandoned, or why it is stuck, or else why it compensates."""
-    if found.journal.state is State.ABANDONED:
-        return next(str(e.reason) for e in found.events if isinstance(e, Journal.Ended))
-    known = (*found.journal.steps.values(), *found.journal.closings.values())
-    stuck = [each.reason for each in known if "stuck" in each.status.value]
-    return stuck[0] if stuck else found.journal.reason
 
 
 def _step(name: str, progress: StepProgress) -> dict[str, Any]:

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+)
 
 from sagaline.storage.tables.places import place_of
 from sagaline.storage.tables.schema import dead_letters
@@ -101,6 +112,17 @@ def delete_letter(connection: Connection, letter: Letter) -> bool:
 def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
     return _letters(connection, _current)
+
+
+def letters_after(connection: Connection, last: Letter | None, limit: int) -> list[Letter]:
+    """The next dead letters in the order of their places; the first ones without a `last`."""
+    c = dead_letters.c
+    query = select(*_columns).where(_current)
+    if last is not None:
+        place = (literal(each) for each in (last.follower, last.leader, last.position))
+        query = query.where(tuple_(c.follower, c.leader, c.position) > tuple_(*place))
+    rows = connection.execute(query.order_by(c.follower, c.leader, c.position).limit(limit))
+    return [Letter(*row) for row in rows]
 
 
 def count_letters(connection: Connection) -> dict[str, int]:
