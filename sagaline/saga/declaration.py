@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
@@ -41,6 +42,8 @@ class Declaration:
     closings: Sequence[Closing]
     folds: Mapping[type, Sequence[Fold]]
     locks: Locks | None
+    expected: timedelta | None
+    """How long an instance should take."""
 
     @classmethod
     def of(
@@ -50,6 +53,7 @@ class Declaration:
         key_of: Callable[[Any], Any],
         name: str,
         begin: Begin | None,
+        expected: timedelta | None,
     ) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
@@ -69,6 +73,7 @@ class Declaration:
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
+            expected=expected,
         )
 
     @property
@@ -147,7 +152,7 @@ class Declaration:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the shape. Timeouts and retries are not part of it."""
+        """A hash of the shape. Timeouts, retries and expected times are not part of it."""
         shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 

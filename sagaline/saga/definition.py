@@ -5,6 +5,7 @@ clock and no transport, so a test of a saga calls it directly.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from sagaline.codec import unshared
@@ -46,7 +47,8 @@ class Saga(Declaring):
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
-    at the "beginning" of the logs, or "now". Without it, such a system does not run.
+    at the "beginning" of the logs, or "now". Without it, such a system does not run. `expected` is
+    how long an instance should take: `sagaline status` names those that take longer.
 
     Raises `DefinitionError` when the class is defined, with the step and the cure, where the
     declaration could not end well: a missing undo, two pivots, a step after the pivot that could
@@ -65,16 +67,17 @@ class Saga(Declaring):
         key: Callable[[Any], Any],
         name: str | None = None,
         begin: Begin | None = None,
+        expected: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name= and begin=")
+        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name=, begin= and expected=")
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
         check_body(cls)
         check_identity(cls.__name__, name, begin)
-        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin)
+        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin, expected)
         validate(declaration)
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration

@@ -93,6 +93,7 @@ class Step(CommandPart):
         within: timedelta | None,
         retry: Retry,
         waits_for: "tuple[Step, ...] | None",
+        expected: timedelta | None = None,
     ) -> None:
         self.make_command = make_command
         self.done = done
@@ -101,6 +102,7 @@ class Step(CommandPart):
         self.within = within
         self.retry = retry
         self.waits_for = waits_for
+        self.expected = expected
         self.after: tuple[str, ...] = ()
         self.undoing: Undo | None = None
 
@@ -155,6 +157,7 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
+    expected: timedelta | None = None,
 ) -> Step: ...
 @overload
 def step(
@@ -165,6 +168,7 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
+    expected: timedelta | None = None,
 ) -> Callable[[CommandMethod], Step]: ...
 def step(
     command: type[Command] | None = None,
@@ -175,6 +179,7 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
+    expected: timedelta | None = None,
 ) -> Step | Callable[[CommandMethod], Step]:
     """Declares a step: the method returns the command that requests it from a participant.
 
@@ -185,7 +190,8 @@ def step(
     whole step, its retries included; without it the saga waits without limit. `retry` says how
     often the step is retried after a fault. `after` names the steps above that must be done first,
     by default the step declared before it; ``after=()`` starts the step with the saga. Steps of
-    which neither waits for the other run in parallel.
+    which neither waits for the other run in parallel. `expected` is how long the step should take:
+    where it takes longer, `sagaline status` names it, and nothing else happens.
 
     A method annotated ``-> Command | None`` declares a conditional step: where it returns None,
     the step is recorded as skipped, and there is nothing to undo.
@@ -196,7 +202,7 @@ def step(
         steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
         waits_for = None if steps is None else tuple(steps)
         answers = _answers("step", make_command, done, refused)
-        return Step(make_command, *answers, kind, within, attempts, waits_for)
+        return Step(make_command, *answers, kind, within, attempts, waits_for, expected)
 
     attempts = Retry() if retry is None else retry
 

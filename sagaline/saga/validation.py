@@ -167,6 +167,8 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
+        refuse_no_duration(each.expected, where, "expected=minutes(5)")
+    refuse_no_duration(declaration.expected, declaration.saga, "expected=hours(1)")
 
 
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:

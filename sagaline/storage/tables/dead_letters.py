@@ -48,6 +48,20 @@ class Letter(NamedTuple):
         return f"{self.follower}/{self.place}"
 
 
+class LetterPlace(NamedTuple):
+    """Where a dead letter is, without its texts."""
+
+    follower: str
+    leader: str
+    position: int
+    key: str | None
+
+    @property
+    def id(self) -> str:
+        """The id for operators."""
+        return f"{self.follower}/{place_of(self.leader, self.position)}"
+
+
 _columns = [dead_letters.c[name] for name in Letter._fields]
 
 _delete = delete(dead_letters).where(
@@ -112,6 +126,16 @@ def delete_letter(connection: Connection, letter: Letter) -> bool:
 def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
     return _letters(connection, _current)
+
+
+def letter_places(connection: Connection, key: str | None = None) -> list[LetterPlace]:
+    """Where the dead letters are, or those of a key; the oldest first."""
+    c = dead_letters.c
+    query = select(c.follower, c.leader, c.position, c.key).where(_current)
+    if key is not None:
+        query = query.where(c.key == key)
+    rows = connection.execute(query.order_by(c.parked_at, c.follower, c.leader, c.position))
+    return [LetterPlace(*row) for row in rows]
 
 
 def letters_after(connection: Connection, last: Letter | None, limit: int) -> list[Letter]:
