@@ -13,6 +13,7 @@ from sagaline import (
     Application,
     Command,
     Retry,
+    Runner,
     Saga,
     System,
     handles,
@@ -191,7 +192,7 @@ class SendParcel(
     """One parcel, from the counter to the carrier, or back out of its box."""
 
     check = step(Check, done=Handling.Checked, kind=NO_EFFECT)
-    pack = step(Pack, done=Handling.Packed)
+    pack = step(Pack, done=Handling.Packed, retry=Retry(1))
     unpack = pack.undo(Unpack, done=Handling.Unpacked)
     hand_over = step(
         HandOver,
@@ -205,3 +206,26 @@ class SendParcel(
 
 
 system = System("parcels", applications=[Counter, Depot], sagas=[SendParcel])
+
+
+def bring(store: str, *parcels: str) -> list[str]:
+    """Brings parcels, and runs the system until it has settled; returns what is held up."""
+    with Runner(system, {"SQLALCHEMY_URL": store}) as runner:
+        receipts = runner.get(Counter).execute([Bring(parcel=each) for each in parcels])
+        assert [each.error for each in receipts] == [None] * len(parcels)
+        return [str(each) for each in runner.settle()]
+
+
+CLOSED = ["red", "green", "blue", "grey"]
+"""Parcels that wait for a road, at the point of no return."""
+
+HEAVY = ["heavy one", "heavy two"]
+"""Parcels that are refused, and that nobody takes out of their boxes."""
+
+
+def a_bad_day(store: str) -> None:
+    """Parks sagas at a step and at an undo, and one of them waits behind a dead letter."""
+    with trouble(HandOver="the road is closed"):
+        bring(store, *CLOSED)
+    with trouble("odd", Unpack="the bridge is up"):
+        bring(store, *HEAVY, "odd")
