@@ -10,6 +10,7 @@ from sagaline.admin.timeline import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import step_name
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.storage import Datastore
 
@@ -71,11 +72,15 @@ def _started(found: Instance) -> datetime:
 
 
 def _asked(found: Instance) -> dict[str, datetime]:
-    """The moments of the first requests of the steps that are not done."""
+    """The moments of the first requests of the steps, or items of them, that are not done."""
     waits = (StepStatus.ASKED, StepStatus.STUCK)
     asked: dict[str, datetime] = {}
     for each in found.events:
         if isinstance(each, Journal.Requested) and each.role is Role.DO:
             asked.setdefault(each.step, each.timestamp)
     steps = found.journal.steps
-    return {name: at for name, at in asked.items() if steps[name].status in waits}
+    late: dict[str, datetime] = {}
+    for name, at in asked.items():
+        if steps[name].status in waits:
+            late.setdefault(step_name(name), at)
+    return late

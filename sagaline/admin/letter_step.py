@@ -36,8 +36,8 @@ def _step_heard(letter: Letter, saga: Declaration) -> str:
         meaning = saga.meanings[loaded_class(letter.topic)]
     except UnknownTopic:
         return ""
-    answered = saga.answers.get(meaning) if meaning is not None else None
-    return "" if answered is None else answered[0].name
+    answered = saga.answers.get(meaning, ()) if meaning is not None else ()
+    return next((each.step for each in answered), "")
 
 
 def _step_requested(letter: Letter, logs: Mapping[str, ReadableLog]) -> str:

@@ -19,6 +19,7 @@ from sagaline.errors import (
 )
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
+from sagaline.saga.items import collapse
 from sagaline.saga.state import Action, State
 from sagaline.storage import Datastore
 
@@ -54,7 +55,7 @@ class SagaBulk(Bulk[Instance]):
     def count_one(self, one: Instance, result: BulkResult) -> None:
         """Counts an instance, and notes why the action would be refused."""
         steps = self._steps(one.journal)
-        result.count(one.process.name, ", ".join(steps), one.reason)
+        result.count(one.process.name, ", ".join(collapse(steps)), one.reason)
         recorder = self.process(one.process.name).recorder
         obstacle = incompatibility_of(one.process, recorder, one.journal)
         saga = Interventions(one.process.saga, one.journal, one.process.timings, obstacle)
@@ -97,8 +98,7 @@ class SagaBulk(Bulk[Instance]):
 
     def _steps(self, journal: Journal) -> list[str]:
         """The steps that the selection names, of those that the instance stands at."""
-        only = self.selection.step
-        return [each for each in steps_at(journal) if only in (None, each)]
+        return [each for each in steps_at(journal) if self.selection.names_step(each)]
 
 
 def _undone(found: Instance, reason: str) -> Undone:

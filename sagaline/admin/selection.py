@@ -10,6 +10,7 @@ from functools import cached_property
 from sagaline.errors import NameUnknown, WrongCall
 from sagaline.messaging.declaring import named
 from sagaline.saga.declaration import Declaration, saga_declaration
+from sagaline.saga.items import step_name
 from sagaline.system.system import System
 
 
@@ -61,9 +62,15 @@ class Selection:
 
     def includes(self, saga: str, steps: Collection[str], reason: str) -> bool:
         """Whether it selects what is of this saga, at one of these steps, for this reason."""
-        if self.saga not in (None, saga) or not (self.step is None or self.step in steps):
+        if self.saga not in (None, saga):
+            return False
+        if self.step is not None and not any(map(self.names_step, steps)):
             return False
         return self._reason is None or self._reason.search(reason) is not None
+
+    def names_step(self, step: str) -> bool:
+        """Whether it names this step, or all items of the step that this is one of."""
+        return self.step in (None, step, step_name(step))
 
     @cached_property
     def _reason(self) -> re.Pattern[str] | None:
@@ -77,7 +84,7 @@ class Selection:
 def _refuse_step(step: str, sagas: Collection[Declaration]) -> None:
     known = [name for each in sagas for name in each.steps]
     known += [closing.name for each in sagas for closing in each.closings]
-    if step in known:
+    if step_name(step) in known:
         return
     for each in (part for saga in sagas for part in saga.steps.values()):
         if each.undoing is not None and each.undoing.name == step:

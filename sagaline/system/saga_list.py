@@ -6,6 +6,7 @@ from sagaline.read_model.definition import ReadModel
 from sagaline.read_model.projection import project
 from sagaline.read_model.row import Row
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import step_name
 from sagaline.saga.loaded import steps_without_undo
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.storage.sql.columns import Moment, Uuid
@@ -64,7 +65,15 @@ class SagaList(ReadModel):
         _apply_answer(row, event.answer)
         row["step"] = event.step
         if event.role is Role.DO and event.attempt == 1:
-            row["plan"] = plan.with_started(row["plan"], event.step, row["remaining"])
+            _start(row, event.step)
+
+    @project(Journal.FannedOut)
+    def fanned_out(self, event: Journal.FannedOut) -> None:
+        """A step is requested once for each of several items; without any, it is done."""
+        row = self.rows[event.originator_id]
+        _apply_answer(row, event.answer)
+        if not event.items:
+            row["remaining"] = _without(row["remaining"], event.step)
 
     @project(Journal.Skipped)
     def skipped(self, event: Journal.Skipped) -> None:
@@ -87,7 +96,7 @@ class SagaList(ReadModel):
         if event.action is Action.CANCEL:
             _start_compensating(row, event.reason)
         elif event.action is Action.SKIP:
-            row["remaining"] = _without(row["remaining"], event.step)
+            _settle_without_effect(row, event.step)
 
     @project(Journal.Refused)
     def refused(self, event: Journal.Refused) -> None:
@@ -130,16 +139,50 @@ def _apply_answer(row: Row, answer: Answer | None) -> None:
     outcome, step = answer.outcome, answer.step
     if answer.undo:
         if outcome is Outcome.DONE:
-            row["remaining"] = _without(row["remaining"], step)
-        return
-    if outcome is Outcome.DONE:
-        if not _is_compensating(row):
-            row["remaining"] = _without(row["remaining"], step)
-            row["plan"] = plan.with_started(row["plan"], step, row["remaining"])
+            _settle_without_effect(row, step)
+    elif outcome is Outcome.DONE:
+        _settle(row, step)
+    elif outcome is Outcome.WAIVED:
+        _settle_without_effect(row, step)
     elif outcome is Outcome.REFUSED or outcome is Outcome.UNKNOWN:
         _start_compensating(row, answer.reason)
         if outcome is Outcome.REFUSED:
-            row["remaining"] = _without(row["remaining"], step)
+            _settle_without_effect(row, step)
+
+
+def _start(row: Row, step: str) -> None:
+    if "[" not in step:
+        row["plan"] = plan.with_started(row["plan"], step, row["remaining"])
+        return
+    row["plan"] = plan.with_item(row["plan"], step_name(step), 1, 1)
+    left = {step_name(step), *row["remaining"].split(", ")}
+    row["remaining"] = ", ".join(plan.in_order(row["plan"], left))
+
+
+def _settle(row: Row, step: str) -> None:
+    """A step, or an item of one, is done."""
+    if "[" in step:
+        _change_items(row, step_name(step), effects=0)
+    elif not _is_compensating(row):
+        row["remaining"] = _without(row["remaining"], step)
+        row["plan"] = plan.with_started(row["plan"], step, row["remaining"])
+
+
+def _settle_without_effect(row: Row, step: str) -> None:
+    """A step, or an item of one, is undone, has failed without effect, or was done by hand."""
+    if "[" in step:
+        _change_items(row, step_name(step), effects=-1)
+    else:
+        row["remaining"] = _without(row["remaining"], step)
+        row["plan"] = plan.without_effect(row["plan"], step)
+
+
+def _change_items(row: Row, step: str, effects: int) -> None:
+    row["plan"] = plan.with_item(row["plan"], step, effects, -1)
+    if _is_compensating(row):
+        row["remaining"] = ", ".join(plan.to_undo(row["plan"], row["remaining"]))
+    elif plan.is_settled(row["plan"], step):
+        row["remaining"] = _without(row["remaining"], step)
 
 
 def _is_compensating(row: Row) -> bool:

@@ -1,8 +1,9 @@
 """The text in `saga_list.plan`: the steps of an open instance, and those started, in that order.
 
 ``check_visa (no undo), book_flight; check_visa; book_flight; <`` has two steps, both started, and
-turned back. An ended instance has its steps alone, as every row of version 0.1.0 has: there, the
-steps that were started are those that do not remain.
+turned back. ``; reserve_line*5*2`` is a step with five items, of which two are not settled yet.
+An ended instance has its steps alone, and so has every row of version 0.1.0: there, the steps that
+were started are those that do not remain.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,6 +22,34 @@ def with_started(plan: str, step: str, remaining: str) -> str:
     """The plan after a step was started, or answered before its start."""
     declared, *known = _with_former(plan, remaining).split("; ")
     return "; ".join([declared, *known] if step in known else [declared, *known, step])
+
+
+def with_item(plan: str, step: str, effects: int, unsettled: int) -> str:
+    """The plan after one more, or less, item of a step has an effect, or is not settled."""
+    declared, *started = plan.split("; ")
+    known = next((each for each in started if each.partition("*")[0] == step), f"{step}*0*0")
+    _, before, left = known.split("*")
+    now = f"{step}*{max(0, int(before) + effects)}*{max(0, int(left) + unsettled)}"
+    place = started.index(known) if known in started else len(started)
+    started[place : place + 1] = [now]
+    return "; ".join([declared, *started])
+
+
+def is_settled(plan: str, step: str) -> bool:
+    """Whether every item of a step that was requested is done, or has failed."""
+    counts = plan.partition(f"; {step}*")[2].partition("; ")[0]
+    return not counts or counts.endswith("*0")
+
+
+def in_order(plan: str, steps: Collection[str]) -> list[str]:
+    """These steps in the order of their declaration."""
+    return [each for each in ended(plan).split(", ") if each in steps]
+
+
+def without_effect(plan: str, step: str) -> str:
+    """The plan after a step that was started is undone, or has failed without effect."""
+    declared, *started = plan.split("; ")
+    return "; ".join([declared, *(each for each in started if each != step)])
 
 
 def without(plan: str, step: str) -> str:
@@ -44,7 +73,19 @@ def to_undo(plan: str, remaining: str) -> list[str]:
     """The steps that were started and have an undo, the last one first."""
     declared, *started = _with_former(plan, remaining).split("; ")
     without_undo = {each for each in declared.split(", ") if each.endswith(_NO_UNDO)}
-    return [each for each in reversed(started) if f"{each}{_NO_UNDO}" not in without_undo]
+    started = [
+        each for each in started if f"{each.partition('*')[0]}{_NO_UNDO}" not in without_undo
+    ]
+    return [each for each in map(_in_words, reversed(started)) if each]
+
+
+def _in_words(started: str) -> str:
+    """A step that was started: ``reserve_line (3 items)`` where it has items; empty without any."""
+    name, _, counts = started.partition("*")
+    effects = counts.partition("*")[0]
+    if not counts:
+        return name if name != "<" else ""
+    return "" if effects == "0" else f"{name} ({effects} items)"
 
 
 def ended(plan: str) -> str:
