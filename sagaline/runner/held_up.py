@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from sagaline.messaging.logbook import fields, logger_of
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import LetterPlace, letter_places
 from sagaline.system.system import System
+
+MAX_LOGGED: Final = 10
+"""What waits behind dead letters, and is logged one by one."""
+
+log = logger_of(__name__)
 
 
 class HeldUp(NamedTuple):
@@ -49,6 +55,17 @@ def held_up(
                 held = HeldUp(each.id, each.follower, saga, each.key)
                 found.setdefault((each.follower if not saga else "", saga, each.key), held)
     return list(found.values())
+
+
+def log_held_up(found: list[HeldUp]) -> list[HeldUp]:
+    """Log what waits behind dead letters, the first ones one by one; return it."""
+    for each in found[:MAX_LOGGED]:
+        log.warning("%s", each, extra=fields(key=each.key))
+    if len(found) > MAX_LOGGED:
+        log.warning(
+            "%d more are held up: see `sagaline dead-letters list`", len(found) - MAX_LOGGED
+        )
+    return found
 
 
 def _sagas(system: System, letter: LetterPlace) -> Iterator[str]:

@@ -18,7 +18,7 @@ from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.declaring import named
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
-from sagaline.runner.held_up import HeldUp, held_up
+from sagaline.runner.held_up import HeldUp, held_up, log_held_up
 from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
@@ -30,9 +30,6 @@ from sagaline.system.system import System, refuse_no_system
 
 SETTLED_CHECKS: Final = Backoff(first=0.001, longest=0.1)
 """Pauses between two checks whether a system is settled, while its runner has nothing to do."""
-
-MAX_LOGGED: Final = 10
-"""Sagas that wait behind dead letters, and are logged one by one."""
 
 log = logger_of(__name__)
 
@@ -182,22 +179,12 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
             if self._idle.is_set():
                 if self.settled(horizon):
-                    return self._held_up()
+                    return log_held_up(held_up(self._opened.system, self.datastores))
                 checks += 1
                 pause = min(SETTLED_CHECKS.pause(checks), deadline - time.monotonic())
                 self._stopping.wait(max(0.0, pause))
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Not settled after {timeout:g} s: {self._obstacles()}")
-
-    def _held_up(self) -> list[HeldUp]:
-        """What waits behind dead letters; it is logged, the first ones one by one."""
-        found = held_up(self._opened.system, self.datastores)
-        for each in found[:MAX_LOGGED]:
-            log.warning("%s", each, extra=fields(key=each.key))
-        if len(found) > MAX_LOGGED:
-            more = "%d more are held up: see `sagaline dead-letters list`"
-            log.warning(more, len(found) - MAX_LOGGED)
-        return found
 
     def before_fork(self) -> None:
         """Does nothing: its thread stays in this process."""

@@ -11,7 +11,7 @@ from sagaline.errors import InterventionRefused
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
-from sagaline.saga.items import collapse, step_name
+from sagaline.saga.items import collapse, count_items, step_name
 from sagaline.saga.kinds import PIVOT
 from sagaline.saga.state import Action, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
@@ -63,7 +63,7 @@ class Interventions(SagaEngine):
             return [
                 name for name in self._declaration.steps if not self._progression.has_passed(name)
             ]
-        return collapse(
+        return count_items(
             [
                 name
                 for name in reversed(steps)

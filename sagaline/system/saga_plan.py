@@ -9,6 +9,8 @@ were started are those that do not remain.
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from sagaline.saga.items import items_in_words
+
 _NO_UNDO: Final = " (no undo)"
 _BACK: Final = "; <"
 
@@ -85,7 +87,7 @@ def _in_words(started: str) -> str:
     effects = counts.partition("*")[0]
     if not counts:
         return name if name != "<" else ""
-    return "" if effects == "0" else f"{name} ({effects} items)"
+    return "" if effects == "0" else items_in_words(name, int(effects))
 
 
 def ended(plan: str) -> str:
