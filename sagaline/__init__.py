@@ -9,6 +9,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sagaline.admin.admin import Admin
+    from sagaline.admin.bulk_result import BulkResult
+    from sagaline.admin.selection import Selection
     from sagaline.admin.timeline import Entry, timeline
     from sagaline.application.application import Application
     from sagaline.application.handlers import handles
@@ -75,9 +78,11 @@ __all__ = [
     "NO_EFFECT",
     "PIVOT",
     "RETRIABLE",
+    "Admin",
     "Amount",
     "Application",
     "Breaker",
+    "BulkResult",
     "CancelTimer",
     "Command",
     "CommandConflict",
@@ -104,6 +109,7 @@ __all__ = [
     "Runner",
     "Saga",
     "SagalineError",
+    "Selection",
     "SetTimer",
     "State",
     "StoreUnusable",
@@ -134,6 +140,9 @@ __all__ = [
 ]
 
 _PUBLIC = {
+    "sagaline.admin.admin": ("Admin",),
+    "sagaline.admin.bulk_result": ("BulkResult",),
+    "sagaline.admin.selection": ("Selection",),
     "sagaline.admin.timeline": (
         "Entry",
         "timeline",

@@ -37,9 +37,17 @@ class Admin:
     Raises WrongCall and NameUnknown for a selection that cannot be meant.
     """
 
-    def __init__(self, system: System, env: EnvType | None = None, *, by: str) -> None:
+    def __init__(
+        self,
+        system: System,
+        env: EnvType | None = None,
+        *,
+        by: str,
+        progress: Progress = ignore_progress,
+    ) -> None:
         self._system = system
         self._by = by
+        self._progress = progress
         self._runner = Runner(system, env)
 
     def __enter__(self) -> Self:
@@ -58,13 +66,7 @@ class Admin:
         self._runner.stop()
 
     def act(
-        self,
-        action: Action,
-        selection: Selection,
-        reason: str = "",
-        *,
-        dry_run: bool = False,
-        progress: Progress = ignore_progress,
+        self, action: Action, selection: Selection, reason: str = "", *, dry_run: bool = False
     ) -> BulkResult:
         """Do one action of an operator to all that is selected."""
         given: object = selection
@@ -72,7 +74,7 @@ class Admin:
             refuse_given(given, "Admin", "Give a Selection(saga='BookTrip').")
         operator = Operator(self._by, reason)
         bulk = _BULKS[action](self._system, self._runner, action, selection, operator)
-        return bulk.count() if dry_run else bulk.perform(progress)
+        return bulk.count() if dry_run else bulk.perform(self._progress)
 
     def retry(self, selection: Selection, reason: str = "", *, dry_run: bool = False) -> BulkResult:
         """Issue the commands of parked sagas again."""

@@ -61,10 +61,9 @@ def log_held_up(found: list[HeldUp]) -> list[HeldUp]:
     """Log what waits behind dead letters, the first ones one by one; return it."""
     for each in found[:MAX_LOGGED]:
         log.warning("%s", each, extra=fields(key=each.key))
-    if len(found) > MAX_LOGGED:
-        log.warning(
-            "%d more are held up: see `sagaline dead-letters list`", len(found) - MAX_LOGGED
-        )
+    more = len(found) - MAX_LOGGED
+    if more > 0:
+        log.warning("%d more are held up: see `sagaline dead-letters list`", more)
     return found
 
 

@@ -198,8 +198,8 @@ def step(
     whole step, its retries included; without it the saga waits without limit. `retry` says how
     often the step is retried after a fault. `after` names the steps above that must be done first,
     by default the step declared before it; ``after=()`` starts the step with the saga. Steps of
-    which neither waits for the other run in parallel. `expected` is how long the step should take:
-    where it takes longer, `sagaline status` names it, and nothing else happens.
+    which neither waits for the other run in parallel. `expected` is how long the step should take;
+    `sagaline status` names it where it takes longer.
 
     A method annotated ``-> Command | None`` declares a conditional step: where it returns None,
     the step is recorded as skipped, and there is nothing to undo.
@@ -210,18 +210,9 @@ def step(
 
     def declare(make_command: CommandMethod) -> Step:
         return declared_step(
-            make_command,
-            done,
-            refused,
-            kind,
-            within,
-            retry,
-            after,
-            None,
-            optional,
-            instead_of,
+            make_command, done, refused, kind, within, retry, after, None, optional, instead_of,
             expected,
-        )
+        )  # fmt: skip
 
     return declare if command is None else declare(CommandByKey(command, "step"))
 
@@ -243,18 +234,12 @@ def declared_step(
     _refuse_no_maker(make_command, fan_out)
     steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
     waits_for = None if steps is None else tuple(steps)
+    answers = _answers("step", make_command, done, refused)
+    attempts = Retry() if retry is None else retry
     return Step(
-        make_command,
-        *_answers("step", make_command, done, refused),
-        kind,
-        within,
-        Retry() if retry is None else retry,
-        waits_for,
-        fan_out,
-        optional,
-        instead_of,
+        make_command, *answers, kind, within, attempts, waits_for, fan_out, optional, instead_of,
         expected,
-    )
+    )  # fmt: skip
 
 
 @overload

@@ -30,10 +30,8 @@ def act_on_many(
         selection = chosen.selection(lambda text: moment_of(text, now))
         selection.check(stores.system)
     system, env = system_and_environment(ctx)
-    with Admin(system, env, by=by.name) as admin:
-        done = admin.act(
-            action, selection, by.reason, dry_run=chosen.dry_run, progress=_Notes(action).tell
-        )
+    with Admin(system, env, by=by.name, progress=_Notes(action).tell) as admin:
+        done = admin.act(action, selection, by.reason, dry_run=chosen.dry_run)
     if json:
         print_json(done.as_json())
     else:

@@ -90,8 +90,9 @@ def test_a_dry_run_counts_by_saga_step_and_reason_and_does_nothing(store: str) -
 
 def test_all_that_is_stuck_is_retried_at_once_and_each_saga_says_by_whom(store: str) -> None:
     told: list[tuple[int, int]] = []
-    with admin(store) as eve:
-        done = eve.act(Action.RETRY, ALL, "road open", progress=lambda *each: told.append(each))
+    env = {"SQLALCHEMY_URL": store}
+    with Admin(system, env, by="Eve", progress=lambda *each: told.append(each)) as eve:
+        done = eve.retry(ALL, "road open")
     assert (done.selected, done.done, done.refused) == (6, 6, [])
     assert told == [(each, 6) for each in range(1, 7)]
     assert records(store) == [("retry", "6 sagas: --all", "Eve", "road open")]
