@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sagaline.admin.timeline import Entry, timeline
+    from sagaline.admin.entry import Entry
+    from sagaline.admin.timeline import timeline
     from sagaline.application.application import Application
     from sagaline.application.handlers import handles
     from sagaline.application.reactions import reacts_to
@@ -134,10 +135,8 @@ __all__ = [
 ]
 
 _PUBLIC = {
-    "sagaline.admin.timeline": (
-        "Entry",
-        "timeline",
-    ),
+    "sagaline.admin.entry": ("Entry",),
+    "sagaline.admin.timeline": ("timeline",),
     "sagaline.application.application": ("Application",),
     "sagaline.application.handlers": ("handles",),
     "sagaline.application.reactions": ("reacts_to",),

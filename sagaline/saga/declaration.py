@@ -17,11 +17,13 @@ from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.children import TakeBackChild
+from sagaline.saga.closings import Closing
 from sagaline.saga.folds import Fold
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Step, Undo
+from sagaline.saga.steps import CommandByKey, CommandMethod, Step, Undo
 
 
 class Meaning(NamedTuple):
@@ -192,6 +194,8 @@ class Declaration:
             answers = _topics(each.done, each.refused)
             found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
             found[f"order of {each.name}"] = ", ".join(each.after)
+            if each.child is not None:
+                found[f"saga of {each.name}"] = each.child._sagaline_declaration.name
             if each.fan_out is not None:
                 found[f"items of {each.name}"] = str(each.fan_out.need)
             if each.optional or each.instead_of is not None:
@@ -235,6 +239,8 @@ class Declaration:
         name = method.__name__
         if isinstance(method, CommandByKey):
             return self._command_by_key(method)
+        if isinstance(method, TakeBackChild):
+            return method.command
         found = returned_commands(method, f"{self.saga}.{name}")
         if len(found) > 1:
             problem = "its return annotation names several commands"
@@ -266,4 +272,5 @@ def _topics(*classes: tuple[type, ...]) -> str:
 
 def may_make_none(method: CommandMethod) -> bool:
     """Whether a method may return no command."""
-    return not isinstance(method, CommandByKey) and may_return_none(method)
+    by_class = isinstance(method, CommandByKey | TakeBackChild)
+    return not by_class and may_return_none(method)

@@ -15,6 +15,7 @@ from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
+from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
 from sagaline.saga.folds import hears
@@ -22,7 +23,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
 from sagaline.saga.step_for_each import step_for_each
-from sagaline.saga.steps import Closing, Step, Undo, on_compensated, on_completed, step
+from sagaline.saga.steps import Step, Undo, step
 from sagaline.saga.validation import check_body, validate
 
 E = TypeVar("E")
@@ -48,6 +49,7 @@ class Saga(Declaring):
     """Its steps by name, in the order of the declaration."""
 
     _sagaline_declaration: ClassVar[Declaration]
+    _sagaline_is_saga: ClassVar[bool] = True
 
     def __init_subclass__(
         cls,

@@ -139,7 +139,7 @@ class Interventions(SagaEngine):
         for name in self._parts():
             self._timers.stop_all(name)
         reason = f"abandoned by {by.name}: {by.reason}"
-        self._writer.record(Journal.Ended, state=State.ABANDONED, reason=reason)
+        self._progression.end(State.ABANDONED, reason)
 
     def note(self, action: Action, by: Operator, step: str = "") -> None:
         """Records what an operator did elsewhere for this instance, or for one of its steps."""

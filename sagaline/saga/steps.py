@@ -1,4 +1,4 @@
-"""The parts of a saga that issue commands: steps with their undos, and closing commands."""
+"""The steps of a saga, each with its undo."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from sagaline.messaging.declaring import (
     refuse_no_command,
     refuse_no_events,
     refuse_no_method,
-    refuse_wrong,
 )
 from sagaline.messaging.namespace import SagaPart
 from sagaline.messaging.retry import Retry
+from sagaline.saga.children import TakeBackChild, child_of
 from sagaline.saga.fan_out import FanOut
-from sagaline.saga.kinds import COMPENSATABLE, PIVOT, RETRIABLE, Kind
+from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.results import StepResult
 
 CommandMethod = Callable[..., Command | None]
@@ -25,6 +25,7 @@ It is called with the saga, and with an item where the step has items.
 """
 
 Events = type | tuple[type, ...]
+"""Event classes, or a saga class: the step is done when that saga has completed."""
 
 RETRY_CURE: Final = "Write retry=Retry(attempts=5)."
 
@@ -85,6 +86,7 @@ class Step(CommandPart):
         fan_out: FanOut | None = None,
         optional: bool = False,
         instead_of: "Step | None" = None,
+        child: Any = None,
     ) -> None:
         self.make_command = make_command
         self.done = done
@@ -96,8 +98,16 @@ class Step(CommandPart):
         self.fan_out = fan_out
         self.optional = optional
         self.instead_of = instead_of
+        self.child = child
         self.after: tuple[str, ...] = ()
         self.undoing: Undo | None = None
+        if child is not None and kind is COMPENSATABLE:
+            self.undoing = Undo(TakeBackChild(self), (), ())
+
+    @property
+    def can_be_taken_back(self) -> bool:
+        """Whether a completed saga can undo it."""
+        return self.undoing is not None or self.kind is NO_EFFECT
 
     @property
     def is_forward_only(self) -> bool:
@@ -130,21 +140,11 @@ class Step(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
-            _refuse_no_maker(make_command, self.fan_out)
+            refuse_no_maker(make_command, self.fan_out)
             self.undoing = Undo(make_command, *_answers("undo", make_command, done, refused))
             return self.undoing
 
         return declare if command is None else declare(CommandByKey(command, "undo"))
-
-
-@dataclass(frozen=True)
-class Closing(SagaPart):
-    """The last command of a saga: when all steps are done, or when all effects are undone."""
-
-    name: str
-    make_command: CommandMethod
-    retry: Retry
-    completed: bool
 
 
 @overload
@@ -198,6 +198,9 @@ def step(
     A method annotated ``-> Command | None`` declares a conditional step: where it returns None,
     the step is recorded as skipped, and there is nothing to undo.
 
+    A step is a saga of its own where `done` names a saga class that the command starts: it is done
+    when that saga has completed, refused when it has compensated, and undone by taking it back.
+
     An `optional` step may fail: the saga notes it, undoes the step where the outcome is unknown,
     and goes on. A step `instead_of` another, above it, is requested only where that one failed.
     """
@@ -223,12 +226,13 @@ def declared_step(
     instead_of: Step | None = None,
 ) -> Step:
     """The step of a method, for the decorators. Raises DefinitionError."""
-    _refuse_no_maker(make_command, fan_out)
+    refuse_no_maker(make_command, fan_out)
     steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
     waits_for = None if steps is None else tuple(steps)
+    child = child_of(done)
     return Step(
         make_command,
-        *_answers("step", make_command, done, refused),
+        *_answers("step", make_command, () if child else done, refused),
         kind,
         within,
         Retry() if retry is None else retry,
@@ -236,42 +240,12 @@ def declared_step(
         fan_out,
         optional,
         instead_of,
+        child,
     )
 
 
-@overload
-def on_compensated(make_command: CommandMethod) -> Closing: ...
-@overload
-def on_compensated(*, retry: Retry) -> Callable[[CommandMethod], Closing]: ...
-def on_compensated(make_command: CommandMethod | None = None, *, retry: Retry | None = None) -> Any:
-    """Declares the command that is issued when every effect has been undone.
-
-    The method may return None for no command. `retry` says how often it is retried after a fault.
-    """
-    return _closing(make_command, retry, completed=False)
-
-
-@overload
-def on_completed(make_command: CommandMethod) -> Closing: ...
-@overload
-def on_completed(*, retry: Retry) -> Callable[[CommandMethod], Closing]: ...
-def on_completed(make_command: CommandMethod | None = None, *, retry: Retry | None = None) -> Any:
-    """Declares the command that is issued when every step is done; see `on_compensated`."""
-    return _closing(make_command, retry, completed=True)
-
-
-def _closing(make_command: CommandMethod | None, retry: Retry | None, *, completed: bool) -> Any:
-    attempts = Retry() if retry is None else retry
-    refuse_wrong(attempts, Retry, "@on_completed and @on_compensated", RETRY_CURE)
-
-    def declare(make_command: CommandMethod) -> Closing:
-        _refuse_no_maker(make_command)
-        return Closing(make_command.__name__, make_command, attempts, completed)
-
-    return declare if make_command is None else declare(make_command)
-
-
-def _refuse_no_maker(make_command: CommandMethod, fan_out: FanOut | None = None) -> None:
+def refuse_no_maker(make_command: CommandMethod, fan_out: FanOut | None = None) -> None:
+    """Refuses what is no method that makes a command. Raises DefinitionError."""
     if fan_out is not None:
         refuse_no_method(make_command, "self", "item")
     elif not isinstance(make_command, CommandByKey):

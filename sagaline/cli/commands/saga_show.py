@@ -5,8 +5,8 @@ from typing import Any
 
 import typer
 
+from sagaline.admin.entry import Entry
 from sagaline.admin.saga_lookup import Instance, find_instance
-from sagaline.admin.timeline import Entry
 from sagaline.application.saga_process import incompatibility_of
 from sagaline.cli.calls import Call, calls_of
 from sagaline.cli.commands.saga_actions import Id

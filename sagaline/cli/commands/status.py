@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from sagaline.admin.timeline import Entry
+from sagaline.admin.entry import Entry
 from sagaline.cli.calls import Call, oldest_of_each
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
