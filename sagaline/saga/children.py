@@ -1,10 +1,14 @@
 """Sagas as steps of other sagas: how a parent takes a child back, and what the child tells it."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import named
+
+WhenAbandoned = Literal["leave", "take back"]
+"""What becomes of the children of a saga that a person abandons."""
 
 
 class TakeBack(Command, key="saga_key"):
@@ -44,13 +48,23 @@ class TakeBackChild:
         started = self._step.make_command(saga, *items)
         child = self._step.child._sagaline_declaration
         key = child.instance_key(started)
-        return TakeBack(saga=child.name, saga_key=key, reason=saga.reason)
+        return TakeBack(
+            saga=child.name, saga_key=key, reason=saga.reason or "its parent was abandoned"
+        )
 
 
 def child_of(done: Any) -> Any:
     """The saga class that a step is done by; None where the step is done by events."""
     is_saga = isinstance(done, type) and getattr(done, "_sagaline_is_saga", False)
     return done if is_saga else None
+
+
+def check_when_abandoned(saga: str, given: Any) -> None:
+    """Refuses what says nothing about the children of an abandoned saga. Raises DefinitionError."""
+    if given not in get_args(WhenAbandoned):
+        where, problem = f"{saga}: when_abandoned=", f"{named(given)} is not known"
+        cure = 'Write when_abandoned="take back", or leave it out.'
+        raise DefinitionError(where=where, problem=problem, cure=cure)
 
 
 def check_child(where: str, child: Any, command: type, compensatable: bool) -> None:

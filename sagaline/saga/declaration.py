@@ -17,7 +17,7 @@ from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
-from sagaline.saga.children import TakeBackChild
+from sagaline.saga.children import TakeBackChild, WhenAbandoned
 from sagaline.saga.closings import Closing
 from sagaline.saga.folds import Fold
 from sagaline.saga.items import step_name
@@ -56,6 +56,7 @@ class Declaration:
     closings: Sequence[Closing]
     folds: Mapping[type, Sequence[Fold]]
     locks: Locks | None
+    when_abandoned: WhenAbandoned
 
     @classmethod
     def of(
@@ -65,6 +66,7 @@ class Declaration:
         key_of: Callable[[Any], Any],
         name: str,
         begin: Begin | None,
+        when_abandoned: WhenAbandoned,
     ) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
@@ -84,6 +86,7 @@ class Declaration:
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
+            when_abandoned=when_abandoned,
         )
 
     @property

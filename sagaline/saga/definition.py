@@ -15,6 +15,7 @@ from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
+from sagaline.saga.children import WhenAbandoned, check_when_abandoned
 from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
@@ -38,7 +39,9 @@ class Saga(Declaring):
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
-    at the "beginning" of the logs, or "now". Without it, such a system does not run.
+    at the "beginning" of the logs, or "now". Without it, such a system does not run. The steps that
+    are sagas of their own go on where a person abandons this one, or are taken back with
+    ``when_abandoned="take back"``.
 
     Raises `DefinitionError` when the class is defined, with the step and the cure, where the
     declaration could not end well: a missing undo, two pivots, a step after the pivot that could
@@ -58,16 +61,19 @@ class Saga(Declaring):
         key: Callable[[Any], Any],
         name: str | None = None,
         begin: Begin | None = None,
+        when_abandoned: WhenAbandoned = "leave",
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name= and begin=")
+        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name=, begin= and when_abandoned=")
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
         check_body(cls)
         check_identity(cls.__name__, name, begin)
-        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin)
+        check_when_abandoned(cls.__name__, when_abandoned)
+        identity = name or cls.__name__, begin
+        declaration = Declaration.of(cls, starts_on, key, *identity, when_abandoned)
         validate(declaration)
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration

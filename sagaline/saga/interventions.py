@@ -131,11 +131,13 @@ class Interventions(SagaEngine):
         self._progression.compensate()
 
     def abandon(self, by: Operator) -> None:
-        """Ends the instance as it is: nothing more is requested or undone.
+        """Ends the instance as it is: nothing more is requested or undone but what is a saga.
 
         Raises InterventionRefused where it has ended.
         """
         self._intervene(Action.ABANDON, "", by)
+        if self._declaration.when_abandoned == "take back":
+            self._progression.take_children_back()
         for name in self._parts():
             self._timers.stop_all(name)
         reason = f"abandoned by {by.name}: {by.reason}"

@@ -156,6 +156,14 @@ class Progression:
         items = [n for n in steps if step_name(n) == step.name and self._owes_undo(n)]
         return items[: step.fan_out.at_once]
 
+    def take_children_back(self) -> None:
+        """Asks every saga that is a step to end with nothing done, and waits for none."""
+        for name in reversed(list(self._journal.steps)):
+            progress = self._journal.steps[name]
+            is_open = progress.status in (StepStatus.ASKED, *_TO_UNDO)
+            if is_open and self._declaration.step_of(name).child is not None:
+                self.request(name, Role.UNDO)
+
     def _take_back_children(self) -> None:
         """Gives up the steps in flight that are sagas: they compensate at once."""
         for name in sorted(self._journal.in_flight):

@@ -158,10 +158,12 @@ class Holidays(Application, aggregates=[Holiday, Payment]):
 
 
 class Railway(Application, aggregates=[Place]):
-    """Holds places, but never one on the night train."""
+    """Holds places, but never one on the night train; the slow train never answers."""
 
     @handles(HoldPlace)
-    def hold(self, command: HoldPlace) -> Place:
+    def hold(self, command: HoldPlace) -> Place | None:
+        if command.journey.startswith("slow"):
+            return None
         if command.journey.startswith("night"):
             reason = f"the {command.journey} is full"
             return Place._create(Place.Full, id=command.id, journey=command.journey, reason=reason)
@@ -228,6 +230,21 @@ class HolidayBooking(Saga, starts_on=Holiday.Planned, key=traveller_of):
         return CallOff(traveller=self.key, reason=self.reason)
 
 
+class StrictBooking(Saga, starts_on=Holiday.Planned, key=traveller_of, when_abandoned="take back"):
+    """A holiday whose journeys are taken back when a person abandons it."""
+
+    @step_for_each(lambda saga: saga[Holiday.Planned].journeys, done=JourneyBooking, at_once=1)
+    def book(self, journey: str) -> BookJourney:
+        return BookJourney(journey=journey)
+
+    @step(done=Payment.Taken, refused=Payment.Declined, kind=PIVOT)
+    def pay(self) -> Pay:
+        return Pay(traveller=self.key, price=self[Holiday.Planned].price)
+
+
+strict_holidays = System(
+    "strict holidays", applications=[Holidays, Railway], sagas=[StrictBooking, JourneyBooking]
+)
 holidays = System(
     "holidays", applications=[Holidays, Railway], sagas=[HolidayBooking, JourneyBooking]
 )

@@ -5,7 +5,10 @@ from collections import Counter
 import pytest
 
 from sagaline import DefinitionError, Runner, Saga, State, System, step, timeline
+from sagaline.application.message_handling import handling_of
+from sagaline.application.saga_handling import SagaHandling
 from sagaline.application.saga_process import SagaProcess
+from sagaline.saga.interventions import Operator
 from tests.sagas.holiday import (
     BookJourney,
     HoldPlace,
@@ -15,7 +18,9 @@ from tests.sagas.holiday import (
     JourneyBooking,
     PlanHoliday,
     Railway,
+    StrictBooking,
     holidays,
+    strict_holidays,
     traveller_of,
 )
 
@@ -27,7 +32,7 @@ def run(store_url: str) -> Runner:
 def plan(runner: Runner, *journeys: str, price: int = 100, traveller: str = "Ada") -> None:
     command = PlanHoliday(traveller=traveller, journeys=journeys, price=price)
     runner.get(Holidays).execute_one(command)
-    runner.settle()
+    runner.settle(20, horizon=1)
 
 
 def process(runner: Runner, saga: type[Saga]) -> SagaProcess:
@@ -37,9 +42,6 @@ def process(runner: Runner, saga: type[Saga]) -> SagaProcess:
 
 
 def state(runner: Runner, saga: type[Saga], key: str) -> State:
-    from sagaline.application.message_handling import handling_of
-    from sagaline.application.saga_handling import SagaHandling
-
     handling = handling_of(process(runner, saga))
     assert isinstance(handling, SagaHandling)
     with handling.working(handling.new_unit()):
@@ -89,13 +91,40 @@ def test_a_child_key_that_is_in_use_is_a_refusal(store_url: str) -> None:
         assert happened(runner) == {"Held": 1, "Ticketed": 1}
 
 
+def test_cancel_runs_down_to_the_children(store_url: str) -> None:
+    with run(store_url) as runner:
+        plan(runner, "slow train", "Rome")
+        assert state(runner, HolidayBooking, "Ada") is State.RUNNING
+        process(runner, HolidayBooking).intervene("Ada", lambda saga: saga.cancel(Operator("Eve")))
+        runner.settle(20, horizon=1)
+        assert state(runner, HolidayBooking, "Ada") is State.COMPENSATED
+        assert state(runner, JourneyBooking, "slow train") is State.COMPENSATED
+        assert state(runner, JourneyBooking, "Rome") is State.COMPENSATED
+        assert happened(runner)["Freed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("saga", "end"), [(HolidayBooking, State.RUNNING), (StrictBooking, State.COMPENSATED)]
+)
+def test_children_of_an_abandoned_parent_do_what_it_declares(
+    saga: type[Saga], end: State, store_url: str
+) -> None:
+    system = holidays if saga is HolidayBooking else strict_holidays
+    with Runner(system, {"SQLALCHEMY_URL": store_url}) as runner:
+        plan(runner, "slow train")
+        process(runner, saga).intervene("Ada", lambda found: found.abandon(Operator("Eve", "ill")))
+        runner.settle(20, horizon=1)
+        assert state(runner, saga, "Ada") is State.ABANDONED
+        assert state(runner, JourneyBooking, "slow train") is end
+
+
 def test_a_saga_is_started_by_a_command_of_a_caller_once(store_url: str) -> None:
     with run(store_url) as runner:
         command = BookJourney(journey="Rome")
         first = process(runner, JourneyBooking).execute_one(command)
         assert process(runner, JourneyBooking).execute_one(command).duplicate
         assert first.position is not None
-        runner.settle()
+        runner.settle(20, horizon=1)
         assert state(runner, JourneyBooking, "Rome") is State.COMPLETED
         assert happened(runner) == {"Held": 1, "Ticketed": 1}
 
