@@ -17,7 +17,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.journal_writer import JournalWriter
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import StepTimers, Timing
-from sagaline.saga.steps import PIVOT, RETRIABLE, Closing, Step
+from sagaline.saga.steps import NO_EFFECT, PIVOT, RETRIABLE, Closing, Step
 
 _REQUESTED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
 """The status of a step that was requested, and of one whose undo was requested."""
@@ -228,7 +228,7 @@ class SagaEngine:
 
     def _compensate(self) -> None:
         """Undoes one step at a time, in reverse order of start; a stuck undo stops no other."""
-        self._stop_retrying()
+        self._stop_waiting()
         steps = self._journal.steps
         if any(each.status.in_flight for each in steps.values()):
             self._writer.note_applied()
@@ -242,10 +242,13 @@ class SagaEngine:
         if not self._park(StepStatus.UNDO_STUCK):
             self._end(self._declaration.closing, State.COMPENSATED)
 
-    def _stop_retrying(self) -> None:
-        """Marks steps as unknown that would be requested again after a pause."""
+    def _stop_waiting(self, *, cancelled: bool = False) -> None:
+        """Gives up steps that pause or have no effect, and all in flight of a cancelled saga."""
         for name, progress in self._journal.steps.items():
-            if progress.status is StepStatus.ASKED and progress.pausing:
+            at_once = (
+                cancelled or progress.pausing or self._declaration.steps[name].kind is NO_EFFECT
+            )
+            if progress.status is StepStatus.ASKED and at_once:
                 self._apply(Answer(name, False, Outcome.UNKNOWN, progress.reason, None))
 
     def _park(self, stuck: StepStatus) -> bool:

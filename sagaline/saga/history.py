@@ -17,8 +17,10 @@ def describe(event: Any) -> Iterator[str]:
         yield describe_input(event.event)
     elif answer is not None and answer.event is not None:
         yield f"{describe_input(answer.event)}{_because(answer)}"
-    elif answer is not None:
+    elif answer is not None and answer.reason.startswith(f"{answer.step}: no answer"):
         yield f"the time limit of {answer.step} expires"
+    elif answer is not None:
+        yield f"{answer.step} is given up: the saga compensates"
     elif isinstance(event, Journal.Intervened):
         why = f": {event.reason}" if event.reason else ""
         yield f"{event.by} {_ACTIONS[event.action].format(step=event.step)}{why}"

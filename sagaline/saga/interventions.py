@@ -119,12 +119,13 @@ class Interventions(SagaEngine):
         self._proceed()
 
     def cancel(self, by: Operator) -> None:
-        """Compensates, as after a refusal, once the steps in flight are answered.
+        """Compensates at once: the outcome of what is in flight counts as unknown.
 
         Raises InterventionRefused once the pivot was requested.
         """
         reason = by.reason or f"cancelled by {by.name}"
         self._intervene(Action.CANCEL, "", by._replace(reason=reason))
+        self._stop_waiting(cancelled=True)
         self._compensate()
 
     def abandon(self, by: Operator) -> None:
