@@ -226,6 +226,8 @@ class MessageHandling:
         if is_of_saga or self.declaration.reactions:
             recorded = CommandFaulted.of(command, self.unit.attempt, fault.reason)
             if is_of_saga:
+                # To the instance that gave the command, whatever key the command names.
+                self.unit.trace = self.unit.trace._replace(key=message.key)
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
             return [recorded, *flattened([retried], f"{self.application.name}.faulted")]
