@@ -17,8 +17,10 @@ def describe(event: Any) -> Iterator[str]:
         yield describe_input(started_by(event.event))
     elif answer is not None and answer.event is not None:
         yield f"{describe_input(answer.event)}{_because(answer)}"
-    elif answer is not None:
+    elif answer is not None and answer.reason.startswith(f"{answer.step}: no answer"):
         yield f"the time limit of {answer.step} expires"
+    elif answer is not None:
+        yield f"{answer.step} is given up: the saga compensates"
     elif isinstance(event, Journal.Intervened):
         why = f": {event.reason}" if event.reason else ""
         yield f"{event.by} {_ACTIONS[event.action].format(step=event.step)}{why}"
@@ -41,11 +43,6 @@ def describe_effects(event: Any) -> Iterator[str]:
         yield f"  the saga requests: {_request(event)}"
     elif isinstance(event, Journal.FannedOut):
         yield f"  {event.step} is requested for {event.items} items"
-    elif isinstance(event, Journal.TakenBack):
-        yield f"  the saga is taken back: {event.reason}"
-    elif isinstance(event, Journal.Replied):
-        end = "it is done" if event.done else f"it is not done: {event.reason}"
-        yield f"  the saga tells {event.saga} {event.key}: {end}"
     elif isinstance(event, Journal.Skipped):
         yield f"  {event.step} is skipped: its condition is not met"
     elif isinstance(event, Journal.Ignored):
@@ -64,6 +61,16 @@ def _noted(event: Journal.Noted) -> Iterator[str]:
 
 
 def _change_of_state(event: Any) -> Iterator[str]:
+    if isinstance(event, Journal.TakenBack):
+        yield f"  the saga is taken back: {event.reason}"
+    elif isinstance(event, Journal.Replied):
+        end = "it is done" if event.done else f"it is not done: {event.reason}"
+        yield f"  the saga tells {event.saga} {event.key}: {end}"
+    else:
+        yield from _parked_or_ended(event)
+
+
+def _parked_or_ended(event: Any) -> Iterator[str]:
     if isinstance(event, Journal.Locking):
         yield f"  the saga queues for {', '.join(event.names)}"
     elif isinstance(event, Journal.Refused):

@@ -122,13 +122,13 @@ class Interventions(SagaEngine):
         self._progression.proceed()
 
     def cancel(self, by: Operator) -> None:
-        """Compensates, as after a refusal, once the steps in flight are answered.
+        """Compensates at once: the outcome of what is in flight counts as unknown.
 
         Raises InterventionRefused once the pivot was requested.
         """
         reason = by.reason or f"cancelled by {by.name}"
         self._intervene(Action.CANCEL, "", by._replace(reason=reason))
-        self._progression.compensate()
+        self._progression.compensate_at_once()
 
     def abandon(self, by: Operator) -> None:
         """Ends the instance as it is: nothing more is requested or undone but what is a saga.

@@ -11,6 +11,7 @@ from sagaline.saga.fan_out import FanOut
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import item_index, item_name, step_name
 from sagaline.saga.journal_writer import JournalWriter
+from sagaline.saga.kinds import NO_EFFECT
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import StepTimers, Timing
 from sagaline.saga.steps import Step
@@ -127,10 +128,14 @@ class Progression:
     def _has_failed(self, step: Step) -> bool:
         return self._journal.steps[step.name].status in _FAILED
 
+    def compensate_at_once(self) -> None:
+        """Compensates without waiting: the outcome of what is in flight counts as unknown."""
+        self._stop_waiting(at_once=True)
+        self.compensate()
+
     def compensate(self) -> None:
         """Undoes one step at a time, in reverse order of start; a stuck undo stops no other."""
-        self._stop_retrying()
-        self._take_back_children()
+        self._stop_waiting()
         if self._journal.in_flight:
             self.writer.note_applied()
             return
@@ -164,18 +169,12 @@ class Progression:
             if is_open and self._declaration.step_of(name).child is not None:
                 self.request(name, Role.UNDO)
 
-    def _take_back_children(self) -> None:
-        """Gives up the steps in flight that are sagas: they compensate at once."""
+    def _stop_waiting(self, *, at_once: bool = False) -> None:
+        """Gives up steps that pause, have no effect or are sagas; with `at_once` all in flight."""
         for name in sorted(self._journal.in_flight):
-            is_asked = self._journal.steps[name].status is StepStatus.ASKED
-            if is_asked and self._declaration.step_of(name).child is not None:
-                self.apply(Answer(name, False, Outcome.UNKNOWN, self._journal.reason, None))
-
-    def _stop_retrying(self) -> None:
-        """Marks steps as unknown that would be requested again after a pause."""
-        for name in sorted(self._journal.in_flight):
-            progress = self._journal.steps[name]
-            if progress.status is StepStatus.ASKED and progress.pausing:
+            step, progress = self._declaration.step_of(name), self._journal.steps[name]
+            quick = progress.pausing or step.kind is NO_EFFECT or step.child is not None
+            if progress.status is StepStatus.ASKED and (at_once or quick):
                 self.apply(Answer(name, False, Outcome.UNKNOWN, progress.reason, None))
 
     def _park(self, stuck: StepStatus) -> bool:
@@ -225,7 +224,7 @@ class Progression:
             return
         elif journal.state is State.COMPLETED or all(not s.is_forward_only for s in requested):
             journal.trigger_event(Journal.TakenBack, reason=reason)
-            self.compensate()
+            self.compensate_at_once()
 
     def request(self, name: str, role: Role, attempt: int = 1) -> None:
         """Requests a step, an item of one, or the undo of either."""

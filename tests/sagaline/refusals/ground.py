@@ -62,6 +62,10 @@ class CallCustomer(Command, key="order_id"):
     words: str
 
 
+class NoMoney(Exception):
+    pass
+
+
 class Order(Aggregate):
     class Placed(Aggregate.Created):
         pass
@@ -72,6 +76,9 @@ class Order(Aggregate):
     class Declined(Aggregate.Event):
         reason: str
 
+    class Forfeited(Aggregate.Event):
+        amount: int
+
     class Refunded(Aggregate.Event):
         pass
 
@@ -81,6 +88,9 @@ class Order(Aggregate):
 
 class Parcel(Aggregate):
     class Packed(Aggregate.Created):
+        pass
+
+    class Lost(Aggregate.Event):
         pass
 
 
