@@ -9,7 +9,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sagaline.admin.admin import Admin
+    from sagaline.admin.bulk_result import BulkResult
     from sagaline.admin.entry import Entry
+    from sagaline.admin.selection import Selection
     from sagaline.admin.timeline import timeline
     from sagaline.application.application import Application
     from sagaline.application.handlers import handles
@@ -76,9 +79,11 @@ __all__ = [
     "NO_EFFECT",
     "PIVOT",
     "RETRIABLE",
+    "Admin",
     "Amount",
     "Application",
     "Breaker",
+    "BulkResult",
     "CancelTimer",
     "Command",
     "CommandConflict",
@@ -105,6 +110,7 @@ __all__ = [
     "Runner",
     "Saga",
     "SagalineError",
+    "Selection",
     "SetTimer",
     "State",
     "StoreUnusable",
@@ -136,6 +142,9 @@ __all__ = [
 
 _PUBLIC = {
     "sagaline.admin.entry": ("Entry",),
+    "sagaline.admin.admin": ("Admin",),
+    "sagaline.admin.bulk_result": ("BulkResult",),
+    "sagaline.admin.selection": ("Selection",),
     "sagaline.admin.timeline": ("timeline",),
     "sagaline.application.application": ("Application",),
     "sagaline.application.handlers": ("handles",),

@@ -136,7 +136,7 @@ def _process_of(
             "takes_locks": takes_locks,
             "name": saga_declaration(saga).name,
         },
-        begin=saga_declaration(saga).begin,
+        begin=saga_declaration(saga).head.begin,
     )
     setattr(saga, name, process)  # found there by its topic
     start = saga_declaration(saga).starts_on

@@ -11,7 +11,7 @@ from sagaline.errors import InterventionRefused
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
-from sagaline.saga.items import collapse, step_name
+from sagaline.saga.items import collapse, count_items, step_name
 from sagaline.saga.kinds import PIVOT
 from sagaline.saga.state import Action, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
@@ -41,6 +41,11 @@ class Interventions(SagaEngine):
         super().__init__(saga, journal, timings)
         self._obstacle = obstacle
 
+    @property
+    def journal(self) -> Journal:
+        """The instance."""
+        return self._journal
+
     def possible(self) -> Iterator[tuple[Action, str]]:
         """The possible actions, each with the step that it is for, or with an empty string."""
         stuck = [name for name, each in self._parts().items() if each.status.stuck]
@@ -58,7 +63,7 @@ class Interventions(SagaEngine):
             return [
                 name for name in self._declaration.steps if not self._progression.has_passed(name)
             ]
-        return collapse(
+        return count_items(
             [
                 name
                 for name in reversed(steps)
@@ -136,7 +141,7 @@ class Interventions(SagaEngine):
         Raises InterventionRefused where it has ended.
         """
         self._intervene(Action.ABANDON, "", by)
-        if self._declaration.when_abandoned == "take back":
+        if self._declaration.head.when_abandoned == "take back":
             self._progression.take_children_back()
         for name in self._parts():
             self._timers.stop_all(name)

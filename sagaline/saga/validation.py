@@ -55,7 +55,7 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
-    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
+    refuse_lazy(declaration.head.key_of, f"{declaration.saga}: key=")
     if not is_command_class(declaration.starts_on):
         where = f"{declaration.saga}: starts_on="
         refuse_no_events([declaration.starts_on], where, "Write starts_on=Order.Placed.")
@@ -79,7 +79,7 @@ def validate(declaration: Declaration) -> None:
 
 
 def _check_key(declaration: Declaration) -> None:
-    key: object = declaration.key_of
+    key: object = declaration.head.key_of
     if not callable(key) or missing_arguments(key, "event"):
         problem = "its key is not a function that returns the key of an event"
         cure = "Write key=lambda event: event.order_id, or name a plain function."
@@ -209,6 +209,8 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
         refuse_wrong(each.optional, bool, f"{where}: optional=", "Write optional=True.")
+        refuse_no_duration(each.expected, where, "expected=minutes(5)")
+    refuse_no_duration(declaration.head.expected, declaration.saga, "expected=hours(1)")
 
 
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:

@@ -127,6 +127,13 @@ class System(upstream.System):
         declaration = saga_declaration(saga)
         start = declaration.starts_on
         starts = () if is_command_class(start) else (start,)
+        if start in self._handlers:
+            raise DefinitionError(
+                where=saga.__name__,
+                problem=f"{start.__name__} starts it, and is handled by "
+                f"{self._handlers[start].__name__} too",
+                cure="Give the saga a command of its own.",
+            )
         for event in (*starts, *declaration.answers):
             for recorder in self._recorders_of(saga, event):
                 self._pipe(recorder, process, event, acts=event is start)

@@ -3,12 +3,14 @@
 from collections import Counter
 
 import pytest
+from sqlalchemy import select
 
 from sagaline import DefinitionError, Runner, Saga, State, System, step, timeline
 from sagaline.application.message_handling import handling_of
 from sagaline.application.saga_handling import SagaHandling
 from sagaline.application.saga_process import SagaProcess
 from sagaline.saga.interventions import Operator
+from sagaline.system.saga_list import saga_list
 from tests.sagas.holiday import (
     BookJourney,
     HoldPlace,
@@ -80,6 +82,13 @@ def test_completed_children_are_taken_back_when_the_parent_turns_round(store_url
         plan(runner, "Rome", "Bern", price=5_000)
         assert state(runner, HolidayBooking, "Ada") is State.COMPENSATED
         assert happened(runner) == {"Held": 2, "Ticketed": 2, "TicketReturned": 2, "Freed": 2}
+        with runner.views.read() as connection:
+            rows = connection.execute(select(saga_list.c.key, saga_list.c.state)).all()
+        assert {(key, state) for key, state in rows} == {
+            ("Ada", "compensated"),
+            ("Bern", "compensated"),
+            ("Rome", "compensated"),
+        }
 
 
 def test_a_child_key_that_is_in_use_is_a_refusal(store_url: str) -> None:

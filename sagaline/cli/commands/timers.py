@@ -191,21 +191,21 @@ def moment_at(seconds: float) -> datetime:
         return datetime(MINYEAR if seconds < 0 else MAXYEAR, 1, 1, tzinfo=UTC)
 
 
-_LATER = re.compile(r"now\+(\d+(?:\.\d+)?)([smhd])")
+_BESIDE_NOW = re.compile(r"now([+-]\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def moment_of(text: str, now: datetime) -> datetime:
-    """Read a time from text: ``now``, ``now+10m``, or ISO 8601, in UTC or its zone.
+    """Read a time from text: ``now``, ``now+10m``, ``now-2h``, or ISO 8601, in UTC or its zone.
 
     Raises UnfitValue for anything else.
     """
-    later = _LATER.fullmatch(text)
+    beside = _BESIDE_NOW.fullmatch(text)
     try:
         if text == "now":
             return now
-        if later is not None:
-            return now + timedelta(seconds=float(later[1]) * _UNITS[later[2]])
+        if beside is not None:
+            return now + timedelta(seconds=float(beside[1]) * _UNITS[beside[2]])
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -36,6 +36,7 @@ from sagaline import (
     rebuild,
     roll_back,
     step,
+    step_for_each,
     timeline,
 )
 from sagaline.errors import SagalineError
