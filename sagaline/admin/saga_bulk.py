@@ -1,6 +1,7 @@
 """An operator's act on many saga instances: each is a transaction and an event of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Final
 
 from eventsourcing.persistence import IntegrityError
@@ -9,7 +10,6 @@ from sagaline.admin.bulk import Bulk
 from sagaline.admin.bulk_result import BulkResult, Undone
 from sagaline.admin.saga_lookup import Instance, reason_of, steps_at
 from sagaline.admin.saga_pages import open_instances
-from sagaline.application.saga_process import incompatibility_of
 from sagaline.errors import (
     InterventionFailed,
     InterventionRefused,
@@ -17,11 +17,13 @@ from sagaline.errors import (
     SagaUnknown,
     describe_error,
 )
+from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.items import collapse
 from sagaline.saga.state import Action, State
 from sagaline.storage import Datastore
+from sagaline.storage.tables.saga_definitions import definition_of
 
 STATES: Final = {
     Action.RETRY: (State.PARKED,),
@@ -56,8 +58,7 @@ class SagaBulk(Bulk[Instance]):
         """Counts an instance, and notes why the action would be refused."""
         steps = self._steps(one.journal)
         result.count(one.process.name, ", ".join(collapse(steps)), one.reason)
-        recorder = self.process(one.process.name).recorder
-        obstacle = incompatibility_of(one.process, recorder, one.journal)
+        obstacle = incompatibility(one.process.saga, one.journal, self._shape(one.process.name))
         saga = Interventions(one.process.saga, one.journal, one.process.timings, obstacle)
         for step in steps if self.action is Action.SKIP else [""]:
             objection = saga.objection(self.action, step)
@@ -90,6 +91,18 @@ class SagaBulk(Bulk[Instance]):
         else:
             for step in self._steps(saga.journal):
                 saga.skip(step, self.by)
+
+    def _shape(self, saga: str) -> Mapping[str, str] | None:
+        """The shape of the definition that has led the instances of a saga so far."""
+        if saga not in self._shapes:
+            with self.process(saga).datastore.read() as connection:
+                known = definition_of(connection, saga)
+            self._shapes[saga] = None if known is None else known.shape
+        return self._shapes[saga]
+
+    @cached_property
+    def _shapes(self) -> dict[str, Mapping[str, str] | None]:
+        return {}
 
     def _selects(self, journal: Journal) -> bool:
         is_open = journal.state in STATES[self.action]

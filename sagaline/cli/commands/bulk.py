@@ -27,7 +27,7 @@ def act_on_many(
     """Act on all that is selected; exit with 1 where it could not be done to one of them."""
     with inspected(ctx) as stores:
         now = StoreClock(stores.datastores[0])()
-        selection = chosen.selection(lambda text: moment_of(text, now))
+        selection = chosen.selection(lambda text: moment_of(text, now, "-"))
         selection.check(stores.system)
     system, env = system_and_environment(ctx)
     with Admin(system, env, by=by.name, progress=_Notes(action).tell) as admin:

@@ -34,9 +34,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
-OptionalId = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="As listed: FOLLOWER/LOG:N.")
-]
+OptionalId = Annotated[str | None, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
 
 
 def list_letters(ctx: typer.Context, json: AsJson = False) -> None:

@@ -23,10 +23,10 @@ from sagaline.saga.state import Action
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")]
 OptionalId = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="The saga's id, or its key: an order id.")
+    str | None, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")
 ]
 OptionalStep = Annotated[
-    str | None, typer.Argument(metavar="[STEP]", help="The name of the step, after an ID.")
+    str | None, typer.Argument(metavar="STEP", help="The name of the step, after an ID.")
 ]
 
 

@@ -102,7 +102,10 @@ def test_dead_letters_are_retried_and_discarded_over_a_selection(parcels: Comman
         (["sagas", "skip", "red", "--reason", "x"], "it needs a step. Write sagas skip ID STEP"),
         (["sagas", "abandon", "--saga", "Sendparcel", "--reason", "x"], "did you mean SendParcel"),
         (["sagas", "retry", "--step", "unpack"], "choose among pack, whose undo it is"),
-        (["sagas", "retry", "--since", "yesterday"], "'yesterday' is not a moment: write now"),
+        (
+            ["sagas", "retry", "--since", "yesterday"],
+            "not a moment: write now, now-10m",
+        ),
         (["dead-letters", "retry"], "it needs an ID or a selection"),
         (["dead-letters", "discard", "x", "--all", "--reason", "x"], "the ID 'x' and --all"),
         (["dead-letters", "retry", "--saga", "Nobody"], "choose among SendParcel"),
