@@ -4,11 +4,10 @@ Each name is imported when it is first used, so a program loads what it uses: a 
 database driver, and a command of the terminal starts in half the time.
 """
 
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `typing` is imported when it is needed: signals are heard sooner
 if TYPE_CHECKING:
+    from typing import Any
+
     from sagaline.admin.admin import Admin
     from sagaline.admin.bulk_result import BulkResult
     from sagaline.admin.entry import Entry
@@ -226,8 +225,11 @@ _PUBLIC = {
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Imports a public name, or a room, when it is first used. Raises AttributeError."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
     if name in _MODULES:
         value = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return value
