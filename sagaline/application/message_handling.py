@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
+from eventsourcing.persistence import EventStore
+
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
 from sagaline.application.calls_under_way import CallsUnderWay, Question
 from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
+from sagaline.application.ownership import Ownership, refuse_unread
 from sagaline.application.port_fault_log import PortFaultLog, log_repeat
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.refusals import refusal
@@ -41,6 +44,10 @@ class HandlingApplication(Protocol):
     @property
     def name(self) -> str:
         """The application's name."""
+
+    @property
+    def events(self) -> EventStore[Any]:
+        """The event store over its log."""
 
     def faulted(self, command: Command, reason: str) -> Iterable[Any]:
         """What to save after the port of a command has failed, where no saga retries it."""
@@ -80,6 +87,8 @@ class MessageHandling:
         self.port_faults = PortFaultLog(application)
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
+        self.ownership = Ownership(self.declaration.aggregates, {})
+        """Which aggregates it saves."""
         self._tasks: dict[int, Task] = {}
 
     @property
@@ -176,6 +185,7 @@ class MessageHandling:
         results = returned if isinstance(returned, list | tuple) else (returned,)
         if not all(map(is_savable, results)):
             refuse_unsavable(results, handler.name_in(self.application))
+        self.refuse_foreign(results, handler.name_in(self.application))
         return results
 
     def _results_or_refusal(
@@ -194,6 +204,11 @@ class MessageHandling:
             read = unit.find(list(unit.roll_back_to(mark)))
             where = handler.name_in(self.application)
             return self._results(handler, refusal(refusing, command, error, read, where))
+
+    def refuse_foreign(self, given: Iterable[Any], where: str) -> None:
+        """Raises NotStorable for what belongs to the log of another application."""
+        self.ownership.refuse_others(given, where)
+        refuse_unread(given, self.current, self.application.events, where)
 
     def report(self, messages: Iterable[Message]) -> None:
         """Logs what a person should know of the messages that are committed: of none here."""
