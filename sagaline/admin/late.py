@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from sagaline.admin.entry import ReadableLog
 from sagaline.admin.saga_lookup import Instance
 from sagaline.admin.saga_pages import open_instances
-from sagaline.admin.timeline import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.saga.instance import Journal
@@ -50,13 +50,13 @@ def late_sagas(
 
 
 def _least_expected(declared: Declaration) -> timedelta | None:
-    times = [declared.expected, *(each.expected for each in declared.steps.values())]
+    times = [declared.head.expected, *(each.expected for each in declared.steps.values())]
     return min((each for each in times if each is not None), default=None)
 
 
 def _late(found: Instance, declared: Declaration, now: datetime) -> Iterator[Late]:
     journal = found.journal
-    parts = {"": (_started(found), declared.expected)}
+    parts = {"": (_started(found), declared.head.expected)}
     for name, since in _asked(found).items():
         step = declared.steps.get(name)
         parts[name] = since, None if step is None else step.expected

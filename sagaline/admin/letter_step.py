@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sagaline.admin.timeline import Entry, ReadableLog
+from sagaline.admin.entry import Entry, ReadableLog
 from sagaline.codec import loaded_class
 from sagaline.errors import UnknownTopic
 from sagaline.saga.declaration import Declaration

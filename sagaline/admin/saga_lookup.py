@@ -11,7 +11,7 @@ from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 
-from sagaline.admin.timeline import ReadableLog
+from sagaline.admin.entry import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import SagaAmbiguous, SagaUnknown
 from sagaline.saga.instance import Journal, journal_id

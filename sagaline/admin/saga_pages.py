@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, literal, select, tuple_
 
+from sagaline.admin.entry import ReadableLog
 from sagaline.admin.saga_lookup import Instance, read_instances
-from sagaline.admin.timeline import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.saga.state import State
 from sagaline.storage import Datastore

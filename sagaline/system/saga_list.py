@@ -103,6 +103,14 @@ class SagaList(ReadModel):
         """Another instance held a lock: it compensates."""
         _start_compensating(self.rows[event.originator_id], event.reason)
 
+    @project(Journal.TakenBack)
+    def taken_back(self, event: Journal.TakenBack) -> None:
+        """The saga that it is a step of wants nothing of it done, also after its end."""
+        row = self.rows[event.originator_id]
+        row["ended_at"] = None
+        _start_compensating(row, event.reason)
+        row["state"] = State.COMPENSATING.value
+
     @project(Journal.Resumed)
     def resumed(self, event: Journal.Resumed) -> None:
         """A parked instance was resumed."""

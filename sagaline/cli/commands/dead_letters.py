@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from sagaline.admin.dead_letters import discard, retry
-from sagaline.admin.timeline import readable
+from sagaline.admin.entry import readable
 from sagaline.cli.commands.audit import OperatorAction, history, intervene
 from sagaline.cli.commands.bulk import act_on_many
 from sagaline.cli.entrypoint import needs_attention

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
+from sagaline.admin.entry import Entry
 from sagaline.admin.saga_lookup import Instance, find_instance
-from sagaline.admin.timeline import Entry
 from sagaline.application.saga_process import incompatibility_of
 from sagaline.cli.attention import held_by
 from sagaline.cli.calls import Call, calls_of

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import typer
 
+from sagaline.admin.entry import Entry
 from sagaline.admin.late import OPEN_STATES, Late
-from sagaline.admin.timeline import Entry
 from sagaline.cli.attention import late, show_held_up, show_late
 from sagaline.cli.calls import Call, oldest_of_each
 from sagaline.cli.entrypoint import needs_attention

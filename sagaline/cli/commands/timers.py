@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from sqlalchemy import Connection, select
 
-from sagaline.admin.timeline import readable
+from sagaline.admin.entry import readable
 from sagaline.cli.commands.audit import OperatorAction, Write, history, intervene
 from sagaline.cli.inspection import InspectedLog, InspectedStores, inspected
 from sagaline.cli.options import By, OptionalReason, operator_name
