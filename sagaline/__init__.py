@@ -57,8 +57,10 @@ if TYPE_CHECKING:
         locks,
         on_compensated,
         on_completed,
+        query,
         step,
         step_for_each,
+        wait_for,
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
@@ -123,6 +125,7 @@ __all__ = [
     "on_compensated",
     "on_completed",
     "project",
+    "query",
     "reacts_to",
     "rebuild",
     "rebuild_worker",
@@ -131,6 +134,7 @@ __all__ = [
     "step",
     "step_for_each",
     "timeline",
+    "wait_for",
 ]
 
 _PUBLIC = {
@@ -199,8 +203,10 @@ _PUBLIC = {
         "locks",
         "on_compensated",
         "on_completed",
+        "query",
         "step",
         "step_for_each",
+        "wait_for",
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),

@@ -29,7 +29,7 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
+from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
 from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
@@ -183,6 +183,8 @@ class SagaHandling(MessageHandling):
             engine.handle_timeout(event.step)
         elif isinstance(event, StepDue):
             engine.handle_pause_end(event.step)
+        elif isinstance(event, ReminderDue):
+            engine.handle_reminder(event.step, event.number)
         else:
             engine.handle_answer(event, request)
 

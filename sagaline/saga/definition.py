@@ -21,9 +21,11 @@ from sagaline.saga.folds import hears
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
+from sagaline.saga.queries import Query, query
 from sagaline.saga.step_for_each import step_for_each
 from sagaline.saga.steps import Closing, Step, Undo, on_compensated, on_completed, step
 from sagaline.saga.validation import check_body, validate
+from sagaline.saga.wait_for import wait_for
 
 E = TypeVar("E")
 
@@ -128,6 +130,7 @@ __all__ = [
     "Closing",
     "Kind",
     "Need",
+    "Query",
     "Saga",
     "Step",
     "Undo",
@@ -137,7 +140,9 @@ __all__ = [
     "locks",
     "on_compensated",
     "on_completed",
+    "query",
     "refuse_no_saga",
     "step",
     "step_for_each",
+    "wait_for",
 ]

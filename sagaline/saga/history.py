@@ -7,7 +7,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 
 def describe(event: Any) -> Iterator[str]:
@@ -17,8 +17,10 @@ def describe(event: Any) -> Iterator[str]:
         yield describe_input(event.event)
     elif answer is not None and answer.event is not None:
         yield f"{describe_input(answer.event)}{_because(answer)}"
-    elif answer is not None:
+    elif answer is not None and answer.reason.startswith(f"{answer.step}: no answer"):
         yield f"the time limit of {answer.step} expires"
+    elif answer is not None:
+        yield f"{answer.step} is given up: the saga compensates"
     elif isinstance(event, Journal.Intervened):
         why = f": {event.reason}" if event.reason else ""
         yield f"{event.by} {_ACTIONS[event.action].format(step=event.step)}{why}"
@@ -36,6 +38,10 @@ def describe_effects(event: Any) -> Iterator[str]:
         yield f"  {_outcome(answer)}"
     if isinstance(event, Journal.Requested):
         yield f"  the saga requests: {_request(event)}"
+    elif isinstance(event, Journal.Waiting):
+        yield f"  the saga waits for {event.step}"
+    elif isinstance(event, Journal.Dropped):
+        yield f"  the saga goes on without the reminder {event.step}"
     elif isinstance(event, Journal.Skipped):
         yield f"  {event.step} is skipped: its condition is not met"
     elif isinstance(event, Journal.Ignored):
@@ -69,7 +75,7 @@ def _change_of_state(event: Any) -> Iterator[str]:
 
 def _request(event: Journal.Requested) -> str:
     """A command that was issued: ``undo take_payment (RefundPayment), attempt 2``."""
-    what = {Role.DO: "", Role.UNDO: "undo ", Role.CLOSE: "finally "}[event.role]
+    what = _PURPOSES[event.role]
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
     return f"{what}{event.step} ({type(event.command).__name__}){again}"
 
@@ -85,6 +91,8 @@ def describe_timer(command: Command) -> str:
     """Describes a timer that fires, by the command that it carries."""
     if isinstance(command, StepTimedOut):
         return f"the time limit of {command.step} expires"
+    if isinstance(command, ReminderDue):
+        return f"the reminder {command.step} is due"
     if isinstance(command, StepDue):
         return f"the pause of {command.step} ends"
     return f"{type(command).__name__} is due"
@@ -110,6 +118,7 @@ _ACTIONS = {
     Action.MOVE_TIMER: "moves a timer",
     Action.CANCEL_TIMER: "cancels a timer",
 }
+_PURPOSES = {Role.DO: "", Role.UNDO: "undo ", Role.CLOSE: "finally ", Role.REMIND: "reminder "}
 _OUTCOMES = {
     Outcome.UNKNOWN: "of unknown outcome: it may or may not be done",
     Outcome.STUCK: "stuck",

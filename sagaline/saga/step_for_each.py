@@ -7,9 +7,11 @@ from typing import Any
 from sagaline.messaging.declaring import refuse_misfit, refuse_wrong
 from sagaline.messaging.lazy import name_of
 from sagaline.messaging.retry import Retry
+from sagaline.saga.command_part import CommandMethod
+from sagaline.saga.deadline import Deadline
 from sagaline.saga.fan_out import ALL, FanOut, Need, counted
 from sagaline.saga.kinds import COMPENSATABLE, Kind
-from sagaline.saga.steps import CommandMethod, Events, Step, declared_step
+from sagaline.saga.steps import Events, Step, declared_step
 
 
 def step_for_each(
@@ -21,6 +23,7 @@ def step_for_each(
     at_once: int | None = None,
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
+    until: Deadline | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
 ) -> Callable[[CommandMethod], Step]:
@@ -45,6 +48,8 @@ def step_for_each(
     fan_out = FanOut(items, need, at_once)
 
     def declare(make_command: CommandMethod) -> Step:
-        return declared_step(make_command, done, refused, kind, within, retry, after, fan_out)
+        return declared_step(
+            make_command, done, refused, kind, within, retry, after, fan_out, until=until
+        )
 
     return declare

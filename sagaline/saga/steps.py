@@ -3,58 +3,27 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Self, overload
+from typing import Any, ClassVar, Final, Self, overload
 
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import (
-    refuse_no_command,
-    refuse_no_events,
-    refuse_no_method,
-    refuse_wrong,
-)
+from sagaline.messaging.declaring import refuse_no_events, refuse_wrong
 from sagaline.messaging.namespace import SagaPart
 from sagaline.messaging.retry import Retry
+from sagaline.saga.command_part import (
+    CommandByKey,
+    CommandMethod,
+    CommandPart,
+    refuse_no_maker,
+)
+from sagaline.saga.deadline import Deadline
 from sagaline.saga.fan_out import FanOut
 from sagaline.saga.kinds import COMPENSATABLE, PIVOT, RETRIABLE, Kind
+from sagaline.saga.reminders import Reminded, Reminder
 from sagaline.saga.results import StepResult
-
-CommandMethod = Callable[..., Command | None]
-"""A method of a saga that makes the command for a step, an undo or the end.
-
-It is called with the saga, and with an item where the step has items.
-"""
 
 Events = type | tuple[type, ...]
 
 RETRY_CURE: Final = "Write retry=Retry(attempts=5)."
-
-
-class CommandByKey:
-    """Makes a command from the saga's key alone; it is named by the attribute that holds it."""
-
-    def __init__(self, command: type[Command], decorator: str) -> None:
-        refuse_no_command(command, decorator, f"Write {decorator}(PayOrder, done=Order.Paid).")
-        self.command = command
-        self.__name__ = command.__name__
-
-    def __call__(self, saga: Any) -> Command:
-        """Makes the command, as a method of the saga would."""
-        return self.command(**{str(self.command.key_field): saga.key})
-
-
-class CommandPart(SagaPart):
-    """A part of a saga that issues a command; it has the name of the method that makes it."""
-
-    make_command: CommandMethod
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        if isinstance(self.make_command, CommandByKey):
-            self.make_command.__name__ = name
-
-    @property
-    def name(self) -> str:
-        """The name in the class of the saga."""
-        return self.make_command.__name__
 
 
 @dataclass(frozen=True)
@@ -66,12 +35,15 @@ class Undo(CommandPart):
     refused: tuple[type, ...]
 
 
-class Step(CommandPart):
+class Step(Reminded):
     """One local transaction of a saga: its command, and the events that answer it.
 
     `after` names the steps that it waits for; it is set when the saga class is defined. In a method
     of the saga, ``self.take_payment`` is what the instance knows of the step: a `StepResult`.
     """
+
+    waits: ClassVar[bool] = False
+    """Whether it issues no command, and waits for an event from outside: see `wait_for`."""
 
     def __init__(
         self,
@@ -85,6 +57,7 @@ class Step(CommandPart):
         fan_out: FanOut | None = None,
         optional: bool = False,
         instead_of: "Step | None" = None,
+        until: Deadline | None = None,
     ) -> None:
         self.make_command = make_command
         self.done = done
@@ -96,6 +69,8 @@ class Step(CommandPart):
         self.fan_out = fan_out
         self.optional = optional
         self.instead_of = instead_of
+        self.until = until
+        self.reminders: list[Reminder] = []
         self.after: tuple[str, ...] = ()
         self.undoing: Undo | None = None
 
@@ -130,8 +105,10 @@ class Step(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
-            _refuse_no_maker(make_command, self.fan_out)
-            self.undoing = Undo(make_command, *_answers("undo", make_command, done, refused))
+            refuse_no_maker(make_command, for_item=self.fan_out is not None)
+            self.undoing = Undo(
+                make_command, *declared_answers("@undo", make_command.__name__, done, refused)
+            )
             return self.undoing
 
         return declare if command is None else declare(CommandByKey(command, "undo"))
@@ -155,6 +132,7 @@ def step(
     refused: Events = (),
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
+    until: Deadline | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
     optional: bool = False,
@@ -167,6 +145,7 @@ def step(
     refused: Events = (),
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
+    until: Deadline | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
     optional: bool = False,
@@ -179,6 +158,7 @@ def step(
     refused: Events = (),
     kind: Kind = COMPENSATABLE,
     within: timedelta | None = None,
+    until: Deadline | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
     optional: bool = False,
@@ -190,7 +170,8 @@ def step(
     ``hold_seat = step(HoldSeat, done=SeatHeld)``.
 
     `done` and `refused` are the events that answer the command. `within` is the time limit of the
-    whole step, its retries included; without it the saga waits without limit. `retry` says how
+    whole step, its retries included; without it the saga waits without limit. `until` is a function
+    from the saga to a date, an aware datetime; the earlier of both limits counts. `retry` says how
     often the step is retried after a fault. `after` names the steps above that must be done first,
     by default the step declared before it; ``after=()`` starts the step with the saga. Steps of
     which neither waits for the other run in parallel.
@@ -204,8 +185,9 @@ def step(
 
     def declare(make_command: CommandMethod) -> Step:
         return declared_step(
-            make_command, done, refused, kind, within, retry, after, None, optional, instead_of
-        )
+            make_command, done, refused, kind, within, retry, after, None, optional, instead_of,
+            until,
+        )  # fmt: skip
 
     return declare if command is None else declare(CommandByKey(command, "step"))
 
@@ -221,22 +203,27 @@ def declared_step(
     fan_out: FanOut | None = None,
     optional: bool = False,
     instead_of: Step | None = None,
+    until: Deadline | None = None,
 ) -> Step:
     """The step of a method, for the decorators. Raises DefinitionError."""
-    _refuse_no_maker(make_command, fan_out)
-    steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
-    waits_for = None if steps is None else tuple(steps)
+    refuse_no_maker(make_command, for_item=fan_out is not None)
     return Step(
         make_command,
-        *_answers("step", make_command, done, refused),
+        *declared_answers("@step", make_command.__name__, done, refused),
         kind,
         within,
         Retry() if retry is None else retry,
-        waits_for,
+        steps_above(after),
         fan_out,
         optional,
         instead_of,
+        until,
     )
+
+
+def steps_above(after: Any) -> tuple[Step, ...] | None:
+    """The steps that `after` names; None where it names none, and the step above is meant."""
+    return None if after is None else tuple(after) if isinstance(after, list | tuple) else (after,)
 
 
 @overload
@@ -265,23 +252,21 @@ def _closing(make_command: CommandMethod | None, retry: Retry | None, *, complet
     refuse_wrong(attempts, Retry, "@on_completed and @on_compensated", RETRY_CURE)
 
     def declare(make_command: CommandMethod) -> Closing:
-        _refuse_no_maker(make_command)
+        refuse_no_maker(make_command)
         return Closing(make_command.__name__, make_command, attempts, completed)
 
     return declare if make_command is None else declare(make_command)
 
 
-def _refuse_no_maker(make_command: CommandMethod, fan_out: FanOut | None = None) -> None:
-    if fan_out is not None:
-        refuse_no_method(make_command, "self", "item")
-    elif not isinstance(make_command, CommandByKey):
-        refuse_no_method(make_command, "self")
-
-
-def _answers(
-    decorator: str, method: CommandMethod, *given: Events
+def declared_answers(
+    mark: str, method: str, *given: Events
 ) -> tuple[tuple[type, ...], tuple[type, ...]]:
+    """The events that say that a part is done, and those that say that it is refused.
+
+    Raises DefinitionError.
+    """
     done, refused = (each if isinstance(each, tuple) else (each,) for each in given)
-    cure = f"Write @{decorator}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
-    refuse_no_events((*done, *refused), f"@{decorator} of {method.__name__}", cure)
+    cure = f"Write {mark}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
+    where = f"{mark} of {method}" if method else mark
+    refuse_no_events((*done, *refused), where, cure)
     return done, refused
