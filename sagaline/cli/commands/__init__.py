@@ -16,6 +16,7 @@ SAGAS = command_group(
     _lazy(
         "show", "saga_show:show_saga", "Show a saga: history, remaining steps, possible actions."
     ),
+    _lazy("query", "saga_query:query", "Ask a saga what it tells about itself."),
     _lazy("retry", "saga_actions:retry", "Issue the commands of stuck or waiting steps again."),
     _lazy("skip", "saga_actions:skip", "Mark a stuck step, or undo, as done by hand."),
     _lazy("cancel", "saga_actions:cancel", "Compensate a saga that has not reached its pivot."),
