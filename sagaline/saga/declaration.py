@@ -1,7 +1,7 @@
 """The declared parts of a saga class, sorted by kind."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -13,19 +13,21 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
-from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.children import TakeBackChild
+from sagaline.saga.closings import Closing
 from sagaline.saga.command_part import CommandByKey, CommandMethod
 from sagaline.saga.folds import Fold
+from sagaline.saga.head import Head
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
 from sagaline.saga.queries import Query
 from sagaline.saga.reminders import Reminder
 from sagaline.saga.shape import shape_of_step
-from sagaline.saga.steps import Closing, Step, Undo
+from sagaline.saga.steps import Step, Undo
 
 
 class Meaning(NamedTuple):
@@ -46,13 +48,8 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
-    name: str
-    """Its name in stores."""
-    begin: Begin | None
     topic: str
-    starts_on: type
-    key_of: Callable[[Any], Any]
-    """From the event that starts an instance to the key of the business transaction."""
+    head: Head
     steps: Mapping[str, Step]
     undos: Sequence[Undo]
     closings: Sequence[Closing]
@@ -62,14 +59,7 @@ class Declaration:
     queries: Mapping[str, Query[Any]]
 
     @classmethod
-    def of(
-        cls,
-        saga: type[Any],
-        starts_on: type,
-        key_of: Callable[[Any], Any],
-        name: str,
-        begin: Begin | None,
-    ) -> Self:
+    def of(cls, saga: type[Any], head: Head) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
         folds: dict[type, list[Fold]] = {}
@@ -78,11 +68,8 @@ class Declaration:
                 folds.setdefault(event, []).append(fold)
         return cls(
             saga=saga.__name__,
-            name=name,
-            begin=begin,
             topic=construct_topic(saga),
-            starts_on=starts_on,
-            key_of=key_of,
+            head=head,
             steps={each.name: each for each in parts if isinstance(each, Step)},
             undos=[each for each in parts if isinstance(each, Undo)],
             closings=[each for each in parts if isinstance(each, Closing)],
@@ -91,6 +78,16 @@ class Declaration:
             reminders=[each for each in parts if isinstance(each, Reminder)],
             queries={each.name: each for each in parts if isinstance(each, Query)},
         )
+
+    @property
+    def name(self) -> str:
+        """The name in stores."""
+        return self.head.name
+
+    @property
+    def starts_on(self) -> type:
+        """The class of what starts an instance."""
+        return self.head.starts_on
 
     @property
     def completing(self) -> Closing | None:
@@ -176,7 +173,7 @@ class Declaration:
         Raises `UnfitValue`, and `NeverRun` for a coroutine or a generator.
         """
         where = f"the key of {self.saga} for {type(event).__qualname__}"
-        key = self.key_of(unshared(event))
+        key = self.head.key_of(unshared(event))
         if type(key) is not str and type(key) is not UUID:
             refuse_unrun(where, key)
         return required_key(key, where)
@@ -194,7 +191,7 @@ class Declaration:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the shape. Timeouts, retries and reminders are not part of it."""
+        """A hash of the shape. Times, retries and reminders are not part of it."""
         shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -243,6 +240,8 @@ class Declaration:
         name = method.__name__
         if isinstance(method, CommandByKey):
             return self._command_by_key(method)
+        if isinstance(method, TakeBackChild):
+            return method.command
         found = returned_commands(method, f"{self.saga}.{name}")
         if len(found) > 1:
             problem = "its return annotation names several commands"
@@ -270,4 +269,5 @@ def saga_declaration(saga: type[Any]) -> Declaration:
 
 def may_make_none(method: CommandMethod) -> bool:
     """Whether a method may return no command."""
-    return not isinstance(method, CommandByKey) and may_return_none(method)
+    by_class = isinstance(method, CommandByKey | TakeBackChild)
+    return not by_class and may_return_none(method)

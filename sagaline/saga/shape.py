@@ -13,6 +13,8 @@ def shape_of_step(step: Step, commands: Mapping[str, str], conditional: bool) ->
     command = "waits" if step.waits else commands[step.name]
     found = {step.name: f"{step.kind.value}: {command}{may}, {_topics(step.done, step.refused)}"}
     found[f"order of {step.name}"] = ", ".join(step.after)
+    if step.child is not None:
+        found[f"saga of {step.name}"] = step.child._sagaline_declaration.name
     if step.fan_out is not None:
         found[f"items of {step.name}"] = str(step.fan_out.need)
     if step.optional or step.instead_of is not None:

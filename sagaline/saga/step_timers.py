@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from sagaline.messaging.declaring import refuse_no_duration, refuse_wrong
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
+from sagaline.saga.closings import Closing
 from sagaline.saga.deadline import Deadline, refuse_no_deadline
 from sagaline.saga.reminders import Reminder
 from sagaline.saga.state import StepProgress
-from sagaline.saga.steps import Closing, Step
+from sagaline.saga.steps import Step
 from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 

@@ -6,10 +6,9 @@ from typing import Any, ClassVar, NoReturn
 
 from typing_extensions import override
 
-from sagaline.messaging.retry import Retry
 from sagaline.saga.deadline import Deadline
 from sagaline.saga.kinds import NO_EFFECT
-from sagaline.saga.steps import Events, Step, declared_answers, steps_above
+from sagaline.saga.steps import Events, Step, StepOptions, declared_answers
 
 
 class Wait(Step):
@@ -40,6 +39,7 @@ def wait_for(
     after: Sequence[Step] | None = None,
     optional: bool = False,
     instead_of: Step | None = None,
+    expected: timedelta | None = None,
 ) -> Wait:
     """Declares a step without a command: the saga waits for an event from outside.
 
@@ -49,14 +49,13 @@ def wait_for(
     until the date, it is refused, and the saga compensates; where it is `optional`, the saga goes
     on. The arguments are those of `step`; the step can have reminders.
     """
-    return Wait(
-        _NoCommand(),
-        *declared_answers("wait_for", "", done, refused),
-        NO_EFFECT,
-        within,
-        Retry(),
-        steps_above(after),
-        optional=optional,
-        instead_of=instead_of,
-        until=until,
-    )
+    options: StepOptions = {
+        "kind": NO_EFFECT,
+        "within": within,
+        "until": until,
+        "after": after,
+        "optional": optional,
+        "instead_of": instead_of,
+        "expected": expected,
+    }
+    return Wait(_NoCommand(), *declared_answers("wait_for", "", done, refused), options)

@@ -32,6 +32,7 @@ def test_the_public_names_are_these() -> None:
         # people, and what comes from outside
         "query", "wait_for",
         # running, and looking
+        "Admin", "BulkResult", "Selection",
         "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "rebuild_worker",
         # what goes wrong

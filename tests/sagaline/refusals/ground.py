@@ -37,6 +37,7 @@ from sagaline import (
     rebuild,
     roll_back,
     step,
+    step_for_each,
     timeline,
     wait_for,
 )
@@ -64,6 +65,10 @@ class CallCustomer(Command, key="order_id"):
     words: str
 
 
+class NoMoney(Exception):
+    pass
+
+
 class Order(Aggregate):
     class Placed(Aggregate.Created):
         pass
@@ -74,6 +79,9 @@ class Order(Aggregate):
     class Declined(Aggregate.Event):
         reason: str
 
+    class Forfeited(Aggregate.Event):
+        amount: int
+
     class Refunded(Aggregate.Event):
         pass
 
@@ -83,6 +91,9 @@ class Order(Aggregate):
 
 class Parcel(Aggregate):
     class Packed(Aggregate.Created):
+        pass
+
+    class Lost(Aggregate.Event):
         pass
 
 
