@@ -13,6 +13,7 @@ _MARKS: Final = {
     "asks": "@handles(PlaceOrder)",
     "asks_all": "@handles(PlaceOrder)",
     "undo": "@step(done=Order.Paid)",
+    "reminder": "@step(done=Order.Paid)",
 }
 """What a marked method has, and the mark: a plain one would raise an AttributeError."""
 
