@@ -8,7 +8,11 @@ TYPE_CHECKING = False  # `typing` is imported when it is needed: signals are hea
 if TYPE_CHECKING:
     from typing import Any
 
-    from sagaline.admin.timeline import Entry, timeline
+    from sagaline.admin.admin import Admin
+    from sagaline.admin.bulk_result import BulkResult
+    from sagaline.admin.entry import Entry
+    from sagaline.admin.selection import Selection
+    from sagaline.admin.timeline import timeline
     from sagaline.application.application import Application
     from sagaline.application.handlers import handles
     from sagaline.application.reactions import reacts_to
@@ -42,17 +46,22 @@ if TYPE_CHECKING:
     from sagaline.runner.options import Options
     from sagaline.runner.runner import Runner
     from sagaline.saga.definition import (
+        ALL,
+        ANY,
         COMPENSATABLE,
         NO_EFFECT,
         PIVOT,
         RETRIABLE,
         Kind,
         Saga,
+        at_least,
+        first,
         hears,
         locks,
         on_compensated,
         on_completed,
         step,
+        step_for_each,
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
@@ -63,13 +72,17 @@ if TYPE_CHECKING:
     from sagaline.system.system import System
 
 __all__ = [
+    "ALL",
+    "ANY",
     "COMPENSATABLE",
     "NO_EFFECT",
     "PIVOT",
     "RETRIABLE",
+    "Admin",
     "Amount",
     "Application",
     "Breaker",
+    "BulkResult",
     "CancelTimer",
     "Command",
     "CommandConflict",
@@ -96,6 +109,7 @@ __all__ = [
     "Runner",
     "Saga",
     "SagalineError",
+    "Selection",
     "SetTimer",
     "State",
     "StoreUnusable",
@@ -103,6 +117,8 @@ __all__ = [
     "Timing",
     "UnfitValue",
     "Uuid",
+    "at_least",
+    "first",
     "from_others",
     "handles",
     "hears",
@@ -119,14 +135,16 @@ __all__ = [
     "roll_back",
     "seconds",
     "step",
+    "step_for_each",
     "timeline",
 ]
 
 _PUBLIC = {
-    "sagaline.admin.timeline": (
-        "Entry",
-        "timeline",
-    ),
+    "sagaline.admin.entry": ("Entry",),
+    "sagaline.admin.admin": ("Admin",),
+    "sagaline.admin.bulk_result": ("BulkResult",),
+    "sagaline.admin.selection": ("Selection",),
+    "sagaline.admin.timeline": ("timeline",),
     "sagaline.application.application": ("Application",),
     "sagaline.application.handlers": ("handles",),
     "sagaline.application.reactions": ("reacts_to",),
@@ -174,17 +192,22 @@ _PUBLIC = {
     "sagaline.runner.options": ("Options",),
     "sagaline.runner.runner": ("Runner",),
     "sagaline.saga.definition": (
+        "ALL",
+        "ANY",
         "COMPENSATABLE",
         "Kind",
         "NO_EFFECT",
         "PIVOT",
         "RETRIABLE",
         "Saga",
+        "at_least",
+        "first",
         "hears",
         "locks",
         "on_compensated",
         "on_completed",
         "step",
+        "step_for_each",
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),

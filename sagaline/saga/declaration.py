@@ -1,10 +1,10 @@
 """The declared parts of a saga class, sorted by kind."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from eventsourcing.utils import construct_topic
@@ -13,15 +13,30 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
-from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.children import TakeBackChild
+from sagaline.saga.closings import Closing
+from sagaline.saga.folds import Fold
+from sagaline.saga.head import Head
+from sagaline.saga.items import step_name
+from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
+from sagaline.saga.steps import CommandByKey, CommandMethod, Step, Undo
 
-Answers = Mapping[type, tuple[Step, bool, bool]]
-"""By event class: the step that it answers, whether it answers the undo, whether it is done."""
+
+class Meaning(NamedTuple):
+    """What an event means as an answer."""
+
+    step: str
+    undo: bool
+    """It answers the undo of the step."""
+    done: bool
+
+
+Answers = Mapping[type, Sequence[Meaning]]
+"""By event class: the steps and undos that it can answer."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +44,8 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
-    name: str
-    """Its name in stores."""
-    begin: Begin | None
     topic: str
-    starts_on: type
-    key_of: Callable[[Any], Any]
-    """From the event that starts an instance to the key of the business transaction."""
+    head: Head
     steps: Mapping[str, Step]
     undos: Sequence[Undo]
     closings: Sequence[Closing]
@@ -43,14 +53,7 @@ class Declaration:
     locks: Locks | None
 
     @classmethod
-    def of(
-        cls,
-        saga: type[Any],
-        starts_on: type,
-        key_of: Callable[[Any], Any],
-        name: str,
-        begin: Begin | None,
-    ) -> Self:
+    def of(cls, saga: type[Any], head: Head) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
         folds: dict[type, list[Fold]] = {}
@@ -59,17 +62,24 @@ class Declaration:
                 folds.setdefault(event, []).append(fold)
         return cls(
             saga=saga.__name__,
-            name=name,
-            begin=begin,
             topic=construct_topic(saga),
-            starts_on=starts_on,
-            key_of=key_of,
+            head=head,
             steps={each.name: each for each in parts if isinstance(each, Step)},
             undos=[each for each in parts if isinstance(each, Undo)],
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
         )
+
+    @property
+    def name(self) -> str:
+        """The name in stores."""
+        return self.head.name
+
+    @property
+    def starts_on(self) -> type:
+        """The class of what starts an instance."""
+        return self.head.starts_on
 
     @property
     def completing(self) -> Closing | None:
@@ -87,17 +97,32 @@ class Declaration:
 
     @cached_property
     def answers(self) -> Answers:
-        """What each event class answers. Raises DefinitionError where one answers two things."""
-        found: dict[type, tuple[Step, bool, bool]] = {}
+        """What each event class can answer. Raises DefinitionError where that is not clear."""
+        found: dict[type, list[Meaning]] = {}
         for event, answer in self._answers():
-            if event in found or event is self.starts_on:
+            known = found.setdefault(event, [])
+            twice = any(each[:2] == answer[:2] for each in known)
+            if twice or event is self.starts_on:
                 raise self.error(
-                    answer[0].name,
+                    answer.step,
                     f"the event {event.__qualname__} already has another meaning in this saga",
                     "Give each answer an event class of its own.",
                 )
-            found[event] = answer
+            known.append(answer)
         return found
+
+    def step_of(self, name: str) -> Step:
+        """The step of this name, or the one of which it names an item."""
+        return self.steps.get(name) or self.steps[step_name(name)]
+
+    def stands_in(self, step: Step) -> bool:
+        """Whether another step is requested where this one fails."""
+        return step in self._replaced
+
+    @cached_property
+    def _replaced(self) -> frozenset[Step]:
+        replaced = (each.instead_of for each in self.steps.values())
+        return frozenset(each for each in replaced if each is not None)
 
     @cached_property
     def meanings(self) -> ByClass[type]:
@@ -129,7 +154,7 @@ class Declaration:
         Raises `UnfitValue`, and `NeverRun` for a coroutine or a generator.
         """
         where = f"the key of {self.saga} for {type(event).__qualname__}"
-        key = self.key_of(unshared(event))
+        key = self.head.key_of(unshared(event))
         if type(key) is not str and type(key) is not UUID:
             refuse_unrun(where, key)
         return required_key(key, where)
@@ -147,7 +172,7 @@ class Declaration:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the shape. Timeouts and retries are not part of it."""
+        """A hash of the shape. Timeouts, retries and expected times are not part of it."""
         shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -164,6 +189,13 @@ class Declaration:
             answers = _topics(each.done, each.refused)
             found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
             found[f"order of {each.name}"] = ", ".join(each.after)
+            if each.child is not None:
+                found[f"saga of {each.name}"] = each.child._sagaline_declaration.name
+            if each.fan_out is not None:
+                found[f"items of {each.name}"] = str(each.fan_out.need)
+            if each.optional or each.instead_of is not None:
+                instead = f"instead of {each.instead_of.name}" if each.instead_of else "optional"
+                found[f"need of {each.name}"] = instead
             if each.undoing is not None:
                 undo = each.undoing
                 answers = _topics(undo.done, undo.refused)
@@ -179,13 +211,15 @@ class Declaration:
         where = f"{self.saga}.{part}" if part else self.saga
         return DefinitionError(where=where, problem=problem, cure=cure)
 
-    def _answers(self) -> Iterator[tuple[type, tuple[Step, bool, bool]]]:
+    def _answers(self) -> Iterator[tuple[type, Meaning]]:
         for each in self.steps.values():
-            yield from ((event, (each, False, True)) for event in each.done)
-            yield from ((event, (each, False, False)) for event in each.refused)
+            yield from ((event, Meaning(each.name, False, True)) for event in each.done)
+            yield from ((event, Meaning(each.name, False, False)) for event in each.refused)
             if each.undoing is not None:
-                yield from ((event, (each, True, True)) for event in each.undoing.done)
-                yield from ((event, (each, True, False)) for event in each.undoing.refused)
+                yield from ((event, Meaning(each.name, True, True)) for event in each.undoing.done)
+                yield from (
+                    (event, Meaning(each.name, True, False)) for event in each.undoing.refused
+                )
 
     def _methods(self) -> dict[str, CommandMethod]:
         ends = [each for each in (self.completing, self.closing) if each is not None]
@@ -200,6 +234,8 @@ class Declaration:
         name = method.__name__
         if isinstance(method, CommandByKey):
             return self._command_by_key(method)
+        if isinstance(method, TakeBackChild):
+            return method.command
         found = returned_commands(method, f"{self.saga}.{name}")
         if len(found) > 1:
             problem = "its return annotation names several commands"
@@ -231,4 +267,5 @@ def _topics(*classes: tuple[type, ...]) -> str:
 
 def may_make_none(method: CommandMethod) -> bool:
     """Whether a method may return no command."""
-    return not isinstance(method, CommandByKey) and may_return_none(method)
+    by_class = isinstance(method, CommandByKey | TakeBackChild)
+    return not by_class and may_return_none(method)

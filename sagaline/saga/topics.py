@@ -11,11 +11,15 @@ EVENT_TOPICS = {
     "Refused": "sagaline:SagaRefused",
     "Requested": "sagaline:CommandRequested",
     "Skipped": "sagaline:StepSkipped",
+    "FannedOut": "sagaline:StepFannedOut",
     "Noted": "sagaline:AnswerNoted",
     "Ignored": "sagaline:EventIgnored",
     "Parked": "sagaline:SagaParked",
     "Intervened": "sagaline:SagaIntervened",
     "Resumed": "sagaline:SagaResumed",
     "Ended": "sagaline:SagaEnded",
+    "Called": "sagaline:SagaCalled",
+    "TakenBack": "sagaline:SagaTakenBack",
+    "Replied": "sagaline:SagaReplied",
 }
 """The topic of each event class of `Journal`. Subclasses of `Requested` have those of commands."""

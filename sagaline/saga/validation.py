@@ -1,9 +1,12 @@
 """The checks of a saga class: what could not end well is refused when the class is defined."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import (
+    is_command_class,
     missing_arguments,
     refuse_no_duration,
     refuse_no_events,
@@ -12,20 +15,16 @@ from sagaline.messaging.declaring import (
 )
 from sagaline.messaging.lazy import refuse_lazy
 from sagaline.messaging.retry import Retry
+from sagaline.saga.children import TakeBackChild, check_child
+from sagaline.saga.closings import Closing
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
-from sagaline.saga.steps import (
-    COMPENSATABLE,
-    NO_EFFECT,
-    PARTS,
-    PIVOT,
-    RETRIABLE,
-    RETRY_CURE,
-    Closing,
-    Kind,
-    Locks,
-    Step,
-    Undo,
-)
+from sagaline.saga.folds import Fold
+from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
+from sagaline.saga.locking import Locks
+from sagaline.saga.steps import RETRY_CURE, Step, Undo
+
+PARTS: Final = (Step, Undo, Closing, Fold, Locks)
+"""What decorators make of the methods of a saga class."""
 
 
 def check_body(saga: type) -> None:
@@ -56,10 +55,10 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
-    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
-    refuse_no_events(
-        [declaration.starts_on], f"{declaration.saga}: starts_on=", "Write starts_on=Order.Placed."
-    )
+    refuse_lazy(declaration.head.key_of, f"{declaration.saga}: key=")
+    if not is_command_class(declaration.starts_on):
+        where = f"{declaration.saga}: starts_on="
+        refuse_no_events([declaration.starts_on], where, "Write starts_on=Order.Placed.")
     _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
@@ -72,11 +71,15 @@ def validate(declaration: Declaration) -> None:
     declaration.commands  # noqa: B018  # reads every return annotation
     for each in declaration.steps.values():
         _check_step(declaration, each)
+        _check_failing(declaration, each)
+        if each.child is not None:
+            command, compensatable = declaration.commands[each.name], each.kind is COMPENSATABLE
+            check_child(f"{declaration.saga}.{each.name}", each.child, command, compensatable)
     _check_folds(declaration, answers)
 
 
 def _check_key(declaration: Declaration) -> None:
-    key: object = declaration.key_of
+    key: object = declaration.head.key_of
     if not callable(key) or missing_arguments(key, "event"):
         problem = "its key is not a function that returns the key of an event"
         cure = "Write key=lambda event: event.order_id, or name a plain function."
@@ -132,8 +135,46 @@ def _set_order(declaration: Declaration) -> None:
                     "Name steps of this class in after=..., and declare them first.",
                 )
         waits_for = above[-1:] if each.waits_for is None else each.waits_for
-        each.after = tuple(other.name for other in waits_for)
+        replaced = _replaced(declaration, each, above)
+        each.after = tuple(dict.fromkeys(other.name for other in (*waits_for, *replaced)))
         above.append(each)
+
+
+def _replaced(declaration: Declaration, step: Step, above: Sequence[Step]) -> Sequence[Step]:
+    """The step that this one is requested instead of, which must be above it, or none."""
+    other = step.instead_of
+    if other is None:
+        return ()
+    if other not in above:
+        name = getattr(other, "name", repr(other))
+        problem = f"it is requested instead of {name}, which is not a step above it"
+        cure = "Name a step of this class in instead_of=..., and declare it first."
+    elif other.fan_out is not None:
+        problem = f"it is requested instead of {other.name}, which has items"
+        cure = "Let fewer items be enough, with need=at_least(...) or ANY, and read what failed."
+    elif any(each.instead_of is other for each in above):
+        problem = f"a second step instead of {other.name}"
+        cure = "Let it stand in for the step that stands in for it."
+    else:
+        return (other,)
+    raise declaration.error(step.name, problem, cure)
+
+
+def _check_failing(declaration: Declaration, step: Step) -> None:
+    """A step that may fail has nothing to go back for; the pivot is one that must be done."""
+    may_fail = step.optional or declaration.stands_in(step)
+    if step.kind is PIVOT and (may_fail or step.instead_of or step.fan_out):
+        problem = "a pivot that is one of several, or may fail"
+        cure = "Give the saga one step as pivot that must be done, after this one."
+    elif declaration.stands_in(step) and step.is_forward_only:
+        problem = f"a {step.kind.value} step with another instead of it"
+        cure = "Declare both before the pivot."
+    elif step.fan_out is not None and step.name in declaration.conditional:
+        problem = "it may return no command for an item"
+        cure = "Leave that item out of the items."
+    else:
+        return
+    raise declaration.error(step.name, problem, cure)
 
 
 def _check_kinds(declaration: Declaration) -> None:
@@ -167,6 +208,9 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
+        refuse_wrong(each.optional, bool, f"{where}: optional=", "Write optional=True.")
+        refuse_no_duration(each.expected, where, "expected=minutes(5)")
+    refuse_no_duration(declaration.head.expected, declaration.saga, "expected=hours(1)")
 
 
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
@@ -178,13 +222,18 @@ def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
 
 
 def _check_step(declaration: Declaration, step: Step) -> None:
-    if not step.done or (step.undoing is not None and not step.undoing.done):
+    by_events = step.child is None
+    undone_by = () if step.undoing is None or not by_events else (step.undoing,)
+    if (by_events and not step.done) or not all(each.done for each in undone_by):
         problem = "no event says that it is done, so no step after it could start"
         cure = "Name one with done=..., for the step and for its undo."
     elif step.kind is COMPENSATABLE and step.undoing is None:
         problem = "a compensatable step without an undo"
         cure = f"Declare one under it with @{step.name}.undo(done=...), or say kind=NO_EFFECT."
-    elif step.kind is not COMPENSATABLE and step.undoing is not None:
+    elif not by_events and undo_of_child(step):
+        problem = f"it is a saga, {step.child.__name__}, which undoes what it has done itself"
+        cure = "Remove the undo."
+    elif not _may_be_undone(declaration, step) and step.undoing is not None:
         problem = f"a {step.kind.value} step with an undo, which would never run"
         cure = "Remove the undo, or make the step compensatable."
     elif step.undoing is not None and may_make_none(step.undoing.make_command):
@@ -196,6 +245,17 @@ def _check_step(declaration: Declaration, step: Step) -> None:
     else:
         return
     raise declaration.error(step.name, problem, cure)
+
+
+def undo_of_child(step: Step) -> bool:
+    """Whether a step that is a saga has an undo of its own."""
+    return step.undoing is not None and not isinstance(step.undoing.make_command, TakeBackChild)
+
+
+def _may_be_undone(declaration: Declaration, step: Step) -> bool:
+    """Behind the pivot, only what is a step of another saga can be undone: by taking it back."""
+    is_child = issubclass(declaration.starts_on, Command)
+    return step.kind is COMPENSATABLE or (is_child and step.kind is not NO_EFFECT)
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:
