@@ -43,17 +43,22 @@ if TYPE_CHECKING:
     from sagaline.runner.options import Options
     from sagaline.runner.runner import Runner
     from sagaline.saga.definition import (
+        ALL,
+        ANY,
         COMPENSATABLE,
         NO_EFFECT,
         PIVOT,
         RETRIABLE,
         Kind,
         Saga,
+        at_least,
+        first,
         hears,
         locks,
         on_compensated,
         on_completed,
         step,
+        step_for_each,
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
@@ -64,6 +69,8 @@ if TYPE_CHECKING:
     from sagaline.system.system import System
 
 __all__ = [
+    "ALL",
+    "ANY",
     "COMPENSATABLE",
     "NO_EFFECT",
     "PIVOT",
@@ -104,6 +111,8 @@ __all__ = [
     "Timing",
     "UnfitValue",
     "Uuid",
+    "at_least",
+    "first",
     "from_others",
     "handles",
     "hears",
@@ -120,6 +129,7 @@ __all__ = [
     "roll_back",
     "seconds",
     "step",
+    "step_for_each",
     "timeline",
 ]
 
@@ -175,17 +185,22 @@ _PUBLIC = {
     "sagaline.runner.options": ("Options",),
     "sagaline.runner.runner": ("Runner",),
     "sagaline.saga.definition": (
+        "ALL",
+        "ANY",
         "COMPENSATABLE",
         "Kind",
         "NO_EFFECT",
         "PIVOT",
         "RETRIABLE",
         "Saga",
+        "at_least",
+        "first",
         "hears",
         "locks",
         "on_compensated",
         "on_completed",
         "step",
+        "step_for_each",
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),

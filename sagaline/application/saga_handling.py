@@ -110,7 +110,8 @@ class SagaHandling(MessageHandling):
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
-            self._handle_input(journal, engine, event)
+            request = None if message.answers is None else UUID(message.answers)
+            self._handle_input(journal, engine, event, request)
         else:
             return ()
         self.finish(journal, engine, was_open)
@@ -173,7 +174,9 @@ class SagaHandling(MessageHandling):
         first = SetTimer(f"{key}:locks", timedelta(0), LocksFreed(saga_key=key))
         self.unit.change_timer(first)
 
-    def _handle_input(self, journal: Journal, engine: SagaEngine, event: Any) -> None:
+    def _handle_input(
+        self, journal: Journal, engine: SagaEngine, event: Any, request: UUID | None
+    ) -> None:
         if isinstance(event, LocksFreed):
             self._start_if_first(journal, engine)
         elif isinstance(event, StepTimedOut):
@@ -181,7 +184,7 @@ class SagaHandling(MessageHandling):
         elif isinstance(event, StepDue):
             engine.handle_pause_end(event.step)
         else:
-            engine.handle_answer(event)
+            engine.handle_answer(event, request)
 
     def _start_if_first(self, journal: Journal, engine: SagaEngine) -> None:
         """Starts the first step, if the instance is the first in the queue of each lock."""

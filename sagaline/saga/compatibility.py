@@ -14,6 +14,7 @@ from sagaline.errors import UnknownTopic
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import step_name
 
 _TOPIC: Final = re.compile(r"[\w.]+:[\w.<>]+")
 """A topic in the text of a declaration."""
@@ -36,7 +37,8 @@ def incompatibility(
             f"it was started by another definition, {journal.fingerprint}, "
             "which this store does not describe"
         )
-    reasons = (_changed_step(name, saga, journal, described) for name in journal.steps)
+    requested = dict.fromkeys(map(step_name, journal.steps))
+    reasons = (_changed_step(name, saga, journal, described) for name in requested)
     return next((each for each in reasons if each is not None), None)
 
 
@@ -46,11 +48,11 @@ def _changed_step(
     if name not in saga_declaration(saga).steps:
         return f"it has requested {name}, which is no longer declared"
     now = saga_declaration(saga).shape
-    for part in (name, f"undo of {name}"):
+    for part in (name, f"undo of {name}", f"items of {name}", f"need of {name}"):
         if _in_present_topics(described.get(part)) != now.get(part):
             return f"it has requested {name}, and {_change(part, described, now)}"
     for other in saga_declaration(saga).steps[name].after:
-        if other not in journal.steps:
+        if other not in journal.steps and other not in journal.groups:
             return f"it has requested {name}, which now waits for {other}"
     return None
 

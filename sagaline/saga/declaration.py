@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from eventsourcing.utils import construct_topic
@@ -17,11 +17,24 @@ from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.folds import Fold
+from sagaline.saga.items import step_name
+from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Fold, Locks, Step, Undo
+from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Step, Undo
 
-Answers = Mapping[type, tuple[Step, bool, bool]]
-"""By event class: the step that it answers, whether it answers the undo, whether it is done."""
+
+class Meaning(NamedTuple):
+    """What an event means as an answer."""
+
+    step: str
+    undo: bool
+    """It answers the undo of the step."""
+    done: bool
+
+
+Answers = Mapping[type, Sequence[Meaning]]
+"""By event class: the steps and undos that it can answer."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +100,32 @@ class Declaration:
 
     @cached_property
     def answers(self) -> Answers:
-        """What each event class answers. Raises DefinitionError where one answers two things."""
-        found: dict[type, tuple[Step, bool, bool]] = {}
+        """What each event class can answer. Raises DefinitionError where that is not clear."""
+        found: dict[type, list[Meaning]] = {}
         for event, answer in self._answers():
-            if event in found or event is self.starts_on:
+            known = found.setdefault(event, [])
+            twice = any(each[:2] == answer[:2] for each in known)
+            if twice or event is self.starts_on:
                 raise self.error(
-                    answer[0].name,
+                    answer.step,
                     f"the event {event.__qualname__} already has another meaning in this saga",
                     "Give each answer an event class of its own.",
                 )
-            found[event] = answer
+            known.append(answer)
         return found
+
+    def step_of(self, name: str) -> Step:
+        """The step of this name, or the one of which it names an item."""
+        return self.steps.get(name) or self.steps[step_name(name)]
+
+    def stands_in(self, step: Step) -> bool:
+        """Whether another step is requested where this one fails."""
+        return step in self._replaced
+
+    @cached_property
+    def _replaced(self) -> frozenset[Step]:
+        replaced = (each.instead_of for each in self.steps.values())
+        return frozenset(each for each in replaced if each is not None)
 
     @cached_property
     def meanings(self) -> ByClass[type]:
@@ -164,6 +192,11 @@ class Declaration:
             answers = _topics(each.done, each.refused)
             found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
             found[f"order of {each.name}"] = ", ".join(each.after)
+            if each.fan_out is not None:
+                found[f"items of {each.name}"] = str(each.fan_out.need)
+            if each.optional or each.instead_of is not None:
+                instead = f"instead of {each.instead_of.name}" if each.instead_of else "optional"
+                found[f"need of {each.name}"] = instead
             if each.undoing is not None:
                 undo = each.undoing
                 answers = _topics(undo.done, undo.refused)
@@ -179,13 +212,15 @@ class Declaration:
         where = f"{self.saga}.{part}" if part else self.saga
         return DefinitionError(where=where, problem=problem, cure=cure)
 
-    def _answers(self) -> Iterator[tuple[type, tuple[Step, bool, bool]]]:
+    def _answers(self) -> Iterator[tuple[type, Meaning]]:
         for each in self.steps.values():
-            yield from ((event, (each, False, True)) for event in each.done)
-            yield from ((event, (each, False, False)) for event in each.refused)
+            yield from ((event, Meaning(each.name, False, True)) for event in each.done)
+            yield from ((event, Meaning(each.name, False, False)) for event in each.refused)
             if each.undoing is not None:
-                yield from ((event, (each, True, True)) for event in each.undoing.done)
-                yield from ((event, (each, True, False)) for event in each.undoing.refused)
+                yield from ((event, Meaning(each.name, True, True)) for event in each.undoing.done)
+                yield from (
+                    (event, Meaning(each.name, True, False)) for event in each.undoing.refused
+                )
 
     def _methods(self) -> dict[str, CommandMethod]:
         ends = [each for each in (self.completing, self.closing) if each is not None]

@@ -16,22 +16,13 @@ from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
 from sagaline.saga.declaration import Declaration
+from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
+from sagaline.saga.folds import hears
 from sagaline.saga.instance import Journal
-from sagaline.saga.steps import (
-    COMPENSATABLE,
-    NO_EFFECT,
-    PIVOT,
-    RETRIABLE,
-    Closing,
-    Kind,
-    Step,
-    Undo,
-    hears,
-    locks,
-    on_compensated,
-    on_completed,
-    step,
-)
+from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
+from sagaline.saga.locking import locks
+from sagaline.saga.step_for_each import step_for_each
+from sagaline.saga.steps import Closing, Step, Undo, on_compensated, on_completed, step
 from sagaline.saga.validation import check_body, validate
 
 E = TypeVar("E")
@@ -128,19 +119,25 @@ def refuse_no_saga(given: Any, where: str, cure: str) -> None:
 
 
 __all__ = [
+    "ALL",
+    "ANY",
     "COMPENSATABLE",
     "NO_EFFECT",
     "PIVOT",
     "RETRIABLE",
     "Closing",
     "Kind",
+    "Need",
     "Saga",
     "Step",
     "Undo",
+    "at_least",
+    "first",
     "hears",
     "locks",
     "on_compensated",
     "on_completed",
     "refuse_no_saga",
     "step",
+    "step_for_each",
 ]

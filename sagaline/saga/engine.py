@@ -6,6 +6,7 @@ handles one input is documented in docs/how-a-saga-runs.md, and a test pins it.
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.lazy import flattened
@@ -14,10 +15,11 @@ from sagaline.messaging.timers import TimerChange
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
-from sagaline.saga.journal_writer import JournalWriter
+from sagaline.saga.matching import answered
+from sagaline.saga.progression import Progression
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
-from sagaline.saga.step_timers import StepTimers, Timing
-from sagaline.saga.steps import PIVOT, RETRIABLE, Closing, Step
+from sagaline.saga.step_timers import Timing
+from sagaline.saga.steps import Closing, Step
 
 _REQUESTED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
 """The status of a step that was requested, and of one whose undo was requested."""
@@ -28,11 +30,6 @@ _ANSWERABLE = {
 }
 """The statuses in which an answer to a step, or to its undo, has an effect."""
 
-_PASSED = (StepStatus.DONE, StepStatus.SKIPPED)
-"""The statuses that let the steps after a step start."""
-
-_TO_UNDO = (StepStatus.DONE, StepStatus.UNKNOWN, StepStatus.UNDO_AGAIN)
-
 
 class SagaEngine:
     """Leads one saga instance through its steps: forward, or back by their undos."""
@@ -41,8 +38,9 @@ class SagaEngine:
         self._saga = saga
         self._declaration = saga_declaration(saga)
         self._journal = journal
-        self._timers = StepTimers(journal.key, timings)
-        self._writer = JournalWriter(saga, journal)
+        self._progression = Progression(saga, journal, timings)
+        self._timers = self._progression.timers
+        self._writer = self._progression.writer
 
     @property
     def timers(self) -> list[TimerChange]:
@@ -51,7 +49,7 @@ class SagaEngine:
 
     def start(self) -> None:
         """Requests the first steps."""
-        self._go_forward()
+        self._progression.go_forward()
 
     def queue_for_locks(self) -> tuple[str, ...]:
         """Records which locks must be held before the first step, and returns their names, sorted.
@@ -70,7 +68,7 @@ class SagaEngine:
     def refuse_start(self, reason: str) -> None:
         """Compensates before the first step, as another instance holds a lock."""
         self._journal.trigger_event(Journal.Refused, reason=reason)
-        self._compensate()
+        self._progression.compensate()
 
     def ignore_start(self, event: Any) -> None:
         """Records a second event that would start the instance; the first one did."""
@@ -81,33 +79,31 @@ class SagaEngine:
         reason = "it answers another saga's command: a step hears it with done=from_others(...)"
         self._journal.trigger_event(Journal.Ignored, event=event, reason=reason)
 
-    def handle_answer(self, event: Any) -> None:
-        """Handles an event of a participant: an answer, or a fault."""
+    def handle_answer(self, event: Any, request: UUID | None = None) -> None:
+        """Handles an event of a participant: an answer to the command `request`, or a fault."""
         if isinstance(event, CommandFaulted):
             self._handle_fault(event)
             return
-        meaning = self._declaration.meanings[type(event)]
-        if meaning is not None and meaning in self._declaration.answers:
-            step, undo, done = self._declaration.answers[meaning]
-            outcome = Outcome.DONE if done else Outcome.REFUSED
-            reason = "" if done else str(getattr(event, "reason", "") or type(event).__name__)
-            self._handle(Answer(step.name, undo, outcome, reason, event))
-        else:
-            reason = "it answers no step"
-            self._journal.trigger_event(Journal.Ignored, event=event, reason=reason)
+        found = answered(self._declaration, self._journal, event, request)
+        if isinstance(found, str):
+            self._journal.trigger_event(Journal.Ignored, event=event, reason=found)
+            return
+        outcome = Outcome.DONE if found.done else Outcome.REFUSED
+        reason = "" if found.done else str(getattr(event, "reason", "") or type(event).__name__)
+        self._handle(Answer(found.name, found.undo, outcome, reason, event))
 
     def handle_timeout(self, step_name: str) -> None:
         """Handles the end of a step's time limit: its outcome is unknown, which is not refused."""
         progress = self._journal.steps.get(step_name)
         if self._journal.state.ended or progress is None or progress.status is not StepStatus.ASKED:
             return
-        step = self._declaration.steps[step_name]
+        step = self._declaration.step_of(step_name)
         within = None if progress.moved else self._timers.time_limit(step)
         in_time = "in time" if within is None else f"within {in_words(within)}"
         reason = f"{step_name}: no answer {in_time}"
-        if _is_forward_only(step) and self._timers.next_pause(step, progress) is not None:
-            self._stop_pause(step_name)
-            self._request_with_new_limit(step, progress)
+        if step.is_forward_only and self._timers.next_pause(step, progress) is not None:
+            self._progression.stop_pause(step_name)
+            self._progression.request_with_new_limit(step_name, progress)
         else:
             self._give_up(step, Answer(step_name, False, Outcome.UNKNOWN, reason, None))
 
@@ -123,7 +119,7 @@ class SagaEngine:
         if self._journal.state.ended or found is None or not found.pausing:
             return
         role = Role.UNDO if found.status is StepStatus.UNDOING else Role.DO
-        self._request(self._declaration.steps[name], role, found.attempts + 1)
+        self._progression.request(name, role, found.attempts + 1)
 
     def _handle_fault(self, event: CommandFaulted) -> None:
         name, role = self._journal.requests[event.command_id]
@@ -137,12 +133,11 @@ class SagaEngine:
         if not self._is_expected(answer):
             self._writer.note(answer, heeded=False)
             return
-        step = self._declaration.steps[answer.step]
         if answer.failed:
-            self._retry_later(step, answer)
+            self._retry_later(self._declaration.step_of(answer.step), answer)
         else:
-            self._apply(answer)
-            self._proceed()
+            self._progression.apply(self._progression.borne(answer))
+            self._progression.proceed()
 
     def _is_expected(self, answer: Answer) -> bool:
         """Whether an answer has an effect; a duplicate, a late or an early one has none."""
@@ -155,13 +150,14 @@ class SagaEngine:
         return progress.status in _ANSWERABLE[answer.undo]
 
     def _retry_later(self, step: Step, answer: Answer) -> None:
-        pause = self._timers.next_pause(step, self._journal.steps[step.name])
+        name = answer.step
+        pause = self._timers.next_pause(step, self._journal.steps[name])
         if pause is None or (self._journal.compensating and not answer.undo):
             self._give_up(step, answer)
             return
-        failed = Answer(step.name, answer.undo, Outcome.FAULTED, answer.reason, answer.event)
+        failed = Answer(name, answer.undo, Outcome.FAULTED, answer.reason, answer.event)
         self._writer.note(failed, heeded=True)
-        self._timers.start_pause(step.name, pause)
+        self._timers.start_pause(name, pause)
 
     def _handle_closing_fault(self, answer: Answer) -> None:
         """Retries a closing command after the end of the saga; parks without attempts left."""
@@ -183,99 +179,13 @@ class SagaEngine:
 
     def _give_up(self, step: Step, answer: Answer) -> None:
         """Ends the attempts at a step: before the pivot it is unknown, else it is stuck."""
-        stuck = answer.undo or _is_forward_only(step)
+        stuck = answer.undo or (
+            step.is_forward_only and not self._progression.may_fail(answer.step)
+        )
         outcome = Outcome.STUCK if stuck else Outcome.UNKNOWN
-        self._apply(Answer(step.name, answer.undo, outcome, answer.reason, answer.event))
-        self._proceed()
-
-    def _apply(self, answer: Answer) -> None:
-        self._stop_pause(answer.step)
-        if not answer.undo:
-            self._timers.stop_time_limit(self._declaration.steps[answer.step])
-        self._writer.apply(answer)
-
-    def _proceed(self) -> None:
-        if self._journal.compensating:
-            self._compensate()
-        else:
-            self._go_forward()
-
-    def _go_forward(self) -> None:
-        """Starts every step that can start, or applies the answer to it that came early."""
-        steps, early = self._journal.steps, self._journal.early_answers
-        for name, step in self._declaration.steps.items():
-            # One pass is enough: a step waits only for steps that are declared above it.
-            if name in steps or not self._can_start(step):
-                continue
-            if name not in early:
-                self._request(step, Role.DO)
-                continue
-            self._writer.apply(early[name])
-            if self._journal.compensating:
-                self._compensate()
-                return
-        if any(each.status is StepStatus.ASKED for each in steps.values()):
-            self._writer.note_applied()
-        elif not self._park(StepStatus.STUCK):
-            self._end(self._declaration.completing, State.COMPLETED)
-
-    def _can_start(self, step: Step) -> bool:
-        steps = self._journal.steps
-        for name in step.after:
-            if name not in steps or steps[name].status not in _PASSED:
-                return False
-        return True
-
-    def _compensate(self) -> None:
-        """Undoes one step at a time, in reverse order of start; a stuck undo stops no other."""
-        self._stop_retrying()
-        steps = self._journal.steps
-        if any(each.status.in_flight for each in steps.values()):
-            self._writer.note_applied()
-            return
-        for name in reversed(steps):
-            step, progress = self._declaration.steps[name], steps[name]
-            if step.undoing is not None and progress.status in _TO_UNDO:
-                again = progress.status is StepStatus.UNDO_AGAIN
-                self._request(step, Role.UNDO, progress.attempts + 1 if again else 1)
-                return
-        if not self._park(StepStatus.UNDO_STUCK):
-            self._end(self._declaration.closing, State.COMPENSATED)
-
-    def _stop_retrying(self) -> None:
-        """Marks steps as unknown that would be requested again after a pause."""
-        for name, progress in self._journal.steps.items():
-            if progress.status is StepStatus.ASKED and progress.pausing:
-                self._apply(Answer(name, False, Outcome.UNKNOWN, progress.reason, None))
-
-    def _park(self, stuck: StepStatus) -> bool:
-        """Parks the instance if a step has this status; returns whether one has."""
-        for name, progress in self._journal.steps.items():
-            if progress.status is stuck:
-                self._writer.record(Journal.Parked, step=name, reason=progress.reason)
-                return True
-        return False
-
-    def _end(self, closing: Closing | None, state: State) -> None:
-        if closing is not None and closing.name not in self._journal.closings:
-            self._writer.issue(closing.name, closing.make_command, Role.CLOSE, 1)
-        reason = self._journal.reason if state is State.COMPENSATED else ""
-        self._writer.record(Journal.Ended, state=state, reason=reason)
-
-    def _request(self, step: Step, role: Role, attempt: int = 1) -> None:
-        part = step.undoing if role is Role.UNDO and step.undoing else step
-        if not self._writer.issue(step.name, part.make_command, role, attempt):
-            self._writer.record(Journal.Skipped, step=step.name)
-        elif role is Role.DO and attempt == 1:
-            self._timers.start_time_limit(step)
-
-    def _request_with_new_limit(self, step: Step, progress: StepProgress) -> None:
-        self._request(step, Role.DO, progress.attempts + 1)
-        self._timers.start_time_limit(step)
-
-    def _stop_pause(self, name: str) -> None:
-        if self._journal.steps[name].pausing:
-            self._timers.stop_pause(name)
+        given_up = Answer(answer.step, answer.undo, outcome, answer.reason, answer.event)
+        self._progression.apply(self._progression.borne(given_up))
+        self._progression.proceed()
 
     def _started_closing(self, name: str) -> Closing | None:
         """The closing command of this name, if it was issued."""
@@ -283,10 +193,6 @@ class SagaEngine:
             if each is not None and each.name == name and name in self._journal.closings:
                 return each
         return None
-
-
-def _is_forward_only(step: Step) -> bool:
-    return step.kind in (PIVOT, RETRIABLE)
 
 
 def _is_first_of_attempt(failure: Answer, progress: StepProgress) -> bool:

@@ -13,11 +13,12 @@ from eventsourcing.domain import Aggregate
 from typing_extensions import override
 
 from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent, held_event
-from sagaline.messaging.by_class import lineage
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
-from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
+from sagaline.saga.group import Group
+from sagaline.saga.instance_state import InstanceState
+from sagaline.saga.state import Action, Answer, Role, State
 from sagaline.saga.topics import EVENT_TOPICS, FORMER_JOURNAL
 
 
@@ -31,7 +32,7 @@ def journal_id(saga: str, key: str) -> UUID:
         return uuid5(NAMESPACE_URL, name)
 
 
-class Journal(Aggregate):
+class Journal(InstanceState, Aggregate):
     """One saga instance: its events, and the state that follows from them."""
 
     class Started(Aggregate.Created):
@@ -45,7 +46,7 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(self)
+            journal.apply_start(held_event(self, "event"), self.fingerprint)
 
     class Awaited(Aggregate.Created):
         """An answer was received before the event that starts the instance."""
@@ -64,7 +65,7 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(self)
+            journal.apply_start(held_event(self, "event"), self.fingerprint)
 
     class Locking(Aggregate.Event):
         """The instance queues for these locks, and starts when it is the first in each queue."""
@@ -96,7 +97,7 @@ class Journal(Aggregate):
         @override
         def apply(self, journal: "Journal") -> None:
             journal.apply_answer(self.answer)
-            journal.apply_request(self)
+            journal.apply_request(self.step, self.role, self.attempt, self.command.id)
 
     class Skipped(Aggregate.Event):
         """The condition of a step was not met: it is neither requested nor undone."""
@@ -107,7 +108,19 @@ class Journal(Aggregate):
         @override
         def apply(self, journal: "Journal") -> None:
             journal.apply_answer(self.answer)
-            journal.steps[self.step] = StepProgress(StepStatus.SKIPPED)
+            journal.apply_skip(self.step)
+
+    class FannedOut(Aggregate.Event):
+        """A step is requested once for each of so many items: ``reserve_line[0]`` and so on."""
+
+        step: str
+        items: int
+        answer: Answer | None
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_answer(self.answer)
+            journal.groups[self.step] = Group(self.items)
 
     class Noted(Aggregate.Event):
         """An answer was received that leads to no command now.
@@ -154,7 +167,7 @@ class Journal(Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_intervention(self)
+            journal.apply_intervention(self.action, self.step, self.reason)
 
     class Resumed(Aggregate.Event):
         """A parked instance resumed; `reason` says why it compensates, if it does."""
@@ -181,18 +194,7 @@ class Journal(Aggregate):
             journal.state = self.state
 
     def __init__(self, saga: str, key: str) -> None:
-        self.saga, self.key = saga, key
-        self.state = State.RUNNING
-        self.compensating = False  # stays true while it is parked, and after its end
-        self.reason = ""  # why it compensates
-        self.received: dict[type, Any] = {}  # the last event of each class and its subclasses
-        self.history: list[Any] = []  # all events that had an effect, in the order of receipt
-        self.steps: dict[str, StepProgress] = {}  # in the order of start
-        self.closings: dict[str, StepProgress] = {}
-        self.early_answers: dict[str, Answer] = {}
-        self.requests: dict[UUID, tuple[str, Role]] = {}  # step and role by command id
-        self.locks: tuple[str, ...] = ()
-        self.fingerprint = ""
+        InstanceState.__init__(self, saga, key)
 
     @classmethod
     def start(cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str]) -> Self:
@@ -222,75 +224,6 @@ class Journal(Aggregate):
             plan=tuple(plan),
             event=event,
         )
-
-    @property
-    def started(self) -> bool:
-        """Whether the event that starts the instance was received."""
-        return bool(self.history)
-
-    def apply_start(self, start: "Journal.Started | Journal.Begun") -> None:
-        """Applies the event that starts the instance to the state."""
-        self.fingerprint = start.fingerprint
-        self._receive(held_event(start, "event"))
-
-    def apply_answer(self, answer: Answer | None) -> None:
-        """Applies an answer to the state. Applying the same answer twice changes nothing."""
-        if answer is None:
-            return
-        event = held_event(answer, "event")
-        known = self.received.get(type(event))
-        if event is not None and known is not event and known != event:
-            self._receive(event)
-        progress = self.closings.get(answer.step) or self.steps.setdefault(
-            answer.step, StepProgress(StepStatus.ASKED)
-        )
-        progress.apply_answer(answer)
-        if not answer.undo and answer.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
-            self.start_compensating(answer.reason)
-
-    def _receive(self, event: Any) -> None:
-        self.received.update(dict.fromkeys(lineage(event), event))
-        self.history.append(event)
-
-    def keep_early_answer(self, answer: Answer) -> None:
-        """Keeps the first answer to a step that is not started yet, and drops all others."""
-        new = not answer.undo and answer.step not in self.steps
-        if new and answer.outcome in (Outcome.DONE, Outcome.REFUSED):
-            self.early_answers.setdefault(answer.step, answer)
-
-    def apply_request(self, request: "Journal.Requested") -> None:
-        """Applies a command that was issued to the state."""
-        self.requests[request.command.id] = (request.step, request.role)
-        undo = request.role is Role.UNDO
-        known = self.closings if request.role is Role.CLOSE else self.steps
-        if request.role is not Role.CLOSE:
-            self.state = State.COMPENSATING if undo else State.RUNNING
-        status = StepStatus.UNDOING if undo else StepStatus.ASKED
-        if request.step in known:
-            known[request.step].apply_request(status, request.attempt)
-        else:
-            known[request.step] = StepProgress(status, request.attempt)
-
-    def apply_intervention(self, intervention: "Journal.Intervened") -> None:
-        """Applies what an operator did to the state."""
-        action, step = intervention.action, intervention.step
-        if action is Action.RETRY:
-            for each in (*self.steps.values(), *self.closings.values()):
-                if each.status.stuck:
-                    each.apply_retry()
-        elif action is Action.SKIP:
-            (self.closings.get(step) or self.steps[step]).apply_skip()
-        elif action is Action.CANCEL:
-            self.start_compensating(intervention.reason)
-        elif action is Action.MOVE_TIMER and step in self.steps:
-            self.steps[step].moved = True
-
-    def start_compensating(self, reason: str) -> None:
-        """Compensates from now on; the first reason is kept."""
-        if not self.compensating:
-            self.compensating, self.reason = True, reason
-        if self.state is State.RUNNING:
-            self.state = State.COMPENSATING
 
 
 fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)

@@ -11,9 +11,10 @@ from sagaline.errors import InterventionRefused
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import collapse, step_name
+from sagaline.saga.kinds import PIVOT
 from sagaline.saga.state import Action, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.steps import PIVOT
 
 
 class Operator(NamedTuple):
@@ -54,26 +55,26 @@ class Interventions(SagaEngine):
         if self._journal.state.ended:
             return []
         if not self._journal.compensating:
-            passed = (StepStatus.DONE, StepStatus.SKIPPED)
             return [
-                name
-                for name in self._declaration.steps
-                if name not in steps or steps[name].status not in passed
+                name for name in self._declaration.steps if not self._progression.has_passed(name)
             ]
-        undoable = {name for name, each in self._declaration.steps.items() if each.undoing}
-        return [
-            name
-            for name in reversed(steps)
-            if name in undoable and _may_have_effect(steps[name].status)
-        ]
+        return collapse(
+            [
+                name
+                for name in reversed(steps)
+                if self._declaration.step_of(name).undoing is not None
+                and _may_have_effect(steps[name].status)
+            ]
+        )
 
     def waits(self) -> str:
         """What a live instance waits for: ``waits for the answer to check_visa``."""
-        in_flight = {n: each for n, each in self._journal.steps.items() if each.status.in_flight}
+        steps = self._journal.steps
+        in_flight = [name for name, each in steps.items() if each.status.in_flight]
         if not in_flight:
             return f"waits for its locks, {', '.join(self._journal.locks)}"
-        asked = ", ".join(name for name, each in in_flight.items() if not each.pausing)
-        pausing = ", ".join(name for name, each in in_flight.items() if each.pausing)
+        asked = ", ".join(collapse([each for each in in_flight if not steps[each].pausing]))
+        pausing = ", ".join(collapse([each for each in in_flight if steps[each].pausing]))
         parts = [f"waits for the answer to {asked}"] if asked else []
         parts += [f"pauses before it retries {pausing}"] if pausing else []
         return ", and ".join(parts)
@@ -103,12 +104,14 @@ class Interventions(SagaEngine):
             self.handle_pause_end(name)
         for name, progress in list(self._journal.steps.items()):
             if progress.status is StepStatus.STUCK:
-                self._request_with_new_limit(self._declaration.steps[name], progress)
+                self._progression.request_with_new_limit(name, progress)
+            elif progress.status is StepStatus.UNDO_AGAIN and not self._journal.compensating:
+                self._progression.request(name, Role.UNDO, progress.attempts + 1)
         for name, progress in self._journal.closings.items():
             closing = self._started_closing(name)
             if closing is not None and progress.status is StepStatus.STUCK:
                 self._writer.issue(name, closing.make_command, Role.CLOSE, progress.attempts + 1)
-        self._proceed()
+        self._progression.proceed()
 
     def skip(self, step: str, by: Operator) -> None:
         """Marks a stuck step, or a stuck undo, as handled by hand.
@@ -116,7 +119,7 @@ class Interventions(SagaEngine):
         Raises InterventionRefused where it is not stuck.
         """
         self._intervene(Action.SKIP, step, by)
-        self._proceed()
+        self._progression.proceed()
 
     def cancel(self, by: Operator) -> None:
         """Compensates, as after a refusal, once the steps in flight are answered.
@@ -125,7 +128,7 @@ class Interventions(SagaEngine):
         """
         reason = by.reason or f"cancelled by {by.name}"
         self._intervene(Action.CANCEL, "", by._replace(reason=reason))
-        self._compensate()
+        self._progression.compensate()
 
     def abandon(self, by: Operator) -> None:
         """Ends the instance as it is: nothing more is requested or undone.
@@ -170,7 +173,7 @@ class Interventions(SagaEngine):
         for each in self._declaration.steps.values():
             if each.undoing is not None and each.undoing.name == step:
                 return f"{step} is the undo of {each.name}: name that step"
-        known = step in self._declaration.steps
+        known = step_name(step) in self._declaration.steps
         return f"{step} was not requested yet" if known else f"it has no step {step}"
 
     def _objection_to_cancel(self) -> str | None:

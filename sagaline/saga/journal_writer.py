@@ -11,7 +11,7 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
 from sagaline.saga.state import Answer, Role, State
-from sagaline.saga.steps import CommandMethod
+from sagaline.saga.steps import CommandMethod, Step
 
 
 class JournalWriter:
@@ -54,14 +54,30 @@ class JournalWriter:
             answer = None
         journal.trigger_event(event_class, answer=answer, **facts)
 
-    def issue(self, name: str, make: CommandMethod, role: Role, attempt: int) -> bool:
+    def items(self, step: Step) -> tuple[Any, ...]:
+        """The items of a step that has some. Raises DefinitionError where they have changed."""
+        assert step.fan_out is not None
+        where = f"{self._saga.__name__}.{step.name}"
+        found = step.fan_out.items(self._saga(self._journal))
+        refuse_unrun(where, found, may_yield=True)
+        items = tuple(found)
+        group = self._journal.groups.get(step.name)
+        if group is not None and group.items != len(items):
+            raise DefinitionError(
+                where=where,
+                problem=f"it had {group.items} items, and has {len(items)} now",
+                cure="Take the items from the event that starts the saga, or from earlier answers.",
+            )
+        return items
+
+    def issue(self, name: str, make: CommandMethod, role: Role, attempt: int, *items: Any) -> bool:
         """Records the command that the method makes; returns whether it made one.
 
         A request has the same command id in every attempt: it is the idempotency key. Raises
         NoCommand where the method must make a command and makes none, and NeverRun where it returns
         a coroutine or a generator.
         """
-        made: Any = make(self._saga(self._journal))
+        made: Any = make(self._saga(self._journal), *items)
         if not hasattr(made, "model_copy"):
             where = f"{self._saga.__name__}.{make.__name__}"
             refuse_unrun(where, made)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from sagaline.codec import LazyField, LazyNestedEvent
 
@@ -56,6 +57,10 @@ class Outcome(Enum):
     """The attempt failed, and the step will be requested again."""
     UNKNOWN = "unknown"
     """No answer in time, or too many faults: the step may or may not have taken effect."""
+    WAIVED = "waived"
+    """The step has failed without effect, and the saga goes on without it."""
+    DOUBTFUL = "doubtful"
+    """The outcome is unknown; the saga undoes the step, and goes on without it."""
     STUCK = "stuck"
     """Only an operator can get the step done or undone."""
 
@@ -67,6 +72,8 @@ class StepStatus(Enum):
     DONE = "done"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    WAIVED = "waived"
+    """It has failed, and the saga goes on without it."""
     STUCK = "stuck"
     UNDOING = "undoing"
     UNDONE = "undone"
@@ -109,6 +116,8 @@ _ANSWERED = {
     (False, Outcome.DONE): StepStatus.DONE,
     (False, Outcome.REFUSED): StepStatus.REFUSED,
     (False, Outcome.UNKNOWN): StepStatus.UNKNOWN,
+    (False, Outcome.WAIVED): StepStatus.WAIVED,
+    (False, Outcome.DOUBTFUL): StepStatus.UNKNOWN,
     (False, Outcome.STUCK): StepStatus.STUCK,
     (True, Outcome.DONE): StepStatus.UNDONE,
     (True, Outcome.STUCK): StepStatus.UNDO_STUCK,
@@ -130,11 +139,17 @@ class StepProgress:
     """An operator has moved one of its timers, so the declared time limit does not hold."""
     reason: str = ""
     """The reason that the last answer gave, where it was not the wanted one."""
+    why: str = ""
+    """Why the step itself has failed."""
+    event: Any = None
+    """The event that answered the step itself."""
 
-    def apply_answer(self, answer: Answer) -> None:
-        """Applies an answer to the step or to its undo."""
+    def apply_answer(self, answer: Answer, event: Any) -> None:
+        """Applies an answer to the step or to its undo, with its event."""
         self.pausing = answer.outcome is Outcome.FAULTED
         self.reason = answer.reason
+        if not answer.undo and not self.pausing:
+            self.event, self.why = event, answer.reason
         self.status = _ANSWERED.get((answer.undo, answer.outcome), self.status)
 
     def apply_request(self, status: StepStatus, attempt: int) -> None:

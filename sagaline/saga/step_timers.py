@@ -32,7 +32,8 @@ _DECLARED = Timing()
 class StepTimers:
     """Collects the timer changes that one input of an instance leads to.
 
-    Each step has at most one timer for its time limit and one for its retry pause.
+    Each step, and each item of one, has at most one timer for its time limit and one for its
+    retry pause.
     """
 
     def __init__(self, key: str, timings: Mapping[str, Timing]) -> None:
@@ -50,17 +51,17 @@ class StepTimers:
         retry = self._timings.get(part.name, _DECLARED).retry or part.retry
         return retry.pause(progress.attempts - progress.forgiven)
 
-    def start_time_limit(self, step: Step) -> None:
-        """Sets the timer for the end of a step's time limit, if the step has one."""
+    def start_time_limit(self, name: str, step: Step) -> None:
+        """Sets the timer for the end of the time limit of a step or an item, if it has one."""
         within = self.time_limit(step)
         if within is not None:
-            command = StepTimedOut(saga_key=self._key, step=step.name)
-            self.changes.append(SetTimer(self._id(step.name, "timeout"), within, command))
+            command = StepTimedOut(saga_key=self._key, step=name)
+            self.changes.append(SetTimer(self._id(name, "timeout"), within, command))
 
-    def stop_time_limit(self, step: Step) -> None:
-        """Cancels the timer of a step's time limit, if the step has one."""
+    def stop_time_limit(self, name: str, step: Step) -> None:
+        """Cancels the timer of the time limit of a step or an item, if it has one."""
         if self.time_limit(step) is not None:
-            self.changes.append(CancelTimer(self._id(step.name, "timeout")))
+            self.changes.append(CancelTimer(self._id(name, "timeout")))
 
     def start_pause(self, name: str, pause: timedelta) -> None:
         """Sets the timer for the next attempt at a step, an undo or a closing command."""

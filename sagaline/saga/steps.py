@@ -1,10 +1,9 @@
-"""The parts that a saga is declared with: steps with undos, closing commands, folds and locks."""
+"""The parts of a saga that issue commands: steps with their undos, and closing commands."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Self, overload
 
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import (
@@ -15,30 +14,19 @@ from sagaline.messaging.declaring import (
 )
 from sagaline.messaging.namespace import SagaPart
 from sagaline.messaging.retry import Retry
+from sagaline.saga.fan_out import FanOut
+from sagaline.saga.kinds import COMPENSATABLE, PIVOT, RETRIABLE, Kind
+from sagaline.saga.results import StepResult
 
-F = TypeVar("F", bound=Callable[..., Any])
-CommandMethod = Callable[[Any], Command | None]
-"""A method of a saga that makes the command for a step, an undo or the end."""
+CommandMethod = Callable[..., Command | None]
+"""A method of a saga that makes the command for a step, an undo or the end.
+
+It is called with the saga, and with an item where the step has items.
+"""
 
 Events = type | tuple[type, ...]
 
 RETRY_CURE: Final = "Write retry=Retry(attempts=5)."
-
-
-class Kind(Enum):
-    """What a step means for the compensation of its saga."""
-
-    COMPENSATABLE = "compensatable"
-    """Its effect can be undone; an undo is required."""
-    NO_EFFECT = "no effect"
-    """It has no effect that remains, so there is nothing to undo."""
-    PIVOT = "pivot"
-    """The point of no return: once it is done, the saga goes forward only."""
-    RETRIABLE = "retriable"
-    """A step after the pivot: it is retried until it is done."""
-
-
-COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE = Kind
 
 
 class CommandByKey:
@@ -81,7 +69,8 @@ class Undo(CommandPart):
 class Step(CommandPart):
     """One local transaction of a saga: its command, and the events that answer it.
 
-    `after` names the steps that it waits for; it is set when the saga class is defined.
+    `after` names the steps that it waits for; it is set when the saga class is defined. In a method
+    of the saga, ``self.take_payment`` is what the instance knows of the step: a `StepResult`.
     """
 
     def __init__(
@@ -93,6 +82,9 @@ class Step(CommandPart):
         within: timedelta | None,
         retry: Retry,
         waits_for: "tuple[Step, ...] | None",
+        fan_out: FanOut | None = None,
+        optional: bool = False,
+        instead_of: "Step | None" = None,
     ) -> None:
         self.make_command = make_command
         self.done = done
@@ -101,8 +93,27 @@ class Step(CommandPart):
         self.within = within
         self.retry = retry
         self.waits_for = waits_for
+        self.fan_out = fan_out
+        self.optional = optional
+        self.instead_of = instead_of
         self.after: tuple[str, ...] = ()
         self.undoing: Undo | None = None
+
+    @property
+    def is_forward_only(self) -> bool:
+        """Whether the saga never compensates for want of an answer to it."""
+        return self.kind in (PIVOT, RETRIABLE)
+
+    @overload
+    def __get__(self, saga: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, saga: object, owner: type) -> StepResult: ...
+    def __get__(self, saga: Any, owner: type) -> Self | StepResult:
+        """The step itself from the class, and what an instance of the saga knows of it."""
+        if saga is None:
+            return self
+        items = None if self.fan_out is None else self.fan_out.items
+        return StepResult(saga, self.name, items)
 
     @overload
     def undo(self, command: type[Command], *, done: Events, refused: Events = ()) -> Undo: ...
@@ -119,7 +130,7 @@ class Step(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
-            _refuse_no_maker(make_command)
+            _refuse_no_maker(make_command, self.fan_out)
             self.undoing = Undo(make_command, *_answers("undo", make_command, done, refused))
             return self.undoing
 
@@ -136,15 +147,6 @@ class Closing(SagaPart):
     completed: bool
 
 
-@dataclass(frozen=True)
-class Fold(SagaPart):
-    """A method that applies an event to the state of the saga object."""
-
-    name: str
-    events: tuple[type, ...]
-    apply: Callable[[Any, Any], Any]
-
-
 @overload
 def step(
     command: type[Command],
@@ -155,6 +157,8 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
+    optional: bool = False,
+    instead_of: Step | None = None,
 ) -> Step: ...
 @overload
 def step(
@@ -165,6 +169,8 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
+    optional: bool = False,
+    instead_of: Step | None = None,
 ) -> Callable[[CommandMethod], Step]: ...
 def step(
     command: type[Command] | None = None,
@@ -175,6 +181,8 @@ def step(
     within: timedelta | None = None,
     retry: Retry | None = None,
     after: Sequence[Step] | None = None,
+    optional: bool = False,
+    instead_of: Step | None = None,
 ) -> Step | Callable[[CommandMethod], Step]:
     """Declares a step: the method returns the command that requests it from a participant.
 
@@ -189,18 +197,46 @@ def step(
 
     A method annotated ``-> Command | None`` declares a conditional step: where it returns None,
     the step is recorded as skipped, and there is nothing to undo.
+
+    An `optional` step may fail: the saga notes it, undoes the step where the outcome is unknown,
+    and goes on. A step `instead_of` another, above it, is requested only where that one failed.
     """
 
     def declare(make_command: CommandMethod) -> Step:
-        _refuse_no_maker(make_command)
-        steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
-        waits_for = None if steps is None else tuple(steps)
-        answers = _answers("step", make_command, done, refused)
-        return Step(make_command, *answers, kind, within, attempts, waits_for)
-
-    attempts = Retry() if retry is None else retry
+        return declared_step(
+            make_command, done, refused, kind, within, retry, after, None, optional, instead_of
+        )
 
     return declare if command is None else declare(CommandByKey(command, "step"))
+
+
+def declared_step(
+    make_command: CommandMethod,
+    done: Events,
+    refused: Events,
+    kind: Kind,
+    within: timedelta | None,
+    retry: Retry | None,
+    after: Sequence[Step] | None,
+    fan_out: FanOut | None = None,
+    optional: bool = False,
+    instead_of: Step | None = None,
+) -> Step:
+    """The step of a method, for the decorators. Raises DefinitionError."""
+    _refuse_no_maker(make_command, fan_out)
+    steps: Any = after if after is None or isinstance(after, list | tuple) else (after,)
+    waits_for = None if steps is None else tuple(steps)
+    return Step(
+        make_command,
+        *_answers("step", make_command, done, refused),
+        kind,
+        within,
+        Retry() if retry is None else retry,
+        waits_for,
+        fan_out,
+        optional,
+        instead_of,
+    )
 
 
 @overload
@@ -235,54 +271,10 @@ def _closing(make_command: CommandMethod | None, retry: Retry | None, *, complet
     return declare if make_command is None else declare(make_command)
 
 
-@dataclass(frozen=True)
-class Locks(SagaPart):
-    """The names that a saga instance locks from its start to its end."""
-
-    name: str
-    names: Callable[[Any], Iterable[str]]
-    wait: bool
-
-
-@overload
-def locks(names: Callable[[Any], Iterable[str]]) -> Locks: ...
-@overload
-def locks(*, wait: bool) -> Callable[[Callable[[Any], Iterable[str]]], Locks]: ...
-def locks(names: Any = None, *, wait: bool = True) -> Any:
-    """Declares the method that returns the names to lock, as ``customer:42``.
-
-    The method can read the event that starts the saga. The instance acquires all names together,
-    before its first step, and releases them with its end. Another instance that wants one of them
-    waits in a queue, or compensates at once with ``wait=False``; its reason says which instance
-    holds the lock. Sagas of all classes whose logs are in one store share the names.
-    """
-    refuse_wrong(wait, bool, "@locks(wait=...)", "Write wait=False.")
-
-    def declare(names: Callable[[Any], Iterable[str]]) -> Locks:
-        refuse_no_method(names, "self", may_yield=True)
-        return Locks(names.__name__, names, wait)
-
-    return declare if names is None else declare(names)
-
-
-def hears(*events: type) -> Callable[[F], Fold]:
-    """Declares a method that applies events to the state of the saga: to attributes of `self`.
-
-    It is called for each such event that had an effect, in the order of receipt, before a command
-    is made. The state is not stored but derived from the events, so the method must be pure. Give
-    each attribute its initial value in the class body.
-    """
-    refuse_no_events(events or (None,), "@hears", "Write @hears(Order.Paid).")
-
-    def declare(apply: F) -> Fold:
-        refuse_no_method(apply, "self", "event")
-        return Fold(apply.__name__, events, apply)
-
-    return declare
-
-
-def _refuse_no_maker(make_command: CommandMethod) -> None:
-    if not isinstance(make_command, CommandByKey):
+def _refuse_no_maker(make_command: CommandMethod, fan_out: FanOut | None = None) -> None:
+    if fan_out is not None:
+        refuse_no_method(make_command, "self", "item")
+    elif not isinstance(make_command, CommandByKey):
         refuse_no_method(make_command, "self")
 
 
@@ -293,7 +285,3 @@ def _answers(
     cure = f"Write @{decorator}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
     refuse_no_events((*done, *refused), f"@{decorator} of {method.__name__}", cure)
     return done, refused
-
-
-PARTS: Final = (Step, Undo, Closing, Fold, Locks)
-"""What decorators make of the methods of a saga class."""

@@ -11,6 +11,7 @@ EVENT_TOPICS = {
     "Refused": "sagaline:SagaRefused",
     "Requested": "sagaline:CommandRequested",
     "Skipped": "sagaline:StepSkipped",
+    "FannedOut": "sagaline:StepFannedOut",
     "Noted": "sagaline:AnswerNoted",
     "Ignored": "sagaline:EventIgnored",
     "Parked": "sagaline:SagaParked",

@@ -1,6 +1,7 @@
 """The checks of a saga class: what could not end well is refused when the class is defined."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.declaring import (
@@ -13,19 +14,13 @@ from sagaline.messaging.declaring import (
 from sagaline.messaging.lazy import refuse_lazy
 from sagaline.messaging.retry import Retry
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
-from sagaline.saga.steps import (
-    COMPENSATABLE,
-    NO_EFFECT,
-    PARTS,
-    PIVOT,
-    RETRIABLE,
-    RETRY_CURE,
-    Closing,
-    Kind,
-    Locks,
-    Step,
-    Undo,
-)
+from sagaline.saga.folds import Fold
+from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
+from sagaline.saga.locking import Locks
+from sagaline.saga.steps import RETRY_CURE, Closing, Step, Undo
+
+PARTS: Final = (Step, Undo, Closing, Fold, Locks)
+"""What decorators make of the methods of a saga class."""
 
 
 def check_body(saga: type) -> None:
@@ -72,6 +67,7 @@ def validate(declaration: Declaration) -> None:
     declaration.commands  # noqa: B018  # reads every return annotation
     for each in declaration.steps.values():
         _check_step(declaration, each)
+        _check_failing(declaration, each)
     _check_folds(declaration, answers)
 
 
@@ -132,8 +128,46 @@ def _set_order(declaration: Declaration) -> None:
                     "Name steps of this class in after=..., and declare them first.",
                 )
         waits_for = above[-1:] if each.waits_for is None else each.waits_for
-        each.after = tuple(other.name for other in waits_for)
+        replaced = _replaced(declaration, each, above)
+        each.after = tuple(dict.fromkeys(other.name for other in (*waits_for, *replaced)))
         above.append(each)
+
+
+def _replaced(declaration: Declaration, step: Step, above: Sequence[Step]) -> Sequence[Step]:
+    """The step that this one is requested instead of, which must be above it, or none."""
+    other = step.instead_of
+    if other is None:
+        return ()
+    if other not in above:
+        name = getattr(other, "name", repr(other))
+        problem = f"it is requested instead of {name}, which is not a step above it"
+        cure = "Name a step of this class in instead_of=..., and declare it first."
+    elif other.fan_out is not None:
+        problem = f"it is requested instead of {other.name}, which has items"
+        cure = "Let fewer items be enough, with need=at_least(...) or ANY, and read what failed."
+    elif any(each.instead_of is other for each in above):
+        problem = f"a second step instead of {other.name}"
+        cure = "Let it stand in for the step that stands in for it."
+    else:
+        return (other,)
+    raise declaration.error(step.name, problem, cure)
+
+
+def _check_failing(declaration: Declaration, step: Step) -> None:
+    """A step that may fail has nothing to go back for; the pivot is one that must be done."""
+    may_fail = step.optional or declaration.stands_in(step)
+    if step.kind is PIVOT and (may_fail or step.instead_of or step.fan_out):
+        problem = "a pivot that is one of several, or may fail"
+        cure = "Give the saga one step as pivot that must be done, after this one."
+    elif declaration.stands_in(step) and step.is_forward_only:
+        problem = f"a {step.kind.value} step with another instead of it"
+        cure = "Declare both before the pivot."
+    elif step.fan_out is not None and step.name in declaration.conditional:
+        problem = "it may return no command for an item"
+        cure = "Leave that item out of the items."
+    else:
+        return
+    raise declaration.error(step.name, problem, cure)
 
 
 def _check_kinds(declaration: Declaration) -> None:
@@ -167,6 +201,7 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
+        refuse_wrong(each.optional, bool, f"{where}: optional=", "Write optional=True.")
 
 
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:

@@ -32,7 +32,8 @@ class _Drawing:
     def _nodes(self) -> Iterator[str]:
         yield node("start_", "([{}])", self._declaration.starts_on.__qualname__)
         for each in self._steps:
-            yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else "[{}]")
+            many = "[[{}]]" if each.fan_out is not None else "[{}]"
+            yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else many)
         for each in self._steps:
             if each.undoing is not None:
                 yield self._command(each.undoing.name, "[/{}/]")
@@ -54,18 +55,21 @@ class _Drawing:
         completing = self._declaration.completing
         end = completing.name if completing is not None else "completed_"
         for each in self._steps:
-            waiting = [other.name for other in self._steps if each.name in other.after]
-            for after in waiting or [end]:
+            for after in self._waiting_for(each) or [end]:
                 yield arrow(each.name, after, names(each.done))
+                if self._may_fail(each):
+                    failed = [*names(each.refused), "no answer"]
+                    yield arrow(each.name, after, failed, dotted=True)
         if completing is not None:
             yield arrow(completing.name, "completed_", [])
 
     def _compensation(self) -> Iterator[str]:
         for place, each in enumerate(self._steps):
-            if each.refused:
+            if each.refused and not self._may_fail(each):
                 undo = self._last_undo(other for other in self._started_with(each) if other != each)
                 yield arrow(each.name, undo, names(each.refused), dotted=True)
-            yield self._unanswered(each, self._last_undo(self._started_with(each)))
+            if not self._may_fail(each):
+                yield self._unanswered(each, self._last_undo(self._started_with(each)))
             if each.undoing is not None:
                 yield from self._undo(each.undoing, self._last_undo(self._steps[:place]))
         closing = self._declaration.closing
@@ -82,6 +86,12 @@ class _Drawing:
         limit = "" if step.within is None else f" in {in_words(step.within)}"
         to = "parked_" if step.kind in (PIVOT, RETRIABLE) else undo
         return arrow(step.name, to, [f"no answer{limit}"], dotted=True)
+
+    def _waiting_for(self, step: Step) -> list[str]:
+        return [other.name for other in self._steps if step.name in other.after]
+
+    def _may_fail(self, step: Step) -> bool:
+        return step.optional or self._declaration.stands_in(step)
 
     def _started_with(self, step: Step) -> list[Step]:
         """The step, and all that may have started when it is answered: those not waiting for it."""
@@ -109,4 +119,9 @@ class _Drawing:
 
     def _command(self, name: str, shape: str) -> str:
         may = ", or nothing" if name in self._declaration.conditional else ""
+        step = self._declaration.steps.get(name)
+        if step is not None and step.fan_out is not None:
+            may = f" for each item, {step.fan_out.need}"
+        elif step is not None and step.instead_of is not None:
+            may = f", instead of {step.instead_of.name}"
         return node(name, shape, f"{name}<br/>{self._commands[name].__name__}{may}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 
@@ -36,11 +37,13 @@ def drive(
     journal: Journal | None,
     message: Any,
     timings: Mapping[str, Timing] | None = None,
+    request: UUID | None = None,
 ) -> Driven:
     """Handles one input of a saga instance with the production engine.
 
     `message` is the start event (the only input without a journal), an answer, the command of a
-    timer (`StepTimedOut`, `StepDue`), or a function that intervenes. Changes the journal in
+    timer (`StepTimedOut`, `StepDue`), or a function that intervenes; `request` is the id of the
+    command that an answer names. Changes the journal in
     place and leaves it without pending events. Locks are ignored.
     """
     if journal is None:
@@ -56,11 +59,11 @@ def drive(
         engine.start()
     else:
         engine = Interventions(saga, journal, timings or {})
-        _handle(saga, engine, message)
+        _handle(saga, engine, message, request)
     return Driven(journal, tuple(journal.collect_events()), tuple(engine.timers))
 
 
-def _handle(saga: type[Saga], engine: Interventions, message: Any) -> None:
+def _handle(saga: type[Saga], engine: Interventions, message: Any, request: UUID | None) -> None:
     if isinstance(message, StepTimedOut):
         engine.handle_timeout(message.step)
     elif isinstance(message, StepDue):
@@ -70,7 +73,7 @@ def _handle(saga: type[Saga], engine: Interventions, message: Any) -> None:
     elif callable(message):
         message(engine)
     else:
-        engine.handle_answer(message)
+        engine.handle_answer(message, request)
 
 
 def replay(events: Iterable[Any]) -> Journal | None:

@@ -27,6 +27,8 @@ def test_the_public_names_are_these() -> None:
         "CancelTimer", "Retry", "SetTimer", "hours", "minutes", "seconds",
         # the columns of read tables, and ids
         "Amount", "Moment", "Uuid", "new_id", "Breaker", "PortLimits", "from_others",
+        # steps that are requested for each of several
+        "ALL", "ANY", "at_least", "first", "step_for_each",
         # running, and looking
         "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "rebuild_worker",

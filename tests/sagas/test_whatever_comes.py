@@ -69,8 +69,9 @@ def wanted_answer(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
     steps = story.journal.steps
     wanted = [
         event
-        for event, (step, undo, _) in saga_declaration(saga).answers.items()
-        if step.name in steps and steps[step.name].status is WAITING[undo]
+        for event, meanings in saga_declaration(saga).answers.items()
+        for step, undo, _ in meanings
+        if step in steps and steps[step].status is WAITING[undo]
     ]
     return hear(story, wanted[which % len(wanted)]) if wanted else story
 
@@ -116,11 +117,12 @@ def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, StepStatus]]:
     """The events that would bring the saga further, and where their steps are."""
     steps = story.journal.steps
     return [
-        (event, steps[step.name].status)
-        for event, (step, undo, done) in saga_declaration(saga).answers.items()
+        (event, steps[step].status)
+        for event, meanings in saga_declaration(saga).answers.items()
+        for step, undo, done in meanings
         if done
-        and step.name in steps
-        and steps[step.name].status
+        and step in steps
+        and steps[step].status
         in (
             (StepStatus.UNDOING, StepStatus.UNDO_STUCK)
             if undo

@@ -6,6 +6,7 @@ from typing import Any
 
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga, refuse_no_saga
+from sagaline.saga.items import step_name
 from sagaline.saga.state import Role, State
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
@@ -146,7 +147,7 @@ class _Cases:
                 before = run.case.get(point, ())
                 if attempt != len(before) + 1 or (before and before[-1].permanent):
                     continue
-                for fault in self._faults[point]:
+                for fault in self._faults[FaultPoint(step_name(point.name), point.role)]:
                     case = {**run.case, point: (*before, fault)}
                     key = frozenset(case.items())
                     if key not in self._seen:
@@ -165,8 +166,11 @@ class _Cases:
 
     def _last_refusal(self) -> Case:
         """The fault that makes the saga compensate as late as possible."""
-        for name, step in reversed(list(saga_declaration(self._saga).steps.items())):
+        declaration = saga_declaration(self._saga)
+        for name, step in reversed(list(declaration.steps.items())):
             point = FaultPoint(name, Role.DO)
+            if step.fan_out is not None or step.optional or declaration.stands_in(step):
+                continue  # the saga may go on without it
             if REFUSED in self._faults[point]:
                 return {point: (REFUSED,)}
             if step.undoing is not None:

@@ -8,9 +8,10 @@ from sagaline.messaging.retry import Retry
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import step_name
+from sagaline.saga.kinds import Kind
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.steps import Kind
 from sagaline.testing.saga_status import SagaStatus
 from sagaline.testing.simulation.faults import NOW, Fault, may_compensate, may_park, timing_of
 from sagaline.testing.simulation.script import Script, ScriptedParticipants
@@ -23,20 +24,24 @@ class Allowed(NamedTuple):
     compensate: bool
     park: frozenset[str]
     """The steps and closing commands at which it may park."""
+    fail: frozenset[str]
+    """The steps and items that may have failed where it completes."""
 
 
 def allowed_by(saga: type[Saga], timings: Mapping[str, Timing], script: Script) -> Allowed:
     """What the faults of this script allow the saga to do."""
     compensate = False
     park: set[str] = set()
+    fail: set[str] = set()
     for point, faults in script.items():
         kind, retry, within = _declared(saga, timings, point)
         late = within is not None and _pauses(retry, faults) > within / 2
         if point.role is Role.DO and (may_compensate(kind, retry, faults) or late):
             compensate = True
+            fail.add(point.name)
         if may_park(kind, point.role, retry, faults) or late:
             park.add(point.name)
-    return Allowed(compensate, frozenset(park))
+    return Allowed(compensate, frozenset(park), frozenset(fail))
 
 
 def violations_while_parked(
@@ -66,24 +71,34 @@ def violations_at_the_end(
     if journal.state is State.COMPENSATED and not allowed.compensate:
         yield "the saga compensated without a refusal or a timeout"
     if journal.state is State.COMPLETED:
-        yield from _not_performed(saga, journal)
+        yield from _not_performed(saga, journal, allowed)
     if journal.state.ended:
         yield from _effects(saga, participants, journal)
     yield from _repeated(participants)
 
 
-def _not_performed(saga: type[Saga], journal: Journal) -> Iterator[str]:
-    for name in saga_declaration(saga).steps:
+def _not_performed(saga: type[Saga], journal: Journal, allowed: Allowed) -> Iterator[str]:
+    declaration = saga_declaration(saga)
+    for name in dict.fromkeys((*declaration.steps, *journal.steps)):
+        group = journal.groups.get(name)
+        if group is not None:
+            fan_out = declaration.steps[name].fan_out
+            least = 0 if fan_out is None else fan_out.need.of(group.items)
+            if group.done < least:
+                yield f"the saga completed, and {name} was done {group.done} of {least} times"
+            continue
         progress = journal.steps.get(name)
-        if progress is None or progress.status not in (StepStatus.DONE, StepStatus.SKIPPED):
+        performed = (StepStatus.DONE, StepStatus.SKIPPED)
+        if progress is None or (progress.status not in performed and name not in allowed.fail):
             yield f"the saga completed, and {name} was never performed"
 
 
 def _effects(
     saga: type[Saga], participants: ScriptedParticipants, journal: Journal
 ) -> Iterator[str]:
-    for name, step in saga_declaration(saga).steps.items():
-        if step.kind is NO_EFFECT and journal.state is State.COMPLETED:
+    declaration = saga_declaration(saga)
+    for name in dict.fromkeys((*declaration.steps, *journal.steps)):
+        if declaration.step_of(name).kind is NO_EFFECT and journal.state is State.COMPLETED:
             continue
         count = participants.effects.count(name)
         progress = journal.steps.get(name)
@@ -117,7 +132,7 @@ def _declared(
     saga: type[Saga], timings: Mapping[str, Timing], point: FaultPoint
 ) -> tuple[Kind | None, Retry, timedelta | None]:
     """The kind, the `retry` and the time limit of a command."""
-    step = saga_declaration(saga).steps.get(point.name)
+    step = saga_declaration(saga).steps.get(step_name(point.name))
     if step is not None:
         within, retry = timing_of(step, timings)
         return step.kind, retry, within if point.role is Role.DO else None

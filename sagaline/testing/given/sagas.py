@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
+from uuid import UUID
 
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import SetTimer
@@ -35,11 +36,28 @@ class GivenSaga(SagaHistory):
         The kit fills in what is left out: the envelope, and fields that the start event, or a
         command of the step that the event answers, has under the same name.
         """
-        text, received = self._completed(event, values)
+        return self._received(event, values, None)
+
+    def when_answered(self, step: str, event: Any, /, **values: Any) -> "GivenSaga":
+        """Handles an event as the answer to the last command of this step, or of one item.
+
+        For a step that has items, and for one that shares an event class with another:
+        ``when_answered("reserve_line[1]", LineReserved)``.
+        """
+        requests = self._requests(step)
+        if not requests:
+            raise self._failure([f"a command for {step}"], [])
+        return self._received(event, values, requests[-1])
+
+    def _received(
+        self, event: Any, values: dict[str, Any], request: Journal.Requested | None
+    ) -> "GivenSaga":
+        text, received = self._completed(event, values, request)
         meaning = saga_declaration(self._definition).meanings[type(received)]
         if meaning is None and not isinstance(received, CommandFaulted):
             raise TypeError(f"{self._definition.__name__} does not handle {text}")
-        return self._handle(text, received)
+        answers = None if request is None else request.command.id
+        return self._handle(text, received, answers)
 
     def when_fault(self, step: str, reason: str = "the port failed") -> "GivenSaga":
         """Handles the fault of the last command of this step."""
@@ -71,9 +89,10 @@ class GivenSaga(SagaHistory):
         pending = map(describe_timer, self.timers.values())
         raise self._failure([f"a pending timer: {step} ({TIMER_NAMES[kind]})"], pending)
 
-    def _handle(self, text: str, message: Any) -> "GivenSaga":
+    def _handle(self, text: str, message: Any, answers: UUID | None = None) -> "GivenSaga":
         starts = not self._inputs and saga_declaration(self._definition).is_start(message)
-        driven = drive(self._definition, None if starts else self.journal, message)
+        journal = None if starts else self.journal
+        driven = drive(self._definition, journal, message, None, answers)
         timers: dict[str, Any] = self.timers | {each.id: each for each in driven.timers}
         pending = {name: each for name, each in timers.items() if isinstance(each, SetTimer)}
         inputs = (*self._inputs, HandledInput(text, driven.events))
@@ -81,20 +100,24 @@ class GivenSaga(SagaHistory):
         must_be_replayed(driven.journal, result.journal)
         return result
 
-    def _completed(self, event: Any, values: dict[str, Any]) -> tuple[str, Any]:
+    def _completed(
+        self, event: Any, values: dict[str, Any], request: Journal.Requested | None
+    ) -> tuple[str, Any]:
         """The event as the test wrote it, and the whole event."""
         if isinstance(event, type):
             event = happened(event, **values)
         elif values:
             raise TypeError("fields belong to an event class: when(StockRefused, reason='none')")
         if isinstance(event, Happened):
-            return str(event).removesuffix("()"), self._to_event(event)
+            return str(event).removesuffix("()"), self._to_event(event, request)
         return type(event).__qualname__, event
 
-    def _to_event(self, event: Happened) -> Any:
+    def _to_event(self, event: Happened, request: Journal.Requested | None) -> Any:
         event_class = event.event_class
         own = {each.name: each for each in fields(event_class) if each.name not in ENVELOPE}
-        known = {name: each for name, each in self._known(event_class).items() if name in own}
+        known = {
+            name: each for name, each in self._known(event_class, request).items() if name in own
+        }
         values = {"originator_id": self._id_for(event_class)} | known | event.fields
         missing = [
             name
@@ -106,7 +129,7 @@ class GivenSaga(SagaHistory):
         version = len(self._inputs) + 1
         return Happened(event_class, values).to_event(owner_of(event_class), SOMEONE, version)
 
-    def _known(self, event_class: type[Any]) -> dict[str, Any]:
+    def _known(self, event_class: type[Any], answered: Journal.Requested | None) -> dict[str, Any]:
         """The fields of the start event, and of the commands of the step that an event answers.
 
         Before the first command of that step: of the last command.
@@ -115,9 +138,10 @@ class GivenSaga(SagaHistory):
         meaning = declaration.meanings[event_class]
         if not self._inputs or meaning is None or meaning not in declaration.answers:
             return {}
-        step = declaration.answers[meaning][0].name
+        step = declaration.answers[meaning][0].step
         known = dict(vars(self.journal.received[declaration.starts_on]))
-        for request in self._requests(step) or self._requests()[-1:]:
+        requests = [answered] if answered else self._requests(step)
+        for request in requests or self._requests()[-1:]:
             known.update((name, value) for name, value in request.command if name != "id")
         return known
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.definition import Saga
@@ -35,7 +36,7 @@ class EngineRun:
         self.raised: Exception | None = None
         self._saga = saga
         self._now = NOW
-        self._answers: list[tuple[timedelta, int, ScriptedAnswer]] = []
+        self._answers: list[tuple[timedelta, int, ScriptedAnswer, UUID]] = []
         self._number = count()
         self._events: list[Any] = []
         self._journal: Journal | None = None
@@ -64,8 +65,8 @@ class EngineRun:
     def _step(self) -> bool:
         due = min((at for at, _ in self.timers.values()), default=None)
         if self._answers and (due is None or self._answers[0][0] <= due):
-            self._now, _, answer = heappop(self._answers)
-            self._receive(answer)
+            self._now, _, answer, request = heappop(self._answers)
+            self._receive(answer, request)
         elif due is not None:
             self._now = due
             self._fire(next(timer for at, timer in self.timers.values() if at == due))
@@ -73,16 +74,16 @@ class EngineRun:
             return False
         return True
 
-    def _receive(self, answer: ScriptedAnswer) -> None:
+    def _receive(self, answer: ScriptedAnswer, request: UUID) -> None:
         event = answer.make_event()
         if event is None:
             return
         self.transcript.add(self._now, describe_input(event))
         if answer.crash:
             self.transcript.add(self._now, "  the saga crashes before its commit")
-            self._drive(event)  # what it records is lost
+            self._drive(event, request)  # what it records is lost
             self._journal = replay(self._events)
-        self._handle(event)
+        self._handle(event, request)
         if answer.crash:
             self._journal = replay(self._events)
 
@@ -91,9 +92,9 @@ class EngineRun:
         self.transcript.add(self._now, describe_timer(timer.command))
         self._handle(timer.command)
 
-    def _handle(self, message: Any) -> None:
+    def _handle(self, message: Any, request: UUID | None = None) -> None:
         """Handles one input: records the events, sets the timers and issues the commands."""
-        driven = self._drive(message)
+        driven = self._drive(message, request)
         if driven is None:
             return
         self._journal = driven.journal
@@ -105,13 +106,14 @@ class EngineRun:
         for event in driven.events:
             for line in describe_effects(event):
                 self.transcript.add(self._now, line)
-        for request in driven.commands:
-            for answer in self.participants.answer(request):
-                heappush(self._answers, (self._now + answer.after, next(self._number), answer))
+        for each in driven.commands:
+            for answer in self.participants.answer(each):
+                due = self._now + answer.after
+                heappush(self._answers, (due, next(self._number), answer, each.command.id))
 
-    def _drive(self, message: Any) -> Driven | None:
+    def _drive(self, message: Any, request: UUID | None) -> Driven | None:
         try:
-            return drive(self._saga, self._journal, message, self.participants.timings)
+            return drive(self._saga, self._journal, message, self.participants.timings, request)
         except Exception as error:
             self.transcript.add(self._now, f"  the saga raises {error!r}")
             self.raised = error

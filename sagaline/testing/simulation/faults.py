@@ -7,9 +7,9 @@ from datetime import timedelta
 from sagaline.messaging.retry import Retry
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import RETRIABLE, Saga, Step
+from sagaline.saga.kinds import PIVOT, Kind
 from sagaline.saga.state import Role
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.steps import PIVOT, Kind
 from sagaline.testing.simulation.scripted_attempt import Attempt, FaultPoint, ScriptedAnswer
 
 NOW = timedelta(0)

@@ -4,7 +4,7 @@ from collections import Counter
 from uuid import UUID
 
 from sagaline.messaging.commands import Command
-from sagaline.saga.steps import NO_EFFECT, Kind
+from sagaline.saga.kinds import NO_EFFECT, Kind
 
 
 class Effects:

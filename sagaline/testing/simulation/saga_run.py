@@ -31,6 +31,7 @@ class _LateAnswer(NamedTuple):
     number: int
     key: str
     request: UUID
+    command: UUID
     answer: ScriptedAnswer
 
 
@@ -92,7 +93,7 @@ class SagaRun(InMemorySystem):
             late = heappop(self._late)
             event = late.answer.make_event()
             if event is not None:
-                self._app.record(late.key, event)
+                self._app.record(late.key, event, late.command)
         self.settle()
 
     def run(self) -> None:
@@ -119,5 +120,7 @@ class SagaRun(InMemorySystem):
             else:
                 when = self.now + answer.after, next(self._number)
                 key = saga_declaration(self._saga).instance_key(participants.start)
-                heappush(self._late, _LateAnswer(*when, key, request_id, answer))
+                heappush(
+                    self._late, _LateAnswer(*when, key, request_id, request.command.id, answer)
+                )
         return [each for each in events if each is not None]

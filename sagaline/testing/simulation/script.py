@@ -6,6 +6,8 @@ from typing import Any
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import step_name
+from sagaline.saga.kinds import Kind
 from sagaline.saga.state import Role
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.simulation.faults import NOW, Fault, timing_of
@@ -39,24 +41,16 @@ class ScriptedParticipants:
         self.requested: set[tuple[FaultPoint, int]] = set()
         """Each command that was issued, with the number of the attempt."""
         self._saga = saga
-        kinds = {name: step.kind for name, step in saga_declaration(saga).steps.items()}
-        closings = [
-            each.name
-            for each in (saga_declaration(saga).completing, saga_declaration(saga).closing)
-            if each is not None
-        ]
-        self._participants = {
-            name: participants.get(name, SimulatedParticipant)(name, kinds.get(name), self.effects)
-            for name in (*kinds, *closings)
-        }
+        self._factories = participants
+        self._participants: dict[str, SimulatedParticipant] = {}
 
     def answer(self, request: Journal.Requested) -> Sequence[ScriptedAnswer]:
         """Handles a command: the answers that its participant gives, now and later."""
         point = FaultPoint(request.step, request.role)
         self.requested.add((point, request.attempt))
-        step = saga_declaration(self._saga).steps.get(request.step)
+        step = saga_declaration(self._saga).steps.get(step_name(request.step))
         limit = timing_of(step, self.timings)[0] if step and request.role is Role.DO else None
-        participant = self._participants[request.step]
+        participant = self._participant(request.step, None if step is None else step.kind)
         attempt = Attempt(self._saga, self.start, participant, request, limit)
         fault = self._fault(point, request.attempt)
         return [ScriptedAnswer(NOW, attempt.work)] if fault is None else fault.answers(attempt)
@@ -64,6 +58,13 @@ class ScriptedParticipants:
     def repair(self) -> None:
         """Ends all faults."""
         self.script = {}
+
+    def _participant(self, name: str, kind: Kind | None) -> SimulatedParticipant:
+        """The participant of a step, or of an item, which has effects of its own."""
+        if name not in self._participants:
+            make = self._factories.get(step_name(name), SimulatedParticipant)
+            self._participants[name] = make(name, kind, self.effects)
+        return self._participants[name]
 
     def _fault(self, point: FaultPoint, attempt: int) -> Fault | None:
         faults = self.script.get(point, ())

@@ -81,7 +81,7 @@ class Attempt:
         request = self._request
         if request.role is Role.CLOSE:
             return None
-        step = saga_declaration(self._saga).steps[request.step]
+        step = saga_declaration(self._saga).step_of(request.step)
         answered = step.undoing if request.role is Role.UNDO else step
         assert answered is not None
         classes = answered.done if done else answered.refused

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
+from uuid import UUID
 
 from typing_extensions import override
 
 from sagaline.application.application import Application
 from sagaline.application.declaration import Declaration
 from sagaline.application.handlers import Handler
-from sagaline.application.message_handling import MessageHandling
+from sagaline.application.message_handling import MessageHandling, handling_of
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
 from sagaline.saga.declaration import saga_declaration
@@ -43,14 +44,18 @@ class SimulatedApplication(Application):
     answer: Callable[[Journal.Requested], Sequence[Any]]
     event: Any
     """The event to record, while `RecordEvent` is handled."""
+    request: UUID | None
+    """The id of the command that the event answers."""
 
-    def record(self, key: str, event: Any) -> None:
-        """Records an event for the saga instance of this key."""
-        self.event = event
+    def record(self, key: str, event: Any, request: UUID | None = None) -> None:
+        """Records an event for the saga instance of this key, as the answer to a command."""
+        self.event, self.request = event, request
         self.execute_one(RecordEvent(saga_key=key))
 
 
 def _record(app: SimulatedApplication, _command: RecordEvent) -> Any:
+    unit = handling_of(app).unit
+    unit.trace = unit.trace._replace(answers=None if app.request is None else str(app.request))
     return app.event
 
 

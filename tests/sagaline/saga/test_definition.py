@@ -197,14 +197,9 @@ def test_an_undo_without_a_done_event_is_refused() -> None:
     assert problem_of(declare).startswith("Work.make: no event says that it is done")
 
 
-def test_an_event_class_answers_one_step_only() -> None:
-    message = problem_of(
-        lambda: saga(
-            make=step(done=Made, kind=NO_EFFECT)(making()),
-            send=step(done=Made, kind=NO_EFFECT)(making("send")),
-        )
-    )
-    assert message.startswith("Work.send: the event Made already has another meaning in this saga.")
+def test_an_event_class_says_one_thing_about_a_step() -> None:
+    message = problem_of(lambda: saga(make=step(done=Made, refused=Made, kind=NO_EFFECT)(making())))
+    assert message.startswith("Work.make: the event Made already has another meaning in this saga.")
     assert problem_of(lambda: saga(make=step(done=Started, kind=NO_EFFECT)(making()))).startswith(
         "Work.make: the event Started already has another meaning in this saga."
     )

@@ -1,6 +1,7 @@
 """`fault_matrix`: correct sagas pass, and each deliberate defect is found."""
 
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +16,11 @@ from sagaline.errors import DefinitionError
 from sagaline.followers.progress import Progress
 from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes, seconds
-from sagaline.saga import engine
+from sagaline.saga import engine, progression
 from sagaline.saga.definition import PIVOT, Saga, step
 from sagaline.saga.state import StepStatus
 from sagaline.saga.step_timers import Timing
-from sagaline.testing import SimulatedParticipant, fault_matrix
+from sagaline.testing import SimulatedParticipant, fault_matrix, happened
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.party import (
     LARGE,
@@ -32,6 +33,7 @@ from tests.sagas.party import (
     PartyPaid,
     PayParty,
 )
+from tests.sagas.picnic import PICNICS, Picnic
 from tests.sagas.shop import PLACED
 from tests.sagas.trip import BookTrip
 
@@ -220,18 +222,18 @@ def no_guests() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("broken", "value"),
+    ("module", "broken", "value"),
     [
-        ("_TO_UNDO", (StepStatus.DONE, StepStatus.UNDO_AGAIN)),
-        ("_ANSWERABLE", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
-        ("_PASSED", (StepStatus.DONE,)),
+        (progression, "_TO_UNDO", (StepStatus.DONE, StepStatus.UNDO_AGAIN)),
+        (engine, "_ANSWERABLE", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
+        (progression, "_PASSED", (StepStatus.DONE,)),
     ],
     ids=["unknown is not undone", "late answers are ignored", "skipped steps block"],
 )
 def test_a_defect_of_the_engine_is_found(
-    broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, broken, value)
+    monkeypatch.setattr(module, broken, value)
     saga: Mapping[str, tuple[type[Saga], Any]] = {"_PASSED": (Gluttony, no_guests())}
     report_of(*saga.get(broken, (BookTrip, None)))
 
@@ -275,3 +277,9 @@ class KeepSecret(Saga, starts_on=Hidden.Begun, key=lambda event: event.originato
 def test_a_start_event_without_an_example_must_be_given() -> None:
     with pytest.raises(TypeError, match=r"no example value for Hidden\.Begun\.secret"):
         fault_matrix(KeepSecret)
+
+
+@pytest.mark.parametrize("saga", PICNICS, ids=lambda saga: saga.__name__)
+def test_sagas_with_items_and_alternatives_pass(saga: type[Saga]) -> None:
+    start = happened(Picnic.Planned, host="Ada", dishes=("soup", "cake", "pie"))
+    assert fault_matrix(saga, start=start).cases > 100

@@ -1,0 +1,54 @@
+"""What a saga knows of one of its steps: the answers, and the items that are done or failed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sagaline.codec import unshared
+from sagaline.saga.items import item_index, step_name
+from sagaline.saga.state import StepProgress, StepStatus
+
+
+class StepResult:
+    """One step of one instance, as ``self.reserve_line`` in a method of the saga."""
+
+    def __init__(self, saga: Any, name: str, items: Callable[[Any], Any] | None) -> None:
+        self._saga = saga
+        self._name = name
+        self._items = items
+
+    @property
+    def event(self) -> Any:
+        """The event that answered the step; None while there is none, and for a step for each."""
+        progress = self._progress.get(self._name)
+        return None if progress is None else unshared(progress.event)
+
+    @property
+    def done(self) -> list[tuple[Any, Any]]:
+        """The items that are done, each with the event that says so; not what a person skipped."""
+        return [
+            (item, unshared(each.event))
+            for item, each in self._each_item()
+            if each.status is StepStatus.DONE
+        ]
+
+    @property
+    def failed(self) -> list[tuple[Any, str]]:
+        """The items that were refused, or not answered in time, each with the reason."""
+        failed = (StepStatus.REFUSED, StepStatus.WAIVED, StepStatus.UNDONE, StepStatus.LEFT)
+        return [(item, each.why) for item, each in self._each_item() if each.status in failed]
+
+    @property
+    def _progress(self) -> dict[str, StepProgress]:
+        progress: dict[str, StepProgress] = self._saga._sagaline_instance.steps
+        return progress
+
+    def _each_item(self) -> Iterator[tuple[Any, StepProgress]]:
+        """The items that were requested, in their order; a step without items is its own."""
+        if self._items is None:
+            if self._name in self._progress:
+                yield None, self._progress[self._name]
+            return
+        items = tuple(self._items(self._saga))
+        asked = (name for name in self._progress if step_name(name) == self._name)
+        for index, name in sorted((item_index(name) or 0, name) for name in asked):
+            yield items[index], self._progress[name]
