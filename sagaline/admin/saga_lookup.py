@@ -11,11 +11,12 @@ from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 
-from sagaline.admin.timeline import ReadableLog
+from sagaline.admin.entry import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import SagaAmbiguous, SagaUnknown
 from sagaline.messaging.declaring import refuse_given
 from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.state import State
 from sagaline.storage import LogRow
 
 
@@ -32,6 +33,27 @@ class Instance(NamedTuple):
     def key(self) -> str:
         """The key of its business transaction."""
         return self.journal.key
+
+    @property
+    def reason(self) -> str:
+        """Why it was abandoned, or why it is stuck, or else why it compensates."""
+        if self.journal.state is State.ABANDONED:
+            return next(str(e.reason) for e in self.events if isinstance(e, Journal.Ended))
+        return reason_of(self.journal)
+
+
+def reason_of(journal: Journal) -> str:
+    """Why an open instance is stuck, or else why it compensates."""
+    known = (*journal.steps.values(), *journal.closings.values())
+    stuck = [each.reason for each in known if each.status.stuck]
+    return stuck[0] if stuck else journal.reason
+
+
+def steps_at(journal: Journal) -> list[str]:
+    """The steps and closing commands that an open instance stands at: stuck ones, or else asked."""
+    known = {**journal.steps, **journal.closings}
+    stuck = [name for name, each in known.items() if each.status.stuck]
+    return stuck or [name for name, each in known.items() if each.status.in_flight]
 
 
 def find_instance(
@@ -59,7 +81,7 @@ def instances_of_key(
     return [
         each
         for process in processes
-        for each in _read(process, logs, [journal_id(process.name, key)])
+        for each in read_instances(process, logs, [journal_id(process.name, key)])
     ]
 
 
@@ -75,12 +97,13 @@ def _found(
         ids = [journal_id(process.name, id)]
         with suppress(ValueError):
             ids.append(UUID(id))
-        yield from _read(process, logs, ids)
+        yield from read_instances(process, logs, ids)
 
 
-def _read(
+def read_instances(
     process: type[SagaProcess], logs: Mapping[str, ReadableLog], ids: Sequence[UUID]
 ) -> Iterator[Instance]:
+    """Read the instances of one saga with these ids, as far as there are any."""
     log = logs.get(process.name)
     if log is None:
         return

@@ -21,13 +21,16 @@ from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper
 from sagaline.errors import UnfitValue
 from sagaline.followers.timers import timer_row
+from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
+from sagaline.saga.children import Call, TakeBack
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
-from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.instance import Journal, journal_id, started_by
+from sagaline.saga.requests import commanded
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
 from sagaline.storage import Datastore
@@ -100,8 +103,12 @@ class SagaHandling(MessageHandling):
             return ()
         journal = self.journal_of(key)
         was_open = journal is None or not journal.state.ended
-        if self.saga.is_start(event):
-            journal, engine = self._started(journal, key, event)
+        if isinstance(event, TakeBack):
+            journal = journal or Journal.await_start(self.application.name, key)
+            engine = self._engine(journal)
+            engine.take_back(_call_in(message, event.reason))
+        elif self.saga.is_start(event):
+            journal, engine = self._started(journal, key, message)
         elif self._is_reply_to_another(journal, event, message.answers):
             if journal is None or not journal.started or journal.state.ended:
                 return ()
@@ -136,30 +143,55 @@ class SagaHandling(MessageHandling):
             trace, now = self.unit.trace, self.clock()
             self.unit.add_write(lambda c: self._release_locks(c, journal.key, trace, now))
 
+    def start_by(self, command: Command) -> Journal:
+        """Starts an instance by a command of a caller, who is no saga."""
+        key = self.saga.instance_key(command)
+        self.unit.trace = self.unit.trace._replace(key=key)
+        message = Message(self.application.name, 0, "", key, event=commanded(command))
+        journal = self.journal_of(key)
+        journal, engine = self._started(journal, key, message)
+        self.finish(journal, engine, was_open=True)
+        return journal
+
     def _input(self, message: Message) -> SagaInput:
         # Once for each batch: its key is needed to read the journals, and twice to handle it.
         found = self._inputs.get(id(message))
         if found is None:
-            event = message.event
-            key = self.saga.instance_key(event) if self.saga.is_start(event) else message.key
-            found = self._inputs[id(message)] = (key, event, message)
+            event = started_by(message.event)
+            found = self._inputs[id(message)] = (self._key_for(message, event), event, message)
         return found
+
+    def _key_for(self, message: Message, event: Any) -> str | None:
+        """The key of the instance that an input is for; None where it is for another saga's."""
+        if isinstance(event, TakeBack | Journal.Replied):
+            if event.saga != self.application.name:
+                return None
+            return event.saga_key if isinstance(event, TakeBack) else event.key
+        return self.saga.instance_key(event) if self.saga.is_start(event) else message.key
 
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
 
-    def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, SagaEngine]:
+    def _started(
+        self, journal: Journal | None, key: str, message: Message
+    ) -> tuple[Journal, SagaEngine]:
         """Starts an instance. The first start counts; answers that came before it were kept."""
+        event = message.event
         shape = self.saga.fingerprint, self.saga.steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
         elif journal.started:
             engine = self._engine(journal)
-            engine.ignore_start(event)
+            if _is_call(message):
+                engine.refuse_call(_call_in(message))
+            else:
+                engine.ignore_start(event)
             return journal, engine
         else:
             journal.start_late(event, *shape)
         engine = self._engine(journal)
+        if _is_call(message):
+            engine.note_call(_call_in(message))
         names = engine.queue_for_locks() if self.application.takes_locks else ()
         if names:
             self._request_locks(key, names)
@@ -183,6 +215,8 @@ class SagaHandling(MessageHandling):
             engine.handle_timeout(event.step)
         elif isinstance(event, StepDue):
             engine.handle_pause_end(event.step)
+        elif isinstance(event, Journal.Replied):
+            engine.handle_reply(event)
         else:
             engine.handle_answer(event, request)
 
@@ -222,4 +256,16 @@ class SagaHandling(MessageHandling):
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
             return journal is not None and event.command_id in journal.requests
+        if isinstance(event, Journal.Replied):
+            return journal is not None and event.request in journal.requests
         return journal is not None or self.saga.meanings[type(event)] is not None
+
+
+def _is_call(message: Message) -> bool:
+    """Whether another saga has given the command; a caller's own stands in no log."""
+    return bool(message.id) and isinstance(message.event, Journal.Requested)
+
+
+def _call_in(message: Message, take_back: str = "") -> Call:
+    """The request of another saga in a message: of the instance whose key the message has."""
+    return Call(message.application, message.key or "", message.event.command.id, take_back)

@@ -67,8 +67,7 @@ class UnitOfWork:
         self._timers: list[TracedChange] = []
         self._writes: list[Callable[[Connection], None]] = []
         self._messages: list[Message] = []
-        self._before = 0
-        self._seen = 0
+        self._before = self._seen = 0
 
     def refresh(self) -> None:
         """Evicts the aggregates that other writers of this log have changed since the last batch.
@@ -144,10 +143,10 @@ class UnitOfWork:
         """The present contents, for `roll_back_to`."""
         return Mark(len(self._events), len(self._changed), len(self._timers))
 
-    def roll_back_to(self, mark: Mark) -> None:
+    def roll_back_to(self, mark: Mark) -> Collection[UUID]:
         """Drops the events since a mark: a command was refused, and the others of its batch stay.
 
-        The command may have changed any aggregate that it read, so those are read again.
+        Returns the ids of the aggregates that it read: it may have changed any of them.
         """
         ids = {each.id for each in self.touched.values()}
         ids.update(each.originator_id for each in self._rows[mark.events :])
@@ -158,6 +157,7 @@ class UnitOfWork:
         for each in ids:
             self._aggregates.evict(each)
         self._restore({each for each in ids if each in self._changed})
+        return ids
 
     def change_timer(self, change: TimerChange) -> None:
         """Sets or cancels a timer in the transaction of this unit."""

@@ -18,9 +18,17 @@ class NoCommand(SagalineError):
 class InterventionRefused(SagalineError):
     """{saga}: {action} is refused: {reason}."""
 
+    reason: str
+
 
 class InterventionFailed(SagalineError):
     """{saga}: nothing was changed, because the code of the saga raises {reason}. Correct it."""
+
+    reason: str
+
+
+class NoLongerSelected(SagalineError):
+    """{saga} {key} has moved on since it was selected."""
 
 
 class KeyUnknown(SagalineError):

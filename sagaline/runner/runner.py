@@ -18,6 +18,7 @@ from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.declaring import named
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
+from sagaline.runner.held_up import HeldUp, held_up, log_held_up
 from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
@@ -163,9 +164,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before
 
-    def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
+    def settle(self, timeout: float = 60.0, horizon: float | None = None) -> list[HeldUp]:
         """Waits until the system is settled. Raises TimeoutError when it takes longer.
 
+        Returns what waits behind dead letters, and logs it: nothing moves it but an operator.
         Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
         _refuse_no_number("Runner.settle", timeout)
@@ -177,7 +179,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
             if self._idle.is_set():
                 if self.settled(horizon):
-                    return
+                    return log_held_up(held_up(self._opened.system, self.datastores))
                 checks += 1
                 pause = min(SETTLED_CHECKS.pause(checks), deadline - time.monotonic())
                 self._stopping.wait(max(0.0, pause))

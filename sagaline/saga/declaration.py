@@ -1,7 +1,7 @@
 """The declared parts of a saga class, sorted by kind."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -13,15 +13,17 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
-from sagaline.messaging.identity import Begin
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.children import TakeBackChild
+from sagaline.saga.closings import Closing
 from sagaline.saga.folds import Fold
+from sagaline.saga.head import Head
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Step, Undo
+from sagaline.saga.steps import CommandByKey, CommandMethod, Step, Undo
 
 
 class Meaning(NamedTuple):
@@ -42,13 +44,8 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
-    name: str
-    """Its name in stores."""
-    begin: Begin | None
     topic: str
-    starts_on: type
-    key_of: Callable[[Any], Any]
-    """From the event that starts an instance to the key of the business transaction."""
+    head: Head
     steps: Mapping[str, Step]
     undos: Sequence[Undo]
     closings: Sequence[Closing]
@@ -56,14 +53,7 @@ class Declaration:
     locks: Locks | None
 
     @classmethod
-    def of(
-        cls,
-        saga: type[Any],
-        starts_on: type,
-        key_of: Callable[[Any], Any],
-        name: str,
-        begin: Begin | None,
-    ) -> Self:
+    def of(cls, saga: type[Any], head: Head) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
         folds: dict[type, list[Fold]] = {}
@@ -72,17 +62,24 @@ class Declaration:
                 folds.setdefault(event, []).append(fold)
         return cls(
             saga=saga.__name__,
-            name=name,
-            begin=begin,
             topic=construct_topic(saga),
-            starts_on=starts_on,
-            key_of=key_of,
+            head=head,
             steps={each.name: each for each in parts if isinstance(each, Step)},
             undos=[each for each in parts if isinstance(each, Undo)],
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
         )
+
+    @property
+    def name(self) -> str:
+        """The name in stores."""
+        return self.head.name
+
+    @property
+    def starts_on(self) -> type:
+        """The class of what starts an instance."""
+        return self.head.starts_on
 
     @property
     def completing(self) -> Closing | None:
@@ -157,7 +154,7 @@ class Declaration:
         Raises `UnfitValue`, and `NeverRun` for a coroutine or a generator.
         """
         where = f"the key of {self.saga} for {type(event).__qualname__}"
-        key = self.key_of(unshared(event))
+        key = self.head.key_of(unshared(event))
         if type(key) is not str and type(key) is not UUID:
             refuse_unrun(where, key)
         return required_key(key, where)
@@ -175,7 +172,7 @@ class Declaration:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the shape. Timeouts and retries are not part of it."""
+        """A hash of the shape. Timeouts, retries and expected times are not part of it."""
         shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -192,6 +189,8 @@ class Declaration:
             answers = _topics(each.done, each.refused)
             found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
             found[f"order of {each.name}"] = ", ".join(each.after)
+            if each.child is not None:
+                found[f"saga of {each.name}"] = each.child._sagaline_declaration.name
             if each.fan_out is not None:
                 found[f"items of {each.name}"] = str(each.fan_out.need)
             if each.optional or each.instead_of is not None:
@@ -235,6 +234,8 @@ class Declaration:
         name = method.__name__
         if isinstance(method, CommandByKey):
             return self._command_by_key(method)
+        if isinstance(method, TakeBackChild):
+            return method.command
         found = returned_commands(method, f"{self.saga}.{name}")
         if len(found) > 1:
             problem = "its return annotation names several commands"
@@ -266,4 +267,5 @@ def _topics(*classes: tuple[type, ...]) -> str:
 
 def may_make_none(method: CommandMethod) -> bool:
     """Whether a method may return no command."""
-    return not isinstance(method, CommandByKey) and may_return_none(method)
+    by_class = isinstance(method, CommandByKey | TakeBackChild)
+    return not by_class and may_return_none(method)

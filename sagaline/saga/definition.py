@@ -5,7 +5,8 @@ clock and no transport, so a test of a saga calls it directly.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final, TypeVar
 
 from sagaline.codec import unshared
 from sagaline.errors import NotHeard
@@ -15,17 +16,23 @@ from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
+from sagaline.saga.children import WhenAbandoned, check_when_abandoned
+from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
 from sagaline.saga.folds import hears
+from sagaline.saga.head import Head
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
 from sagaline.saga.step_for_each import step_for_each
-from sagaline.saga.steps import Closing, Step, Undo, on_compensated, on_completed, step
+from sagaline.saga.steps import Step, Undo, step
 from sagaline.saga.validation import check_body, validate
 
 E = TypeVar("E")
+
+
+_HEAD: Final = "starts_on=, key=, name=, begin=, expected= and when_abandoned="
 
 
 class Saga(Declaring):
@@ -37,7 +44,10 @@ class Saga(Declaring):
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
-    at the "beginning" of the logs, or "now". Without it, such a system does not run.
+    at the "beginning" of the logs, or "now". Without it, such a system does not run. `expected` is
+    how long an instance should take: `sagaline status` names those that take longer. The steps that
+    are sagas of their own go on where a person abandons this one, or are taken back with
+    ``when_abandoned="take back"``.
 
     Raises `DefinitionError` when the class is defined, with the step and the cure, where the
     declaration could not end well: a missing undo, two pivots, a step after the pivot that could
@@ -48,6 +58,7 @@ class Saga(Declaring):
     """Its steps by name, in the order of the declaration."""
 
     _sagaline_declaration: ClassVar[Declaration]
+    _sagaline_is_saga: ClassVar[bool] = True
 
     def __init_subclass__(
         cls,
@@ -56,16 +67,20 @@ class Saga(Declaring):
         key: Callable[[Any], Any],
         name: str | None = None,
         begin: Begin | None = None,
+        expected: timedelta | None = None,
+        when_abandoned: WhenAbandoned = "leave",
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name= and begin=")
+        refuse_unknown_arguments(cls, kwargs, _HEAD)
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
         check_body(cls)
         check_identity(cls.__name__, name, begin)
-        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin)
+        check_when_abandoned(cls.__name__, when_abandoned)
+        head = Head(starts_on, key, name or cls.__name__, begin, expected, when_abandoned)
+        declaration = Declaration.of(cls, head)
         validate(declaration)
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration
@@ -89,7 +104,7 @@ class Saga(Declaring):
         """The key of the business transaction, as the key function returned it."""
         declaration = self._sagaline_declaration
         start = self._sagaline_instance.received[declaration.starts_on]
-        return declaration.key_of(unshared(start))
+        return declaration.head.key_of(unshared(start))
 
     @property
     def reason(self) -> str:

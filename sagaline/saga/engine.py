@@ -12,6 +12,8 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.lazy import flattened
 from sagaline.messaging.retry import in_words
 from sagaline.messaging.timers import TimerChange
+from sagaline.saga.children import Call
+from sagaline.saga.closings import Closing
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
@@ -19,7 +21,7 @@ from sagaline.saga.matching import answered
 from sagaline.saga.progression import Progression
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.steps import Closing, Step
+from sagaline.saga.steps import Step
 
 _REQUESTED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
 """The status of a step that was requested, and of one whose undo was requested."""
@@ -73,6 +75,27 @@ class SagaEngine:
     def ignore_start(self, event: Any) -> None:
         """Records a second event that would start the instance; the first one did."""
         self._journal.trigger_event(Journal.Ignored, event=event, reason="it has already started")
+
+    def note_call(self, call: Call) -> None:
+        """Records that another saga waits for this instance, as for one of its steps."""
+        self._journal.trigger_event(Journal.Called, **call._asdict())
+
+    def refuse_call(self, call: Call) -> None:
+        """Answers another saga that would start the instance, which was started already."""
+        self.note_call(call)
+        reason = f"{self._journal.saga} {self._journal.key} was started already"
+        self._progression.answer(call, False, reason)
+
+    def take_back(self, call: Call) -> None:
+        """Ends the instance with nothing done, as the saga wants that it is a step of."""
+        self.note_call(call)
+        self._progression.take_back(call.take_back)
+
+    def handle_reply(self, reply: Journal.Replied) -> None:
+        """Handles the end of a child saga: the answer to its step, or to its undo."""
+        name, role = self._journal.requests[reply.request]
+        outcome = Outcome.DONE if reply.done else Outcome.REFUSED
+        self._handle(Answer(name, role is Role.UNDO, outcome, reply.reason, reply))
 
     def ignore_reply(self, event: Any) -> None:
         """Records an event that would answer a step, and answers another saga's command."""

@@ -16,6 +16,7 @@ from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent, held_event
 from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
+from sagaline.saga.children import Call
 from sagaline.saga.group import Group
 from sagaline.saga.instance_state import InstanceState
 from sagaline.saga.state import Action, Answer, Role, State
@@ -46,7 +47,7 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(held_event(self, "event"), self.fingerprint)
+            journal.apply_start(started_by(held_event(self, "event")), self.fingerprint)
 
     class Awaited(Aggregate.Created):
         """An answer was received before the event that starts the instance."""
@@ -65,7 +66,7 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(held_event(self, "event"), self.fingerprint)
+            journal.apply_start(started_by(held_event(self, "event")), self.fingerprint)
 
     class Locking(Aggregate.Event):
         """The instance queues for these locks, and starts when it is the first in each queue."""
@@ -193,6 +194,40 @@ class Journal(InstanceState, Aggregate):
             journal.apply_answer(self.answer)
             journal.state = self.state
 
+    class Called(Aggregate.Event):
+        """Another saga asked for this instance as one of its steps, or asked to take it back."""
+
+        saga: str
+        key: str
+        request: UUID
+        take_back: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.calls.append(Call(self.saga, self.key, self.request, self.take_back))
+
+    class TakenBack(Aggregate.Event):
+        """The instance compensates as its parent asked, even if it was completed."""
+
+        reason: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_take_back(self.reason)
+
+    class Replied(Aggregate.Event):
+        """The parent is told the end of this instance: `done` as it asked, or not."""
+
+        saga: str
+        key: str
+        request: UUID
+        done: bool
+        reason: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.calls = [each for each in journal.calls if each.request != self.request]
+
     def __init__(self, saga: str, key: str) -> None:
         InstanceState.__init__(self, saga, key)
 
@@ -224,6 +259,11 @@ class Journal(InstanceState, Aggregate):
             plan=tuple(plan),
             event=event,
         )
+
+
+def started_by(event: Any) -> Any:
+    """What starts an instance: an event, or the command in an event that holds one."""
+    return event.command if isinstance(event, Journal.Requested) else event
 
 
 fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sagaline.codec import held_event
 from sagaline.messaging.by_class import lineage
+from sagaline.saga.children import Call
 from sagaline.saga.group import Group
 from sagaline.saga.items import step_name
 from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
@@ -28,6 +29,7 @@ class InstanceState:
         self.early_answers: dict[str, Answer] = {}
         self.requests: dict[UUID, tuple[str, Role]] = {}  # step and role by command id
         self.locks: tuple[str, ...] = ()
+        self.calls: list[Call] = []  # of parent sagas, without an answer yet
         self.fingerprint = ""
 
     @property
@@ -105,6 +107,12 @@ class InstanceState:
             self.start_compensating(reason)
         elif action is Action.MOVE_TIMER and step in self.steps:
             self.steps[step].moved = True
+
+    def apply_take_back(self, reason: str) -> None:
+        """Compensates from now on, also after the end."""
+        if not self.compensating:
+            self.compensating, self.reason = True, reason
+        self.state = State.COMPENSATING
 
     def start_compensating(self, reason: str) -> None:
         """Compensates from now on; the first reason is kept."""

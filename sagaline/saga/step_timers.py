@@ -7,8 +7,9 @@ from datetime import timedelta
 from sagaline.messaging.declaring import refuse_no_duration, refuse_wrong
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
+from sagaline.saga.closings import Closing
 from sagaline.saga.state import StepProgress
-from sagaline.saga.steps import Closing, Step
+from sagaline.saga.steps import Step
 from sagaline.saga.timers import StepDue, StepTimedOut
 
 

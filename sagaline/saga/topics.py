@@ -18,5 +18,8 @@ EVENT_TOPICS = {
     "Intervened": "sagaline:SagaIntervened",
     "Resumed": "sagaline:SagaResumed",
     "Ended": "sagaline:SagaEnded",
+    "Called": "sagaline:SagaCalled",
+    "TakenBack": "sagaline:SagaTakenBack",
+    "Replied": "sagaline:SagaReplied",
 }
 """The topic of each event class of `Journal`. Subclasses of `Requested` have those of commands."""

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import (
+    is_command_class,
     missing_arguments,
     refuse_no_duration,
     refuse_no_events,
@@ -13,11 +15,13 @@ from sagaline.messaging.declaring import (
 )
 from sagaline.messaging.lazy import refuse_lazy
 from sagaline.messaging.retry import Retry
+from sagaline.saga.children import TakeBackChild, check_child
+from sagaline.saga.closings import Closing
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.folds import Fold
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import Locks
-from sagaline.saga.steps import RETRY_CURE, Closing, Step, Undo
+from sagaline.saga.steps import RETRY_CURE, Step, Undo
 
 PARTS: Final = (Step, Undo, Closing, Fold, Locks)
 """What decorators make of the methods of a saga class."""
@@ -51,10 +55,10 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
-    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
-    refuse_no_events(
-        [declaration.starts_on], f"{declaration.saga}: starts_on=", "Write starts_on=Order.Placed."
-    )
+    refuse_lazy(declaration.head.key_of, f"{declaration.saga}: key=")
+    if not is_command_class(declaration.starts_on):
+        where = f"{declaration.saga}: starts_on="
+        refuse_no_events([declaration.starts_on], where, "Write starts_on=Order.Placed.")
     _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
@@ -68,11 +72,14 @@ def validate(declaration: Declaration) -> None:
     for each in declaration.steps.values():
         _check_step(declaration, each)
         _check_failing(declaration, each)
+        if each.child is not None:
+            command, compensatable = declaration.commands[each.name], each.kind is COMPENSATABLE
+            check_child(f"{declaration.saga}.{each.name}", each.child, command, compensatable)
     _check_folds(declaration, answers)
 
 
 def _check_key(declaration: Declaration) -> None:
-    key: object = declaration.key_of
+    key: object = declaration.head.key_of
     if not callable(key) or missing_arguments(key, "event"):
         problem = "its key is not a function that returns the key of an event"
         cure = "Write key=lambda event: event.order_id, or name a plain function."
@@ -202,6 +209,8 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
         refuse_wrong(each.optional, bool, f"{where}: optional=", "Write optional=True.")
+        refuse_no_duration(each.expected, where, "expected=minutes(5)")
+    refuse_no_duration(declaration.head.expected, declaration.saga, "expected=hours(1)")
 
 
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
@@ -213,13 +222,18 @@ def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
 
 
 def _check_step(declaration: Declaration, step: Step) -> None:
-    if not step.done or (step.undoing is not None and not step.undoing.done):
+    by_events = step.child is None
+    undone_by = () if step.undoing is None or not by_events else (step.undoing,)
+    if (by_events and not step.done) or not all(each.done for each in undone_by):
         problem = "no event says that it is done, so no step after it could start"
         cure = "Name one with done=..., for the step and for its undo."
     elif step.kind is COMPENSATABLE and step.undoing is None:
         problem = "a compensatable step without an undo"
         cure = f"Declare one under it with @{step.name}.undo(done=...), or say kind=NO_EFFECT."
-    elif step.kind is not COMPENSATABLE and step.undoing is not None:
+    elif not by_events and undo_of_child(step):
+        problem = f"it is a saga, {step.child.__name__}, which undoes what it has done itself"
+        cure = "Remove the undo."
+    elif not _may_be_undone(declaration, step) and step.undoing is not None:
         problem = f"a {step.kind.value} step with an undo, which would never run"
         cure = "Remove the undo, or make the step compensatable."
     elif step.undoing is not None and may_make_none(step.undoing.make_command):
@@ -231,6 +245,17 @@ def _check_step(declaration: Declaration, step: Step) -> None:
     else:
         return
     raise declaration.error(step.name, problem, cure)
+
+
+def undo_of_child(step: Step) -> bool:
+    """Whether a step that is a saga has an undo of its own."""
+    return step.undoing is not None and not isinstance(step.undoing.make_command, TakeBackChild)
+
+
+def _may_be_undone(declaration: Declaration, step: Step) -> bool:
+    """Behind the pivot, only what is a step of another saga can be undone: by taking it back."""
+    is_child = issubclass(declaration.starts_on, Command)
+    return step.kind is COMPENSATABLE or (is_child and step.kind is not NO_EFFECT)
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:

@@ -120,8 +120,10 @@ class _Drawing:
     def _command(self, name: str, shape: str) -> str:
         may = ", or nothing" if name in self._declaration.conditional else ""
         step = self._declaration.steps.get(name)
+        if step is not None and step.child is not None:
+            may = f", a saga{may}"
         if step is not None and step.fan_out is not None:
-            may = f" for each item, {step.fan_out.need}"
+            may += f" for each item, {step.fan_out.need}"
         elif step is not None and step.instead_of is not None:
-            may = f", instead of {step.instead_of.name}"
+            may += f", instead of {step.instead_of.name}"
         return node(name, shape, f"{name}<br/>{self._commands[name].__name__}{may}")

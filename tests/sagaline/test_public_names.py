@@ -30,6 +30,7 @@ def test_the_public_names_are_these() -> None:
         # steps that are requested for each of several
         "ALL", "ANY", "at_least", "first", "step_for_each",
         # running, and looking
+        "Admin", "BulkResult", "Selection",
         "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",
         "rebuild_worker",
         # what goes wrong

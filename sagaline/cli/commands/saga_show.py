@@ -1,20 +1,22 @@
 """`sagaline sagas show`: prints one instance, its history, its remaining steps and actions."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import typer
 
+from sagaline.admin.entry import Entry
 from sagaline.admin.saga_lookup import Instance, find_instance
-from sagaline.admin.timeline import Entry
 from sagaline.application.saga_process import incompatibility_of
+from sagaline.cli.attention import held_by
 from sagaline.cli.calls import Call, calls_of
 from sagaline.cli.commands.saga_actions import Id
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
 from sagaline.cli.tables import Listing
+from sagaline.runner.held_up import HeldUp
 from sagaline.saga.history import describe
-from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.state import Action, State, StepProgress
 
@@ -33,6 +35,7 @@ def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
         found = find_instance(stores.system.processes, stores.written, id)
         history = [each.as_json() for each in _history(stores, found)]
         calls = calls_of(stores, found.key)
+        held = held_by(stores, found)
         log = stores.logs[found.process.name]
         obstacle = incompatibility_of(found.process, log.recorder, found.journal)
     interventions = Interventions(
@@ -41,9 +44,10 @@ def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     if json:
         under_way = [each.as_json() for each in calls]
         facts_ = _as_json(found, interventions, obstacle)
-        print_json({**facts_, "port_calls": under_way, "history": history})
+        waits = {"port_calls": under_way, "held_up": [each.as_json() for each in held]}
+        print_json({**facts_, **waits, "history": history})
     else:
-        _show(found, interventions, obstacle, calls)
+        _show(found, interventions, obstacle, calls, held)
 
 
 def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
@@ -59,7 +63,7 @@ def _as_json(found: Instance, interventions: Interventions, obstacle: str | None
         "name": journal.saga,
         "key": journal.key,
         "state": journal.state.value,
-        "reason": _reason(found),
+        "reason": found.reason,
         "fingerprint": journal.fingerprint,
         "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
@@ -68,15 +72,6 @@ def _as_json(found: Instance, interventions: Interventions, obstacle: str | None
             {"action": action.value, "step": step} for action, step in interventions.possible()
         ],
     }
-
-
-def _reason(found: Instance) -> str:
-    """Return why it was abandoned, or why it is stuck, or else why it compensates."""
-    if found.journal.state is State.ABANDONED:
-        return next(str(e.reason) for e in found.events if isinstance(e, Journal.Ended))
-    known = (*found.journal.steps.values(), *found.journal.closings.values())
-    stuck = [each.reason for each in known if "stuck" in each.status.value]
-    return stuck[0] if stuck else found.journal.reason
 
 
 def _step(name: str, progress: StepProgress) -> dict[str, Any]:
@@ -89,17 +84,14 @@ def _step(name: str, progress: StepProgress) -> dict[str, Any]:
 
 
 def _show(
-    found: Instance, interventions: Interventions, obstacle: str | None, calls: Iterable[Call]
+    found: Instance,
+    interventions: Interventions,
+    obstacle: str | None,
+    calls: Iterable[Call],
+    held: Iterable[HeldUp],
 ) -> None:
     facts_ = _as_json(found, interventions, obstacle)
-    title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
-    if found.journal.state in (State.RUNNING, State.COMPENSATING):
-        title["now"] = f"it {interventions.waits()}"
-    for call in calls:
-        title["asks"] = f"{call.follower}: {call.words}, since {moment(call.since)}"
-        break
-    if facts_["in_the_way"]:
-        title["cannot go on"] = facts_["in_the_way"]
+    title = _title(facts_, interventions, calls, held)
     show(facts([("saga", f"{facts_['name']} {facts_['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
@@ -118,6 +110,25 @@ def _show(
         show(facts([(left, ", ".join(facts_["remaining"]))]))
         show("")
     _show_next(found, interventions)
+
+
+def _title(
+    facts_: dict[str, Any],
+    interventions: Interventions,
+    calls: Iterable[Call],
+    held: Iterable[HeldUp],
+) -> dict[str, Any]:
+    """Return what an operator reads first: the state, and what the instance waits for."""
+    title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
+    if interventions.journal.state in (State.RUNNING, State.COMPENSATING):
+        title["now"] = f"it {interventions.waits()}"
+    for call in islice(calls, 1):
+        title["asks"] = f"{call.follower}: {call.words}, since {moment(call.since)}"
+    for each in islice(held, 1):
+        title["but"] = f"it is {each.words}"
+    if facts_["in_the_way"]:
+        title["cannot go on"] = facts_["in_the_way"]
+    return title
 
 
 def _show_next(found: Instance, interventions: Interventions) -> None:

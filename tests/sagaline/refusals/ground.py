@@ -36,6 +36,7 @@ from sagaline import (
     rebuild,
     roll_back,
     step,
+    step_for_each,
     timeline,
 )
 from sagaline.errors import SagalineError
@@ -62,6 +63,10 @@ class CallCustomer(Command, key="order_id"):
     words: str
 
 
+class NoMoney(Exception):
+    pass
+
+
 class Order(Aggregate):
     class Placed(Aggregate.Created):
         pass
@@ -72,6 +77,9 @@ class Order(Aggregate):
     class Declined(Aggregate.Event):
         reason: str
 
+    class Forfeited(Aggregate.Event):
+        amount: int
+
     class Refunded(Aggregate.Event):
         pass
 
@@ -81,6 +89,9 @@ class Order(Aggregate):
 
 class Parcel(Aggregate):
     class Packed(Aggregate.Created):
+        pass
+
+    class Lost(Aggregate.Event):
         pass
 
 
