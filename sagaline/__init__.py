@@ -60,8 +60,10 @@ if TYPE_CHECKING:
         locks,
         on_compensated,
         on_completed,
+        query,
         step,
         step_for_each,
+        wait_for,
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
@@ -129,6 +131,7 @@ __all__ = [
     "on_compensated",
     "on_completed",
     "project",
+    "query",
     "reacts_to",
     "rebuild",
     "rebuild_worker",
@@ -137,6 +140,7 @@ __all__ = [
     "step",
     "step_for_each",
     "timeline",
+    "wait_for",
 ]
 
 _PUBLIC = {
@@ -206,8 +210,10 @@ _PUBLIC = {
         "locks",
         "on_compensated",
         "on_completed",
+        "query",
         "step",
         "step_for_each",
+        "wait_for",
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),

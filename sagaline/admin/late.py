@@ -76,7 +76,8 @@ def _asked(found: Instance) -> dict[str, datetime]:
     waits = (StepStatus.ASKED, StepStatus.STUCK)
     asked: dict[str, datetime] = {}
     for each in found.events:
-        if isinstance(each, Journal.Requested) and each.role is Role.DO:
+        requested = isinstance(each, Journal.Requested) and each.role is Role.DO
+        if requested or isinstance(each, Journal.Waiting):
             asked.setdefault(each.step, each.timestamp)
     steps = found.journal.steps
     late: dict[str, datetime] = {}

@@ -32,7 +32,7 @@ from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id, started_by
 from sagaline.saga.requests import commanded
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
+from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
 from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
 from sagaline.storage.tables.timers import set_timers
@@ -217,6 +217,8 @@ class SagaHandling(MessageHandling):
             engine.handle_pause_end(event.step)
         elif isinstance(event, Journal.Replied):
             engine.handle_reply(event)
+        elif isinstance(event, ReminderDue):
+            engine.handle_reminder(event.step, event.number)
         else:
             engine.handle_answer(event, request)
 

@@ -41,3 +41,11 @@ class SagaUnknown(SagalineError):
 
 class SagaAmbiguous(SagalineError):
     """{id} is the key of several sagas: name one of {ids}."""
+
+
+class QueryUnknown(SagalineError):
+    """{saga} has no query {query}: it has {known}."""
+
+
+class QueryFailed(SagalineError):
+    """{saga}: the query {query} {problem}."""

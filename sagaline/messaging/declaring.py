@@ -1,7 +1,7 @@
 """Checks of what decorators and class heads are given: classes, events and methods."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from inspect import signature
 from typing import Any, Final, NoReturn
 
@@ -63,6 +63,16 @@ def refuse_no_duration(value: Any, where: str, example: str) -> None:
     if not (value is None or (isinstance(value, timedelta) and value >= timedelta(0))):
         cure = f"Write {example}."
         raise DefinitionError(where=where, problem=f"{named(value)} is no time", cure=cure)
+
+
+def refuse_no_moment(value: Any, where: str) -> None:
+    """Refuses what is no date, or one without a time zone. Raises DefinitionError."""
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return
+    naive = isinstance(value, datetime)
+    problem = f"{value} has no time zone" if naive else f"{named(value)} is no datetime"
+    cure = "Give one with its zone, as in datetime(2027, 1, 31, 12, tzinfo=UTC)."
+    raise DefinitionError(where=where, problem=problem, cure=cure)
 
 
 def refuse_no_method(function: Any, *parameters: str, may_yield: bool = False) -> None:

@@ -13,6 +13,7 @@ from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 from typing_extensions import override
 
+from sagaline.application.saga_queries import ask
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.declaring import named
@@ -22,6 +23,8 @@ from sagaline.runner.held_up import HeldUp, held_up, log_held_up
 from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
+from sagaline.saga.definition import Saga
+from sagaline.saga.queries import Query, R
 from sagaline.storage import Datastore
 from sagaline.storage.sql import forks
 from sagaline.storage.sql.lock_waits import WaitLimit, limit_waits
@@ -91,7 +94,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         RunnerAlreadyStartedError: a runner starts once only.
         """
         if self.is_started:
-            raise upstream.RunnerAlreadyStartedError
+            raise upstream.RunnerAlreadyStartedError("A runner starts once: make another.")
         try:
             self._opened.check()
         except BaseException:
@@ -139,6 +142,13 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             problem = f"{named(cls)} is no application of the system {self._opened.system.name}"
             raise WrongCall(where="Runner.get", problem=problem, cure=cure)
         return cast("TApplication", app)
+
+    def query(self, saga: type[Saga], key: Any, query: Query[R]) -> R:
+        """What an instance tells about itself, whoever leads it; see `sagaline.query`.
+
+        Raises SagaUnknown, QueryUnknown and QueryFailed.
+        """
+        return ask(self.apps, saga, key, query)
 
     def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
         """Wakes the loop: this process has recorded an event."""

@@ -7,7 +7,8 @@ from typing import Any, overload
 from sagaline.messaging.declaring import refuse_wrong
 from sagaline.messaging.namespace import SagaPart
 from sagaline.messaging.retry import Retry
-from sagaline.saga.steps import RETRY_CURE, CommandMethod, refuse_no_maker
+from sagaline.saga.command_part import CommandMethod, refuse_no_maker
+from sagaline.saga.steps import RETRY_CURE
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,16 @@ from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
 from sagaline.saga.children import TakeBackChild
 from sagaline.saga.closings import Closing
+from sagaline.saga.command_part import CommandByKey, CommandMethod
 from sagaline.saga.folds import Fold
 from sagaline.saga.head import Head
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.steps import CommandByKey, CommandMethod, Step, Undo
+from sagaline.saga.queries import Query
+from sagaline.saga.reminders import Reminder
+from sagaline.saga.shape import shape_of_step
+from sagaline.saga.steps import Step, Undo
 
 
 class Meaning(NamedTuple):
@@ -51,6 +55,8 @@ class Declaration:
     closings: Sequence[Closing]
     folds: Mapping[type, Sequence[Fold]]
     locks: Locks | None
+    reminders: Sequence[Reminder]
+    queries: Mapping[str, Query[Any]]
 
     @classmethod
     def of(cls, saga: type[Any], head: Head) -> Self:
@@ -69,6 +75,8 @@ class Declaration:
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
+            reminders=[each for each in parts if isinstance(each, Reminder)],
+            queries={each.name: each for each in parts if isinstance(each, Query)},
         )
 
     @property
@@ -111,6 +119,15 @@ class Declaration:
             known.append(answer)
         return found
 
+    def reminders_of_steps(self) -> list[Reminder]:
+        """The reminders of each step."""
+        return [each for step in self.steps.values() for each in step.reminders]
+
+    @cached_property
+    def reminders_by_name(self) -> Mapping[str, Reminder]:
+        """The reminders of all steps, by their names."""
+        return {each.name: each for each in self.reminders_of_steps()}
+
     def step_of(self, name: str) -> Step:
         """The step of this name, or the one of which it names an item."""
         return self.steps.get(name) or self.steps[step_name(name)]
@@ -137,7 +154,9 @@ class Declaration:
         """The events that a step hears also as answers to another saga: see `from_others`."""
         parts: tuple[Step | Undo, ...] = (*self.steps.values(), *self.undos_of_steps())
         declared = [each for part in parts for each in (part.done, part.refused)]
-        return frozenset(e for each in declared if isinstance(each, FromOthers) for e in each)
+        waited = [(*each.done, *each.refused) for each in self.steps.values() if each.waits]
+        from_others = [each for each in declared if isinstance(each, FromOthers)]
+        return frozenset(event for each in (*from_others, *waited) for event in each)
 
     @cached_property
     def folds_by_class(self) -> ByClass[Sequence[Fold]]:
@@ -172,7 +191,7 @@ class Declaration:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the shape. Timeouts, retries and expected times are not part of it."""
+        """A hash of the shape. Times, retries and reminders are not part of it."""
         shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -185,21 +204,7 @@ class Declaration:
         commands = {name: construct_topic(each) for name, each in self.commands.items()}
         found = {"start": f"{self.topic} on {construct_topic(self.starts_on)}"}
         for each in self.steps.values():
-            may = " or nothing" if each.name in self.conditional else ""
-            answers = _topics(each.done, each.refused)
-            found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
-            found[f"order of {each.name}"] = ", ".join(each.after)
-            if each.child is not None:
-                found[f"saga of {each.name}"] = each.child._sagaline_declaration.name
-            if each.fan_out is not None:
-                found[f"items of {each.name}"] = str(each.fan_out.need)
-            if each.optional or each.instead_of is not None:
-                instead = f"instead of {each.instead_of.name}" if each.instead_of else "optional"
-                found[f"need of {each.name}"] = instead
-            if each.undoing is not None:
-                undo = each.undoing
-                answers = _topics(undo.done, undo.refused)
-                found[f"undo of {each.name}"] = f"{undo.name}: {commands[undo.name]}, {answers}"
+            found |= shape_of_step(each, commands, each.name in self.conditional)
         for closing in (self.completing, self.closing):
             if closing is not None:
                 end = "completed" if closing.completed else "compensated"
@@ -223,10 +228,11 @@ class Declaration:
 
     def _methods(self) -> dict[str, CommandMethod]:
         ends = [each for each in (self.completing, self.closing) if each is not None]
-        parts: tuple[Step | Undo | Closing, ...] = (
-            *self.steps.values(),
+        parts: tuple[Step | Undo | Closing | Reminder, ...] = (
+            *(each for each in self.steps.values() if not each.waits),
             *self.undos_of_steps(),
             *ends,
+            *self.reminders_of_steps(),
         )
         return {each.name: each.make_command for each in parts}
 
@@ -259,10 +265,6 @@ def saga_declaration(saga: type[Any]) -> Declaration:
     """What a saga class declares."""
     declared: Declaration = saga._sagaline_declaration
     return declared
-
-
-def _topics(*classes: tuple[type, ...]) -> str:
-    return " | ".join(",".join(construct_topic(each) for each in group) for group in classes)
 
 
 def may_make_none(method: CommandMethod) -> bool:

@@ -25,9 +25,11 @@ from sagaline.saga.head import Head
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
+from sagaline.saga.queries import Query, query
 from sagaline.saga.step_for_each import step_for_each
 from sagaline.saga.steps import Step, Undo, step
 from sagaline.saga.validation import check_body, validate
+from sagaline.saga.wait_for import wait_for
 
 E = TypeVar("E")
 
@@ -143,6 +145,7 @@ __all__ = [
     "Closing",
     "Kind",
     "Need",
+    "Query",
     "Saga",
     "Step",
     "Undo",
@@ -152,7 +155,9 @@ __all__ = [
     "locks",
     "on_compensated",
     "on_completed",
+    "query",
     "refuse_no_saga",
     "step",
     "step_for_each",
+    "wait_for",
 ]

@@ -121,17 +121,26 @@ class SagaEngine:
         if self._journal.state.ended or progress is None or progress.status is not StepStatus.ASKED:
             return
         step = self._declaration.step_of(step_name)
-        within = None if progress.moved else self._timers.time_limit(step)
-        in_time = "in time" if within is None else f"within {in_words(within)}"
-        reason = f"{step_name}: no answer {in_time}"
-        if step.is_forward_only and self._timers.next_pause(step, progress) is not None:
+        reason = f"{step_name}: no answer {self._in_time(step, progress)}"
+        if (
+            step.is_forward_only
+            and not self._timers.has_date_alone(step)
+            and self._timers.next_pause(step, progress) is not None
+        ):
             self._progression.stop_pause(step_name)
             self._progression.request_with_new_limit(step_name, progress)
         else:
             self._give_up(step, Answer(step_name, False, Outcome.UNKNOWN, reason, None))
 
+    def handle_reminder(self, name: str, number: int) -> None:
+        """Issues a reminder for the so manyth time, where its step is still unanswered."""
+        self._progression.reminding.remind(name, number)
+
     def handle_pause_end(self, name: str) -> None:
-        """Requests a step, an undo or a closing command again after a failed attempt."""
+        """Requests a step, an undo, a reminder or a closing command again after a failure."""
+        if name in self._journal.reminders:
+            self._progression.reminding.repeat(name)
+            return
         closing = self._started_closing(name)
         if closing is not None:
             progress = self._journal.closings[name]
@@ -147,7 +156,9 @@ class SagaEngine:
     def _handle_fault(self, event: CommandFaulted) -> None:
         name, role = self._journal.requests[event.command_id]
         answer = Answer(name, role is Role.UNDO, Outcome.FAULTED, event.reason, event)
-        if role is Role.CLOSE:
+        if role is Role.REMIND:
+            self._progression.reminding.handle_fault(answer, event.attempt)
+        elif role is Role.CLOSE:
             self._handle_closing_fault(answer)
         else:
             self._handle(answer)
@@ -201,14 +212,26 @@ class SagaEngine:
         )
 
     def _give_up(self, step: Step, answer: Answer) -> None:
-        """Ends the attempts at a step: before the pivot it is unknown, else it is stuck."""
+        """Ends the attempts at a step: before the pivot it is unknown, else it is stuck.
+
+        A step that waits without a command is refused: it has no effect.
+        """
         stuck = answer.undo or (
             step.is_forward_only and not self._progression.may_fail(answer.step)
         )
-        outcome = Outcome.STUCK if stuck else Outcome.UNKNOWN
+        outcome = Outcome.STUCK if stuck else Outcome.REFUSED if step.waits else Outcome.UNKNOWN
         given_up = Answer(answer.step, answer.undo, outcome, answer.reason, answer.event)
         self._progression.apply(self._progression.borne(given_up))
         self._progression.proceed()
+
+    def _in_time(self, step: Step, progress: StepProgress) -> str:
+        """The limits that a step has not kept: ``within 15 min``, ``until 2027-01-31 12:00``."""
+        if progress.moved:
+            return "in time"
+        within, date = self._timers.time_limit(step), self._progression.deadline(step)
+        limits = [] if within is None else [f"within {in_words(within)}"]
+        limits += [] if date is None else [f"until {date.isoformat(' ', 'minutes')}"]
+        return ", or ".join(limits) or "in time"
 
     def _started_closing(self, name: str) -> Closing | None:
         """The closing command of this name, if it was issued."""

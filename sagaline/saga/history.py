@@ -7,7 +7,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.instance import Journal, started_by
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 
 def describe(event: Any) -> Iterator[str]:
@@ -61,7 +61,11 @@ def _noted(event: Journal.Noted) -> Iterator[str]:
 
 
 def _change_of_state(event: Any) -> Iterator[str]:
-    if isinstance(event, Journal.TakenBack):
+    if isinstance(event, Journal.Waiting):
+        yield f"  the saga waits for {event.step}"
+    elif isinstance(event, Journal.Dropped):
+        yield f"  the saga goes on without the reminder {event.step}"
+    elif isinstance(event, Journal.TakenBack):
         yield f"  the saga is taken back: {event.reason}"
     elif isinstance(event, Journal.Replied):
         end = "it is done" if event.done else f"it is not done: {event.reason}"
@@ -86,7 +90,7 @@ def _parked_or_ended(event: Any) -> Iterator[str]:
 
 def _request(event: Journal.Requested) -> str:
     """A command that was issued: ``undo take_payment (RefundPayment), attempt 2``."""
-    what = {Role.DO: "", Role.UNDO: "undo ", Role.CLOSE: "finally "}[event.role]
+    what = _PURPOSES[event.role]
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
     return f"{what}{event.step} ({type(event.command).__name__}){again}"
 
@@ -104,6 +108,8 @@ def describe_timer(command: Command) -> str:
     """Describes a timer that fires, by the command that it carries."""
     if isinstance(command, StepTimedOut):
         return f"the time limit of {command.step} expires"
+    if isinstance(command, ReminderDue):
+        return f"the reminder {command.step} is due"
     if isinstance(command, StepDue):
         return f"the pause of {command.step} ends"
     return f"{type(command).__name__} is due"
@@ -129,6 +135,7 @@ _ACTIONS = {
     Action.MOVE_TIMER: "moves a timer",
     Action.CANCEL_TIMER: "cancels a timer",
 }
+_PURPOSES = {Role.DO: "", Role.UNDO: "undo ", Role.CLOSE: "finally ", Role.REMIND: "reminder "}
 _OUTCOMES = {
     Outcome.UNKNOWN: "of unknown outcome: it may or may not be done",
     Outcome.STUCK: "stuck",

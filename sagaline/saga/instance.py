@@ -100,6 +100,28 @@ class Journal(InstanceState, Aggregate):
             journal.apply_answer(self.answer)
             journal.apply_request(self.step, self.role, self.attempt, self.command.id)
 
+    class Waiting(Aggregate.Event):
+        """A step without a command has started: it waits for an event from outside."""
+
+        step: str
+        answer: Answer | None
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_answer(self.answer)
+            journal.apply_request(self.step, Role.DO, 1, None)
+
+    class Dropped(Aggregate.Event):
+        """A reminder was given up after its last attempt had failed; the saga goes on."""
+
+        step: str
+        reason: str
+        answer: Answer
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_answer(self.answer)
+
     class Skipped(Aggregate.Event):
         """The condition of a step was not met: it is neither requested nor undone."""
 

@@ -26,6 +26,7 @@ class InstanceState:
         self.groups: dict[str, Group] = {}  # of the steps that have items
         self.in_flight: set[str] = set()  # the steps and items whose answer is outstanding
         self.closings: dict[str, StepProgress] = {}
+        self.reminders: dict[str, StepProgress] = {}  # each time one was issued: remind_boss#2
         self.early_answers: dict[str, Answer] = {}
         self.requests: dict[UUID, tuple[str, Role]] = {}  # step and role by command id
         self.locks: tuple[str, ...] = ()
@@ -50,9 +51,9 @@ class InstanceState:
         known = self.received.get(type(event))
         if event is not None and known is not event and known != event:
             self._receive(event)
-        closing = self.closings.get(answer.step)
-        if closing is not None:
-            closing.apply_answer(answer, event)
+        aside = self.closings.get(answer.step) or self.reminders.get(answer.step)
+        if aside is not None:
+            aside.apply_answer(answer, event)
             return
         known_step = self.steps.get(answer.step)
         before = None if known_step is None else known_step.status
@@ -73,21 +74,22 @@ class InstanceState:
         if new and answer.outcome in (Outcome.DONE, Outcome.REFUSED):
             self.early_answers.setdefault(answer.step, answer)
 
-    def apply_request(self, step: str, role: Role, attempt: int, command_id: UUID) -> None:
-        """Applies a command that was issued to the state."""
-        self.requests[command_id] = (step, role)
-        close = role is Role.CLOSE
-        if not close:
+    def apply_request(self, step: str, role: Role, attempt: int, command_id: UUID | None) -> None:
+        """Applies a command that was issued, or a step that waits without one, to the state."""
+        if command_id is not None:
+            self.requests[command_id] = (step, role)
+        aside = {Role.CLOSE: self.closings, Role.REMIND: self.reminders}.get(role)
+        if aside is None:
             self.state = State.COMPENSATING if self.compensating else State.RUNNING
         status = StepStatus.UNDOING if role is Role.UNDO else StepStatus.ASKED
-        known = self.closings if close else self.steps
+        known = self.steps if aside is None else aside
         progress = known.get(step)
         before = None if progress is None else progress.status
         if progress is None:
             known[step] = StepProgress(status, attempt)
         else:
             progress.apply_request(status, attempt)
-        if not close:
+        if aside is None:
             self._follow(step, before)
 
     def apply_skip(self, step: str) -> None:

@@ -145,6 +145,8 @@ class Interventions(SagaEngine):
             self._progression.take_children_back()
         for name in self._parts():
             self._timers.stop_all(name)
+        for name in self._journal.in_flight:
+            self._progression.reminding.stop(name, self._declaration.step_of(name))
         reason = f"abandoned by {by.name}: {by.reason}"
         self._progression.end(State.ABANDONED, reason)
 

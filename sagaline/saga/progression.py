@@ -1,10 +1,12 @@
 """Requests what comes next in a saga instance: the steps forward, or their undos back."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sagaline.saga.children import Call
 from sagaline.saga.closings import Closing
+from sagaline.saga.deadline import moment_of
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.fan_out import FanOut
@@ -12,6 +14,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.items import item_index, item_name, step_name
 from sagaline.saga.journal_writer import JournalWriter
 from sagaline.saga.kinds import NO_EFFECT
+from sagaline.saga.reminding import Reminding
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import StepTimers, Timing
 from sagaline.saga.steps import Step
@@ -31,8 +34,10 @@ class Progression:
     def __init__(self, saga: type[Saga], journal: Journal, timings: Mapping[str, Timing]) -> None:
         self._declaration = saga_declaration(saga)
         self._journal = journal
+        self._saga = saga
         self.timers = StepTimers(journal.key, timings)
         self.writer = JournalWriter(saga, journal)
+        self.reminding = Reminding(self._declaration, journal, self.timers, self.writer)
 
     def borne(self, answer: Answer) -> Answer:
         """The answer as one that the saga goes on in spite of, where it may."""
@@ -57,6 +62,7 @@ class Progression:
         if not answer.undo:
             step = self._declaration.step_of(answer.step)
             self.timers.stop_time_limit(answer.step, step)
+            self.reminding.stop(answer.step, step)
         self.writer.apply(answer)
         if answer.outcome is Outcome.DOUBTFUL:
             self.request(answer.step, Role.UNDO)
@@ -237,13 +243,22 @@ class Progression:
             self._issue(name, step, attempt, *items)
 
     def _issue(self, name: str, step: Step, attempt: int, *items: Any) -> None:
-        if not self.writer.issue(name, step.make_command, Role.DO, attempt, *items):
+        if step.waits:
+            self.writer.record(Journal.Waiting, step=name)
+        elif not self.writer.issue(name, step.make_command, Role.DO, attempt, *items):
             self.writer.record(Journal.Skipped, step=name)
-        elif attempt == 1:
-            self.timers.start_time_limit(name, step)
+            return
+        if attempt == 1:
+            self.timers.start_time_limit(name, step, self.deadline(step))
+            self.reminding.start(name, step)
+
+    def deadline(self, step: Step) -> datetime | None:
+        """The date until which the saga waits for a step; None where there is none."""
+        until = self.timers.deadline(step)
+        return None if until is None else moment_of(until, self._saga(self._journal), step.name)
 
     def request_with_new_limit(self, name: str, progress: StepProgress) -> None:
-        """Requests a step or an item again, and its time limit begins anew."""
+        """Requests a step or an item again; its `within` begins anew, and its date is over."""
         self.request(name, Role.DO, progress.attempts + 1)
         self.timers.start_time_limit(name, self._declaration.step_of(name))
 

@@ -6,8 +6,9 @@ from typing import Any, Unpack
 from sagaline.errors import DefinitionError
 from sagaline.messaging.declaring import refuse_misfit, refuse_wrong
 from sagaline.messaging.lazy import name_of
+from sagaline.saga.command_part import CommandMethod
 from sagaline.saga.fan_out import ALL, FanOut, Need, counted
-from sagaline.saga.steps import CommandMethod, Events, Step, StepOptions, declared_step
+from sagaline.saga.steps import Events, Step, StepOptions, declared_step
 
 
 def step_for_each(

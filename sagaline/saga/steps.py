@@ -3,60 +3,29 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Self, TypedDict, Unpack, overload
+from typing import Any, ClassVar, Final, Self, TypedDict, Unpack, overload
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import (
-    refuse_no_command,
-    refuse_no_events,
-    refuse_no_method,
-)
-from sagaline.messaging.namespace import SagaPart
+from sagaline.messaging.declaring import refuse_no_events
 from sagaline.messaging.retry import Retry
 from sagaline.saga.children import TakeBackChild, child_of
+from sagaline.saga.command_part import (
+    CommandByKey,
+    CommandMethod,
+    CommandPart,
+    refuse_no_maker,
+)
+from sagaline.saga.deadline import Deadline
 from sagaline.saga.fan_out import FanOut
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
+from sagaline.saga.reminders import Reminded, Reminder
 from sagaline.saga.results import StepResult
-
-CommandMethod = Callable[..., Command | None]
-"""A method of a saga that makes the command for a step, an undo or the end.
-
-It is called with the saga, and with an item where the step has items.
-"""
 
 Events = type | tuple[type, ...]
 """Event classes, or a saga class: the step is done when that saga has completed."""
 
 RETRY_CURE: Final = "Write retry=Retry(attempts=5)."
-
-
-class CommandByKey:
-    """Makes a command from the saga's key alone; it is named by the attribute that holds it."""
-
-    def __init__(self, command: type[Command], decorator: str) -> None:
-        refuse_no_command(command, decorator, f"Write {decorator}(PayOrder, done=Order.Paid).")
-        self.command = command
-        self.__name__ = command.__name__
-
-    def __call__(self, saga: Any) -> Command:
-        """Makes the command, as a method of the saga would."""
-        return self.command(**{str(self.command.key_field): saga.key})
-
-
-class CommandPart(SagaPart):
-    """A part of a saga that issues a command; it has the name of the method that makes it."""
-
-    make_command: CommandMethod
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        if isinstance(self.make_command, CommandByKey):
-            self.make_command.__name__ = name
-
-    @property
-    def name(self) -> str:
-        """The name in the class of the saga."""
-        return self.make_command.__name__
 
 
 @dataclass(frozen=True)
@@ -68,12 +37,15 @@ class Undo(CommandPart):
     refused: tuple[type, ...]
 
 
-class Step(CommandPart):
+class Step(Reminded):
     """One local transaction of a saga: its command, and the events that answer it.
 
     `after` names the steps that it waits for; it is set when the saga class is defined. In a method
     of the saga, ``self.take_payment`` is what the instance knows of the step: a `StepResult`.
     """
+
+    waits: ClassVar[bool] = False
+    """Whether it issues no command, and waits for an event from outside: see `wait_for`."""
 
     def __init__(
         self,
@@ -89,6 +61,7 @@ class Step(CommandPart):
         self.refused = refused
         self.kind = options.get("kind", COMPENSATABLE)
         self.within = options.get("within")
+        self.until = options.get("until")
         given = options.get("retry")
         self.retry = Retry() if given is None else given
         waits_for: Any = options.get("after")
@@ -99,6 +72,7 @@ class Step(CommandPart):
         self.expected = options.get("expected")
         self.fan_out = fan_out
         self.child = child
+        self.reminders: list[Reminder] = []
         self.after: tuple[str, ...] = ()
         self.undoing: Undo | None = None
         if child is not None and self.kind is COMPENSATABLE:
@@ -140,8 +114,9 @@ class Step(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
-            refuse_no_maker(make_command, self.fan_out)
-            self.undoing = Undo(make_command, *_answers("undo", make_command, done, refused))
+            refuse_no_maker(make_command, for_item=self.fan_out is not None)
+            answers = declared_answers("@undo", make_command.__name__, done, refused)
+            self.undoing = Undo(make_command, *answers)
             return self.undoing
 
         return declare if command is None else declare(CommandByKey(command, "undo"))
@@ -152,6 +127,7 @@ class StepOptions(TypedDict, total=False):
 
     kind: Kind
     within: timedelta | None
+    until: Deadline | None
     retry: Retry | None
     after: Sequence[Step] | None
     optional: bool
@@ -181,7 +157,8 @@ def step(
 
     `done` and `refused` are the events that answer the command. `kind` says what the step means for
     the compensation: `COMPENSATABLE` unless another is given. `within` is the time limit of the
-    whole step, its retries included; without it the saga waits without limit. `retry` says how
+    whole step, its retries included; without it the saga waits without limit. `until` is a function
+    from the saga to a date, an aware datetime; the earlier of both limits counts. `retry` says how
     often the step is retried after a fault. `after` names the steps above that must be done first,
     by default the step declared before it; ``after=()`` starts the step with the saga. Steps of
     which neither waits for the other run in parallel. `expected` is how long the step should take;
@@ -209,28 +186,26 @@ def declared_step(
     fan_out: FanOut | None = None,
 ) -> Step:
     """The step of a method, for the decorators. Raises DefinitionError."""
-    refuse_no_maker(make_command, fan_out)
+    refuse_no_maker(make_command, for_item=fan_out is not None)
     if unknown := ", ".join(options.keys() - StepOptions.__annotations__.keys()):
         known = ", ".join(f"{each}=" for each in StepOptions.__annotations__)
         problem = f"the step has the unknown argument {unknown}"
         raise DefinitionError(where=make_command.__name__, problem=problem, cure=f"Known: {known}.")
     child = child_of(done)
-    answers = _answers("step", make_command, () if child else done, refused)
+    events = () if child else done
+    answers = declared_answers("@step", make_command.__name__, events, refused)
     return Step(make_command, *answers, options, fan_out, child)
 
 
-def refuse_no_maker(make_command: CommandMethod, fan_out: FanOut | None = None) -> None:
-    """Refuses what is no method that makes a command. Raises DefinitionError."""
-    if fan_out is not None:
-        refuse_no_method(make_command, "self", "item")
-    elif not isinstance(make_command, CommandByKey):
-        refuse_no_method(make_command, "self")
-
-
-def _answers(
-    decorator: str, method: CommandMethod, *given: Events
+def declared_answers(
+    mark: str, method: str, *given: Events
 ) -> tuple[tuple[type, ...], tuple[type, ...]]:
+    """The events that say that a part is done, and those that say that it is refused.
+
+    Raises DefinitionError.
+    """
     done, refused = (each if isinstance(each, tuple) else (each,) for each in given)
-    cure = f"Write @{decorator}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
-    refuse_no_events((*done, *refused), f"@{decorator} of {method.__name__}", cure)
+    cure = f"Write {mark}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
+    where = f"{mark} of {method}" if method else mark
+    refuse_no_events((*done, *refused), where, cure)
     return done, refused

@@ -10,6 +10,8 @@ EVENT_TOPICS = {
     "Locking": "sagaline:SagaLocking",
     "Refused": "sagaline:SagaRefused",
     "Requested": "sagaline:CommandRequested",
+    "Waiting": "sagaline:SagaWaiting",
+    "Dropped": "sagaline:ReminderDropped",
     "Skipped": "sagaline:StepSkipped",
     "FannedOut": "sagaline:StepFannedOut",
     "Noted": "sagaline:AnswerNoted",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sagaline.codec import returned_value
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import (
@@ -17,13 +18,16 @@ from sagaline.messaging.lazy import refuse_lazy
 from sagaline.messaging.retry import Retry
 from sagaline.saga.children import TakeBackChild, check_child
 from sagaline.saga.closings import Closing
+from sagaline.saga.deadline import refuse_no_deadline
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.folds import Fold
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import Locks
+from sagaline.saga.queries import Query
+from sagaline.saga.reminders import Reminder
 from sagaline.saga.steps import RETRY_CURE, Step, Undo
 
-PARTS: Final = (Step, Undo, Closing, Fold, Locks)
+PARTS: Final = (Step, Undo, Closing, Fold, Locks, Reminder, Query)
 """What decorators make of the methods of a saga class."""
 
 
@@ -75,6 +79,8 @@ def validate(declaration: Declaration) -> None:
         if each.child is not None:
             command, compensatable = declaration.commands[each.name], each.kind is COMPENSATABLE
             check_child(f"{declaration.saga}.{each.name}", each.child, command, compensatable)
+    for each_query in declaration.queries.values():
+        returned_value(each_query.answer, f"{declaration.saga}.{each_query.name}")
     _check_folds(declaration, answers)
 
 
@@ -96,18 +102,24 @@ def _check_names(declaration: Declaration) -> None:
                 "an undo of a step that has another undo, or that is not in this class",
                 "Declare one undo for each step, under it, with a name of its own.",
             )
+    reminders = declaration.reminders_of_steps()
+    for reminder in declaration.reminders:
+        if reminder not in reminders:
+            problem = "a reminder of a step that is not in this class"
+            raise declaration.error(reminder.name, problem, "Declare it under a step above it.")
     names: set[str] = set()
-    parts: Sequence[Step | Undo | Closing] = (
+    parts: Sequence[Step | Undo | Closing | Reminder] = (
         *declaration.steps.values(),
         *undos,
         *declaration.closings,
+        *reminders,
     )
     for each in parts:
         if each.name in names:
             raise declaration.error(
                 each.name,
                 "a second method of this name",
-                "Give each step, undo and closing command a name of its own.",
+                "Give each step, undo, reminder and closing command a name of its own.",
             )
         names.add(each.name)
 
@@ -189,6 +201,11 @@ def _check_kinds(declaration: Declaration) -> None:
         elif each.kind is RETRIABLE and (pivot is None or pivot.name not in before):
             problem = "a RETRIABLE step with no pivot before it"
             cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
+        elif pivot is not None and each.waits:
+            if each.optional:
+                continue
+            problem = f"it waits after the pivot {pivot.name}, and could be refused"
+            cure = "Make it optional=True, or declare it before the pivot."
         elif pivot is not None and each.kind in (COMPENSATABLE, NO_EFFECT):
             problem = f"a {each.kind.value} step after the pivot {pivot.name}"
             cure = "Make it RETRIABLE, or declare it before the pivot."
@@ -208,6 +225,8 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
+        if each.until is not None:
+            refuse_no_deadline(each.until, f"{where}: until=")
         refuse_wrong(each.optional, bool, f"{where}: optional=", "Write optional=True.")
         refuse_no_duration(each.expected, where, "expected=minutes(5)")
     refuse_no_duration(declaration.head.expected, declaration.saga, "expected=hours(1)")

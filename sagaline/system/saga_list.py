@@ -63,7 +63,8 @@ class SagaList(ReadModel):
         """The instance issued the command of a step, of an undo, or the last one before its end."""
         row = self.rows[event.originator_id]
         _apply_answer(row, event.answer)
-        row["step"] = event.step
+        if event.role is not Role.REMIND:
+            row["step"] = event.step
         if event.role is Role.DO and event.attempt == 1:
             _start(row, event.step)
 
@@ -74,6 +75,14 @@ class SagaList(ReadModel):
         _apply_answer(row, event.answer)
         if not event.items:
             row["remaining"] = _without(row["remaining"], event.step)
+
+    @project(Journal.Waiting)
+    def waiting(self, event: Journal.Waiting) -> None:
+        """A step without a command was started: it waits for an event from outside."""
+        row = self.rows[event.originator_id]
+        _apply_answer(row, event.answer)
+        row["step"] = event.step
+        _start(row, event.step)
 
     @project(Journal.Skipped)
     def skipped(self, event: Journal.Skipped) -> None:

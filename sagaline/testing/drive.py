@@ -14,7 +14,7 @@ from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def drive(
     """Handles one input of a saga instance with the production engine.
 
     `message` is the start event (the only input without a journal), an answer, the command of a
-    timer (`StepTimedOut`, `StepDue`), or a function that intervenes; `request` is the id of the
-    command that an answer names. Changes the journal in
-    place and leaves it without pending events. Locks are ignored.
+    timer (`StepTimedOut`, `StepDue`, `ReminderDue`), or a function that intervenes; `request` is
+    the id of the command that an answer names. Changes the journal in place and leaves it without
+    pending events. Locks are ignored.
     """
     if journal is None:
         key = saga_declaration(saga).instance_key(message)
@@ -68,6 +68,8 @@ def _handle(saga: type[Saga], engine: Interventions, message: Any, request: UUID
         engine.handle_timeout(message.step)
     elif isinstance(message, StepDue):
         engine.handle_pause_end(message.step)
+    elif isinstance(message, ReminderDue):
+        engine.handle_reminder(message.step, message.number)
     elif saga_declaration(saga).is_start(message):
         engine.ignore_start(message)
     elif callable(message):

@@ -19,6 +19,7 @@ SAGAS = command_group(
     _lazy(
         "show", "saga_show:show_saga", "Show a saga: history, remaining steps, possible actions."
     ),
+    _lazy("query", "saga_query:query", "Ask a saga what it tells about itself."),
     _lazy(
         "retry",
         "saga_actions:retry",

@@ -18,7 +18,7 @@ from sagaline.cli.tables import Listing
 from sagaline.runner.held_up import HeldUp
 from sagaline.saga.history import describe
 from sagaline.saga.interventions import Interventions
-from sagaline.saga.state import Action, State, StepProgress
+from sagaline.saga.state import Action, State, StepProgress, StepStatus
 
 _EFFECTS = {
     Action.RETRY: ("", "issue the commands again that are stuck or wait for their next attempt"),
@@ -67,6 +67,7 @@ def _as_json(found: Instance, interventions: Interventions, obstacle: str | None
         "fingerprint": journal.fingerprint,
         "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
+        "reminders": [_reminder(name, each) for name, each in journal.reminders.items()],
         "remaining": interventions.remaining(),
         "next": [
             {"action": action.value, "step": step} for action, step in interventions.possible()
@@ -83,6 +84,12 @@ def _step(name: str, progress: StepProgress) -> dict[str, Any]:
     }
 
 
+def _reminder(name: str, progress: StepProgress) -> dict[str, Any]:
+    """A time that a reminder was issued; nothing answers it, so no more is known of most."""
+    status = "dropped" if progress.status is StepStatus.WAIVED else "issued"
+    return {**_step(name, progress), "status": status}
+
+
 def _show(
     found: Instance,
     interventions: Interventions,
@@ -95,8 +102,9 @@ def _show(
     show(facts([("saga", f"{facts_['name']} {facts_['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
-    for each in facts_["steps"]:
-        steps.add(*each.values(), style="red" if "stuck" in each["status"] else "")
+    for each in (*facts_["steps"], *facts_["reminders"]):
+        cells = [each[name] for name in ("step", "status", "attempts", "reason")]
+        steps.add(*cells, style="red" if "stuck" in each["status"] else "")
     steps.show()
     show("")
     events = Listing("when", ">what happened")

@@ -10,6 +10,7 @@ from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
 from sagaline.saga.kinds import Kind
+from sagaline.saga.reminders import REMINDER_RETRY
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.saga_status import SagaStatus
@@ -136,6 +137,8 @@ def _declared(
     if step is not None:
         within, retry = timing_of(step, timings)
         return step.kind, retry, within if point.role is Role.DO else None
+    if point.role is Role.REMIND:
+        return None, REMINDER_RETRY, None
     closings = [
         each
         for each in (saga_declaration(saga).completing, saga_declaration(saga).closing)

@@ -10,7 +10,7 @@ from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 from sagaline.testing.drive import drive
 from sagaline.testing.given.aggregates import must_be_replayed
 from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, happened, owner_of
@@ -76,16 +76,21 @@ class GivenSaga(SagaHistory):
         """Fires the timer of the next attempt of a step, or of its undo."""
         return self._fire(StepDue, step)
 
+    def when_reminder_is_due(self, reminder: str) -> "GivenSaga":
+        """Fires the timer of a reminder, or of that about one item: ``remind_guest[3]``."""
+        return self._fire(ReminderDue, reminder)
+
     def when_operator(self, act: Callable[[Interventions], None]) -> "GivenSaga":
         """Has an operator act: ``when_operator(lambda saga: saga.retry(Operator("Eve")))``."""
         return self._handle("an operator acts", act)
 
-    def _fire(self, kind: type[StepTimedOut] | type[StepDue], step: str) -> "GivenSaga":
+    def _fire(self, kind: type[StepTimedOut | StepDue | ReminderDue], step: str) -> "GivenSaga":
         for timer in self.timers.values():
             if isinstance(timer.command, kind) and timer.command.step == step:
                 rest = {name: each for name, each in self.timers.items() if each is not timer}
                 fired = GivenSaga(self._definition, self._inputs, rest)
-                return fired._handle(f"the {TIMER_NAMES[kind]} of {step} ends", timer.command)
+                what = "is due" if kind is ReminderDue else "ends"
+                return fired._handle(f"the {TIMER_NAMES[kind]} of {step} {what}", timer.command)
         pending = map(describe_timer, self.timers.values())
         raise self._failure([f"a pending timer: {step} ({TIMER_NAMES[kind]})"], pending)
 

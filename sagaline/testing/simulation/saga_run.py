@@ -14,6 +14,7 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.simulation.commits import Commits
+from sagaline.testing.simulation.decisions import Decision
 from sagaline.testing.simulation.faults import NOW
 from sagaline.testing.simulation.in_memory_system import InMemorySystem
 from sagaline.testing.simulation.script import ParticipantFactory, Script, ScriptedParticipants
@@ -31,7 +32,8 @@ class _LateAnswer(NamedTuple):
     number: int
     key: str
     request: UUID
-    command: UUID
+    command: UUID | None
+    """The id of the command that it answers; None for a decision."""
     answer: ScriptedAnswer
 
 
@@ -55,6 +57,7 @@ class SagaRun(InMemorySystem):
         self._factories = participants or {}
         self._late: list[_LateAnswer] = []
         self._number = count()
+        self._decided: set[UUID] = set()
         (self._app,) = (a for a in self.apps.values() if isinstance(a, SimulatedApplication))
         self._app.answer = self._answer
 
@@ -65,6 +68,7 @@ class SagaRun(InMemorySystem):
         self.script = script
         self.participants.clear()
         self._late.clear()
+        self._decided.clear()
 
     def start(self, event: Any) -> str:
         """Records the event that starts an instance; returns the key of the instance."""
@@ -97,14 +101,29 @@ class SagaRun(InMemorySystem):
         self.settle()
 
     def run(self) -> None:
-        """Moves the clock until no timer and no answer is left."""
+        """Moves the clock until no timer, no answer and no decision is left."""
         self.settle()
         for _ in range(MAX_MOMENTS):
+            self._decide()
             moment = self.next_due()
             if moment is None:
                 return
             self.advance_to(moment)
         raise TimeoutError(f"no end after {MAX_MOMENTS} moments")
+
+    def _decide(self) -> None:
+        """Has people decide, by the script, what instances wait for without a command."""
+        for event in self.log.events:
+            if not isinstance(event, Journal.Waiting):
+                continue
+            participants = self.participants[event.originator_id]
+            key = saga_declaration(self._saga).instance_key(participants.start)
+            decision = Decision.of(event, key)
+            if decision.command.id not in self._decided:
+                self._decided.add(decision.command.id)
+                for answer in participants.answer(decision):
+                    when = self.now + answer.after, next(self._number)
+                    heappush(self._late, _LateAnswer(*when, key, decision.command.id, None, answer))
 
     def _answer(self, request: Journal.Requested) -> Sequence[Any]:
         """The events that answer a command now; the later answers are kept for `advance_to`."""

@@ -8,10 +8,10 @@ from uuid import uuid5
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
-from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
 from sagaline.testing.given.example_values import field_values
 from sagaline.testing.given.happened import Happened, owner_of
+from sagaline.testing.simulation.decisions import Asked
 from sagaline.testing.simulation.participants import SimulatedParticipant
 
 
@@ -45,7 +45,7 @@ class Attempt:
         saga: type[Saga],
         start: Any,
         participant: SimulatedParticipant,
-        request: Journal.Requested,
+        request: Asked,
         limit: timedelta | None,
     ) -> None:
         self.limit = limit
@@ -79,7 +79,7 @@ class Attempt:
 
     def _answer(self, *, done: bool, reason: str = "") -> Any:
         request = self._request
-        if request.role is Role.CLOSE:
+        if request.role in (Role.CLOSE, Role.REMIND):
             return None
         step = saga_declaration(self._saga).step_of(request.step)
         answered = step.undoing if request.role is Role.UNDO else step

@@ -1,7 +1,7 @@
 # ruff: noqa: F401  (the code in the tables uses these names)
 """What the wrong pieces of code in this room are written against: a small system that works."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,12 +32,14 @@ from sagaline import (
     on_compensated,
     on_completed,
     project,
+    query,
     reacts_to,
     rebuild,
     roll_back,
     step,
     step_for_each,
     timeline,
+    wait_for,
 )
 from sagaline.errors import SagalineError
 
