@@ -72,7 +72,7 @@ def test_the_exit_status_says_that_it_could_not_be_done_to_one(parcels: CommandL
     said = parcels.sagaline("sagas", "cancel", "--all")
     assert said.status == 1
     assert re.search(r"red +its pivot, hand_over, was already requested", said.output)
-    assert said.errors == "cancel: done to 1, refused for 6.\n"
+    assert said.errors.endswith("cancel: done to 1, refused for 6.\n")
     why = ("--reason", "the depot burnt down")
     assert parcels.sagaline("sagas", "abandon", "--saga", "SendParcel", *why).status == 0
     assert parcels.sagaline("sagas", "abandon", "--all", *why).output == "Nothing is selected.\n"
@@ -86,7 +86,8 @@ def test_dead_letters_are_retried_and_discarded_over_a_selection(parcels: Comman
     assert parcels.sagaline("dead-letters", "retry", *since, "--dry-run").status == 0
     why = ("--reason", "lost")
     done = parcels.sagaline("dead-letters", "discard", "--reason-like", "no box", *why)
-    assert (done.status, done.errors) == (0, "discard dead letter: done to 1, refused for 0.\n")
+    assert done.status == 0
+    assert done.errors.endswith("discard dead letter: done to 1, refused for 0.\n")
     assert parcels.sagaline("dead-letters", "list").status == 0
 
 
