@@ -70,6 +70,12 @@ def test_an_escalation_is_a_second_reminder() -> None:
     story.when_reminder_is_due("tell_manager").then(SendMail(claim="trip", to="Bob's manager"))
 
 
+def test_an_escalation_may_lead_to_the_decision() -> None:
+    story = claimed(Approval).when_reminder_is_due("tell_manager")
+    story = story.when_answered("tell_manager#1", Expense.Approved, by="Bob's manager")
+    story.then(Pay(claim="trip")).then_no_timers()
+
+
 @pytest.mark.parametrize("end", ["answered", "refused", "timed out", "cancelled", "abandoned"])
 def test_reminders_stop_with_the_wait(end: str) -> None:
     story = claimed(Approval).when_reminder_is_due("remind_bob").when_fault("remind_bob#1")
