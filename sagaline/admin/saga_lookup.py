@@ -4,7 +4,7 @@ They are read from their own streams, not from a read table, so that an operator
 state.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,6 +14,7 @@ from eventsourcing.application import project_aggregate
 from sagaline.admin.entry import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import SagaAmbiguous, SagaUnknown
+from sagaline.messaging.declaring import refuse_given
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.state import State
 from sagaline.storage import LogRow
@@ -62,6 +63,7 @@ def find_instance(
 
     Raises SagaUnknown where there is none, and SagaAmbiguous where several sagas have the key.
     """
+    _refuse_no_processes(processes, "find_instance")
     found = list(_found(processes, logs, id))
     if not found:
         raise SagaUnknown(id=id)
@@ -75,11 +77,17 @@ def instances_of_key(
     processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], key: str
 ) -> list[Instance]:
     """Return the instances of a business transaction, at most one for each saga."""
+    _refuse_no_processes(processes, "instances_of_key")
     return [
         each
         for process in processes
         for each in read_instances(process, logs, [journal_id(process.name, key)])
     ]
+
+
+def _refuse_no_processes(given: Any, where: str) -> None:
+    if not isinstance(given, Collection) or not all(hasattr(each, "saga") for each in given):
+        refuse_given(given, where, "Give the processes of a system: system.processes.")
 
 
 def _found(

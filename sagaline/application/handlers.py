@@ -20,6 +20,7 @@ from sagaline.ports.limits import Breaker, PortLimits, declared_limits
 C = TypeVar("C", bound=Command)
 
 _PLAIN_PORT: Final = "Write def, or async def, without yield."
+_RUN_PORT: Final = "write an async def and await it there, or a def without yield"
 
 Asking = TypeVar("Asking", bound=Callable[[Any, Any], Any])
 AskingAll = TypeVar("AskingAll", bound=Callable[[Any, Any], Any])
@@ -128,13 +129,13 @@ class Handler(ApplicationPart, Generic[C]):
     def _checked(self, application: Any, commands: Sequence[C], answers: Any) -> Sequence[Any]:
         where = f"the port of {self.name_in(application)}"
         if not isinstance(answers, list):
-            refuse_unrun(where, answers)
+            refuse_unrun(where, answers, cure=_RUN_PORT)
         if not isinstance(answers, Sequence):
             cure = "Return a list with an answer to each command."
             raise WrongCall(where=where, problem=f"it answered {named(answers)}", cure=cure)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
-        refuse_unrun(where, *answers)
+        refuse_unrun(where, *answers, cure=_RUN_PORT)
         return answers
 
     def check(self, where: str) -> None:

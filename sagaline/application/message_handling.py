@@ -11,7 +11,7 @@ from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
 from sagaline.application.calls_under_way import CallsUnderWay, Question
 from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
-from sagaline.application.ownership import Ownership, refuse_unread
+from sagaline.application.ownership import Ownership, has_past, refuse_unread
 from sagaline.application.port_fault_log import PortFaultLog, log_repeat
 from sagaline.application.reactions import RepeatCommand
 from sagaline.application.refusals import refusal
@@ -185,7 +185,11 @@ class MessageHandling:
         results = returned if isinstance(returned, list | tuple) else (returned,)
         if not all(map(is_savable, results)):
             refuse_unsavable(results, handler.name_in(self.application))
-        self.refuse_foreign(results, handler.name_in(self.application))
+        touched = self.unit.touched
+        for each in results:
+            # What was read here is its own, and so is what is new: these are the usual cases.
+            if id(each) not in touched and (self.ownership[type(each)] or has_past(each)):
+                self.refuse_foreign([each], handler.name_in(self.application))
         return results
 
     def _results_or_refusal(

@@ -73,16 +73,21 @@ def refuse_unread(
     It was read from the log of another application, which has an aggregate of the same id.
     """
     for each in given:
-        pending = getattr(each, "pending_events", ())
-        before = pending[0].originator_version - 1 if pending else 0
-        if before > 0 and not (_is_in_unit(each, before, unit) if unit else _is_in(each, events)):
+        if has_past(each) and not (_is_in_unit(each, unit) if unit else _is_in(each, events)):
             reason = "it is not what its log has: read it with the application's own repository"
             raise _not_own(each, where, reason)
 
 
-def _is_in_unit(aggregate: Any, version: int, unit: UnitOfWork) -> bool:
+def has_past(given: Any) -> bool:
+    """Whether it is an aggregate with new events that follow others."""
+    pending = getattr(given, "pending_events", None)
+    return bool(pending and pending[0].originator_version > 1)
+
+
+def _is_in_unit(aggregate: Any, unit: UnitOfWork) -> bool:
     """Whether the unit has read this aggregate, or one that began at the same time."""
     (known,) = unit.find([aggregate.id])
+    version = aggregate.pending_events[0].originator_version - 1
     return known is aggregate or (
         known is not None and known.version >= version and _began(known) == _began(aggregate)
     )

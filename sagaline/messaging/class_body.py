@@ -17,6 +17,8 @@ _MARKS: Final = {
 }
 """What a marked method has, and the mark: a plain one would raise an AttributeError."""
 
+_METHODS: Final = (FunctionType, staticmethod, classmethod)
+
 
 class _Refusal:
     """Stands in a part for what it lacks, while the body of its class runs."""
@@ -67,7 +69,7 @@ class _Declaring(ABCMeta):
 
 
 def _is_part(value: Any) -> bool:
-    return isinstance(value, FunctionType) or hasattr(value, PART_OF)
+    return isinstance(value, _METHODS) or hasattr(value, PART_OF)
 
 
 def _refusals(body: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:

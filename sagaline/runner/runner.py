@@ -94,7 +94,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         RunnerAlreadyStartedError: a runner starts once only.
         """
         if self.is_started:
-            raise upstream.RunnerAlreadyStartedError
+            raise upstream.RunnerAlreadyStartedError("A runner starts once: make another.")
         try:
             self._opened.check()
         except BaseException:

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import refuse_given
+from sagaline.messaging.retry import seconds
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
@@ -111,7 +112,7 @@ class SagaHistory:
 
     def then_timer(self, step: str, after: timedelta | float) -> Self:
         """Expects a timer of this step that is due after so long (a number is in seconds)."""
-        after = after if isinstance(after, timedelta) else timedelta(seconds=after)
+        after = after if isinstance(after, timedelta) else seconds(after)
         return self._must_have_timer(step, "after", after)
 
     def then_deadline(self, step: str, date: datetime) -> Self:
