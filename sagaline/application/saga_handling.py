@@ -19,17 +19,18 @@ from sagaline.application.repository import UnitOfWorkRepository
 from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper
-from sagaline.errors import UnfitValue
+from sagaline.errors import SagaUnknown, SignalTooLate, UnfitValue
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.children import Call, TakeBack
+from sagaline.saga.commanded import heard_in
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
-from sagaline.saga.instance import Journal, journal_id, started_by
+from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.requests import commanded
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
@@ -153,11 +154,25 @@ class SagaHandling(MessageHandling):
         self.finish(journal, engine, was_open=True)
         return journal
 
+    def signal(self, command: Command) -> Journal:
+        """Tells an instance what a caller gives. Raises SagaUnknown and SignalTooLate."""
+        key = command.key or ""
+        journal = self.journal_of(key)
+        if journal is None or not journal.started:
+            raise SagaUnknown(id=key)
+        engine = self._engine(journal)
+        reason = engine.handle_signal(commanded(command))
+        if reason is not None:
+            name = type(command).__name__
+            raise SignalTooLate(saga=self.application.name, key=key, signal=name, reason=reason)
+        self.finish(journal, engine, was_open=True)
+        return journal
+
     def _input(self, message: Message) -> SagaInput:
         # Once for each batch: its key is needed to read the journals, and twice to handle it.
         found = self._inputs.get(id(message))
         if found is None:
-            event = started_by(message.event)
+            event = heard_in(message.event)
             found = self._inputs[id(message)] = (self._key_for(message, event), event, message)
         return found
 

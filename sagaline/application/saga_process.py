@@ -139,13 +139,24 @@ def _process_of(
         begin=saga_declaration(saga).head.begin,
     )
     setattr(saga, name, process)  # found there by its topic
-    start = saga_declaration(saga).starts_on
-    if is_command_class(start):
-        request_class(start)
-        known = declaration_of(process)
-        starting: dict[type, Handler[Any]] = {start: Handler(start, _start, None)}
-        process._sagaline_declaration = replace(known, handlers={**known.handlers, **starting})
+    known = declaration_of(process)
+    process._sagaline_declaration = replace(known, handlers=_handlers(saga))
     return process
+
+
+def _handlers(saga: type[Saga]) -> dict[type, Handler[Any]]:
+    """What a saga does with the commands of callers: it starts, or hears a signal."""
+    start, signals = saga_declaration(saga).starts_on, saga_declaration(saga).signals.values()
+    found: dict[type, Handler[Any]] = {each: Handler(each, _signal, None) for each in signals}
+    if is_command_class(start):
+        found[start] = Handler(start, _start, None)
+    for each in found:
+        request_class(each)
+    return found
+
+
+def _signal(process: SagaProcess, command: Command) -> Journal:
+    return cast("SagaHandling", handling_of(process)).signal(command)
 
 
 def _start(process: SagaProcess, command: Command) -> Journal:

@@ -1,35 +1,21 @@
 """Answers queries to saga instances from their journals in the store, and changes nothing."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from eventsourcing.application import project_aggregate
 
 from sagaline.application.saga_process import SagaProcess
-from sagaline.codec import TypedMapper, plain_value
+from sagaline.codec import plain_value
 from sagaline.errors import QueryFailed, QueryUnknown, SagaUnknown, WrongCall, describe_error
 from sagaline.messaging.declaring import named
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.declaration import saga_declaration
-from sagaline.saga.definition import Query, Saga, refuse_no_saga
+from sagaline.saga.definition import Saga, refuse_no_saga
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.storage import ApplicationRecorder
-
-R = TypeVar("R")
-
-
-class JournalLog(Protocol):
-    """The log that holds the journals of a saga."""
-
-    @property
-    def recorder(self) -> ApplicationRecorder:
-        """Reads its rows."""
-
-    @property
-    def mapper(self) -> TypedMapper:
-        """Decodes them."""
+from sagaline.saga.queries import Query, R
 
 
 def ask(apps: Mapping[str, Any], saga: type[Saga], key: Any, query: Query[R]) -> R:
@@ -45,7 +31,7 @@ def ask(apps: Mapping[str, Any], saga: type[Saga], key: Any, query: Query[R]) ->
         raise WrongCall(where="query", problem=problem, cure="Name the class of one that is.")
     query_named(saga, getattr(query, "name", named(query)), query)
     text = required_key(key, f"the key of {saga.__name__}")
-    journal = _read_journal(process, process.name, text)
+    journal = _read_journal(process, text)
     if journal is None:
         raise SagaUnknown(id=text)
     return answered(saga, journal, query)
@@ -88,10 +74,10 @@ def _failed(journal: Journal, query: Query[Any], problem: str) -> QueryFailed:
     return QueryFailed(saga=f"{journal.saga} {journal.key}", query=query.name, problem=problem)
 
 
-def _read_journal(log: JournalLog, saga: str, key: str) -> Journal | None:
+def _read_journal(process: SagaProcess, key: str) -> Journal | None:
     """The instance as the store has it; None where it has none, or only an early answer."""
-    id_ = journal_id(saga, key)
-    decode: Any = log.mapper.to_domain_event  # a row has the fields of a stored event
-    rows = log.recorder.streams([id_]).get(id_, ())
+    id_ = journal_id(process.name, key)
+    decode: Any = process.mapper.to_domain_event  # a row has the fields of a stored event
+    rows = process.recorder.streams([id_]).get(id_, ())
     rebuilt: Any = project_aggregate(None, [decode(each) for each in rows])
     return rebuilt if rebuilt is not None and rebuilt.started else None

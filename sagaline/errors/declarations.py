@@ -39,6 +39,10 @@ class SagaUnknown(SagalineError):
     """There is no saga {id}: see `sagas list`."""
 
 
+class SignalTooLate(SagalineError):
+    """{saga} {key} does not hear {signal}: {reason}."""
+
+
 class SagaAmbiguous(SagalineError):
     """{id} is the key of several sagas: name one of {ids}."""
 

@@ -37,12 +37,16 @@ def refuse_no_command(given: Any, where: str, cure: str) -> None:
         raise DefinitionError(where=where, problem=problem, cure=cure)
 
 
-def refuse_no_events(given: Iterable[Any], where: str, cure: str) -> None:
+def refuse_no_events(
+    given: Iterable[Any], where: str, cure: str, *, or_signals: bool = False
+) -> None:
     """Refuses what is no class of events; a class that events derive from is one, too.
 
-    Raises DefinitionError.
+    With `or_signals` a class of commands with a key serves too. Raises DefinitionError.
     """
     for each in given:
+        if or_signals and is_command_class(each) and each.key_field is not None:
+            continue
         if not isinstance(each, type) or issubclass(each, Command | BaseAggregate):
             problem = f"{named(each)} is not an event class"
             raise DefinitionError(where=where, problem=problem, cure=cure)

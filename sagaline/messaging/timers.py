@@ -5,11 +5,14 @@ in the transaction that handles it. So a crash neither loses a timer nor fires i
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named, refuse_no_moment
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class SetTimer:
         """How long after `now` the timer is due; not below zero for a moment that is past."""
         if self.until is None:
             return self.after
-        return min(self.after, max(self.until - now, timedelta(0)))
+        # By way of an epoch: two moments of one zone would be subtracted as its clocks show them.
+        left = (self.until - _EPOCH) - (now - _EPOCH)
+        return min(self.after, max(left, timedelta(0)))
 
 
 @dataclass(frozen=True)

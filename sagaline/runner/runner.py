@@ -13,9 +13,12 @@ from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 from typing_extensions import override
 
+from sagaline.application.receipt import Receipt
 from sagaline.application.saga_queries import ask
+from sagaline.application.saga_signals import signal
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.backoff import Backoff
+from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
@@ -149,6 +152,13 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         Raises SagaUnknown, QueryUnknown and QueryFailed.
         """
         return ask(self.apps, saga, key, query)
+
+    def signal(self, command: Command) -> Receipt:
+        """Tells a running saga something: see `hears` and `wait_for`. The same id counts once.
+
+        Raises WrongCall where no saga hears such a command, SagaUnknown and SignalTooLate.
+        """
+        return signal(self.apps, command)
 
     def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
         """Wakes the loop: this process has recorded an event."""

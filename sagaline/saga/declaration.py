@@ -13,6 +13,7 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import is_command_class
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
@@ -131,6 +132,12 @@ class Declaration:
     def step_of(self, name: str) -> Step:
         """The step of this name, or the one of which it names an item."""
         return self.steps.get(name) or self.steps[step_name(name)]
+
+    @cached_property
+    def signals(self) -> dict[str, type[Command]]:
+        """The commands that a running instance hears from callers, by name."""
+        heard = (*self.answers, *self.folds)
+        return {each.__name__: each for each in heard if is_command_class(each)}
 
     def stands_in(self, step: Step) -> bool:
         """Whether another step is requested where this one fails."""

@@ -115,6 +115,23 @@ class SagaEngine:
         reason = "" if found.done else str(getattr(event, "reason", "") or type(event).__name__)
         self._handle(Answer(found.name, found.undo, outcome, reason, event))
 
+    def handle_signal(self, event: Journal.Requested) -> str | None:
+        """Handles what a caller tells the instance; returns why not, where it comes too late."""
+        if self._journal.state.ended:
+            return f"it has ended, {self._journal.state.value}"
+        found = answered(self._declaration, self._journal, event.command, None)
+        if isinstance(found, str):
+            self._journal.trigger_event(Journal.Signalled, event=event)
+            return None
+        progress = self._journal.steps.get(found.name)
+        if progress is not None and progress.status not in _ANSWERABLE[False]:
+            return f"{found.name} is {progress.status.value} already"
+        outcome = Outcome.DONE if found.done else Outcome.REFUSED
+        name = type(event.command).__name__
+        reason = "" if found.done else str(getattr(event.command, "reason", "") or name)
+        self._handle(Answer(found.name, False, outcome, reason, event))
+        return None
+
     def handle_timeout(self, step_name: str) -> None:
         """Handles the end of a step's time limit: its outcome is unknown, which is not refused."""
         progress = self._journal.steps.get(step_name)

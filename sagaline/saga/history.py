@@ -5,7 +5,8 @@ from typing import Any
 
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.saga.instance import Journal, started_by
+from sagaline.saga.commanded import heard_in
+from sagaline.saga.instance import Journal
 from sagaline.saga.state import Action, Answer, Outcome, Role, State
 from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
@@ -13,10 +14,10 @@ from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 def describe(event: Any) -> Iterator[str]:
     """Describes one event of a saga's log: the input, and indented below it the effects."""
     answer: Answer | None = getattr(event, "answer", None)
-    if isinstance(event, Journal.Started | Journal.Begun | Journal.Ignored):
-        yield describe_input(started_by(event.event))
+    if isinstance(event, Journal.Started | Journal.Begun | Journal.Ignored | Journal.Signalled):
+        yield describe_input(heard_in(event.event))
     elif answer is not None and answer.event is not None:
-        yield f"{describe_input(answer.event)}{_because(answer)}"
+        yield f"{describe_input(heard_in(answer.event))}{_because(answer)}"
     elif answer is not None and answer.reason.startswith(f"{answer.step}: no answer"):
         yield f"the time limit of {answer.step} expires"
     elif answer is not None:

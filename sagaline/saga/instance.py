@@ -17,6 +17,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
 from sagaline.saga.children import Call
+from sagaline.saga.commanded import OfCommand, heard_in
 from sagaline.saga.group import Group
 from sagaline.saga.instance_state import InstanceState
 from sagaline.saga.state import Action, Answer, Role, State
@@ -47,7 +48,7 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(started_by(held_event(self, "event")), self.fingerprint)
+            journal.apply_start(heard_in(held_event(self, "event")), self.fingerprint)
 
     class Awaited(Aggregate.Created):
         """An answer was received before the event that starts the instance."""
@@ -66,7 +67,7 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(started_by(held_event(self, "event")), self.fingerprint)
+            journal.apply_start(heard_in(held_event(self, "event")), self.fingerprint)
 
     class Locking(Aggregate.Event):
         """The instance queues for these locks, and starts when it is the first in each queue."""
@@ -86,7 +87,7 @@ class Journal(InstanceState, Aggregate):
         def apply(self, journal: "Journal") -> None:
             journal.start_compensating(self.reason)
 
-    class Requested(Aggregate.Event):
+    class Requested(OfCommand, Aggregate.Event):
         """A command was issued. There is a subclass for each class of command."""
 
         step: str
@@ -216,6 +217,15 @@ class Journal(InstanceState, Aggregate):
             journal.apply_answer(self.answer)
             journal.state = self.state
 
+    class Signalled(Aggregate.Event):
+        """A caller told the instance something, which later commands may depend on."""
+
+        event: LazyNestedEvent = LazyField()
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_signal(heard_in(held_event(self, "event")))
+
     class Called(Aggregate.Event):
         """Another saga asked for this instance as one of its steps, or asked to take it back."""
 
@@ -281,11 +291,6 @@ class Journal(InstanceState, Aggregate):
             plan=tuple(plan),
             event=event,
         )
-
-
-def started_by(event: Any) -> Any:
-    """What starts an instance: an event, or the command in an event that holds one."""
-    return event.command if isinstance(event, Journal.Requested) else event
 
 
 fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)

@@ -7,6 +7,7 @@ from uuid import UUID
 from sagaline.codec import held_event
 from sagaline.messaging.by_class import lineage
 from sagaline.saga.children import Call
+from sagaline.saga.commanded import heard_in
 from sagaline.saga.group import Group
 from sagaline.saga.items import step_name
 from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
@@ -47,7 +48,7 @@ class InstanceState:
         """Applies an answer to the state. Applying the same answer twice changes nothing."""
         if answer is None:
             return
-        event = held_event(answer, "event")
+        event = heard_in(held_event(answer, "event"))
         known = self.received.get(type(event))
         if event is not None and known is not event and known != event:
             self._receive(event)
@@ -63,6 +64,10 @@ class InstanceState:
         self._follow(answer.step, before)
         if not answer.undo and answer.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
             self.start_compensating(answer.reason)
+
+    def apply_signal(self, command: Any) -> None:
+        """Applies what a caller told the instance."""
+        self._receive(command)
 
     def _receive(self, event: Any) -> None:
         self.received.update(dict.fromkeys(lineage(event), event))

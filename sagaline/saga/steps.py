@@ -198,7 +198,7 @@ def declared_step(
 
 
 def declared_answers(
-    mark: str, method: str, *given: Events
+    mark: str, method: str, *given: Events, or_signals: bool = False
 ) -> tuple[tuple[type, ...], tuple[type, ...]]:
     """The events that say that a part is done, and those that say that it is refused.
 
@@ -207,5 +207,5 @@ def declared_answers(
     done, refused = (each if isinstance(each, tuple) else (each,) for each in given)
     cure = f"Write {mark}(done=Order.Paid), or done=(Order.Paid, Order.Waived)."
     where = f"{mark} of {method}" if method else mark
-    refuse_no_events((*done, *refused), where, cure)
+    refuse_no_events((*done, *refused), where, cure, or_signals=or_signals)
     return done, refused

@@ -20,6 +20,7 @@ EVENT_TOPICS = {
     "Intervened": "sagaline:SagaIntervened",
     "Resumed": "sagaline:SagaResumed",
     "Ended": "sagaline:SagaEnded",
+    "Signalled": "sagaline:SagaSignalled",
     "Called": "sagaline:SagaCalled",
     "TakenBack": "sagaline:SagaTakenBack",
     "Replied": "sagaline:SagaReplied",

@@ -280,6 +280,8 @@ def _may_be_undone(declaration: Declaration, step: Step) -> bool:
 def _check_folds(declaration: Declaration, answers: Answers) -> None:
     known = (declaration.starts_on, *answers)
     for event, folds in declaration.folds.items():
+        if event in declaration.signals.values():
+            continue
         if not any(issubclass(event, each) or issubclass(each, event) for each in known):
             raise declaration.error(
                 folds[0].name,

@@ -45,9 +45,11 @@ def wait_for(
 
     ``approve = wait_for(done=Order.Approved, refused=Order.Rejected, within=hours(48))``. The
     events have the key of the saga, and any application may record them, whatever has led to them.
-    The step has no effect, so there is nothing to undo. Without an answer within the time limit, or
-    until the date, it is refused, and the saga compensates; where it is `optional`, the saga goes
-    on. The arguments are those of `step`; the step can have reminders.
+    A command class is a signal: a caller gives that command by `Runner.signal`, and a person by
+    ``sagaline sagas signal``. The step has no effect, so there is nothing to undo. Without an
+    answer within the time limit, or until the date, it is refused, and the saga compensates; where
+    it is `optional`, the saga goes on. The arguments are those of `step`; the step can have
+    reminders.
     """
     options: StepOptions = {
         "kind": NO_EFFECT,
@@ -58,4 +60,5 @@ def wait_for(
         "instead_of": instead_of,
         "expected": expected,
     }
-    return Wait(_NoCommand(), *declared_answers("wait_for", "", done, refused), options)
+    answers = declared_answers("wait_for", "", done, refused, or_signals=True)
+    return Wait(_NoCommand(), *answers, options)

@@ -127,14 +127,11 @@ class System(upstream.System):
         declaration = saga_declaration(saga)
         start = declaration.starts_on
         starts = () if is_command_class(start) else (start,)
-        if start in self._handlers:
-            raise DefinitionError(
-                where=saga.__name__,
-                problem=f"{start.__name__} starts it, and is handled by "
-                f"{self._handlers[start].__name__} too",
-                cure="Give the saga a command of its own.",
-            )
-        for event in (*starts, *declaration.answers):
+        self._refuse_handled(saga, "starts it", start)
+        signals = declaration.signals.values()
+        for each in signals:
+            self._refuse_handled(saga, "is a signal to it", each)
+        for event in [*starts, *(each for each in declaration.answers if each not in signals)]:
             for recorder in self._recorders_of(saga, event):
                 self._pipe(recorder, process, event, acts=event is start)
         children = self._connect_children(process)
@@ -149,6 +146,16 @@ class System(upstream.System):
             self._pipe(process, handler, request_class(command), acts=True)
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
+
+    def _refuse_handled(self, saga: type[Saga], what: str, command: type) -> None:
+        """Refuses a command to a saga that an application handles. Raises DefinitionError."""
+        handler = self._handlers.get(command)
+        if handler is not None:
+            raise DefinitionError(
+                where=saga.__name__,
+                problem=f"{command.__name__} {what}, and is handled by {handler.__name__} too",
+                cure="Give the saga a command of its own.",
+            )
 
     def _connect_children(self, process: type[SagaProcess]) -> set[type]:
         """Connects a saga with those that are its steps; returns the commands that they handle."""

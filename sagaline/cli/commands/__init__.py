@@ -20,6 +20,7 @@ SAGAS = command_group(
         "show", "saga_show:show_saga", "Show a saga: history, remaining steps, possible actions."
     ),
     _lazy("query", "saga_query:query", "Ask a saga what it tells about itself."),
+    _lazy("signal", "saga_signal:send_signal", "Tell a running saga something that it hears."),
     _lazy(
         "retry",
         "saga_actions:retry",
@@ -62,6 +63,7 @@ DEAD_LETTERS = command_group(
         "List parked events; the exit status is 1 if there is one.",
     ),
     _lazy("show", "dead_letters:show_letter", "Show one parked event, with its traceback."),
+    _lazy("signal", "saga_signal:send_signal", "Tell a running saga something that it hears."),
     _lazy(
         "retry",
         "dead_letters:retry_letter",

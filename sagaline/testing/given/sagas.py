@@ -5,6 +5,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 from uuid import UUID
 
+from sagaline.errors import SignalTooLate
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
@@ -54,7 +55,8 @@ class GivenSaga(SagaHistory):
     ) -> "GivenSaga":
         text, received = self._completed(event, values, request)
         meaning = saga_declaration(self._definition).meanings[type(received)]
-        if meaning is None and not isinstance(received, CommandFaulted):
+        is_signal = type(received) in saga_declaration(self._definition).signals.values()
+        if meaning is None and not is_signal and not isinstance(received, CommandFaulted):
             raise TypeError(f"{self._definition.__name__} does not handle {text}")
         answers = None if request is None else request.command.id
         return self._handle(text, received, answers)
@@ -98,6 +100,13 @@ class GivenSaga(SagaHistory):
         starts = not self._inputs and saga_declaration(self._definition).is_start(message)
         journal = None if starts else self.journal
         driven = drive(self._definition, journal, message, None, answers)
+        if driven.too_late is not None:
+            raise SignalTooLate(
+                saga=self._definition.__name__,
+                key=driven.journal.key,
+                signal=type(message).__name__,
+                reason=driven.too_late,
+            )
         timers: dict[str, Any] = self.timers | {each.id: each for each in driven.timers}
         pending = {name: each for name, each in timers.items() if isinstance(each, SetTimer)}
         inputs = (*self._inputs, HandledInput(text, driven.events))

@@ -1,6 +1,7 @@
 """A saga with simulated participants on a store in memory, with any number of instances."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -9,6 +10,8 @@ from uuid import UUID, uuid5
 
 from typing_extensions import override
 
+from sagaline.errors import SignalTooLate
+from sagaline.messaging.commands import Command
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal, journal_id
@@ -83,6 +86,15 @@ class SagaRun(InMemorySystem):
         self._app.record(key, event)
         self.settle()
 
+    def _hear(self, late: _LateAnswer, event: Any) -> None:
+        """Records an answer, or gives a signal to the saga, which may be over."""
+        if not isinstance(event, Command):
+            self._app.record(late.key, event, late.command)
+            return
+        to_instance = event.model_copy(update={str(event.key_field): late.key})
+        with suppress(SignalTooLate):
+            self.apps[saga_declaration(self._saga).name].execute_one(to_instance)
+
     @override
     def next_due(self) -> datetime | None:
         """When the next timer is due, or the next answer of a participant."""
@@ -97,7 +109,7 @@ class SagaRun(InMemorySystem):
             late = heappop(self._late)
             event = late.answer.make_event()
             if event is not None:
-                self._app.record(late.key, event, late.command)
+                self._hear(late, event)
         self.settle()
 
     def run(self) -> None:

@@ -53,6 +53,8 @@ def test_a_saga_is_shown_with_its_reminders(office: CommandLine) -> None:
     shown = office.sagaline("sagas", "show", "trip", "--json").json
     issued = {"step": "remind_bob#1", "status": "issued", "attempts": 1, "reason": ""}
     assert (shown["reminders"], shown["steps"][0]["status"]) == ([issued], "asked")
+    (listed,) = office.sagaline("sagas", "list", "--json").json
+    assert (listed["step"], listed["remaining"]) == ("approve", "approve, pay")
     text = office.sagaline("sagas", "show", "trip").output
     assert "the saga requests: reminder remind_bob#1 (SendMail)" in text
     assert "the saga waits for approve" in text

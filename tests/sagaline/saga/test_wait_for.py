@@ -1,10 +1,11 @@
 """Steps that wait for people and for dates, with reminders, as the saga alone decides."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from sagaline import NO_EFFECT, PIVOT, DefinitionError, Saga, State, hours, step, wait_for
+from sagaline import NO_EFFECT, PIVOT, DefinitionError, Saga, SetTimer, State, hours, step, wait_for
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.interventions import Operator
 from sagaline.testing import given, happened
@@ -69,6 +70,12 @@ def test_an_escalation_is_a_second_reminder() -> None:
     story.when_reminder_is_due("tell_manager").then(SendMail(claim="trip", to="Bob's manager"))
 
 
+def test_an_escalation_may_lead_to_the_decision() -> None:
+    story = claimed(Approval).when_reminder_is_due("tell_manager")
+    story = story.when_answered("tell_manager#1", Expense.Approved, by="Bob's manager")
+    story.then(Pay(claim="trip")).then_no_timers()
+
+
 @pytest.mark.parametrize("end", ["answered", "refused", "timed out", "cancelled", "abandoned"])
 def test_reminders_stop_with_the_wait(end: str) -> None:
     story = claimed(Approval).when_reminder_is_due("remind_bob").when_fault("remind_bob#1")
@@ -118,6 +125,15 @@ def test_a_date_is_a_deadline_and_the_earlier_limit_counts() -> None:
     assert timer.delay(DUE + timedelta(days=9)) == timedelta(0)
     reason = "approve: no answer within 2 days, or until 2031-12-24 12:00+00:00"
     story.when_time_runs_out("approve").then_ends(State.COMPENSATED, reason)
+
+
+def test_a_date_is_a_moment_also_where_the_clocks_change() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    before, after = (datetime(2031, 3, day, 12, tzinfo=berlin) for day in (29, 30))
+    timer = SetTimer("t", timedelta.max, Pay(claim="trip"), after)
+    assert timer.delay(before) == timer.delay(before.astimezone(UTC)) == timedelta(hours=23)
+    last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))
+    assert SetTimer("t", timedelta.max, Pay(claim="trip"), last).delay(before) > timedelta(days=9)
 
 
 def test_a_date_without_a_time_zone_is_refused_with_the_cure() -> None:
