@@ -296,6 +296,4 @@ def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
 def heads(connection: Connection, logs: Sequence[Log]) -> list[int]:
     """The id of the newest event in each of these logs of one store; 0 in an empty log."""
     newest = ", ".join(f"({each.newest})" for each in logs)
-    # By the driver itself, because each turn of a runner reads them.
-    (row,) = logs[0].fetch(connection, f"SELECT {newest}", ())
-    return [head or 0 for head in row]
+    return [head or 0 for head in logs[0].fetch(connection, f"SELECT {newest}", ())[0]]

@@ -16,6 +16,7 @@ from typing_extensions import override
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
 from sagaline.storage.sql import diagnostics, forks, postgres, postgres_session, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
+from sagaline.storage.sql.connections import Connections
 from sagaline.storage.sql.datastore_fork import DatastoreFork
 from sagaline.storage.sql.errors import raise_translated, translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
@@ -65,6 +66,7 @@ class Datastore(SQLAlchemyDatastore):
         self.file: StoreFile | None = None
         self._references = 1
         self._fork = DatastoreFork(self)
+        self.connections = Connections(self)
         self._key: tuple[str, str | None] | None = None
         self._logs: dict[str, str] = {}
         self.lock_timeout = lock_timeout
@@ -99,7 +101,7 @@ class Datastore(SQLAlchemyDatastore):
         if self.has_file:
             self.file = StoreFile(sqlite.path(self._url))
         self._fork.make_locks()
-        self._writer = EngineEvents(self).writer
+        EngineEvents(self)
         forks.join(self._fork)
 
     @classmethod
@@ -134,6 +136,7 @@ class Datastore(SQLAlchemyDatastore):
             if self._key is not None and self._shared.get(self._key) is self:
                 del self._shared[self._key]
         if self._url is not None:
+            self.connections.close()
             # An in-memory database has one connection, which another thread may be using.
             with self.access_lock or nullcontext():
                 self.engine.dispose()
@@ -254,12 +257,6 @@ class Datastore(SQLAlchemyDatastore):
         why = file.problem() if written is None else file.problem_after_write(written.info)
         if why is not None:
             raise StoreUnusable(url=self.address, reason=why)
-
-    def connect(self, commit: bool) -> Connection:
-        """Returns a connection whose transactions begin as reads, or as writes."""
-        if self._url is None:
-            return self.engine.connect()
-        return (self._writer if commit else self.engine).connect()
 
     def process_lock(self, commit: bool) -> "Lock | None":
         """The lock that transactions of this process queue for, as SQLite itself would spin."""
