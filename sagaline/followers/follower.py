@@ -207,6 +207,8 @@ class Follower:
         reached: dict[str, int] = {}
         for leader, window in self.leaders.items():
             after = self.positions[leader]
+            if after == window.head:
+                continue
             batch = window.read(after, self.batch_size, self.topics)
             messages += batch.messages
             if batch.upto != after:

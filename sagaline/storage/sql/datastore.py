@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from functools import cached_property
 from threading import Lock, RLock
 from typing import Any, ClassVar, Self, cast
 
@@ -151,7 +152,7 @@ class Datastore(SQLAlchemyDatastore):
         """The URL with its password: not for messages."""
         return "" if self._url is None else self._url.render_as_string(hide_password=False)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The URL without its password, and the schema if there is one: for messages."""
         if self._url is None:

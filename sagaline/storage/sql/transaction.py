@@ -78,9 +78,10 @@ class Database(Protocol):
 
 def present_owner() -> Owner:
     """The current thread, and the current task if an event loop runs."""
-    task = None
-    with suppress(RuntimeError):
+    try:
         task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs
+        task = None
     return get_ident(), task
 
 
