@@ -1,6 +1,13 @@
 """`python -m application`: the shop's command line."""
 
-from application.cli import main
-from sagaline.cli.signals import end_process
+from sagaline.cli import run_process
 
-end_process(main)
+
+def main() -> None:
+    """Import it and run it."""
+    from application.cli import main
+
+    main()
+
+
+run_process(main)

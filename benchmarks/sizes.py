@@ -85,7 +85,7 @@ MINIATURE = Sizes(
     port_sagas=200,
     kind_orders=20,
     kind_singles=2,
-    stops=3,
+    stops=4,
     stop_orders=40,
     quiet_seconds=0.1,
 )

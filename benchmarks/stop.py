@@ -1,16 +1,22 @@
-"""How long `sagaline run` takes to end after SIGTERM: the longest of many stops, on both stores.
+"""How long a command takes to end after SIGTERM: the longest of many stops, on both stores.
 
-Each stop comes at a random moment: under load and behind a backlog, after SIGSTOP and SIGCONT, and
-while another program holds the lock of the store. Every one must end with status 0; in the end all
-orders must have ended as they should, so that no stop has lost or doubled anything.
+    python -m benchmarks.stop [STOPS]
+
+The same figures, of so many stops on each store. Each stop comes at a random moment: under load and
+behind a backlog, after SIGSTOP and SIGCONT, while another program holds the lock of the store, in a
+rebuild, and while a port hangs, as a `def` and as an `async def`. Every one must end with status 0;
+in the end all orders and sagas must have ended as they should, so that nothing is lost or doubled.
 """
 
+import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import IO, cast
 
@@ -19,14 +25,13 @@ from sqlalchemy import create_engine
 from benchmarks.figure import Asked, Figure
 from benchmarks.laboratory import POSTGRESQL, SQLITE, Laboratory
 from benchmarks.pairs import say
-from benchmarks.process import HOUSE, LIMIT, Process, check, environment
+from benchmarks.process import HOUSE, LIMIT, Process, environment
 from benchmarks.sample import Sample
-from benchmarks.shop import Shop
-from benchmarks.watcher import Watcher
-from benchmarks.workload import Workload, check_ends
+from benchmarks.sizes import FULL
+from benchmarks.stopped import ARRIVING, ONE_IN, HangingPort, Orders, Work
 
-UNIT = "s"
 ASKED = Asked("value <= 3")
+ALL = Asked("value >= 100")
 
 MOMENTS = 1.5
 """Seconds after the start within which a stop comes."""
@@ -37,53 +42,94 @@ PAUSE = 0.3
 LOCKS = {SQLITE: "BEGIN EXCLUSIVE", POSTGRESQL: "BEGIN; LOCK TABLE positions, followers"}
 """What another program does that then holds up every worker."""
 
-Stop = Callable[[Process, str], float]
+LOGGED_REBUILD = ("--log-level", "info", "rebuild")
+
+Stop = Callable[[Process], float]
+"""Stops a process; returns the seconds that it took."""
+
+
+@dataclass
+class Situation:
+    """Stops of one kind: what is running, and how it is stopped."""
+
+    name: str
+    work: Work
+    stop: Stop
+    command: Sequence[str] = ("run",)
+    ready: str = "leads"
+    """What it says when it has opened its store."""
+    seconds: list[float] = field(default_factory=list)
+    """How long each stop took."""
 
 
 def worst(laboratory: Laboratory) -> Iterator[Figure]:
-    """The longest stop on each store."""
+    """The longest stop on each store, and how many ended with status 0."""
     for kind in (SQLITE, POSTGRESQL):
-        longest = _longest(laboratory, kind)
+        statuses: Counter[int] = Counter()
+        with _situations(laboratory, kind) as situations:
+            _stop_often(situations, laboratory.sizes.stops, statuses)
+            for work in {id(each.work): each.work for each in situations}.values():
+                work.check()
+        longest = {each.name: max(each.seconds, default=0.0) for each in situations}
         notes = [f"{name}: {seconds:.2f} s" for name, seconds in longest.items()]
-        found = [Sample(max(longest.values()))]
-        yield Figure(f"stop/worst/{kind}", UNIT, found, ASKED, notes=notes)
-
-
-def _longest(laboratory: Laboratory, kind: str) -> Mapping[str, float]:
-    """The longest stop in each situation."""
-    sizes, random = laboratory.sizes, Random(1)
-    stops: Mapping[str, Stop] = {
-        "under load": _at_once,
-        "after a pause": _after_a_pause,
-        "a locked store": _while_locked(kind),
-    }
-    longest = dict.fromkeys(stops, 0.0)
-    orders = Workload.made_up(sizes.stop_orders)
-    with laboratory.store(kind) as store:
-        shop = Shop(store)
-        shop.receive(orders.stock)
-        shop.place(orders.orders)
-        for number in range(sizes.stops):
-            name = [*stops][number % len(stops)]
-            with _running(shop) as worker:
-                time.sleep(random.random() * MOMENTS)
-                longest[name] = max(longest[name], stops[name](worker, store))
-            check(worker)
-        say(f"  {kind}: {', '.join(f'{name} {longest[name]:.2f} s' for name in longest)}")
-        _check_nothing_lost(shop, orders)
-    return longest
+        yield Figure(f"stop/worst/{kind}", "s", [Sample(max(longest.values()))], ASKED, notes=notes)
+        well = Sample(100 * statuses[0] / statuses.total())
+        notes = [f"status {status}: {count} stops" for status, count in statuses.items()]
+        yield Figure(f"stop/ended_well/{kind}", "%", [well], ALL, notes=notes)
 
 
 @contextmanager
-def _running(shop: Shop) -> Iterator[Process]:
-    """A worker that has opened its store."""
-    command = [sys.executable, "-m", "sagaline", *shop.system, "run"]
+def _situations(laboratory: Laboratory, kind: str) -> Iterator[Sequence[Situation]]:
+    sizes = laboratory.sizes
+    with ExitStack() as stack:
+        stores = [stack.enter_context(laboratory.store(kind)) for _ in range(3)]
+        arriving = sizes.stops * ARRIVING
+        orders = stack.enter_context(Orders.at(stores[0], sizes.stop_orders, arriving))
+        threads = stack.enter_context(HangingPort.at(stores[1], "threaded"))
+        coroutines = stack.enter_context(HangingPort.at(stores[2], "asynchronous"))
+        yield [
+            Situation("under load", orders, _at_once),
+            Situation("a port that hangs", threads, _at_once),
+            Situation("a coroutine that hangs", coroutines, _at_once),
+            Situation("a rebuild", orders, _at_once, LOGGED_REBUILD, "Rebuilds"),
+            Situation("after a pause", orders, _after_a_pause),
+            Situation("a locked store", orders, _while_locked(kind, stores[0])),
+            Situation("a port that hangs, after a pause", threads, _after_a_pause),
+            Situation("a port that hangs, a locked store", threads, _while_locked(kind, stores[1])),
+        ]
+
+
+def _stop_often(situations: Sequence[Situation], stops: int, statuses: Counter[int]) -> None:
+    """Stop so many times, in each situation in turn; count the exit statuses."""
+    random = Random(1)
+    for number in range(stops):
+        situation = situations[number % len(situations)]
+        situation.work.arrive()
+        with _running(situation) as process:
+            time.sleep(random.random() * MOMENTS)
+            situation.seconds.append(situation.stop(process))
+        statuses[process.returncode] += 1
+        if process.returncode != 0:
+            say(f"  status {process.returncode}: {situation.name}")
+    say(
+        f"  {', '.join(f'{each.name} {max(each.seconds, default=0):.2f} s' for each in situations)}"
+    )
+
+
+@contextmanager
+def _running(situation: Situation) -> Iterator[Process]:
+    """A process that has opened its store."""
     process = subprocess.Popen(
-        command, cwd=HOUSE, env=environment(), stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "sagaline", *situation.work.options, *situation.command],
+        cwd=HOUSE,
+        env={**environment(), "HANGING": str(ONE_IN)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         lines = cast("IO[str]", process.stderr)
-        while "leads" not in lines.readline() and process.poll() is None:
+        while situation.ready not in lines.readline() and process.poll() is None:
             pass
         yield process
     finally:
@@ -91,27 +137,27 @@ def _running(shop: Shop) -> Iterator[Process]:
         process.communicate()
 
 
-def _at_once(worker: Process, _: str) -> float:
+def _at_once(process: Process) -> float:
     started = time.perf_counter()
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(LIMIT)
+    process.send_signal(signal.SIGTERM)
+    process.wait(LIMIT)
     return time.perf_counter() - started
 
 
-def _after_a_pause(worker: Process, store: str) -> float:
-    worker.send_signal(signal.SIGSTOP)
+def _after_a_pause(process: Process) -> float:
+    process.send_signal(signal.SIGSTOP)
     time.sleep(PAUSE)
-    worker.send_signal(signal.SIGCONT)
-    return _at_once(worker, store)
+    process.send_signal(signal.SIGCONT)
+    return _at_once(process)
 
 
-def _while_locked(kind: str) -> Stop:
-    def stop(worker: Process, store: str) -> float:
+def _while_locked(kind: str, store: str) -> Stop:
+    def stop(process: Process) -> float:
         engine = create_engine(store, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.exec_driver_sql(LOCKS[kind])
             time.sleep(PAUSE)
-            seconds = _at_once(worker, store)
+            seconds = _at_once(process)
             connection.exec_driver_sql("ROLLBACK")
         engine.dispose()
         return seconds
@@ -119,7 +165,11 @@ def _while_locked(kind: str) -> Stop:
     return stop
 
 
-def _check_nothing_lost(shop: Shop, orders: Workload) -> None:
-    shop.settle()
-    with Watcher.on(shop.store) as watcher:
-        check_ends({}, watcher.ends, orders.orders)
+def main(stops: str = str(FULL.stops)) -> None:
+    """Prints the figures of so many stops on each store."""
+    with Laboratory(replace(FULL, stops=int(stops))) as laboratory:
+        print(json.dumps([each.document() for each in worst(laboratory)], indent=2))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

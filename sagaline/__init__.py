@@ -4,12 +4,15 @@ Each name is imported when it is first used, so a program loads what it uses: a 
 database driver, and a command of the terminal starts in half the time.
 """
 
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `typing` is imported when it is needed: signals are heard sooner
 if TYPE_CHECKING:
-    from sagaline.admin.timeline import Entry, timeline
+    from typing import Any
+
+    from sagaline.admin.admin import Admin
+    from sagaline.admin.bulk_result import BulkResult
+    from sagaline.admin.entry import Entry
+    from sagaline.admin.selection import Selection
+    from sagaline.admin.timeline import timeline
     from sagaline.application.application import Application
     from sagaline.application.handlers import handles
     from sagaline.application.reactions import reacts_to
@@ -57,8 +60,10 @@ if TYPE_CHECKING:
         locks,
         on_compensated,
         on_completed,
+        query,
         step,
         step_for_each,
+        wait_for,
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
@@ -79,9 +84,11 @@ __all__ = [
     "PIVOT",
     "RETRIABLE",
     "SKIP",
+    "Admin",
     "Amount",
     "Application",
     "Breaker",
+    "BulkResult",
     "CancelTimer",
     "Command",
     "CommandConflict",
@@ -109,6 +116,7 @@ __all__ = [
     "Saga",
     "SagalineError",
     "ScheduledStart",
+    "Selection",
     "SetTimer",
     "State",
     "StoreUnusable",
@@ -128,6 +136,7 @@ __all__ = [
     "on_compensated",
     "on_completed",
     "project",
+    "query",
     "reacts_to",
     "rebuild",
     "rebuild_worker",
@@ -137,13 +146,15 @@ __all__ = [
     "step",
     "step_for_each",
     "timeline",
+    "wait_for",
 ]
 
 _PUBLIC = {
-    "sagaline.admin.timeline": (
-        "Entry",
-        "timeline",
-    ),
+    "sagaline.admin.entry": ("Entry",),
+    "sagaline.admin.admin": ("Admin",),
+    "sagaline.admin.bulk_result": ("BulkResult",),
+    "sagaline.admin.selection": ("Selection",),
+    "sagaline.admin.timeline": ("timeline",),
     "sagaline.application.application": ("Application",),
     "sagaline.application.handlers": ("handles",),
     "sagaline.application.reactions": ("reacts_to",),
@@ -205,8 +216,10 @@ _PUBLIC = {
         "locks",
         "on_compensated",
         "on_completed",
+        "query",
         "step",
         "step_for_each",
+        "wait_for",
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),
@@ -230,8 +243,11 @@ _PUBLIC = {
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Imports a public name, or a room, when it is first used. Raises AttributeError."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
     if name in _MODULES:
         value = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return value

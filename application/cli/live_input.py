@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import typer
 
 from sagaline.cli.output import printable
-from sagaline.cli.signals import wait_for
+from sagaline.cli.signals import wait_to_read
 
 READ_SIZE = 1 << 16
 """Bytes of one read."""
@@ -47,7 +47,7 @@ class LiveInput:
     def _fill(self) -> None:
         if not select.select([self._descriptor], [], [], 0)[0]:
             self.before_waiting()
-            wait_for(self._descriptor)
+            wait_to_read(self._descriptor)
         chunk = os.read(self._descriptor, READ_SIZE)
         self._ended = not chunk
         self._buffer, self._at = self._buffer[self._at :] + chunk, 0

@@ -3,7 +3,7 @@
     python -m benchmarks.programs.ports STORE KIND SAGAS SECONDS SLOW_SHARE RATE
 
 KIND is `def` or `async`. So many sagas are started, RATE a second, or all at once for 0; the port
-takes SECONDS, and SLOW seconds for one saga in so many as SLOW_SHARE says, 0 for none. Prints the
+takes SECONDS, and 8 s for one saga in so many as SLOW_SHARE says, 0 for none. Prints the
 seconds that it took, the processor time, the peak of memory in megabytes, the most threads, and
 the milliseconds of each quick saga, as JSON.
 """
@@ -23,9 +23,6 @@ from sqlalchemy import select
 
 from sagaline import PIVOT, Application, Command, Runner, Saga, System, handles, step
 from sagaline.system.saga_list import saga_list
-
-SLOW = 8.0
-"""Seconds of a slow call."""
 
 BURST = 500
 """Sagas that one transaction starts."""
@@ -81,12 +78,13 @@ class Port:
     """How long a port takes."""
 
     seconds = 0.0
+    slow = 8.0
     slow_share = 0
 
     def seconds_of(self, trip: UUID) -> float:
         """Of one call."""
         is_slow = self.slow_share and trip.int % self.slow_share == 0
-        return SLOW if is_slow else self.seconds
+        return self.slow if is_slow else self.seconds
 
 
 port = Port()
@@ -165,7 +163,7 @@ def _milliseconds(runner: Runner) -> Iterator[float]:
     with runner.views.read() as connection:
         for key, state, started, ended in connection.execute(select(*columns)):
             assert state == "completed", state
-            if port.seconds_of(UUID(key)) != SLOW:
+            if port.seconds_of(UUID(key)) != port.slow:
                 yield 1_000 * (ended - started).total_seconds()
 
 

@@ -1,6 +1,6 @@
 """The actions of operators on dead letters: retry and discard."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -8,6 +8,7 @@ from sagaline.admin.letter_queue import LetterQueue
 from sagaline.errors import FencedOut, LetterBusy, LetterUnknown, VersionConflict, describe_error
 from sagaline.followers.follower import Follower
 from sagaline.followers.timers import timer_id
+from sagaline.messaging.declaring import refuse_given, refuse_wrong
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.runner.runner import Runner
 from sagaline.storage.sql.errors import raise_store_failure
@@ -17,6 +18,8 @@ from sagaline.storage.tables.timers import delete_timers
 
 MAX_RETRY_ATTEMPTS = 100
 """Attempts at one letter, while the runner that owns its follower commits first."""
+
+_LETTER: Final = "Give one that `all_letters` has read."
 
 
 class Retried(NamedTuple):
@@ -34,7 +37,11 @@ def retry(runner: Runner, letter: Letter) -> Retried:
     follower. The first that fails stops the rest, and stays with its new error. Raises LetterBusy
     where another runner always commits first, and what is wrong where the store is.
     """
-    (follower,) = (each for each in runner.followers if each.name == letter.follower)
+    refuse_wrong(runner, Runner, "retry", "Write retry(runner, letter).")
+    refuse_wrong(letter, Letter, "retry", _LETTER)
+    follower = next((each for each in runner.followers if each.name == letter.follower), None)
+    if follower is None:
+        refuse_given(letter.follower, "retry", "Give a runner that runs the letter's follower.")
     queue, taken = LetterQueue(follower, letter), 0
     try:
         while _is_one_handled(follower, queue):
@@ -74,6 +81,7 @@ def discard(connection: Connection, letter: Letter) -> None:
 
     Raises LetterUnknown where it does not exist any more.
     """
+    refuse_wrong(letter, Letter, "discard", _LETTER)
     raise_fence(connection, letter.follower)
     if letter.position == 0:
         delete_timers(connection, letter.follower, [timer_id(letter.leader)])

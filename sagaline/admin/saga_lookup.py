@@ -4,17 +4,19 @@ They are read from their own streams, not from a read table, so that an operator
 state.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 
-from sagaline.admin.timeline import ReadableLog
+from sagaline.admin.entry import ReadableLog
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import SagaAmbiguous, SagaUnknown
+from sagaline.messaging.declaring import refuse_given
 from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.state import State
 from sagaline.storage import LogRow
 
 
@@ -32,6 +34,27 @@ class Instance(NamedTuple):
         """The key of its business transaction."""
         return self.journal.key
 
+    @property
+    def reason(self) -> str:
+        """Why it was abandoned, or why it is stuck, or else why it compensates."""
+        if self.journal.state is State.ABANDONED:
+            return next(str(e.reason) for e in self.events if isinstance(e, Journal.Ended))
+        return reason_of(self.journal)
+
+
+def reason_of(journal: Journal) -> str:
+    """Why an open instance is stuck, or else why it compensates."""
+    known = (*journal.steps.values(), *journal.closings.values())
+    stuck = [each.reason for each in known if each.status.stuck]
+    return stuck[0] if stuck else journal.reason
+
+
+def steps_at(journal: Journal) -> list[str]:
+    """The steps and closing commands that an open instance stands at: stuck ones, or else asked."""
+    known = {**journal.steps, **journal.closings}
+    stuck = [name for name, each in known.items() if each.status.stuck]
+    return stuck or [name for name, each in known.items() if each.status.in_flight]
+
 
 def find_instance(
     processes: Iterable[type[SagaProcess]],
@@ -43,6 +66,7 @@ def find_instance(
 
     Raises SagaUnknown where there is none, and SagaAmbiguous where several sagas have the key.
     """
+    _refuse_no_processes(processes, "find_instance")
     found = list(_found(processes, logs, id, run))
     if not found:
         raise SagaUnknown(id=id if run is None else f"{id}, run {run}")
@@ -56,6 +80,7 @@ def instances_of_key(
     processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], key: str
 ) -> list[Instance]:
     """Return the last runs of a business transaction, at most one for each saga."""
+    _refuse_no_processes(processes, "instances_of_key")
     return [each for process in processes for each in _runs(process, logs, key, None)]
 
 
@@ -64,7 +89,12 @@ def last_run(logs: Mapping[str, ReadableLog], found: Instance) -> int:
     if found.journal.run == 1:
         return found.journal.last_run
     first = journal_id(found.process.name, found.key)
-    return next(_read(found.process, logs, [first])).journal.last_run
+    return next(read_instances(found.process, logs, [first])).journal.last_run
+
+
+def _refuse_no_processes(given: Any, where: str) -> None:
+    if not isinstance(given, Collection) or not all(hasattr(each, "saga") for each in given):
+        refuse_given(given, where, "Give the processes of a system: system.processes.")
 
 
 def _found(
@@ -76,7 +106,7 @@ def _found(
     for process in processes:
         yield from _runs(process, logs, id, run)
         with suppress(ValueError):
-            for each in _read(process, logs, [UUID(id)]):
+            for each in read_instances(process, logs, [UUID(id)]):
                 if run is None:
                     yield each
                 else:
@@ -87,17 +117,18 @@ def _runs(
     process: type[SagaProcess], logs: Mapping[str, ReadableLog], key: str, run: int | None
 ) -> Iterator[Instance]:
     """The run of a key, or its last one where none is named; nothing where there is none."""
-    for first in _read(process, logs, [journal_id(process.name, key)]):
+    for first in read_instances(process, logs, [journal_id(process.name, key)]):
         number = first.journal.last_run if run is None else run
         if number == 1:
             yield first
         else:
-            yield from _read(process, logs, [journal_id(process.name, key, number)])
+            yield from read_instances(process, logs, [journal_id(process.name, key, number)])
 
 
-def _read(
+def read_instances(
     process: type[SagaProcess], logs: Mapping[str, ReadableLog], ids: Sequence[UUID]
 ) -> Iterator[Instance]:
+    """Read the instances of one saga with these ids, as far as there are any."""
     log = logs.get(process.name)
     if log is None:
         return

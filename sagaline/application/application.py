@@ -29,7 +29,7 @@ from sagaline.application.snapshots import Snapshots
 from sagaline.application.stored_encoding import record_encoding
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper, shape_of, typed_mapper
-from sagaline.errors import DefinitionError, PortGivenUp
+from sagaline.errors import DefinitionError, PortGivenUp, WrongCall
 from sagaline.messaging.class_body import Declaring
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import refuse_given, refuse_unknown_arguments, refuse_wrong
@@ -125,7 +125,13 @@ class Application(Declaring, ProcessApplication[UUID]):
 
     @property
     def datastore(self) -> Datastore:
-        """The store of its log."""
+        """The store of its log. Raises WrongCall where it has none that commands can be in."""
+        if not isinstance(self.recorder, ApplicationRecorder):
+            raise WrongCall(
+                where=self.name,
+                problem="the PERSISTENCE_MODULE that it is given stores no commands",
+                cure="Set PERSISTENCE_MODULE=sagaline.storage and SQLALCHEMY_URL, or use a Runner.",
+            )
         return self.recorder.datastore
 
     @property
@@ -177,6 +183,7 @@ class Application(Declaring, ProcessApplication[UUID]):
         unit = self._sagaline.current
         given = [each for each in objs if each is not None]
         refuse_unsavable(given, f"{self.name}.save")
+        self._sagaline.refuse_foreign(given, f"{self.name}.save")
         if unit is None:
             return super().save(*objs, **kwargs)
         if kwargs:

@@ -9,6 +9,7 @@ from eventsourcing.domain import DomainEvent
 
 from sagaline.application.handlers import Handler
 from sagaline.application.reactions import Reaction, reactions_of
+from sagaline.application.refusals import check_recorded
 from sagaline.codec import type_snapshots
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
@@ -66,10 +67,12 @@ def declare(cls: type[Any], begin: Begin | None = None) -> Declaration:
 def _handlers(cls: type[Any]) -> dict[type, Handler[Any]]:
     found: dict[type, Handler[Any]] = {}
     for each in _members(cls):
-        each.check(f"{cls.__name__}.{each.__name__}")
+        where = f"{cls.__name__}.{each.__name__}"
+        each.check(where)
+        check_recorded(each.refuses, cls.aggregates, where)
         if each.command in found:
             raise DefinitionError(
-                where=f"{cls.__name__}.{each.__name__}",
+                where=where,
                 problem=f"a second handler of {each.command.__name__}",
                 cure="Keep one.",
             )

@@ -1,12 +1,14 @@
 """How an application says which method handles which command."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
 
 from sagaline.application.receipt import Receipt
+from sagaline.application.refusals import Refusing, checked_refusals
 from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named, refuse_given, refuse_misfit, refuse_no_command
@@ -18,6 +20,7 @@ from sagaline.ports.limits import Breaker, PortLimits, declared_limits
 C = TypeVar("C", bound=Command)
 
 _PLAIN_PORT: Final = "Write def, or async def, without yield."
+_RUN_PORT: Final = "write an async def and await it there, or a def without yield"
 
 Asking = TypeVar("Asking", bound=Callable[[Any, Any], Any])
 AskingAll = TypeVar("AskingAll", bound=Callable[[Any, Any], Any])
@@ -53,10 +56,15 @@ class Handler(ApplicationPart, Generic[C]):
         command: type[C],
         function: Callable[..., Any],
         loads: Callable[[C], Iterable[UUID]] | None,
+        refuses: Mapping[type[Exception], Refusing] = MappingProxyType({}),
     ) -> None:
         self.command = command
         self.function = function
         self.loads = loads
+        self.refuses = checked_refusals(
+            refuses, command, f"@handles({command.__name__}, refuses=...)"
+        )
+        """The errors that are refusals, and the event that each becomes; all others are bugs."""
         self.port_call: Callable[[Any, Sequence[C]], Sequence[Any]] | None = None
         """Calls the port: from commands to as many answers; None where there is no port."""
         self.calls_once = False
@@ -121,13 +129,13 @@ class Handler(ApplicationPart, Generic[C]):
     def _checked(self, application: Any, commands: Sequence[C], answers: Any) -> Sequence[Any]:
         where = f"the port of {self.name_in(application)}"
         if not isinstance(answers, list):
-            refuse_unrun(where, answers)
+            refuse_unrun(where, answers, cure=_RUN_PORT)
         if not isinstance(answers, Sequence):
             cure = "Return a list with an answer to each command."
             raise WrongCall(where=where, problem=f"it answered {named(answers)}", cure=cure)
         if len(answers) != len(commands):
             raise ValueError(f"{len(answers)} answers were given to {len(commands)} questions")
-        refuse_unrun(where, *answers)
+        refuse_unrun(where, *answers, cure=_RUN_PORT)
         return answers
 
     def check(self, where: str) -> None:
@@ -179,16 +187,27 @@ def _one(function: Callable[[Any, C], Any], application: Any, commands: Sequence
 
 
 def handles(
-    command: type[C], *, loads: Callable[[C], Iterable[UUID]] | None = None
+    command: type[C],
+    *,
+    loads: Callable[[C], Iterable[UUID]] | None = None,
+    refuses: Mapping[type[Exception], Refusing] | None = None,
 ) -> Callable[[Callable[..., Any]], Handler[C]]:
     """Declares that a method of an application handles a command.
 
     `loads` names the aggregates that it will want, so that a batch reads them all at once; it is
     a hint, and may be incomplete.
+
+    `refuses` names the errors with which the domain refuses the command, and the event that each
+    becomes: ``refuses={NoSeat: Trip.SeatRefused}``. Nothing that the handler did before is stored.
+    The event has its fields from attributes of the error and fields of the command of the same
+    name; a `reason` that neither has is the error's text. It is an event of the aggregate of its
+    class that the handler has read, or else has a stream of its own. A function of the command and
+    the error may stand in its place; it returns what a handler would. A person who executes the
+    command gets the error itself. Any other exception is a bug, and its event is parked.
     """
     refuse_no_command(command, "@handles", "Write @handles(PlaceOrder).")
 
     def declare(function: Callable[..., Any]) -> Handler[C]:
-        return Handler(command, function, loads)
+        return Handler(command, function, loads, {} if refuses is None else refuses)
 
     return declare

@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
+from eventsourcing.persistence import EventStore
+
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, CacheLimits
 from sagaline.application.calls_under_way import CallsUnderWay, Question
 from sagaline.application.declaration import declaration_of
 from sagaline.application.handlers import Handler
+from sagaline.application.ownership import Ownership, has_past, refuse_unread
 from sagaline.application.port_fault_log import PortFaultLog, log_repeat
 from sagaline.application.reactions import RepeatCommand
+from sagaline.application.refusals import refusal
 from sagaline.application.results import is_savable, refuse_unsavable
 from sagaline.application.retry_on_conflict import MAX_COMMAND_ATTEMPTS
 from sagaline.application.unit_of_work import UnitOfWork
@@ -24,6 +28,7 @@ from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
 from sagaline.ports.fault import PortFault
 from sagaline.saga.instance import Journal
+from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.sql.read_only import ReadOnly, read_only
 
 PORT_RETRY_PAUSE = timedelta(seconds=5)
@@ -39,6 +44,10 @@ class HandlingApplication(Protocol):
     @property
     def name(self) -> str:
         """The application's name."""
+
+    @property
+    def events(self) -> EventStore[Any]:
+        """The event store over its log."""
 
     def faulted(self, command: Command, reason: str) -> Iterable[Any]:
         """What to save after the port of a command has failed, where no saga retries it."""
@@ -78,6 +87,8 @@ class MessageHandling:
         self.port_faults = PortFaultLog(application)
         self.cache_limits: CacheLimits = DEFAULT_LIMITS
         self.command_attempts = MAX_COMMAND_ATTEMPTS
+        self.ownership = Ownership(self.declaration.aggregates, {})
+        """Which aggregates it saves."""
         self._tasks: dict[int, Task] = {}
 
     @property
@@ -156,25 +167,56 @@ class MessageHandling:
             return ()
         handler = self.declaration.handlers[type(command)]
         self.unit.attempt = self._task(message)[1]
-        if handler.port_call is None:
-            return self.results_of(handler, command)
-        answer = answers[id(message)]
-        if isinstance(answer, PortFault):
-            return self._faulted(message, command, answer)
-        return self.results_of(handler, command, answer)
+        given: tuple[Any, ...] = ()
+        if handler.port_call is not None:
+            given = (answers[id(message)],)
+            if isinstance(given[0], PortFault):
+                return self._faulted(message, command, given[0])
+        if handler.refuses:
+            return self._results_or_refusal(handler, command, *given)
+        return self.results_of(handler, command, *given)
 
     def results_of(self, handler: Handler[Any], *arguments: Any) -> Iterable[Any]:
         """The aggregates and events that a handler returns, to be saved.
 
         Raises NotStorable for anything else, and NeverRun for a coroutine or a generator.
         """
-        returned = handler.function(self.application, *arguments)
+        return self._results(handler, handler.function(self.application, *arguments))
+
+    def _results(self, handler: Handler[Any], returned: Any) -> Iterable[Any]:
         if returned is None:
             return ()
         results = returned if isinstance(returned, list | tuple) else (returned,)
         if not all(map(is_savable, results)):
             refuse_unsavable(results, handler.name_in(self.application))
+        touched = self.unit.touched
+        for each in results:
+            # What was read here is its own, and so is what is new: these are the usual cases.
+            if id(each) not in touched and (self.ownership[type(each)] or has_past(each)):
+                self.refuse_foreign([each], handler.name_in(self.application))
         return results
+
+    def _results_or_refusal(
+        self, handler: Handler[Any], command: Command, *answer: Any
+    ) -> Iterable[Any]:
+        """As `results_of`; an error that is declared as a refusal becomes its event."""
+        unit = self.unit
+        mark = unit.mark()
+        try:
+            return self.results_of(handler, command, *answer)
+        except Exception as error:
+            refusing = handler.refuses[type(error)]
+            raise_store_failure(error)
+            if refusing is None:
+                raise
+            read = unit.find(list(unit.roll_back_to(mark)))
+            where = handler.name_in(self.application)
+            return self._results(handler, refusal(refusing, command, error, read, where))
+
+    def refuse_foreign(self, given: Iterable[Any], where: str) -> None:
+        """Raises NotStorable for what belongs to the log of another application."""
+        self.ownership.refuse_others(given, where)
+        refuse_unread(given, self.current, self.application.events, where)
 
     def report(self, messages: Iterable[Message]) -> None:
         """Logs what a person should know of the messages that are committed: of none here."""
@@ -207,6 +249,8 @@ class MessageHandling:
         if is_of_saga or self.declaration.reactions:
             recorded = CommandFaulted.of(command, self.unit.attempt, fault.reason)
             if is_of_saga:
+                # To the instance that gave the command, whatever key the command names.
+                self.unit.trace = self.unit.trace._replace(key=message.key)
                 return [recorded]
             retried = self.application.faulted(command, fault.reason)
             return [recorded, *flattened([retried], f"{self.application.name}.faulted")]

@@ -33,8 +33,11 @@ class UnitOfWorkRepository(Repository[UUID]):
         """
         if type(aggregate_id) is not UUID:
             _refuse_no_id(aggregate_id)
+        version = kwargs.get("version")
+        if version is not None and type(version) is not int:
+            raise UnfitValue(value=version, kind="a version", reason="give a number, from 1 on")
         unit = self._unit()
-        if unit is None or kwargs.get("version") is not None:
+        if unit is None or version is not None:
             return super().get(aggregate_id, **kwargs)
         return unit.get(aggregate_id)
 

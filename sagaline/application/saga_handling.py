@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Connection
 from typing_extensions import override
 
 from sagaline.application.message_handling import (
@@ -16,26 +15,29 @@ from sagaline.application.message_handling import (
     PortAnswers,
 )
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.saga_locking import release_and_wake
 from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.saga_runs import SagaRuns, last_run_ids
-from sagaline.application.saga_schedule import schedule_writes
+from sagaline.application.saga_schedule import schedule_writes, start_in
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper
-from sagaline.errors import UnfitValue
-from sagaline.followers.timers import timer_row
+from sagaline.errors import SagaUnknown, SignalTooLate, UnfitValue
+from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.messaging.message import Message, Trace
+from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
+from sagaline.saga.children import Call, TakeBack
+from sagaline.saga.commanded import heard_in
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
-from sagaline.saga.scheduled import ScheduledStart, ScheduleDue, StartDue
+from sagaline.saga.requests import commanded
+from sagaline.saga.scheduled import ScheduleDue
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.timers import LocksFreed, StepDue, StepTimedOut
+from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
 from sagaline.storage import Datastore
-from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
-from sagaline.storage.tables.timers import set_timers
+from sagaline.storage.tables.saga_locks import blocking_request, request_locks
 
 SagaInput = tuple[str | None, Any, Message]
 """The key of an instance, None for none, and what the instance hears."""
@@ -73,7 +75,7 @@ class SagaHandling(MessageHandling):
         super().__init__(application, new_unit)
         self.saga = saga_declaration(application.saga)
         """What the saga declares."""
-        self.runs = SagaRuns(application.name, self._journal)
+        self.runs = SagaRuns(application.name, self._find)
         """Finds the journals of its instances."""
         self._inputs: dict[int, SagaInput] = {}
 
@@ -95,7 +97,7 @@ class SagaHandling(MessageHandling):
     @override
     def further_aggregates(self, unit: UnitOfWork, ids: Sequence[UUID]) -> list[UUID]:
         """The journals of the last runs of a batch's keys, where they have had several."""
-        return last_run_ids(unit.find(ids)) if self.saga.again else []
+        return last_run_ids(unit.find(ids)) if self.saga.head.again else []
 
     @override
     def call_ports(self, messages: Iterable[Message]) -> PortAnswers:
@@ -111,12 +113,14 @@ class SagaHandling(MessageHandling):
         if key is None:
             return ()
         is_start = self.saga.is_start(event)
-        found = journal = (
-            self.runs.last(key) if is_start else self.runs.addressed(key, event, message.answers)
-        )
+        found = journal = self.runs.addressed(key, event, None if is_start else message.answers)
         was_open = journal is None or not journal.state.ended
-        if is_start:
-            journal, engine = self._started(journal, key, event)
+        if isinstance(event, TakeBack):
+            journal = journal or Journal.await_start(self.application.name, key)
+            engine = self._engine(journal)
+            engine.take_back(_call_in(message, event.reason))
+        elif is_start:
+            journal, engine = self._started(journal, key, message)
             was_open = was_open or journal is not found
         elif self._is_reply_to_another(journal, event, message.answers):
             if journal is None or not journal.started or journal.state.ended:
@@ -147,55 +151,84 @@ class SagaHandling(MessageHandling):
         for change in engine.timers:
             self.unit.change_timer(change)
         if was_open and journal.locks and journal.state.ended:
-            trace, now = self.unit.trace, self.clock()
-            self.unit.add_write(lambda c: self._release_locks(c, journal.key, trace, now))
+            name, trace, now = self.application.name, self.unit.trace, self.clock()
+            self.unit.add_write(lambda c: release_and_wake(c, name, journal.key, trace, now))
+
+    def start_by(self, command: Command) -> Journal:
+        """Starts an instance by a command of a caller, who is no saga."""
+        key = self.saga.instance_key(command)
+        self.unit.trace = self.unit.trace._replace(key=key)
+        message = Message(self.application.name, 0, "", key, event=commanded(command))
+        journal = self.journal_of(key)
+        journal, engine = self._started(journal, key, message)
+        self.finish(journal, engine, was_open=True)
+        return journal
+
+    def signal(self, command: Command) -> Journal:
+        """Tells an instance what a caller gives. Raises SagaUnknown and SignalTooLate."""
+        key = command.key or ""
+        journal = self.journal_of(key)
+        if journal is None or not journal.started:
+            raise SagaUnknown(id=key)
+        engine = self._engine(journal)
+        reason = engine.handle_signal(commanded(command))
+        if reason is not None:
+            name = type(command).__name__
+            raise SignalTooLate(saga=self.application.name, key=key, signal=name, reason=reason)
+        self.finish(journal, engine, was_open=True)
+        return journal
 
     def _input(self, message: Message) -> SagaInput:
         # Once for each batch: its key is needed to read the journals, and twice to handle it.
         found = self._inputs.get(id(message))
         if found is None:
-            event = message.event
-            if isinstance(event, StartDue):
-                event = ScheduledStart(at=event.at)
-            key = self.saga.instance_key(event) if self.saga.is_start(event) else message.key
-            found = self._inputs[id(message)] = (key, event, message)
+            event = heard_in(start_in(message))
+            found = self._inputs[id(message)] = (self._key_for(message, event), event, message)
         return found
 
-    def _journal(self, id: UUID) -> Journal | None:
+    def _key_for(self, message: Message, event: Any) -> str | None:
+        """The key of the instance that an input is for; None where it is for another saga's."""
+        if isinstance(event, TakeBack | Journal.Replied):
+            if event.saga != self.application.name:
+                return None
+            return event.saga_key if isinstance(event, TakeBack) else event.key
+        return self.saga.instance_key(event) if self.saga.is_start(event) else message.key
+
+    def _find(self, id: UUID) -> Journal | None:
         (journal,) = self.application.repository.find(Journal, [id])
         return journal
 
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
 
-    def _started(self, journal: Journal | None, key: str, event: Any) -> tuple[Journal, SagaEngine]:
+    def _started(
+        self, journal: Journal | None, key: str, message: Message
+    ) -> tuple[Journal, SagaEngine]:
         """Starts an instance. The first start counts; answers that came before it were kept."""
+        event = start_in(message)
         shape = self.saga.fingerprint, self.saga.steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
-        elif self.saga.again and journal.state.ended:
-            journal = self._started_again(key, journal.run + 1, event)
+        elif self.saga.head.again and journal.state.ended:
+            journal = self.runs.start_next(journal, event, *shape)
         elif journal.started:
             engine = self._engine(journal)
-            engine.ignore_start(event)
+            if _is_call(message):
+                engine.refuse_call(_call_in(message))
+            else:
+                engine.ignore_start(event)
             return journal, engine
         else:
             journal.start_late(event, *shape)
         engine = self._engine(journal)
+        if _is_call(message):
+            engine.note_call(_call_in(message))
         names = engine.queue_for_locks() if self.application.takes_locks else ()
         if names:
             self._request_locks(key, names)
         else:
             engine.start()
         return journal, engine
-
-    def _started_again(self, key: str, run: int, event: Any) -> Journal:
-        """Starts the next run of a key, and records in the first one that there is another."""
-        first = self.runs.run(key, 1)
-        assert first is not None
-        first.trigger_event(Journal.RunBegun, run=run)
-        shape = self.saga.fingerprint, self.saga.steps
-        return Journal.start(self.application.name, key, event, *shape, run=run)
 
     def _request_locks(self, key: str, names: Iterable[str]) -> None:
         name, now = self.application.name, self.clock().timestamp()
@@ -213,6 +246,10 @@ class SagaHandling(MessageHandling):
             engine.handle_timeout(event.step)
         elif isinstance(event, StepDue):
             engine.handle_pause_end(event.step)
+        elif isinstance(event, Journal.Replied):
+            engine.handle_reply(event)
+        elif isinstance(event, ReminderDue):
+            engine.handle_reminder(event.step, event.number)
         else:
             engine.handle_answer(event, request)
 
@@ -227,15 +264,6 @@ class SagaHandling(MessageHandling):
             engine.start()
         elif locks is not None and not locks.wait:
             engine.refuse_start(f"{other.name} is held by {other.saga} {other.key}")
-
-    def _release_locks(self, connection: Connection, key: str, trace: Trace, now: datetime) -> None:
-        """Releases the locks, and wakes the instances that are the first in a queue now."""
-        for each in release_locks(connection, self.application.name, key):
-            # An id of its own: firing an earlier timer must not delete this one.
-            id_ = f"{each.key}:locks:{self.application.name}:{key}"
-            timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
-            row = timer_row(timer, now, trace._replace(key=each.key), each.saga)
-            set_timers(connection, each.saga, [row])
 
     def _is_reply_to_another(
         self, journal: Journal | None, event: Any, answers: str | None
@@ -252,4 +280,16 @@ class SagaHandling(MessageHandling):
         """A fault names its command, which another saga with the same key may have given."""
         if isinstance(event, CommandFaulted):
             return journal is not None and event.command_id in journal.requests
+        if isinstance(event, Journal.Replied):
+            return journal is not None and event.request in journal.requests
         return journal is not None or self.saga.meanings[type(event)] is not None
+
+
+def _is_call(message: Message) -> bool:
+    """Whether another saga has given the command; a caller's own stands in no log."""
+    return bool(message.id) and isinstance(message.event, Journal.Requested)
+
+
+def _call_in(message: Message, take_back: str = "") -> Call:
+    """The request of another saga in a message: of the instance whose key the message has."""
+    return Call(message.application, message.key or "", message.event.command.id, take_back)

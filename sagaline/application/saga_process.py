@@ -1,17 +1,22 @@
 """A saga as a process application: it follows events, and its own log carries its commands."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import Connection
 
 from sagaline.application.application import Application
+from sagaline.application.declaration import declaration_of
 from sagaline.application.execution import wake
-from sagaline.application.message_handling import MessageHandling
+from sagaline.application.handlers import Handler
+from sagaline.application.message_handling import MessageHandling, handling_of
 from sagaline.application.retry_on_conflict import retry_on_conflict
 from sagaline.application.saga_handling import SagaHandling
 from sagaline.errors import InterventionFailed, NotHeard, SagalineError, SagaUnknown, describe_error
+from sagaline.messaging.commands import Command
+from sagaline.messaging.declaring import is_command_class
 from sagaline.messaging.interruption import raise_interruption
 from sagaline.messaging.message import Trace, position
 from sagaline.saga.compatibility import incompatibility
@@ -122,7 +127,7 @@ def _process_of(
     # Upstream takes a topic for one class only, so those with other timings are numbered.
     number = sum(name.startswith("Process") for name in vars(saga))
     name = f"Process{number or ''}"
-    process = type(
+    process: type[SagaProcess] = type(
         saga.__name__,
         (SagaProcess,),
         {
@@ -134,7 +139,28 @@ def _process_of(
             "takes_locks": takes_locks,
             "name": saga_declaration(saga).name,
         },
-        begin=saga_declaration(saga).begin,
+        begin=saga_declaration(saga).head.begin,
     )
     setattr(saga, name, process)  # found there by its topic
+    known = declaration_of(process)
+    process._sagaline_declaration = replace(known, handlers=_handlers(saga))
     return process
+
+
+def _handlers(saga: type[Saga]) -> dict[type, Handler[Any]]:
+    """What a saga does with the commands of callers: it starts, or hears a signal."""
+    start, signals = saga_declaration(saga).starts_on, saga_declaration(saga).signals.values()
+    found: dict[type, Handler[Any]] = {each: Handler(each, _signal, None) for each in signals}
+    if is_command_class(start):
+        found[start] = Handler(start, _start, None)
+    for each in found:
+        request_class(each)
+    return found
+
+
+def _signal(process: SagaProcess, command: Command) -> Journal:
+    return cast("SagaHandling", handling_of(process)).signal(command)
+
+
+def _start(process: SagaProcess, command: Command) -> Journal:
+    return cast("SagaHandling", handling_of(process)).start_by(command)

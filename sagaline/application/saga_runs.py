@@ -7,7 +7,7 @@ from uuid import UUID
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.runs import run_of
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 
 class SagaRuns:
@@ -39,12 +39,23 @@ class SagaRuns:
         first = self.run(key, 1)
         if first is None or first.last_run == 1:
             return first
-        if isinstance(event, StepTimedOut | StepDue):
+        if isinstance(event, StepTimedOut | StepDue | ReminderDue):
             return self.run(key, event.run)
         last = self.run(key, first.last_run)
         if isinstance(event, CommandFaulted):
             answers = answers or str(event.command_id)
+        elif isinstance(event, Journal.Replied):
+            answers = str(event.request)
         return last if answers is None else self._issuer(UUID(answers), first) or last
+
+    def start_next(
+        self, last: Journal, event: Any, fingerprint: str, plan: Iterable[str]
+    ) -> Journal:
+        """Starts the next run of a key, and records in the first one that there is another."""
+        first, run = self.run(last.key, 1), last.run + 1
+        assert first is not None
+        first.trigger_event(Journal.RunBegun, run=run)
+        return Journal.start(self._saga, last.key, event, fingerprint, plan, run)
 
     def _issuer(self, command: UUID, first: Journal) -> Journal | None:
         """The run that has issued a command; None where none has."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -10,12 +10,12 @@ from sagaline.codec import TypedMapper
 from sagaline.followers.timers import timer_row
 from sagaline.messaging.commands import Command
 from sagaline.messaging.logbook import fields, logger_of
-from sagaline.messaging.message import Trace
+from sagaline.messaging.message import Message, Trace
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.schedule import Schedule
-from sagaline.saga.scheduled import SCHEDULE_TIMER, ScheduleDue, StartDue
+from sagaline.saga.scheduled import SCHEDULE_TIMER, ScheduledStart, ScheduleDue, StartDue
 from sagaline.storage import Datastore
 from sagaline.storage.tables.timers import TimerRow, due_of, set_timers
 
@@ -50,7 +50,7 @@ def schedule_writes(
     A start that fails is a dead letter of its own, and the schedule goes on. Nothing is written for
     a saga that has no schedule any more.
     """
-    schedule = saga_declaration(process.saga).schedule
+    schedule = saga_declaration(process.saga).head.schedule
     rows: list[TimerRow] = []
     if schedule is not None:
         starts = schedule.starts(due.at, now, _lateness(process, now))
@@ -63,6 +63,12 @@ def schedule_writes(
         ]
         rows.append(next_row(process, schedule, max(now, due.at)))
     return lambda connection: set_timers(connection, process.name, rows)
+
+
+def start_in(message: Message) -> Any:
+    """The event of a message; for the timer of a start, what starts the saga then."""
+    event = message.event
+    return ScheduledStart(at=event.at) if isinstance(event, StartDue) else event
 
 
 def next_row(process: ScheduledProcess, schedule: Schedule, after: datetime) -> TimerRow:

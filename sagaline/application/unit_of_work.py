@@ -58,7 +58,7 @@ class UnitOfWork:
         self._absent: list[UUID] = []
         self._unsaved: NotStorable | None = None
         """Why something that a handler has saved cannot be stored."""
-        self._touched: dict[int, Any] = {}
+        self.touched: dict[int, Any] = {}
         """The aggregates read since the last record, by `id()`: hashing a UUID takes a call."""
         self._changed: dict[UUID, int] = {}
         """The versions of the changed aggregates before this unit."""
@@ -67,8 +67,7 @@ class UnitOfWork:
         self._timers: list[TracedChange] = []
         self._writes: list[Callable[[Connection], None]] = []
         self._messages: list[Message] = []
-        self._before = 0
-        self._seen = 0
+        self._before = self._seen = 0
 
     def refresh(self) -> None:
         """Evicts the aggregates that other writers of this log have changed since the last batch.
@@ -101,7 +100,7 @@ class UnitOfWork:
         aggregate = self._aggregates[aggregate_id]
         if aggregate is None:
             raise AggregateNotFoundError(f"There is no aggregate {aggregate_id}.")
-        self._touched[id(aggregate)] = aggregate
+        self.touched[id(aggregate)] = aggregate
         return aggregate
 
     def find(self, ids: Sequence[UUID]) -> list[Any]:
@@ -111,7 +110,7 @@ class UnitOfWork:
         except KeyError:
             self.prefetch(ids)
             found = [self._aggregates[each] for each in ids]
-        self._touched.update((id(each), each) for each in found if each is not None)
+        self.touched.update((id(each), each) for each in found if each is not None)
         return found
 
     def record(self, results: Iterable[Any]) -> None:
@@ -123,9 +122,9 @@ class UnitOfWork:
         if self._unsaved is not None:
             raise self._unsaved
         self.save(results)
-        for each in self._touched.values():
+        for each in self.touched.values():
             self._collect(each)
-        self._touched.clear()
+        self.touched.clear()
 
     def save(self, results: Iterable[Any]) -> None:
         """Collects the new events of the given aggregates; the handler may change them further."""
@@ -134,7 +133,7 @@ class UnitOfWork:
                 if isinstance(each, DomainEvent):
                     self._apply(each, self._add_event(each))
                 else:
-                    self._touched[id(each)] = each
+                    self.touched[id(each)] = each
                     self._collect(each)
         except NotStorable as error:
             self._unsaved = error
@@ -144,20 +143,21 @@ class UnitOfWork:
         """The present contents, for `roll_back_to`."""
         return Mark(len(self._events), len(self._changed), len(self._timers))
 
-    def roll_back_to(self, mark: Mark) -> None:
+    def roll_back_to(self, mark: Mark) -> Collection[UUID]:
         """Drops the events since a mark: a command was refused, and the others of its batch stay.
 
-        The command may have changed any aggregate that it read, so those are read again.
+        Returns the ids of the aggregates that it read: it may have changed any of them.
         """
-        ids = {each.id for each in self._touched.values()}
+        ids = {each.id for each in self.touched.values()}
         ids.update(each.originator_id for each in self._rows[mark.events :])
-        self._touched, self._unsaved = {}, None
+        self.touched, self._unsaved = {}, None
         del self._rows[mark.events :], self._events[mark.events :], self._timers[mark.timers :]
         while len(self._changed) > mark.changed:
             self._changed.popitem()
         for each in ids:
             self._aggregates.evict(each)
         self._restore({each for each in ids if each in self._changed})
+        return ids
 
     def change_timer(self, change: TimerChange) -> None:
         """Sets or cancels a timer in the transaction of this unit."""
@@ -286,7 +286,7 @@ class UnitOfWork:
             if self._aggregates.get(each, self) is None:
                 self._aggregates.evict(each)
         self._absent.clear()
-        self._touched.clear()
+        self.touched.clear()
         self._unsaved = None
         self._changed.clear()
         self._writes.clear()

@@ -75,7 +75,7 @@ def ended_by_signal() -> bool:
     return _ended.is_set()
 
 
-def wait_for(descriptor: int) -> None:
+def wait_to_read(descriptor: int) -> None:
     """Return when there is something to read.
 
     The wait has a limit because of a signal that arrives just before `select` sleeps: its handler

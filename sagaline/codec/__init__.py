@@ -19,6 +19,7 @@ from sagaline.codec.nested_events import (
     load,
 )
 from sagaline.codec.registry import codec_for, shape_of
+from sagaline.codec.returned_values import plain_value, returned_value
 from sagaline.codec.sharing import is_shareable, shareable_topics, unshared
 from sagaline.codec.snapshots import type_snapshots
 from sagaline.codec.topics import loaded_class, unknown_topics
@@ -39,8 +40,10 @@ __all__ = (
     "is_shareable",
     "load",
     "loaded_class",
+    "plain_value",
     "reason_of",
     "record_as",
+    "returned_value",
     "shape_of",
     "shareable_topics",
     "type_snapshots",

@@ -7,6 +7,10 @@ class SettingMissing(SagalineError):
     """No {what} is given: use {option}, {variable}, or `{name}` in [tool.sagaline]."""
 
 
+class SettingUnknown(SagalineError):
+    """There is no setting {name}, which is in {place}. {cure}; docs/settings.md lists them all."""
+
+
 class SettingsUnreadable(SagalineError):
     """The settings in {file} cannot be read: {reason}."""
 

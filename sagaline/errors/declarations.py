@@ -18,9 +18,17 @@ class NoCommand(SagalineError):
 class InterventionRefused(SagalineError):
     """{saga}: {action} is refused: {reason}."""
 
+    reason: str
+
 
 class InterventionFailed(SagalineError):
     """{saga}: nothing was changed, because the code of the saga raises {reason}. Correct it."""
+
+    reason: str
+
+
+class NoLongerSelected(SagalineError):
+    """{saga} {key} has moved on since it was selected."""
 
 
 class KeyUnknown(SagalineError):
@@ -31,5 +39,17 @@ class SagaUnknown(SagalineError):
     """There is no saga {id}: see `sagas list`."""
 
 
+class SignalTooLate(SagalineError):
+    """{saga} {key} does not hear {signal}: {reason}."""
+
+
 class SagaAmbiguous(SagalineError):
     """{id} is the key of several sagas: name one of {ids}."""
+
+
+class QueryUnknown(SagalineError):
+    """{saga} has no query {query}: it has {known}."""
+
+
+class QueryFailed(SagalineError):
+    """{saga}: the query {query} {problem}."""

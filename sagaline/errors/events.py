@@ -48,7 +48,7 @@ class NoUnitOfWork(SagalineError, LookupError):
 
 
 class NeverRun(SagalineError, TypeError):
-    """{where} returned a {kind}, which is not run: write a plain def, without async and yield."""
+    """{where} returned a {kind}, which is not run: {cure}."""
 
 
 class NotHandled(SagalineError, LookupError):

@@ -67,7 +67,7 @@ class Follower:
         return self.positions
 
     def step(self) -> bool:
-        """Handles the next batch, of all its logs together; returns whether a position moved.
+        """Handles the next batch, of all its logs together; returns whether there may be another.
 
         Raises one of `STORAGE_FAULTS` with nothing skipped: call it again later.
         """
@@ -207,15 +207,17 @@ class Follower:
         reached: dict[str, int] = {}
         for leader, window in self.leaders.items():
             after = self.positions[leader]
+            if after == window.head:
+                continue
             batch = window.read(after, self.batch_size, self.topics)
             messages += batch.messages
             if batch.upto != after:
                 reached[leader] = batch.upto
         if messages:
             self._batches.handle(messages, reached)
-        else:
-            self._progress.positions.update(reached)
-        return bool(reached)
+            return bool(reached)
+        self._progress.positions.update(reached)
+        return bool(reached) and not self.caught_up
 
     def _fire(self, now: float, topics: list[str] | None) -> bool:
         with self.datastore.read() as connection:

@@ -22,7 +22,7 @@ def timer_row(
     state = timer.command.model_dump_json().encode()
     if mapper is not None:
         state = mapper.protect(state, _place(owner, topic, timer.id))
-    return TimerRow(timer.id, _due_at(now, timer.after), topic, state, *trace)
+    return TimerRow(timer.id, _due_at(now, timer.delay(now)), topic, state, *trace)
 
 
 def timer_state(owner: str, row: TimerRow, mapper: TypedMapper | None) -> bytes:

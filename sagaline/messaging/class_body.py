@@ -13,8 +13,11 @@ _MARKS: Final = {
     "asks": "@handles(PlaceOrder)",
     "asks_all": "@handles(PlaceOrder)",
     "undo": "@step(done=Order.Paid)",
+    "reminder": "@step(done=Order.Paid)",
 }
 """What a marked method has, and the mark: a plain one would raise an AttributeError."""
+
+_METHODS: Final = (FunctionType, staticmethod, classmethod)
 
 
 class _Refusal:
@@ -66,7 +69,7 @@ class _Declaring(ABCMeta):
 
 
 def _is_part(value: Any) -> bool:
-    return isinstance(value, FunctionType) or hasattr(value, PART_OF)
+    return isinstance(value, _METHODS) or hasattr(value, PART_OF)
 
 
 def _refusals(body: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:

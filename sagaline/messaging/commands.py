@@ -1,10 +1,10 @@
 """Commands: requests from one part of a system to another."""
 
 from inspect import get_annotations
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.ids import new_id
@@ -14,7 +14,23 @@ from sagaline.messaging.script import name_as_imported
 _TAKEN: Final = frozenset({"key", "key_field", "model_config"})
 
 
-class Command(BaseModel):
+if TYPE_CHECKING:
+    _OneLine = type  # a type checker reads the fields by the base class alone
+else:
+
+    class _OneLine(type(BaseModel)):
+        """Names the class where pydantic refuses its body."""
+
+        def __new__(mcs, name: str, /, *parts: Any, **head: Any) -> Any:
+            try:
+                return super().__new__(mcs, name, *parts, **head)
+            except PydanticUserError as error:
+                problem = str(error).partition(". ")[0].partition("\n")[0]
+                cure = "Annotate each field with a type that pydantic knows, as in order_id: UUID."
+                raise DefinitionError(where=name, problem=problem, cure=cure) from error
+
+
+class Command(BaseModel, metaclass=_OneLine):
     """A request to one application, named in the imperative: ``ReserveStock``.
 
     It is frozen, because it is recorded as it was issued. `id` is its idempotency key: handling the

@@ -1,7 +1,7 @@
 """Checks of what decorators and class heads are given: classes, events and methods."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from inspect import signature
 from typing import Any, Final, NoReturn
 
@@ -37,12 +37,16 @@ def refuse_no_command(given: Any, where: str, cure: str) -> None:
         raise DefinitionError(where=where, problem=problem, cure=cure)
 
 
-def refuse_no_events(given: Iterable[Any], where: str, cure: str) -> None:
+def refuse_no_events(
+    given: Iterable[Any], where: str, cure: str, *, or_signals: bool = False
+) -> None:
     """Refuses what is no class of events; a class that events derive from is one, too.
 
-    Raises DefinitionError.
+    With `or_signals` a class of commands with a key serves too. Raises DefinitionError.
     """
     for each in given:
+        if or_signals and is_command_class(each) and each.key_field is not None:
+            continue
         if not isinstance(each, type) or issubclass(each, Command | BaseAggregate):
             problem = f"{named(each)} is not an event class"
             raise DefinitionError(where=where, problem=problem, cure=cure)
@@ -63,6 +67,16 @@ def refuse_no_duration(value: Any, where: str, example: str) -> None:
     if not (value is None or (isinstance(value, timedelta) and value >= timedelta(0))):
         cure = f"Write {example}."
         raise DefinitionError(where=where, problem=f"{named(value)} is no time", cure=cure)
+
+
+def refuse_no_moment(value: Any, where: str) -> None:
+    """Refuses what is no date, or one without a time zone. Raises DefinitionError."""
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return
+    naive = isinstance(value, datetime)
+    problem = f"{value} has no time zone" if naive else f"{named(value)} is no datetime"
+    cure = "Give one with its zone, as in datetime(2027, 1, 31, 12, tzinfo=UTC)."
+    raise DefinitionError(where=where, problem=problem, cure=cure)
 
 
 def refuse_no_method(function: Any, *parameters: str, may_yield: bool = False) -> None:

@@ -18,7 +18,8 @@ _AWAITABLE: Final = (Awaitable, AsyncGeneratorType)
 _UNRUN: Final = (*_AWAITABLE, GeneratorType, map, filter, zip)
 """What a call returns that has run nothing yet."""
 
-_PLAIN: Final = "Write a plain def, without async and yield."
+_PLAIN_RESULT: Final = "write a plain def, without async and yield"
+_PLAIN: Final = f"{_PLAIN_RESULT.capitalize()}."
 
 
 def refuse_lazy(function: Any, where: str, *, may_yield: bool = False, cure: str = _PLAIN) -> None:
@@ -43,7 +44,9 @@ def is_coroutine(function: Any) -> bool:
     return inspect.iscoroutinefunction(_inner(function))
 
 
-def refuse_unrun(where: str, *returned: Any, may_yield: bool = False) -> None:
+def refuse_unrun(
+    where: str, *returned: Any, may_yield: bool = False, cure: str = _PLAIN_RESULT
+) -> None:
     """Refuses coroutines, and generators unless they are read, among the results of a function.
 
     Raises NeverRun.
@@ -55,7 +58,7 @@ def refuse_unrun(where: str, *returned: Any, may_yield: bool = False) -> None:
         if close is not None:
             close()  # or Python warns of a coroutine that was never awaited
     if found:
-        raise NeverRun(where=where, kind=type(found[0]).__name__)
+        raise NeverRun(where=where, kind=type(found[0]).__name__, cure=cure)
 
 
 def flattened(found: Sequence[Iterable[T]], where: str) -> list[T]:

@@ -5,20 +5,27 @@ in the transaction that handles it. So a crash neither loses a timer nor fires i
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import named
+from sagaline.messaging.declaring import named, refuse_no_moment
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class SetTimer:
-    """Issues `command` to this follower after `after`; the same `id` replaces an earlier timer."""
+    """Issues `command` to this follower after `after`; the same `id` replaces an earlier timer.
+
+    With `until`, an aware datetime, it is issued at that moment where that is earlier.
+    """
 
     id: str
     after: timedelta
     command: Command
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuses what would fail when the timer is written, or when it fires."""
@@ -36,6 +43,16 @@ class SetTimer:
                 problem=f"{named(self.command)} is no command",
                 cure="Give the command to issue, as in PayOrder(order_id=...).",
             )
+        if self.until is not None:
+            refuse_no_moment(self.until, f"{where}: until=")
+
+    def delay(self, now: datetime) -> timedelta:
+        """How long after `now` the timer is due; not below zero for a moment that is past."""
+        if self.until is None:
+            return self.after
+        # By way of an epoch: two moments of one zone would be subtracted as its clocks show them.
+        left = (self.until - _EPOCH) - (now - _EPOCH)
+        return min(self.after, max(left, timedelta(0)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The event loop that makes the port calls of coroutines."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -8,6 +9,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from sagaline.ports.fault import PortFault
+from sagaline.storage.sql import forks
 
 Ended = Callable[[Any], None]
 """Takes the answer of a call."""
@@ -86,10 +88,12 @@ class _Task:
 
 
 async def _answered(function: Callable[[], Coroutine[Any, Any, Any]], end: Ended) -> None:
+    process = os.getpid()
     try:
         answer = await function()
     except BaseException as error:
         answer = PortFault.of(error)
+    forks.end_child_of(process)
     end(answer)
 
 

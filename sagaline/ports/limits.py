@@ -1,11 +1,12 @@
 """The limits of a port: how many calls at a time and a second, how long, and how often again."""
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sagaline.errors import DefinitionError
+from sagaline.messaging.declaring import named
 from sagaline.messaging.retry import Retry
 
 MAX_PORT_CALLS = 128
@@ -15,7 +16,21 @@ PORT_CALL_TIMEOUT = 30.0
 """Seconds until a call without an answer is a fault."""
 
 
-class Breaker(BaseModel):
+if TYPE_CHECKING:
+    _OneLine = type  # a type checker reads the fields by the base class alone
+else:
+
+    class _OneLine(type(BaseModel)):
+        """Refuses arguments in one line, which names the class."""
+
+        def __call__(cls, *args: Any, **given: Any) -> Any:
+            try:
+                return super().__call__(*args, **given)
+            except ValidationError as error:
+                raise _refusal(cls.__name__, error, f"See help({cls.__name__}).") from error
+
+
+class Breaker(BaseModel, metaclass=_OneLine):
     """Stops calls of a port after `failures` faults in a row, for `pause`; then one call tries it.
 
     Calls that come meanwhile wait: none of them becomes a fault. After an answer all go on.
@@ -27,7 +42,7 @@ class Breaker(BaseModel):
     pause: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))
 
 
-class PortLimits(BaseModel):
+class PortLimits(BaseModel, metaclass=_OneLine):
     """What a port is spared, and what its callers are; None where a wider default holds.
 
     `concurrency` is how many calls may be under way at a time, `per_second` how many may begin in
@@ -57,10 +72,14 @@ DEFAULT_LIMITS = PortLimits(
 def declared_limits(where: str, given: dict[str, Any]) -> PortLimits:
     """The limits in the arguments of a declaration. Raises DefinitionError."""
     try:
-        return PortLimits(**given)
+        return PortLimits.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name, reason = str(first["loc"][0]), first["msg"].replace("Input should", "it should")
-        problem = f"its {name} is {first['input']!r}: {reason}"
         cure = "Write @take.asks(concurrency=8, per_second=50, timeout=seconds(5))."
-        raise DefinitionError(where=where, problem=problem, cure=cure) from error
+        raise _refusal(where, error, cure) from error
+
+
+def _refusal(where: str, error: ValidationError, cure: str) -> DefinitionError:
+    first = error.errors()[0]
+    name, reason = first["loc"][0], first["msg"].replace("Input should", "it should")
+    problem = f"its {name} is {named(first['input'])}: {reason}"
+    return DefinitionError(where=where, problem=problem, cure=cure)

@@ -1,5 +1,6 @@
 """The pool of port calls: begins them, ends those whose time is up, and tells that answers came."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf
@@ -168,8 +169,11 @@ class PortPool:
 
 
 def call_port(call: Callable[[], Any]) -> Any:
-    """The answer of a port, or a `PortFault` for what it raises."""
+    """The answer of a port, or a `PortFault` for what it raises; a fork of its own ends here."""
+    process = os.getpid()
     try:
-        return call()
+        answer = call()
     except BaseException as error:
-        return PortFault.of(error)
+        answer = PortFault.of(error)
+    forks.end_child_of(process)
+    return answer

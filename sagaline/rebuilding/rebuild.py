@@ -7,7 +7,7 @@ from typing import Any
 from eventsourcing.utils import EnvType
 
 from sagaline.errors import DefinitionError
-from sagaline.messaging.declaring import named, refuse_given
+from sagaline.messaging.declaring import named, refuse_given, refuse_wrong
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.read_model.definition import ReadModel
 from sagaline.rebuilding.progress import Progress, Rebuilt, no_progress
@@ -46,6 +46,7 @@ def rebuild(
     """
     models = _chosen(system, views)
     env = environment(env)
+    refuse_wrong(worker, NoWorker, "rebuild", "Write worker=rebuild_worker(system).")
     # The worker ends before the stores close: the last process that closes one tidies it up.
     with open_views(system, env) as datastore, open_logs(system, env) as apps, closing(worker):
         worker.open(env)

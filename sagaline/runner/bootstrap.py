@@ -11,6 +11,7 @@ from sagaline.application.aggregate_cache import CacheLimits, Pool
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
 from sagaline.application.message_handling import handling_of
+from sagaline.application.ownership import ownership_among
 from sagaline.application.processor import ApplicationProcessor
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import (
@@ -224,14 +225,12 @@ class OpenedSystem:
         for name, position in starts.items():
             self.windows[name].start_at(position)
         for datastore in self.datastores:
-            apps = [each for each in self.apps.values() if isinstance(each, SagaProcess)]
-            begin_schedules(
-                datastore, [each for each in apps if each.datastore is datastore], self.now()
-            )
+            begin_schedules(datastore, self.apps.values(), self.now())
 
     def _configure(self, app: Application) -> None:
         handling, options = handling_of(app), self._options
         handling.clock = self.now
+        handling.ownership = ownership_among(type(app), self.system.applications)
         configure_ports(handling.calls, self.pool, options)
         handling.cache_limits = CacheLimits(
             options.cached_aggregates, self._shares.cache_bytes, self._cached

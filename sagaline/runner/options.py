@@ -1,5 +1,6 @@
 """The options of a runner: batch sizes, limits and intervals, as arguments and as settings."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,12 @@ from sagaline.ports.pool import MAX_THREADS, PATIENCE
 from sagaline.runner.lease_renewal import HUNG_TIMEOUT, RENEWAL_INTERVAL
 from sagaline.runner.leases import LEASE_POLL_INTERVAL
 from sagaline.runner.memory import MEMORY
+from sagaline.runner.setting_names import (
+    PREFIX,
+    refuse_unknown_keys,
+    refuse_unknown_variables,
+    variable,
+)
 from sagaline.storage.sql.postgres import LOCK_TIMEOUT
 from sagaline.storage.tables.leases import LEASE_DURATION
 
@@ -50,11 +57,12 @@ class Options(BaseSettings):
 
     An argument comes before the environment (SAGALINE_BATCH_SIZE), that before the table
     [tool.sagaline] of pyproject.toml in the current directory. Raises OptionRefused for a value out
-    of its limits, and SettingsUnreadable where the file is at fault.
+    of its limits, SettingUnknown for a name that is no setting, and SettingsUnreadable where the
+    file is at fault.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="SAGALINE_",
+        env_prefix=PREFIX,
         env_ignore_empty=True,
         pyproject_toml_table_header=("tool", "sagaline"),
         extra="ignore",
@@ -217,6 +225,7 @@ class Options(BaseSettings):
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Self:
         """The options in an environment, which comes before that of the process and the file."""
+        refuse_unknown_variables(env, cls.model_fields)
         found = {each: env.get(variable(each)) for each in cls.model_fields}
         known: dict[str, Any] = {name: value for name, value in found.items() if value}
         return cls(**known)
@@ -254,17 +263,16 @@ class Options(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources, in the order of precedence."""
-        return init_settings, env_settings, file_settings(settings_cls)
+        """The sources, in the order of precedence. Raises SettingUnknown for a name of none."""
+        file = file_settings(settings_cls)
+        options = settings_cls.model_fields
+        refuse_unknown_keys(file(), options)
+        refuse_unknown_variables(os.environ, options)
+        return init_settings, env_settings, file
 
 
 DEFAULT_OPTIONS = Options.model_construct()
 """The defaults, whatever the environment and the file say."""
-
-
-def variable(name: str) -> str:
-    """The environment variable of an option: ``SAGALINE_BATCH_SIZE``."""
-    return f"SAGALINE_{name.upper()}"
 
 
 def _refusal(name: str, value: Any, reason: str) -> OptionRefused:

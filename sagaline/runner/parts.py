@@ -168,7 +168,7 @@ def _new(
 def _effects(cls: type[Application], leader: str, count: int) -> str:
     effects = f"act on {count:,} old events"
     if issubclass(cls, SagaProcess):
-        most = count * len(cls.saga.steps)
+        most = count * sum(not each.waits for each in cls.saga.steps.values())
         effects = f"start {count:,} sagas, which issue up to {most:,} commands"
     return (
         f"{cls.name} is new to the log of {leader}, and from the beginning it would {effects}. "

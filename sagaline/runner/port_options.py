@@ -7,7 +7,8 @@ from sagaline.application.declaration import declaration_of
 from sagaline.errors import OptionRefused
 from sagaline.ports.limits import PortLimits
 from sagaline.ports.pool import PortPool
-from sagaline.runner.options import Options, variable
+from sagaline.runner.options import Options
+from sagaline.runner.setting_names import variable
 from sagaline.system.system import System
 
 

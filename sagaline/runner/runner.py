@@ -13,14 +13,21 @@ from eventsourcing.application import TApplication
 from eventsourcing.utils import EnvType
 from typing_extensions import override
 
+from sagaline.application.receipt import Receipt
+from sagaline.application.saga_queries import ask
+from sagaline.application.saga_signals import signal
 from sagaline.errors import RunnerDied, SagalineError, WrongCall, describe_error
 from sagaline.messaging.backoff import Backoff
+from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named
 from sagaline.messaging.logbook import fields, logger_of
 from sagaline.runner.bootstrap import OpenedSystem
+from sagaline.runner.held_up import HeldUp, held_up, log_held_up
 from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
 from sagaline.runner.options import Options
 from sagaline.runner.run_loop import RunLoop
+from sagaline.saga.definition import Saga
+from sagaline.saga.queries import Query, R
 from sagaline.storage import Datastore
 from sagaline.storage.sql import forks
 from sagaline.storage.sql.lock_waits import WaitLimit, limit_waits
@@ -90,7 +97,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         RunnerAlreadyStartedError: a runner starts once only.
         """
         if self.is_started:
-            raise upstream.RunnerAlreadyStartedError
+            raise upstream.RunnerAlreadyStartedError("A runner starts once: make another.")
         try:
             self._opened.check()
         except BaseException:
@@ -139,6 +146,20 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             raise WrongCall(where="Runner.get", problem=problem, cure=cure)
         return cast("TApplication", app)
 
+    def query(self, saga: type[Saga], key: Any, query: Query[R]) -> R:
+        """What an instance tells about itself, whoever leads it; see `sagaline.query`.
+
+        Raises SagaUnknown, QueryUnknown and QueryFailed.
+        """
+        return ask(self.apps, saga, key, query)
+
+    def signal(self, command: Command) -> Receipt:
+        """Tells a running saga something: see `hears` and `wait_for`. The same id counts once.
+
+        Raises WrongCall where no saga hears such a command, SagaUnknown and SignalTooLate.
+        """
+        return signal(self.apps, command)
+
     def receive_recording_event(self, new_recording_event: upstream.RecordingEvent[UUID]) -> None:
         """Wakes the loop: this process has recorded an event."""
         self._wake.set()
@@ -162,9 +183,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before
 
-    def settle(self, timeout: float = 60.0, horizon: float | None = None) -> None:
+    def settle(self, timeout: float = 60.0, horizon: float | None = None) -> list[HeldUp]:
         """Waits until the system is settled. Raises TimeoutError when it takes longer.
 
+        Returns what waits behind dead letters, and logs it: nothing moves it but an operator.
         Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
         _refuse_no_number("Runner.settle", timeout)
@@ -176,7 +198,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
             self._idle.wait(max(0.0, min(deadline - time.monotonic(), 1.0)))
             if self._idle.is_set():
                 if self.settled(horizon):
-                    return
+                    return log_held_up(held_up(self._opened.system, self.datastores))
                 checks += 1
                 pause = min(SETTLED_CHECKS.pause(checks), deadline - time.monotonic())
                 self._stopping.wait(max(0.0, pause))

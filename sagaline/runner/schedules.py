@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sagaline.application.application import Application
 from sagaline.application.saga_process import SagaProcess
 from sagaline.application.saga_schedule import next_row
 from sagaline.followers.timers import timer_state
@@ -20,13 +21,14 @@ SCHEDULE_TOPICS = stored_topics(ScheduleDue)
 """The topics of the timers of schedules, which do not keep a system from being settled."""
 
 
-def begin_schedules(datastore: Datastore, processes: Iterable[SagaProcess], now: datetime) -> None:
+def begin_schedules(datastore: Datastore, apps: Iterable[Application], now: datetime) -> None:
     """Has each timer of a schedule in a store be what the code declares.
 
     A schedule that is new, or whose expression or zone has changed, is due from now on; that of a
     saga that has none any more is deleted.
     """
-    known = {each.name: each for each in processes}
+    processes = [each for each in apps if isinstance(each, SagaProcess)]
+    known = {each.name: each for each in processes if each.datastore is datastore}
     with datastore.read() as connection:
         if not list(_changes(connection, known)):
             return
@@ -48,7 +50,7 @@ def _changes(
         for name, row in timers_of_id(connection, SCHEDULE_TIMER)
         if row.topic in SCHEDULE_TOPICS
     }
-    declared = {name: saga_declaration(each.saga).schedule for name, each in known.items()}
+    declared = {name: saga_declaration(each.saga).head.schedule for name, each in known.items()}
     for name in {**declared, **rows}:
         schedule, row = declared.get(name), rows.get(name)
         if schedule is None:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sagaline.runner.options import Options, file_settings, variable
+from sagaline.runner.options import Options, file_settings
+from sagaline.runner.setting_names import variable
 
 
 class Setting(NamedTuple):

@@ -48,7 +48,7 @@ def _changed_step(
     if name not in saga_declaration(saga).steps:
         return f"it has requested {name}, which is no longer declared"
     now = saga_declaration(saga).shape
-    for part in (name, f"undo of {name}", f"items of {name}", f"need of {name}"):
+    for part in (name, f"undo of {name}", f"saga of {name}", f"items of {name}", f"need of {name}"):
         if _in_present_topics(described.get(part)) != now.get(part):
             return f"it has requested {name}, and {_change(part, described, now)}"
     for other in saga_declaration(saga).steps[name].after:

@@ -1,11 +1,10 @@
 """The declared parts of a saga class, sorted by kind."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from eventsourcing.utils import construct_topic
@@ -14,17 +13,22 @@ from sagaline.codec import unshared
 from sagaline.errors import DefinitionError
 from sagaline.messaging.by_class import ByClass
 from sagaline.messaging.commands import Command
-from sagaline.messaging.identity import Begin
+from sagaline.messaging.declaring import is_command_class
 from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.annotations import may_return_none, returned_commands
+from sagaline.saga.children import TakeBackChild
+from sagaline.saga.closings import Closing
+from sagaline.saga.command_part import CommandByKey, CommandMethod
 from sagaline.saga.folds import Fold
+from sagaline.saga.head import Head
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.schedule import Schedule
-from sagaline.saga.scheduled import ScheduledStart
-from sagaline.saga.steps import Closing, CommandByKey, CommandMethod, Step, Undo
+from sagaline.saga.queries import Query
+from sagaline.saga.reminders import Reminder
+from sagaline.saga.shape import shape_of_step
+from sagaline.saga.steps import Step, Undo
 
 
 class Meaning(NamedTuple):
@@ -45,57 +49,46 @@ class Declaration:
     """What the body of a saga class declares, each part in the order of the body."""
 
     saga: str
-    name: str
-    """Its name in stores."""
-    begin: Begin | None
     topic: str
-    starts_on: type
-    key_of: Callable[[Any], Any]
-    """From the event that starts an instance to the key of the business transaction."""
+    head: Head
     steps: Mapping[str, Step]
     undos: Sequence[Undo]
     closings: Sequence[Closing]
     folds: Mapping[type, Sequence[Fold]]
     locks: Locks | None
-    schedule: Schedule | None
-    """When it starts by itself; None where an event starts it."""
-    again: bool
-    """Whether a start after the end of an instance begins the next run of its key."""
+    reminders: Sequence[Reminder]
+    queries: Mapping[str, Query[Any]]
 
     @classmethod
-    def of(
-        cls,
-        saga: type[Any],
-        starts_on: type | Schedule,
-        key_of: Callable[[Any], Any] | None,
-        name: str,
-        begin: Begin | None,
-        again: bool = False,
-    ) -> Self:
+    def of(cls, saga: type[Any], head: Head) -> Self:
         """The declaration in the body of a class, and in its head."""
         parts = list(vars(saga).values())
-        start, schedule = _start(starts_on)
-        if schedule is not None and key_of is None:
-            key_of = attrgetter("key")
         folds: dict[type, list[Fold]] = {}
         for fold in (each for each in parts if isinstance(each, Fold)):
             for event in fold.events:
                 folds.setdefault(event, []).append(fold)
         return cls(
             saga=saga.__name__,
-            name=name,
-            begin=begin,
             topic=construct_topic(saga),
-            starts_on=start,
-            key_of=cast("Any", key_of),  # what is no function is refused by `validate`
-            schedule=schedule,
+            head=head,
             steps={each.name: each for each in parts if isinstance(each, Step)},
             undos=[each for each in parts if isinstance(each, Undo)],
             closings=[each for each in parts if isinstance(each, Closing)],
             folds=folds,
             locks=next((each for each in parts if isinstance(each, Locks)), None),
-            again=again,
+            reminders=[each for each in parts if isinstance(each, Reminder)],
+            queries={each.name: each for each in parts if isinstance(each, Query)},
         )
+
+    @property
+    def name(self) -> str:
+        """The name in stores."""
+        return self.head.name
+
+    @property
+    def starts_on(self) -> type:
+        """The class of what starts an instance."""
+        return self.head.starts_on
 
     @property
     def completing(self) -> Closing | None:
@@ -127,9 +120,24 @@ class Declaration:
             known.append(answer)
         return found
 
+    def reminders_of_steps(self) -> list[Reminder]:
+        """The reminders of each step."""
+        return [each for step in self.steps.values() for each in step.reminders]
+
+    @cached_property
+    def reminders_by_name(self) -> Mapping[str, Reminder]:
+        """The reminders of all steps, by their names."""
+        return {each.name: each for each in self.reminders_of_steps()}
+
     def step_of(self, name: str) -> Step:
         """The step of this name, or the one of which it names an item."""
         return self.steps.get(name) or self.steps[step_name(name)]
+
+    @cached_property
+    def signals(self) -> dict[str, type[Command]]:
+        """The commands that a running instance hears from callers, by name."""
+        heard = (*self.answers, *self.folds)
+        return {each.__name__: each for each in heard if is_command_class(each)}
 
     def stands_in(self, step: Step) -> bool:
         """Whether another step is requested where this one fails."""
@@ -153,7 +161,9 @@ class Declaration:
         """The events that a step hears also as answers to another saga: see `from_others`."""
         parts: tuple[Step | Undo, ...] = (*self.steps.values(), *self.undos_of_steps())
         declared = [each for part in parts for each in (part.done, part.refused)]
-        return frozenset(e for each in declared if isinstance(each, FromOthers) for e in each)
+        waited = [(*each.done, *each.refused) for each in self.steps.values() if each.waits]
+        from_others = [each for each in declared if isinstance(each, FromOthers)]
+        return frozenset(event for each in (*from_others, *waited) for event in each)
 
     @cached_property
     def folds_by_class(self) -> ByClass[Sequence[Fold]]:
@@ -170,7 +180,7 @@ class Declaration:
         Raises `UnfitValue`, and `NeverRun` for a coroutine or a generator.
         """
         where = f"the key of {self.saga} for {type(event).__qualname__}"
-        key = self.key_of(unshared(event))
+        key = self.head.key_of(unshared(event))
         if type(key) is not str and type(key) is not UUID:
             refuse_unrun(where, key)
         return required_key(key, where)
@@ -188,7 +198,7 @@ class Declaration:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the shape. Timeouts and retries are not part of it."""
+        """A hash of the shape. Times, retries and reminders are not part of it."""
         shape = "\n".join(f"{part}: {text}" for part, text in self.shape.items())
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -201,19 +211,7 @@ class Declaration:
         commands = {name: construct_topic(each) for name, each in self.commands.items()}
         found = {"start": f"{self.topic} on {construct_topic(self.starts_on)}"}
         for each in self.steps.values():
-            may = " or nothing" if each.name in self.conditional else ""
-            answers = _topics(each.done, each.refused)
-            found[each.name] = f"{each.kind.value}: {commands[each.name]}{may}, {answers}"
-            found[f"order of {each.name}"] = ", ".join(each.after)
-            if each.fan_out is not None:
-                found[f"items of {each.name}"] = str(each.fan_out.need)
-            if each.optional or each.instead_of is not None:
-                instead = f"instead of {each.instead_of.name}" if each.instead_of else "optional"
-                found[f"need of {each.name}"] = instead
-            if each.undoing is not None:
-                undo = each.undoing
-                answers = _topics(undo.done, undo.refused)
-                found[f"undo of {each.name}"] = f"{undo.name}: {commands[undo.name]}, {answers}"
+            found |= shape_of_step(each, commands, each.name in self.conditional)
         for closing in (self.completing, self.closing):
             if closing is not None:
                 end = "completed" if closing.completed else "compensated"
@@ -237,10 +235,11 @@ class Declaration:
 
     def _methods(self) -> dict[str, CommandMethod]:
         ends = [each for each in (self.completing, self.closing) if each is not None]
-        parts: tuple[Step | Undo | Closing, ...] = (
-            *self.steps.values(),
+        parts: tuple[Step | Undo | Closing | Reminder, ...] = (
+            *(each for each in self.steps.values() if not each.waits),
             *self.undos_of_steps(),
             *ends,
+            *self.reminders_of_steps(),
         )
         return {each.name: each.make_command for each in parts}
 
@@ -248,6 +247,8 @@ class Declaration:
         name = method.__name__
         if isinstance(method, CommandByKey):
             return self._command_by_key(method)
+        if isinstance(method, TakeBackChild):
+            return method.command
         found = returned_commands(method, f"{self.saga}.{name}")
         if len(found) > 1:
             problem = "its return annotation names several commands"
@@ -273,16 +274,7 @@ def saga_declaration(saga: type[Any]) -> Declaration:
     return declared
 
 
-def _start(starts_on: type | Schedule) -> tuple[type, Schedule | None]:
-    if isinstance(starts_on, Schedule):
-        return ScheduledStart, starts_on
-    return starts_on, None
-
-
-def _topics(*classes: tuple[type, ...]) -> str:
-    return " | ".join(",".join(construct_topic(each) for each in group) for group in classes)
-
-
 def may_make_none(method: CommandMethod) -> bool:
     """Whether a method may return no command."""
-    return not isinstance(method, CommandByKey) and may_return_none(method)
+    by_class = isinstance(method, CommandByKey | TakeBackChild)
+    return not by_class and may_return_none(method)

@@ -5,7 +5,8 @@ clock and no transport, so a test of a saga calls it directly.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final, TypeVar
 
 from sagaline.codec import unshared
 from sagaline.errors import NotHeard
@@ -15,18 +16,26 @@ from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
+from sagaline.saga.children import WhenAbandoned, check_when_abandoned
+from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
 from sagaline.saga.folds import hears
+from sagaline.saga.head import Head, started_by
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
+from sagaline.saga.queries import Query, query
 from sagaline.saga.schedule import Schedule
 from sagaline.saga.step_for_each import step_for_each
-from sagaline.saga.steps import Closing, Step, Undo, on_compensated, on_completed, step
+from sagaline.saga.steps import Step, Undo, step
 from sagaline.saga.validation import check_body, validate
+from sagaline.saga.wait_for import wait_for
 
 E = TypeVar("E")
+
+
+_HEAD: Final = "starts_on=, key=, name=, begin=, expected=, when_abandoned= and again="
 
 
 class Saga(Declaring):
@@ -38,7 +47,10 @@ class Saga(Declaring):
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
-    at the "beginning" of the logs, or "now". Without it, such a system does not run.
+    at the "beginning" of the logs, or "now". Without it, such a system does not run. `expected` is
+    how long an instance should take: `sagaline status` names those that take longer. The steps that
+    are sagas of their own go on where a person abandons this one, or are taken back with
+    ``when_abandoned="take back"``.
 
     With `again`, an event that starts the saga for a key whose instance has ended begins the next
     run of that key: an instance with commands, timers and a history of its own.
@@ -52,6 +64,7 @@ class Saga(Declaring):
     """Its steps by name, in the order of the declaration."""
 
     _sagaline_declaration: ClassVar[Declaration]
+    _sagaline_is_saga: ClassVar[bool] = True
 
     def __init_subclass__(
         cls,
@@ -60,18 +73,24 @@ class Saga(Declaring):
         key: Callable[[Any], Any] | None = None,
         name: str | None = None,
         begin: Begin | None = None,
+        expected: timedelta | None = None,
+        when_abandoned: WhenAbandoned = "leave",
         again: bool = False,
         **kwargs: Any,
     ) -> None:
-        refuse_unknown_arguments(cls, kwargs, "starts_on=, key=, name=, begin= and again=")
+        refuse_unknown_arguments(cls, kwargs, _HEAD)
         super().__init_subclass__()
         name_as_imported(cls.__module__, cls)
         refuse_reserved(cls, Saga)
         refuse_constructor(cls, "instance")
         check_body(cls)
         check_identity(cls.__name__, name, begin)
+        check_when_abandoned(cls.__name__, when_abandoned)
         refuse_wrong(again, bool, f"{cls.__name__}: again=", "Write again=True.")
-        declaration = Declaration.of(cls, starts_on, key, name or cls.__name__, begin, again)
+        start, key_of, schedule = started_by(starts_on, key)
+        times = expected, when_abandoned, again, schedule
+        head = Head(start, key_of, name or cls.__name__, begin, *times)
+        declaration = Declaration.of(cls, head)
         validate(declaration)
         cls.steps = declaration.steps
         cls._sagaline_declaration = declaration
@@ -95,7 +114,7 @@ class Saga(Declaring):
         """The key of the business transaction, as the key function returned it."""
         declaration = self._sagaline_declaration
         start = self._sagaline_instance.received[declaration.starts_on]
-        return declaration.key_of(unshared(start))
+        return declaration.head.key_of(unshared(start))
 
     @property
     def reason(self) -> str:
@@ -134,6 +153,7 @@ __all__ = [
     "Closing",
     "Kind",
     "Need",
+    "Query",
     "Saga",
     "Step",
     "Undo",
@@ -143,7 +163,9 @@ __all__ = [
     "locks",
     "on_compensated",
     "on_completed",
+    "query",
     "refuse_no_saga",
     "step",
     "step_for_each",
+    "wait_for",
 ]

@@ -12,6 +12,8 @@ from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.lazy import flattened
 from sagaline.messaging.retry import in_words
 from sagaline.messaging.timers import TimerChange
+from sagaline.saga.children import Call
+from sagaline.saga.closings import Closing
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
@@ -19,7 +21,7 @@ from sagaline.saga.matching import answered
 from sagaline.saga.progression import Progression
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.steps import Closing, Step
+from sagaline.saga.steps import Step
 
 _REQUESTED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
 """The status of a step that was requested, and of one whose undo was requested."""
@@ -74,6 +76,27 @@ class SagaEngine:
         """Records a second event that would start the instance; the first one did."""
         self._journal.trigger_event(Journal.Ignored, event=event, reason="it has already started")
 
+    def note_call(self, call: Call) -> None:
+        """Records that another saga waits for this instance, as for one of its steps."""
+        self._journal.trigger_event(Journal.Called, **call._asdict())
+
+    def refuse_call(self, call: Call) -> None:
+        """Answers another saga that would start the instance, which was started already."""
+        self.note_call(call)
+        reason = f"{self._journal.saga} {self._journal.key} was started already"
+        self._progression.answer(call, False, reason)
+
+    def take_back(self, call: Call) -> None:
+        """Ends the instance with nothing done, as the saga wants that it is a step of."""
+        self.note_call(call)
+        self._progression.take_back(call.take_back)
+
+    def handle_reply(self, reply: Journal.Replied) -> None:
+        """Handles the end of a child saga: the answer to its step, or to its undo."""
+        name, role = self._journal.requests[reply.request]
+        outcome = Outcome.DONE if reply.done else Outcome.REFUSED
+        self._handle(Answer(name, role is Role.UNDO, outcome, reply.reason, reply))
+
     def ignore_reply(self, event: Any) -> None:
         """Records an event that would answer a step, and answers another saga's command."""
         reason = "it answers another saga's command: a step hears it with done=from_others(...)"
@@ -92,23 +115,49 @@ class SagaEngine:
         reason = "" if found.done else str(getattr(event, "reason", "") or type(event).__name__)
         self._handle(Answer(found.name, found.undo, outcome, reason, event))
 
+    def handle_signal(self, event: Journal.Requested) -> str | None:
+        """Handles what a caller tells the instance; returns why not, where it comes too late."""
+        if self._journal.state.ended:
+            return f"it has ended, {self._journal.state.value}"
+        found = answered(self._declaration, self._journal, event.command, None)
+        if isinstance(found, str):
+            self._journal.trigger_event(Journal.Signalled, event=event)
+            return None
+        progress = self._journal.steps.get(found.name)
+        if progress is not None and progress.status not in _ANSWERABLE[False]:
+            return f"{found.name} is {progress.status.value} already"
+        outcome = Outcome.DONE if found.done else Outcome.REFUSED
+        name = type(event.command).__name__
+        reason = "" if found.done else str(getattr(event.command, "reason", "") or name)
+        self._handle(Answer(found.name, False, outcome, reason, event))
+        return None
+
     def handle_timeout(self, step_name: str) -> None:
         """Handles the end of a step's time limit: its outcome is unknown, which is not refused."""
         progress = self._journal.steps.get(step_name)
         if self._journal.state.ended or progress is None or progress.status is not StepStatus.ASKED:
             return
         step = self._declaration.step_of(step_name)
-        within = None if progress.moved else self._timers.time_limit(step)
-        in_time = "in time" if within is None else f"within {in_words(within)}"
-        reason = f"{step_name}: no answer {in_time}"
-        if step.is_forward_only and self._timers.next_pause(step, progress) is not None:
+        reason = f"{step_name}: no answer {self._in_time(step, progress)}"
+        if (
+            step.is_forward_only
+            and not self._timers.has_date_alone(step)
+            and self._timers.next_pause(step, progress) is not None
+        ):
             self._progression.stop_pause(step_name)
             self._progression.request_with_new_limit(step_name, progress)
         else:
             self._give_up(step, Answer(step_name, False, Outcome.UNKNOWN, reason, None))
 
+    def handle_reminder(self, name: str, number: int) -> None:
+        """Issues a reminder for the so manyth time, where its step is still unanswered."""
+        self._progression.reminding.remind(name, number)
+
     def handle_pause_end(self, name: str) -> None:
-        """Requests a step, an undo or a closing command again after a failed attempt."""
+        """Requests a step, an undo, a reminder or a closing command again after a failure."""
+        if name in self._journal.reminders:
+            self._progression.reminding.repeat(name)
+            return
         closing = self._started_closing(name)
         if closing is not None:
             progress = self._journal.closings[name]
@@ -124,7 +173,9 @@ class SagaEngine:
     def _handle_fault(self, event: CommandFaulted) -> None:
         name, role = self._journal.requests[event.command_id]
         answer = Answer(name, role is Role.UNDO, Outcome.FAULTED, event.reason, event)
-        if role is Role.CLOSE:
+        if role is Role.REMIND:
+            self._progression.reminding.handle_fault(answer, event.attempt)
+        elif role is Role.CLOSE:
             self._handle_closing_fault(answer)
         else:
             self._handle(answer)
@@ -178,14 +229,26 @@ class SagaEngine:
         )
 
     def _give_up(self, step: Step, answer: Answer) -> None:
-        """Ends the attempts at a step: before the pivot it is unknown, else it is stuck."""
+        """Ends the attempts at a step: before the pivot it is unknown, else it is stuck.
+
+        A step that waits without a command is refused: it has no effect.
+        """
         stuck = answer.undo or (
             step.is_forward_only and not self._progression.may_fail(answer.step)
         )
-        outcome = Outcome.STUCK if stuck else Outcome.UNKNOWN
+        outcome = Outcome.STUCK if stuck else Outcome.REFUSED if step.waits else Outcome.UNKNOWN
         given_up = Answer(answer.step, answer.undo, outcome, answer.reason, answer.event)
         self._progression.apply(self._progression.borne(given_up))
         self._progression.proceed()
+
+    def _in_time(self, step: Step, progress: StepProgress) -> str:
+        """The limits that a step has not kept: ``within 15 min``, ``until 2027-01-31 12:00``."""
+        if progress.moved:
+            return "in time"
+        within, date = self._timers.time_limit(step), self._progression.deadline(step)
+        limits = [] if within is None else [f"within {in_words(within)}"]
+        limits += [] if date is None else [f"until {date.isoformat(' ', 'minutes')}"]
+        return ", or ".join(limits) or "in time"
 
     def _started_closing(self, name: str) -> Closing | None:
         """The closing command of this name, if it was issued."""

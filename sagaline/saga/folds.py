@@ -25,8 +25,11 @@ def hears(*events: type) -> Callable[[F], Fold]:
     It is called for each such event that had an effect, in the order of receipt, before a command
     is made. The state is not stored but derived from the events, so the method must be pure. Give
     each attribute its initial value in the class body.
+
+    A command class is a signal: what a caller tells a running instance at any time, by
+    `Runner.signal`. One that comes after the end is refused.
     """
-    refuse_no_events(events or (None,), "@hears", "Write @hears(Order.Paid).")
+    refuse_no_events(events or (None,), "@hears", "Write @hears(Order.Paid).", or_signals=True)
 
     def declare(apply: F) -> Fold:
         refuse_no_method(apply, "self", "event")

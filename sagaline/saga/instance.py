@@ -5,33 +5,22 @@ command is an event of this stream, stored under its own topic, by which partici
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Self
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 from typing_extensions import override
 
 from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent, held_event
 from sagaline.messaging.commands import Command
-from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
+from sagaline.saga.children import Call
+from sagaline.saga.commanded import OfCommand, heard_in
 from sagaline.saga.group import Group
 from sagaline.saga.instance_state import InstanceState
+from sagaline.saga.runs import journal_id
 from sagaline.saga.state import Action, Answer, Role, State
 from sagaline.saga.topics import EVENT_TOPICS, FORMER_JOURNAL
-
-
-@lru_cache(65_536)
-def journal_id(saga: str, key: str, run: int = 1) -> UUID:
-    """The id of the stream of the instance of `saga` for one run of a business transaction."""
-    name = f"saga:{saga}:{key}"
-    if run > 1:
-        return named_id(journal_id(saga, key), f"run {run}")
-    try:
-        return named_id(UUID(key), name)  # so that an index holds the streams in key order
-    except ValueError:
-        return uuid5(NAMESPACE_URL, name)
 
 
 class Journal(InstanceState, Aggregate):
@@ -49,7 +38,8 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(held_event(self, "event"), self.fingerprint, self.run)
+            event = heard_in(held_event(self, "event"))
+            journal.apply_start(event, self.fingerprint, self.run)
 
     class RunBegun(Aggregate.Event):
         """A later run of the same key began, with a stream of its own; the first run names it."""
@@ -77,7 +67,7 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(held_event(self, "event"), self.fingerprint)
+            journal.apply_start(heard_in(held_event(self, "event")), self.fingerprint)
 
     class Locking(Aggregate.Event):
         """The instance queues for these locks, and starts when it is the first in each queue."""
@@ -97,7 +87,7 @@ class Journal(InstanceState, Aggregate):
         def apply(self, journal: "Journal") -> None:
             journal.start_compensating(self.reason)
 
-    class Requested(Aggregate.Event):
+    class Requested(OfCommand, Aggregate.Event):
         """A command was issued. There is a subclass for each class of command."""
 
         step: str
@@ -110,6 +100,28 @@ class Journal(InstanceState, Aggregate):
         def apply(self, journal: "Journal") -> None:
             journal.apply_answer(self.answer)
             journal.apply_request(self.step, self.role, self.attempt, self.command.id)
+
+    class Waiting(Aggregate.Event):
+        """A step without a command has started: it waits for an event from outside."""
+
+        step: str
+        answer: Answer | None
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_answer(self.answer)
+            journal.apply_request(self.step, Role.DO, 1, None)
+
+    class Dropped(Aggregate.Event):
+        """A reminder was given up after its last attempt had failed; the saga goes on."""
+
+        step: str
+        reason: str
+        answer: Answer
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_answer(self.answer)
 
     class Skipped(Aggregate.Event):
         """The condition of a step was not met: it is neither requested nor undone."""
@@ -205,30 +217,60 @@ class Journal(InstanceState, Aggregate):
             journal.apply_answer(self.answer)
             journal.state = self.state
 
+    class Signalled(Aggregate.Event):
+        """A caller told the instance something, which later commands may depend on."""
+
+        event: LazyNestedEvent = LazyField()
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_signal(heard_in(held_event(self, "event")))
+
+    class Called(Aggregate.Event):
+        """Another saga asked for this instance as one of its steps, or asked to take it back."""
+
+        saga: str
+        key: str
+        request: UUID
+        take_back: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.calls.append(Call(self.saga, self.key, self.request, self.take_back))
+
+    class TakenBack(Aggregate.Event):
+        """The instance compensates as its parent asked, even if it was completed."""
+
+        reason: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.apply_take_back(self.reason)
+
+    class Replied(Aggregate.Event):
+        """The parent is told the end of this instance: `done` as it asked, or not."""
+
+        saga: str
+        key: str
+        request: UUID
+        done: bool
+        reason: str
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.calls = [each for each in journal.calls if each.request != self.request]
+
     def __init__(self, saga: str, key: str) -> None:
         InstanceState.__init__(self, saga, key)
 
     @classmethod
     def start(
-        cls,
-        saga: str,
-        key: str,
-        event: Any,
-        fingerprint: str,
-        plan: Iterable[str],
-        run: int = 1,
+        cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str], run: int = 1
     ) -> Self:
         """Opens the stream of a new instance with the event that starts it."""
-        return cls._create(
-            cls.Started,
-            id=journal_id(saga, key, run),
-            saga=saga,
-            key=key,
-            fingerprint=fingerprint,
-            plan=tuple(plan),
-            event=event,
-            run=run,
-        )
+        facts: dict[str, Any] = {"fingerprint": fingerprint, "plan": tuple(plan), "event": event}
+        id_ = journal_id(saga, key, run)
+        return cls._create(cls.Started, id=id_, saga=saga, key=key, run=run, **facts)
 
     @classmethod
     def await_start(cls, saga: str, key: str) -> Self:
@@ -237,14 +279,8 @@ class Journal(InstanceState, Aggregate):
 
     def start_late(self, event: Any, fingerprint: str, plan: Iterable[str]) -> None:
         """Starts an instance that was opened by `await_start`."""
-        self.trigger_event(
-            self.Begun,
-            saga=self.saga,
-            key=self.key,
-            fingerprint=fingerprint,
-            plan=tuple(plan),
-            event=event,
-        )
+        facts: dict[str, Any] = {"fingerprint": fingerprint, "plan": tuple(plan), "event": event}
+        self.trigger_event(self.Begun, saga=self.saga, key=self.key, **facts)
 
 
 fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)
@@ -252,3 +288,5 @@ for _name, _topic in EVENT_TOPICS.items():
     fix_topic(getattr(Journal, _name), _topic, former=f"{FORMER_JOURNAL}.{_name}")
 for _name in ("Created", "Event"):
     keep_former_topic(getattr(Journal, _name), f"{FORMER_JOURNAL}.{_name}")
+
+__all__ = ["Journal", "journal_id"]

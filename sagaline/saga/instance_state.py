@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sagaline.codec import held_event
 from sagaline.messaging.by_class import lineage
+from sagaline.saga.children import Call
+from sagaline.saga.commanded import heard_in
 from sagaline.saga.group import Group
 from sagaline.saga.items import step_name
 from sagaline.saga.state import Action, Answer, Outcome, Role, State, StepProgress, StepStatus
@@ -27,9 +29,11 @@ class InstanceState:
         self.groups: dict[str, Group] = {}  # of the steps that have items
         self.in_flight: set[str] = set()  # the steps and items whose answer is outstanding
         self.closings: dict[str, StepProgress] = {}
+        self.reminders: dict[str, StepProgress] = {}  # each time one was issued: remind_boss#2
         self.early_answers: dict[str, Answer] = {}
         self.requests: dict[UUID, tuple[str, Role]] = {}  # step and role by command id
         self.locks: tuple[str, ...] = ()
+        self.calls: list[Call] = []  # of parent sagas, without an answer yet
         self.fingerprint = ""
 
     @property
@@ -47,13 +51,13 @@ class InstanceState:
         """Applies an answer to the state. Applying the same answer twice changes nothing."""
         if answer is None:
             return
-        event = held_event(answer, "event")
+        event = heard_in(held_event(answer, "event"))
         known = self.received.get(type(event))
         if event is not None and known is not event and known != event:
             self._receive(event)
-        closing = self.closings.get(answer.step)
-        if closing is not None:
-            closing.apply_answer(answer, event)
+        aside = self.closings.get(answer.step) or self.reminders.get(answer.step)
+        if aside is not None:
+            aside.apply_answer(answer, event)
             return
         known_step = self.steps.get(answer.step)
         before = None if known_step is None else known_step.status
@@ -63,6 +67,10 @@ class InstanceState:
         self._follow(answer.step, before)
         if not answer.undo and answer.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
             self.start_compensating(answer.reason)
+
+    def apply_signal(self, command: Any) -> None:
+        """Applies what a caller told the instance."""
+        self._receive(command)
 
     def _receive(self, event: Any) -> None:
         self.received.update(dict.fromkeys(lineage(event), event))
@@ -74,21 +82,22 @@ class InstanceState:
         if new and answer.outcome in (Outcome.DONE, Outcome.REFUSED):
             self.early_answers.setdefault(answer.step, answer)
 
-    def apply_request(self, step: str, role: Role, attempt: int, command_id: UUID) -> None:
-        """Applies a command that was issued to the state."""
-        self.requests[command_id] = (step, role)
-        close = role is Role.CLOSE
-        if not close:
+    def apply_request(self, step: str, role: Role, attempt: int, command_id: UUID | None) -> None:
+        """Applies a command that was issued, or a step that waits without one, to the state."""
+        if command_id is not None:
+            self.requests[command_id] = (step, role)
+        aside = {Role.CLOSE: self.closings, Role.REMIND: self.reminders}.get(role)
+        if aside is None:
             self.state = State.COMPENSATING if self.compensating else State.RUNNING
         status = StepStatus.UNDOING if role is Role.UNDO else StepStatus.ASKED
-        known = self.closings if close else self.steps
+        known = self.steps if aside is None else aside
         progress = known.get(step)
         before = None if progress is None else progress.status
         if progress is None:
             known[step] = StepProgress(status, attempt)
         else:
             progress.apply_request(status, attempt)
-        if not close:
+        if aside is None:
             self._follow(step, before)
 
     def apply_skip(self, step: str) -> None:
@@ -108,6 +117,12 @@ class InstanceState:
             self.start_compensating(reason)
         elif action is Action.MOVE_TIMER and step in self.steps:
             self.steps[step].moved = True
+
+    def apply_take_back(self, reason: str) -> None:
+        """Compensates from now on, also after the end."""
+        if not self.compensating:
+            self.compensating, self.reason = True, reason
+        self.state = State.COMPENSATING
 
     def start_compensating(self, reason: str) -> None:
         """Compensates from now on; the first reason is kept."""

@@ -11,7 +11,7 @@ from sagaline.errors import InterventionRefused
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
-from sagaline.saga.items import collapse, step_name
+from sagaline.saga.items import collapse, count_items, step_name
 from sagaline.saga.kinds import PIVOT
 from sagaline.saga.state import Action, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
@@ -41,6 +41,11 @@ class Interventions(SagaEngine):
         super().__init__(saga, journal, timings)
         self._obstacle = obstacle
 
+    @property
+    def journal(self) -> Journal:
+        """The instance."""
+        return self._journal
+
     def possible(self) -> Iterator[tuple[Action, str]]:
         """The possible actions, each with the step that it is for, or with an empty string."""
         stuck = [name for name, each in self._parts().items() if each.status.stuck]
@@ -58,7 +63,7 @@ class Interventions(SagaEngine):
             return [
                 name for name in self._declaration.steps if not self._progression.has_passed(name)
             ]
-        return collapse(
+        return count_items(
             [
                 name
                 for name in reversed(steps)
@@ -122,24 +127,28 @@ class Interventions(SagaEngine):
         self._progression.proceed()
 
     def cancel(self, by: Operator) -> None:
-        """Compensates, as after a refusal, once the steps in flight are answered.
+        """Compensates at once: the outcome of what is in flight counts as unknown.
 
         Raises InterventionRefused once the pivot was requested.
         """
         reason = by.reason or f"cancelled by {by.name}"
         self._intervene(Action.CANCEL, "", by._replace(reason=reason))
-        self._progression.compensate()
+        self._progression.compensate_at_once()
 
     def abandon(self, by: Operator) -> None:
-        """Ends the instance as it is: nothing more is requested or undone.
+        """Ends the instance as it is: nothing more is requested or undone but what is a saga.
 
         Raises InterventionRefused where it has ended.
         """
         self._intervene(Action.ABANDON, "", by)
+        if self._declaration.head.when_abandoned == "take back":
+            self._progression.take_children_back()
         for name in self._parts():
             self._timers.stop_all(name)
+        for name in self._journal.in_flight:
+            self._progression.reminding.stop(name, self._declaration.step_of(name))
         reason = f"abandoned by {by.name}: {by.reason}"
-        self._writer.record(Journal.Ended, state=State.ABANDONED, reason=reason)
+        self._progression.end(State.ABANDONED, reason)
 
     def note(self, action: Action, by: Operator, step: str = "") -> None:
         """Records what an operator did elsewhere for this instance, or for one of its steps."""

@@ -5,13 +5,14 @@ from typing import Any
 from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
 from sagaline.messaging.lazy import refuse_unrun
+from sagaline.saga.command_part import CommandMethod
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
 from sagaline.saga.runs import command_id
 from sagaline.saga.state import Answer, Role, State
-from sagaline.saga.steps import CommandMethod, Step
+from sagaline.saga.steps import Step
 
 
 class JournalWriter:
@@ -82,7 +83,8 @@ class JournalWriter:
             where = f"{self._saga.__name__}.{make.__name__}"
             refuse_unrun(where, made)
             conditional = make.__name__ in saga_declaration(self._saga).conditional
-            if made is not None or attempt > 1 or not conditional:
+            again = attempt > 1 and role is not Role.REMIND
+            if made is not None or again or not conditional:
                 raise NoCommand(where=where)
             return False
         self._check_class(make, made)

@@ -1,17 +1,23 @@
 """Requests what comes next in a saga instance: the steps forward, or their undos back."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from sagaline.saga.children import Call
+from sagaline.saga.closings import Closing
+from sagaline.saga.deadline import moment_of
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.fan_out import FanOut
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import item_index, item_name, step_name
 from sagaline.saga.journal_writer import JournalWriter
+from sagaline.saga.kinds import NO_EFFECT
+from sagaline.saga.reminding import Reminding
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import StepTimers, Timing
-from sagaline.saga.steps import Closing, Step
+from sagaline.saga.steps import Step
 
 _FAILED = (StepStatus.WAIVED, StepStatus.UNDONE, StepStatus.LEFT)
 """The statuses of a step that has failed, and that the saga goes on without."""
@@ -28,8 +34,10 @@ class Progression:
     def __init__(self, saga: type[Saga], journal: Journal, timings: Mapping[str, Timing]) -> None:
         self._declaration = saga_declaration(saga)
         self._journal = journal
+        self._saga = saga
         self.timers = StepTimers(journal.key, journal.run, timings)
         self.writer = JournalWriter(saga, journal)
+        self.reminding = Reminding(self._declaration, journal, self.timers, self.writer)
 
     def borne(self, answer: Answer) -> Answer:
         """The answer as one that the saga goes on in spite of, where it may."""
@@ -54,6 +62,7 @@ class Progression:
         if not answer.undo:
             step = self._declaration.step_of(answer.step)
             self.timers.stop_time_limit(answer.step, step)
+            self.reminding.stop(answer.step, step)
         self.writer.apply(answer)
         if answer.outcome is Outcome.DOUBTFUL:
             self.request(answer.step, Role.UNDO)
@@ -125,9 +134,14 @@ class Progression:
     def _has_failed(self, step: Step) -> bool:
         return self._journal.steps[step.name].status in _FAILED
 
+    def compensate_at_once(self) -> None:
+        """Compensates without waiting: the outcome of what is in flight counts as unknown."""
+        self._stop_waiting(at_once=True)
+        self.compensate()
+
     def compensate(self) -> None:
         """Undoes one step at a time, in reverse order of start; a stuck undo stops no other."""
-        self._stop_retrying()
+        self._stop_waiting()
         if self._journal.in_flight:
             self.writer.note_applied()
             return
@@ -153,11 +167,20 @@ class Progression:
         items = [n for n in steps if step_name(n) == step.name and self._owes_undo(n)]
         return items[: step.fan_out.at_once]
 
-    def _stop_retrying(self) -> None:
-        """Marks steps as unknown that would be requested again after a pause."""
-        for name in sorted(self._journal.in_flight):
+    def take_children_back(self) -> None:
+        """Asks every saga that is a step to end with nothing done, and waits for none."""
+        for name in reversed(list(self._journal.steps)):
             progress = self._journal.steps[name]
-            if progress.status is StepStatus.ASKED and progress.pausing:
+            is_open = progress.status in (StepStatus.ASKED, *_TO_UNDO)
+            if is_open and self._declaration.step_of(name).child is not None:
+                self.request(name, Role.UNDO)
+
+    def _stop_waiting(self, *, at_once: bool = False) -> None:
+        """Gives up steps that pause, have no effect or are sagas; with `at_once` all in flight."""
+        for name in sorted(self._journal.in_flight):
+            step, progress = self._declaration.step_of(name), self._journal.steps[name]
+            quick = progress.pausing or step.kind is NO_EFFECT or step.child is not None
+            if progress.status is StepStatus.ASKED and (at_once or quick):
                 self.apply(Answer(name, False, Outcome.UNKNOWN, progress.reason, None))
 
     def _park(self, stuck: StepStatus) -> bool:
@@ -172,7 +195,42 @@ class Progression:
         if closing is not None and closing.name not in self._journal.closings:
             self.writer.issue(closing.name, closing.make_command, Role.CLOSE, 1)
         reason = self._journal.reason if state is State.COMPENSATED else ""
+        self.end(state, reason)
+
+    def end(self, state: State, reason: str) -> None:
+        """Ends the instance, and tells the sagas that it is a step of."""
         self.writer.record(Journal.Ended, state=state, reason=reason)
+        self.reply(reason)
+
+    def reply(self, reason: str) -> None:
+        """Answers the calls of other sagas as far as the end of the instance is what they want."""
+        calls, state = self._journal.calls, self._journal.state
+        wanted = [each for each in calls if each.take_back]
+        for each in calls:
+            if not each.take_back:
+                self.answer(each, state is State.COMPLETED, reason)
+            elif state is not State.COMPLETED:
+                self.answer(each, True, reason)
+        if wanted and state is State.COMPLETED:
+            self.take_back(wanted[0].take_back)
+
+    def answer(self, call: Call, done: bool, reason: str) -> None:
+        """Tells another saga that what it has asked for is done, or is not, and why."""
+        place = {"saga": call.saga, "key": call.key, "request": call.request}
+        why = "" if done else reason
+        self._journal.trigger_event(Journal.Replied, **place, done=done, reason=why)
+
+    def take_back(self, reason: str) -> None:
+        """Compensates if that is possible now; otherwise once the instance has completed."""
+        journal, steps = self._journal, self._declaration.steps
+        requested = [steps[each] for each in journal.steps if each in steps]
+        if journal.state in (State.COMPENSATED, State.ABANDONED):
+            self.reply(journal.reason)
+        elif journal.compensating:
+            return
+        elif journal.state is State.COMPLETED or all(not s.is_forward_only for s in requested):
+            journal.trigger_event(Journal.TakenBack, reason=reason)
+            self.compensate_at_once()
 
     def request(self, name: str, role: Role, attempt: int = 1) -> None:
         """Requests a step, an item of one, or the undo of either."""
@@ -185,13 +243,22 @@ class Progression:
             self._issue(name, step, attempt, *items)
 
     def _issue(self, name: str, step: Step, attempt: int, *items: Any) -> None:
-        if not self.writer.issue(name, step.make_command, Role.DO, attempt, *items):
+        if step.waits:
+            self.writer.record(Journal.Waiting, step=name)
+        elif not self.writer.issue(name, step.make_command, Role.DO, attempt, *items):
             self.writer.record(Journal.Skipped, step=name)
-        elif attempt == 1:
-            self.timers.start_time_limit(name, step)
+            return
+        if attempt == 1:
+            self.timers.start_time_limit(name, step, self.deadline(step))
+            self.reminding.start(name, step)
+
+    def deadline(self, step: Step) -> datetime | None:
+        """The date until which the saga waits for a step; None where there is none."""
+        until = self.timers.deadline(step)
+        return None if until is None else moment_of(until, self._saga(self._journal), step.name)
 
     def request_with_new_limit(self, name: str, progress: StepProgress) -> None:
-        """Requests a step or an item again, and its time limit begins anew."""
+        """Requests a step or an item again; its `within` begins anew, and its date is over."""
         self.request(name, Role.DO, progress.attempts + 1)
         self.timers.start_time_limit(name, self._declaration.step_of(name))
 

@@ -29,6 +29,8 @@ class Role(Enum):
     DO = "do"
     UNDO = "undo"
     CLOSE = "close"
+    REMIND = "remind"
+    """It is issued while the answer to a step is outstanding, and has no answer itself."""
 
 
 class Action(Enum):

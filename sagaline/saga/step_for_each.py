@@ -1,15 +1,14 @@
 """Declares a step that is requested once for each of several items."""
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Unpack
 
+from sagaline.errors import DefinitionError
 from sagaline.messaging.declaring import refuse_misfit, refuse_wrong
 from sagaline.messaging.lazy import name_of
-from sagaline.messaging.retry import Retry
+from sagaline.saga.command_part import CommandMethod
 from sagaline.saga.fan_out import ALL, FanOut, Need, counted
-from sagaline.saga.kinds import COMPENSATABLE, Kind
-from sagaline.saga.steps import CommandMethod, Events, Step, declared_step
+from sagaline.saga.steps import Events, Step, StepOptions, declared_step
 
 
 def step_for_each(
@@ -19,10 +18,7 @@ def step_for_each(
     refused: Events = (),
     need: Need = ALL,
     at_once: int | None = None,
-    kind: Kind = COMPENSATABLE,
-    within: timedelta | None = None,
-    retry: Retry | None = None,
-    after: Sequence[Step] | None = None,
+    **options: Unpack[StepOptions],
 ) -> Callable[[CommandMethod], Step]:
     """Declares a step that is requested once for each item: for each order line, each supplier.
 
@@ -40,11 +36,15 @@ def step_for_each(
     where = f"@step_for_each({name_of(items)})"
     refuse_misfit(items, where, "saga")
     refuse_wrong(need, Need, where, "Write need=ALL, ANY, at_least(2) or first(1).")
+    may_not = [each for each in ("optional", "instead_of") if each in options]
+    if may_not:
+        cure = "Say how many must be done: need=ANY, at_least(2) or first(1)."
+        raise DefinitionError(where=where, problem=f"it has {may_not[0]}=", cure=cure)
     if at_once is not None:
         counted(at_once, f"{where}: at_once")
     fan_out = FanOut(items, need, at_once)
 
     def declare(make_command: CommandMethod) -> Step:
-        return declared_step(make_command, done, refused, kind, within, retry, after, fan_out)
+        return declared_step(make_command, done, refused, options, fan_out)
 
     return declare

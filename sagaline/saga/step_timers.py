@@ -2,28 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sagaline.messaging.declaring import refuse_no_duration, refuse_wrong
 from sagaline.messaging.retry import Retry
 from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
+from sagaline.saga.closings import Closing
+from sagaline.saga.deadline import Deadline, refuse_no_deadline
+from sagaline.saga.reminders import Reminder
 from sagaline.saga.state import StepProgress
-from sagaline.saga.steps import Closing, Step
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.steps import Step
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 
 @dataclass(frozen=True)
 class Timing:
-    """The `within` and `retry` that a system sets for a step, in place of the declared ones."""
+    """What a system sets for a step in place of its `within`, its `retry` or its `until`."""
 
     within: timedelta | None = None
     retry: Retry | None = None
+    until: Deadline | None = None
 
     def __post_init__(self) -> None:
         """Refuses what is no time and no retry."""
         refuse_no_duration(self.within, "Timing(within=...)", "within=minutes(5)")
         if self.retry is not None:
             refuse_wrong(self.retry, Retry, "Timing(retry=...)", "Write retry=Retry(attempts=5).")
+        if self.until is not None:
+            refuse_no_deadline(self.until, "Timing(until=...)")
 
 
 _DECLARED = Timing()
@@ -52,17 +58,37 @@ class StepTimers:
         retry = self._timings.get(part.name, _DECLARED).retry or part.retry
         return retry.pause(progress.attempts - progress.forgiven)
 
-    def start_time_limit(self, name: str, step: Step) -> None:
+    def deadline(self, step: Step) -> Deadline | None:
+        """From the saga to the date until which it waits for a step; None where there is none."""
+        return self._timings.get(step.name, _DECLARED).until or step.until
+
+    def has_date_alone(self, step: Step) -> bool:
+        """Whether a step has no other limit than a date: then it is not requested again after."""
+        return self.time_limit(step) is None and self.deadline(step) is not None
+
+    def start_time_limit(self, name: str, step: Step, until: datetime | None = None) -> None:
         """Sets the timer for the end of the time limit of a step or an item, if it has one."""
         within = self.time_limit(step)
-        if within is not None:
+        if within is not None or until is not None:
             command = StepTimedOut(saga_key=self._key, step=name, run=self._run)
-            self.changes.append(SetTimer(self._id(name, "timeout"), within, command))
+            after = timedelta.max if within is None else within
+            self.changes.append(SetTimer(self._id(name, "timeout"), after, command, until))
 
     def stop_time_limit(self, name: str, step: Step) -> None:
         """Cancels the timer of the time limit of a step or an item, if it has one."""
-        if self.time_limit(step) is not None:
+        if self.time_limit(step) is not None or self.deadline(step) is not None:
             self.changes.append(CancelTimer(self._id(name, "timeout")))
+
+    def start_reminder(self, name: str, reminder: Reminder, number: int) -> None:
+        """Sets the timer for the so manyth time of a reminder, unless that is too often."""
+        pause = reminder.pause(number)
+        if pause is not None:
+            command = ReminderDue(saga_key=self._key, step=name, number=number, run=self._run)
+            self.changes.append(SetTimer(self._id(name, "reminder"), pause, command))
+
+    def stop_reminder(self, name: str) -> None:
+        """Cancels the timer of a reminder."""
+        self.changes.append(CancelTimer(self._id(name, "reminder")))
 
     def start_pause(self, name: str, pause: timedelta) -> None:
         """Sets the timer for the next attempt at a step, an undo or a closing command."""

@@ -11,6 +11,8 @@ EVENT_TOPICS = {
     "Locking": "sagaline:SagaLocking",
     "Refused": "sagaline:SagaRefused",
     "Requested": "sagaline:CommandRequested",
+    "Waiting": "sagaline:SagaWaiting",
+    "Dropped": "sagaline:ReminderDropped",
     "Skipped": "sagaline:StepSkipped",
     "FannedOut": "sagaline:StepFannedOut",
     "Noted": "sagaline:AnswerNoted",
@@ -19,5 +21,9 @@ EVENT_TOPICS = {
     "Intervened": "sagaline:SagaIntervened",
     "Resumed": "sagaline:SagaResumed",
     "Ended": "sagaline:SagaEnded",
+    "Signalled": "sagaline:SagaSignalled",
+    "Called": "sagaline:SagaCalled",
+    "TakenBack": "sagaline:SagaTakenBack",
+    "Replied": "sagaline:SagaReplied",
 }
 """The topic of each event class of `Journal`. Subclasses of `Requested` have those of commands."""

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sagaline.codec import returned_value
 from sagaline.errors import DefinitionError
+from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import (
+    is_command_class,
     missing_arguments,
     refuse_no_duration,
     refuse_no_events,
@@ -13,13 +16,18 @@ from sagaline.messaging.declaring import (
 )
 from sagaline.messaging.lazy import refuse_lazy
 from sagaline.messaging.retry import Retry
+from sagaline.saga.children import TakeBackChild, check_child
+from sagaline.saga.closings import Closing
+from sagaline.saga.deadline import refuse_no_deadline
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
 from sagaline.saga.folds import Fold
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import Locks
-from sagaline.saga.steps import RETRY_CURE, Closing, Step, Undo
+from sagaline.saga.queries import Query
+from sagaline.saga.reminders import Reminder
+from sagaline.saga.steps import RETRY_CURE, Step, Undo
 
-PARTS: Final = (Step, Undo, Closing, Fold, Locks)
+PARTS: Final = (Step, Undo, Closing, Fold, Locks, Reminder, Query)
 """What decorators make of the methods of a saga class."""
 
 
@@ -51,10 +59,10 @@ def validate(declaration: Declaration) -> None:
 
     Raises DefinitionError with the part and the cure.
     """
-    refuse_lazy(declaration.key_of, f"{declaration.saga}: key=")
-    refuse_no_events(
-        [declaration.starts_on], f"{declaration.saga}: starts_on=", "Write starts_on=Order.Placed."
-    )
+    refuse_lazy(declaration.head.key_of, f"{declaration.saga}: key=")
+    if not is_command_class(declaration.starts_on):
+        where = f"{declaration.saga}: starts_on="
+        refuse_no_events([declaration.starts_on], where, "Write starts_on=Order.Placed.")
     _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
@@ -68,11 +76,16 @@ def validate(declaration: Declaration) -> None:
     for each in declaration.steps.values():
         _check_step(declaration, each)
         _check_failing(declaration, each)
+        if each.child is not None:
+            command, compensatable = declaration.commands[each.name], each.kind is COMPENSATABLE
+            check_child(f"{declaration.saga}.{each.name}", each.child, command, compensatable)
+    for each_query in declaration.queries.values():
+        returned_value(each_query.answer, f"{declaration.saga}.{each_query.name}")
     _check_folds(declaration, answers)
 
 
 def _check_key(declaration: Declaration) -> None:
-    key: object = declaration.key_of
+    key: object = declaration.head.key_of
     if not callable(key) or missing_arguments(key, "event"):
         problem = "its key is not a function that returns the key of an event"
         cure = "Write key=lambda event: event.order_id, or name a plain function."
@@ -89,18 +102,24 @@ def _check_names(declaration: Declaration) -> None:
                 "an undo of a step that has another undo, or that is not in this class",
                 "Declare one undo for each step, under it, with a name of its own.",
             )
+    reminders = declaration.reminders_of_steps()
+    for reminder in declaration.reminders:
+        if reminder not in reminders:
+            problem = "a reminder of a step that is not in this class"
+            raise declaration.error(reminder.name, problem, "Declare it under a step above it.")
     names: set[str] = set()
-    parts: Sequence[Step | Undo | Closing] = (
+    parts: Sequence[Step | Undo | Closing | Reminder] = (
         *declaration.steps.values(),
         *undos,
         *declaration.closings,
+        *reminders,
     )
     for each in parts:
         if each.name in names:
             raise declaration.error(
                 each.name,
                 "a second method of this name",
-                "Give each step, undo and closing command a name of its own.",
+                "Give each step, undo, reminder and closing command a name of its own.",
             )
         names.add(each.name)
 
@@ -182,6 +201,11 @@ def _check_kinds(declaration: Declaration) -> None:
         elif each.kind is RETRIABLE and (pivot is None or pivot.name not in before):
             problem = "a RETRIABLE step with no pivot before it"
             cure = "Declare the step that is the point of no return as PIVOT, or give this an undo."
+        elif pivot is not None and each.waits:
+            if each.optional:
+                continue
+            problem = f"it waits after the pivot {pivot.name}, and could be refused"
+            cure = "Make it optional=True, or declare it before the pivot."
         elif pivot is not None and each.kind in (COMPENSATABLE, NO_EFFECT):
             problem = f"a {each.kind.value} step after the pivot {pivot.name}"
             cure = "Make it RETRIABLE, or declare it before the pivot."
@@ -201,7 +225,11 @@ def _check_options(declaration: Declaration) -> None:
         refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
         refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
+        if each.until is not None:
+            refuse_no_deadline(each.until, f"{where}: until=")
         refuse_wrong(each.optional, bool, f"{where}: optional=", "Write optional=True.")
+        refuse_no_duration(each.expected, where, "expected=minutes(5)")
+    refuse_no_duration(declaration.head.expected, declaration.saga, "expected=hours(1)")
 
 
 def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
@@ -213,13 +241,18 @@ def _before(steps: Mapping[str, Step], step: Step) -> set[str]:
 
 
 def _check_step(declaration: Declaration, step: Step) -> None:
-    if not step.done or (step.undoing is not None and not step.undoing.done):
+    by_events = step.child is None
+    undone_by = () if step.undoing is None or not by_events else (step.undoing,)
+    if (by_events and not step.done) or not all(each.done for each in undone_by):
         problem = "no event says that it is done, so no step after it could start"
         cure = "Name one with done=..., for the step and for its undo."
     elif step.kind is COMPENSATABLE and step.undoing is None:
         problem = "a compensatable step without an undo"
         cure = f"Declare one under it with @{step.name}.undo(done=...), or say kind=NO_EFFECT."
-    elif step.kind is not COMPENSATABLE and step.undoing is not None:
+    elif not by_events and undo_of_child(step):
+        problem = f"it is a saga, {step.child.__name__}, which undoes what it has done itself"
+        cure = "Remove the undo."
+    elif not _may_be_undone(declaration, step) and step.undoing is not None:
         problem = f"a {step.kind.value} step with an undo, which would never run"
         cure = "Remove the undo, or make the step compensatable."
     elif step.undoing is not None and may_make_none(step.undoing.make_command):
@@ -233,9 +266,22 @@ def _check_step(declaration: Declaration, step: Step) -> None:
     raise declaration.error(step.name, problem, cure)
 
 
+def undo_of_child(step: Step) -> bool:
+    """Whether a step that is a saga has an undo of its own."""
+    return step.undoing is not None and not isinstance(step.undoing.make_command, TakeBackChild)
+
+
+def _may_be_undone(declaration: Declaration, step: Step) -> bool:
+    """Behind the pivot, only what is a step of another saga can be undone: by taking it back."""
+    is_child = issubclass(declaration.starts_on, Command)
+    return step.kind is COMPENSATABLE or (is_child and step.kind is not NO_EFFECT)
+
+
 def _check_folds(declaration: Declaration, answers: Answers) -> None:
     known = (declaration.starts_on, *answers)
     for event, folds in declaration.folds.items():
+        if event in declaration.signals.values():
+            continue
         if not any(issubclass(event, each) or issubclass(each, event) for each in known):
             raise declaration.error(
                 folds[0].name,

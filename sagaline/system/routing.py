@@ -1,11 +1,10 @@
 """Which application records an event, and which handles a command."""
 
-from collections.abc import Iterable, Iterator
-
-from eventsourcing.domain import DomainEvent
+from collections.abc import Iterable
 
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
+from sagaline.application.ownership import events_of
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
 from sagaline.saga.instance import Journal
@@ -14,14 +13,6 @@ from sagaline.saga.instance import Journal
 def is_of_sagas(event: type) -> bool:
     """Whether an event is recorded by sagas, in their own logs."""
     return issubclass(event, Journal.Event | Journal.Created)
-
-
-def events_of(*aggregates: type) -> Iterator[type[DomainEvent]]:
-    """The event classes that are defined in aggregate classes."""
-    for aggregate in aggregates:
-        for event in vars(aggregate).values():
-            if isinstance(event, type) and issubclass(event, DomainEvent):
-                yield event
 
 
 def recorders_of(applications: Iterable[type[Application]]) -> dict[type, type[Application]]:

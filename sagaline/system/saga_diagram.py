@@ -32,11 +32,12 @@ class _Drawing:
     def _nodes(self) -> Iterator[str]:
         yield node("start_", "([{}])", self._start())
         for each in self._steps:
-            many = "[[{}]]" if each.fan_out is not None else "[{}]"
-            yield self._command(each.name, "{{{{{}}}}}" if each.kind is PIVOT else many)
+            yield self._command(each.name, _shape(each))
         for each in self._steps:
             if each.undoing is not None:
                 yield self._command(each.undoing.name, "[/{}/]")
+        for reminder in self._declaration.reminders_of_steps():
+            yield self._command(reminder.name, ">{}]")
         for closing in (
             self._declaration.completing,
             self._declaration.closing,
@@ -49,7 +50,7 @@ class _Drawing:
             yield node(f"{end}_", "([{}])", end)
 
     def _start(self) -> str:
-        schedule = self._declaration.schedule
+        schedule = self._declaration.head.schedule
         return self._declaration.starts_on.__qualname__ if schedule is None else str(schedule)
 
     def _forward(self) -> Iterator[str]:
@@ -64,6 +65,8 @@ class _Drawing:
                 if self._may_fail(each):
                     failed = [*names(each.refused), "no answer"]
                     yield arrow(each.name, after, failed, dotted=True)
+            for reminder in each.reminders:
+                yield arrow(each.name, reminder.name, [f"no answer {reminder}"], dotted=True)
         if completing is not None:
             yield arrow(completing.name, "completed_", [])
 
@@ -72,7 +75,7 @@ class _Drawing:
             if each.refused and not self._may_fail(each):
                 undo = self._last_undo(other for other in self._started_with(each) if other != each)
                 yield arrow(each.name, undo, names(each.refused), dotted=True)
-            if not self._may_fail(each):
+            if not self._may_fail(each) and not _waits_for_ever(each):
                 yield self._unanswered(each, self._last_undo(self._started_with(each)))
             if each.undoing is not None:
                 yield from self._undo(each.undoing, self._last_undo(self._steps[:place]))
@@ -88,6 +91,7 @@ class _Drawing:
     def _unanswered(self, step: Step, undo: str) -> str:
         """The arrow for a step whose outcome is unknown: it is undone, or the saga parks."""
         limit = "" if step.within is None else f" in {in_words(step.within)}"
+        limit += "" if step.until is None else " until its date"
         to = "parked_" if step.kind in (PIVOT, RETRIABLE) else undo
         return arrow(step.name, to, [f"no answer{limit}"], dotted=True)
 
@@ -124,8 +128,21 @@ class _Drawing:
     def _command(self, name: str, shape: str) -> str:
         may = ", or nothing" if name in self._declaration.conditional else ""
         step = self._declaration.steps.get(name)
+        if step is not None and step.child is not None:
+            may = f", a saga{may}"
         if step is not None and step.fan_out is not None:
-            may = f" for each item, {step.fan_out.need}"
+            may += f" for each item, {step.fan_out.need}"
         elif step is not None and step.instead_of is not None:
-            may = f", instead of {step.instead_of.name}"
-        return node(name, shape, f"{name}<br/>{self._commands[name].__name__}{may}")
+            may += f", instead of {step.instead_of.name}"
+        made = "waits" if name not in self._commands else self._commands[name].__name__
+        return node(name, shape, f"{name}<br/>{made}{may}")
+
+
+def _shape(step: Step) -> str:
+    if step.kind is PIVOT:
+        return "{{{{{}}}}}"
+    return "[[{}]]" if step.fan_out is not None else "[/{}\\]" if step.waits else "[{}]"
+
+
+def _waits_for_ever(step: Step) -> bool:
+    return step.waits and step.within is None and step.until is None

@@ -12,11 +12,14 @@ from sagaline.application.declaration import declaration_of
 from sagaline.application.saga_process import SagaProcess, process_of
 from sagaline.codec import WantedTopics
 from sagaline.errors import DefinitionError
+from sagaline.messaging.declaring import is_command_class
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.script import name_as_imported
 from sagaline.read_model.definition import ReadModel, projections_of
+from sagaline.saga.children import TakeBack
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
+from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
 from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.step_timers import Timing
@@ -122,11 +125,18 @@ class System(upstream.System):
 
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
-        start = saga_declaration(saga).starts_on
-        for event in (start, *saga_declaration(saga).answers):
+        declaration = saga_declaration(saga)
+        start = declaration.starts_on
+        starts = () if is_command_class(start) else (start,)
+        self._refuse_handled(saga, "starts it", start)
+        signals = declaration.signals.values()
+        for each in signals:
+            self._refuse_handled(saga, "is a signal to it", each)
+        for event in [*starts, *(each for each in declaration.answers if each not in signals)]:
             for recorder in self._recorders_of(saga, event):
                 self._pipe(recorder, process, event, acts=event is start)
-        for command in saga_declaration(saga).commands.values():
+        children = self._connect_children(process)
+        for command in [each for each in declaration.commands.values() if each not in children]:
             handler = self._handlers.get(command)
             if handler is None:
                 raise DefinitionError(
@@ -137,6 +147,36 @@ class System(upstream.System):
             self._pipe(process, handler, request_class(command), acts=True)
             if declaration_of(handler).answers_faults:
                 self._pipe(handler, process, CommandFaulted)
+
+    def _refuse_handled(self, saga: type[Saga], what: str, command: type) -> None:
+        """Refuses a command to a saga that an application handles. Raises DefinitionError."""
+        handler = self._handlers.get(command)
+        if handler is not None:
+            raise DefinitionError(
+                where=saga.__name__,
+                problem=f"{command.__name__} {what}, and is handled by {handler.__name__} too",
+                cure="Give the saga a command of its own.",
+            )
+
+    def _connect_children(self, process: type[SagaProcess]) -> set[type]:
+        """Connects a saga with those that are its steps; returns the commands that they handle."""
+        handled: set[type] = set()
+        declaration = saga_declaration(process.saga)
+        for step in declaration.steps.values():
+            if step.child is None:
+                continue
+            child = next((each for each in self.processes if each.saga is step.child), None)
+            if child is None or child is process:
+                raise DefinitionError(
+                    where=f"{process.saga.__name__}.{step.name}",
+                    problem=f"{step.child.__name__} is no other saga of the system {self.name}",
+                    cure="Name it in sagas=[...] of the system.",
+                )
+            handled |= {declaration.commands[step.name], TakeBack}
+            for command in (declaration.commands[step.name], TakeBack):
+                self._pipe(process, child, request_class(command), acts=True)
+            self._pipe(child, process, Journal.Replied)
+        return handled
 
     def _connect_reactions(self, application: type[Application]) -> None:
         where = application.__name__

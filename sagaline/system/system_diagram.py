@@ -4,6 +4,7 @@ from eventsourcing.utils import get_topic
 
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
+from sagaline.application.ownership import events_of
 from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import WantedTopics
 from sagaline.messaging.faults import CommandFaulted
@@ -11,7 +12,7 @@ from sagaline.read_model.definition import ReadModel, projections_of
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.requests import request_class
 from sagaline.system.flowchart import arrow, flowchart, names, node
-from sagaline.system.routing import events_of, is_of_sagas
+from sagaline.system.routing import is_of_sagas
 from sagaline.system.system import System
 
 

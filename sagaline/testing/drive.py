@@ -13,8 +13,9 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
+from sagaline.saga.requests import commanded
 from sagaline.saga.step_timers import Timing
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Driven:
     events: tuple[Any, ...]
     """The events that it recorded in the stream of the instance."""
     timers: tuple[TimerChange, ...]
+    too_late: str | None = None
+    """Why a signal was not heard."""
 
     @property
     def commands(self) -> list[Journal.Requested]:
@@ -42,10 +45,10 @@ def drive(
     """Handles one input of a saga instance with the production engine.
 
     `message` is the start event (the only input without a journal, and the one that begins the
-    next run after the end of one, if the saga has `again`), an answer, the command of a
-    timer (`StepTimedOut`, `StepDue`), or a function that intervenes; `request` is the id of the
-    command that an answer names. Changes the journal in
-    place and leaves it without pending events. Locks are ignored.
+    next run after the end of one, if the saga has `again`), an answer, the command of a timer
+    (`StepTimedOut`, `StepDue`, `ReminderDue`), or a function that intervenes; `request` is the id
+    of the command that an answer names. Changes the journal in place and leaves it without pending
+    events. Locks are ignored.
     """
     declaration = saga_declaration(saga)
     if journal is None or _begins_next(saga, journal, message):
@@ -55,28 +58,37 @@ def drive(
         journal = Journal.start(declaration.name, key, message, *shape, run=run)
         engine = SagaEngine(saga, journal, timings or {})
         engine.start()
+        too_late = None
     else:
         engine = Interventions(saga, journal, timings or {})
-        _handle(saga, engine, message, request)
-    return Driven(journal, tuple(journal.collect_events()), tuple(engine.timers))
+        too_late = _handle(saga, engine, message, request)
+    return Driven(journal, tuple(journal.collect_events()), tuple(engine.timers), too_late)
 
 
 def _begins_next(saga: type[Saga], journal: Journal, message: Any) -> bool:
     declaration = saga_declaration(saga)
-    return declaration.again and journal.state.ended and declaration.is_start(message)
+    return declaration.head.again and journal.state.ended and declaration.is_start(message)
 
 
-def _handle(saga: type[Saga], engine: Interventions, message: Any, request: UUID | None) -> None:
+def _handle(
+    saga: type[Saga], engine: Interventions, message: Any, request: UUID | None
+) -> str | None:
+    """Handles an input; returns why a signal was not heard."""
     if isinstance(message, StepTimedOut):
         engine.handle_timeout(message.step)
     elif isinstance(message, StepDue):
         engine.handle_pause_end(message.step)
+    elif isinstance(message, ReminderDue):
+        engine.handle_reminder(message.step, message.number)
+    elif type(message) in saga_declaration(saga).signals.values():
+        return engine.handle_signal(commanded(message))
     elif saga_declaration(saga).is_start(message):
         engine.ignore_start(message)
     elif callable(message):
         message(engine)
     else:
         engine.handle_answer(message, request)
+    return None
 
 
 def replay(events: Iterable[Any]) -> Journal | None:

@@ -44,7 +44,7 @@ class SagaStatus(NamedTuple):
     def waits_for(self, *steps: str) -> tuple[bool, str]:
         """Whether the instance is in progress and waits for just these steps; that in words."""
         in_progress = self.journal.state in (State.RUNNING, State.COMPENSATING)
-        return in_progress and set(self.waiting) == set(steps), _waiting_for(steps)
+        return in_progress and set(self.waiting) == set(map(str, steps)), _waiting_for(steps)
 
     def __str__(self) -> str:
         if self.journal.state is State.PARKED:
@@ -73,7 +73,7 @@ def effect_of(event: Any) -> str | None:
 
 
 def _waiting_for(steps: Iterable[str]) -> str:
-    return f"waiting for {', '.join(steps) or 'nothing'}"
+    return f"waiting for {', '.join(map(str, steps)) or 'nothing'}"
 
 
 def _with_reason(status: str, reason: str | None) -> str:

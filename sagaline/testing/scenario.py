@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NoReturn, Self, TypeVar
 
-from sqlalchemy import Table, select
+from sqlalchemy import select
 
 from sagaline.application.application import Application
 from sagaline.application.declaration import declaration_of
@@ -13,7 +13,7 @@ from sagaline.application.receipt import Receipt
 from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import command_class
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import refuse_given
+from sagaline.messaging.declaring import named, refuse_given
 from sagaline.read_model.definition import ReadModel
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga, refuse_no_saga
@@ -109,12 +109,12 @@ class Scenario:
 
     def when_asked_for(self, step: str) -> Answering:
         """Scripts how the participant answers the command of this step, or a closing command."""
-        closing = step not in self._sagas[0].steps
-        return self._answering(FaultPoint(step, Role.CLOSE if closing else Role.DO))
+        closing = str(step) not in self._sagas[0].steps
+        return self._answering(FaultPoint(str(step), Role.CLOSE if closing else Role.DO))
 
     def when_asked_to_undo(self, step: str) -> Answering:
         """Scripts how the participant answers the undo of this step."""
-        return self._answering(FaultPoint(step, Role.UNDO))
+        return self._answering(FaultPoint(str(step), Role.UNDO))
 
     def pass_time(self, **time: float) -> Self:
         """Moves the clock (``minutes=6``); each timer fires at the moment when it is due."""
@@ -187,7 +187,7 @@ class Scenario:
         """Expects exactly these commands so far, in this order, each attempt counted."""
         events = self._status(key, saga).events
         issued = [type(each.command) for each in events if isinstance(each, Journal.Requested)]
-        names = [[each.__name__ for each in classes] for classes in (commands, issued)]
+        names = [[named(each) for each in classes] for classes in (commands, issued)]
         return self._must(names[0] == names[1], *names)
 
     def then_timers(self, *steps: str) -> Self:
@@ -210,8 +210,8 @@ class Scenario:
 
     def rows(self, model: type[ReadModel]) -> list[dict[str, Any]]:
         """The rows of a read table."""
-        if not isinstance(getattr(model, "table", None), Table):
-            refuse_given(model, "rows", "Write rows(OrderList): the class of a read model.")
+        if model not in self._system.read_models:
+            refuse_given(model, "rows", "Write rows(OrderList): a read model of the system.")
         with self._system.views.read() as connection:
             return [dict(row) for row in connection.execute(select(model.table)).mappings()]
 

@@ -57,7 +57,12 @@ FIGURES: dict[str, dict[str, str | None]] = {
         "rebuild/order_list/floor/one_process": "ratio >= 0.3",
     },
     "start": {"start/runner": "value <= 1", "start/process": None},
-    "stop/worst": {"stop/worst/sqlite": "value <= 3", "stop/worst/postgresql": "value <= 3"},
+    "stop/worst": {
+        "stop/worst/sqlite": "value <= 3",
+        "stop/ended_well/sqlite": "value >= 100",
+        "stop/worst/postgresql": "value <= 3",
+        "stop/ended_well/postgresql": "value >= 100",
+    },
     "ports/slow_share": {
         "ports/slow_share/p50": None,
         "ports/slow_share/p99": "value <= 200",

@@ -60,39 +60,6 @@ def test_what_was_printed_before_a_kill_is_on_disk(
     assert positions <= recorded(sqlite_store)
 
 
-def test_workers_that_are_killed_or_paused_while_orders_arrive(
-    postgres_store: str, tmp_path: Path
-) -> None:
-    take_in(postgres_store, tmp_path, "stock", stock_lines())
-    engine = create_engine(postgres_store, pool_pre_ping=True)
-    workers = [Runner(postgres_store, tmp_path / f"worker-{number}.txt", ()) for number in range(4)]
-    one, two, paused, untouched = workers
-    try:
-        wait_until(lambda: all(each.leads(engine) for each in workers))
-        for part in range(4):
-            arriving = order_lines(ORDERS, seed=part)
-            take_in(postgres_store, tmp_path, "place", arriving)
-            wait_for_events(engine, 20 + part * ORDERS)
-            if part == 0:
-                one.kill()
-                paused.pause()
-            elif part == 1:
-                two.kill()
-                wait_until(lambda: not paused.leads(engine))
-                paused.go_on()
-        wait_until(lambda: paused.leads(engine) and untouched.leads(engine))
-        last = Runner(postgres_store, tmp_path / "last.txt")
-        assert last.wait() == 0, last.said()
-        assert [each.end() for each in (paused, untouched)] == [0, 0]
-    finally:
-        for each in workers:
-            each.kill()
-        engine.dispose()
-    assert violations(postgres_store, settled=True) == []
-    assert sum(ends(postgres_store).values()) == 4 * ORDERS
-    assert_rebuilds_alike(postgres_store)
-
-
 def run_and_kill(url: str, folder: Path, kills: int, orders: int) -> None:
     """Two runners at once, killed in turns on the way; what must hold then and at the end."""
     engine = create_engine(url)
@@ -146,9 +113,13 @@ class Runner:
         """Lets it go on where it was stopped."""
         self._process.send_signal(signal.SIGCONT)
 
+    def terminate(self) -> None:
+        """Asks it to stop."""
+        self._process.terminate()
+
     def end(self) -> int:
         """Asks it to stop; returns its exit status."""
-        self._process.terminate()
+        self.terminate()
         return self.wait()
 
     def leads(self, engine: Engine) -> bool:

@@ -54,14 +54,31 @@ class Old:
         run = CommandLine(self.folder, clean_environment(), self.stage.url)
         return run.sagaline("--app", self.story.APP, *arguments)
 
-    def differences(self) -> dict[str, list[str]]:
-        """What a verification of the read tables finds to be wrong."""
+    def differences(self) -> dict[str, set[str]]:
+        """The rows that a verification of the read tables finds to be wrong."""
         verified = rebuild(self.stage.system, self.stage.env, verify=True)
-        return {each.view: each.differences for each in verified if each.differences}
+        return {each.view: set(each.differences) for each in verified if each.differences}
+
+    def open_sagas(self) -> set[str]:
+        """The ids of the sagas that have not ended, of which 0.1.0 said otherwise what remains."""
+        query = "SELECT saga_id FROM saga_list WHERE ended_at IS NULL"
+        if "saga_list" not in self.story.TABLES:
+            return set()
+        return {row[0] for row in self.stage.query({"open": query})["open"]}
+
+    def stands(self) -> dict[str, list[list[str]]]:
+        """How the store stands, but for what remains of sagas."""
+        return but_for_remaining(found(self.stage, self.story))
 
     def sagas(self) -> dict[str, str]:
         """The state of each saga by its key."""
         return {row[1]: row[2] for row in found(self.stage, self.story).get("saga_list", [])}
+
+
+def but_for_remaining(content: dict[str, list[list[str]]]) -> dict[str, list[list[str]]]:
+    """The content of a store without the column of which version 0.1.0 had another rule."""
+    listed = content.get("saga_list", [])
+    return {**content, "saga_list": [[*row[:4], *row[5:]] for row in listed]}
 
 
 @pytest.fixture(params=STORIES)
@@ -88,7 +105,9 @@ def silence(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
     # What a port or a saga meets in a story is logged as it would be in any store.
     said = [each for each in records if each.name != "sagaline.application"]
-    assert [each.getMessage() for each in said if each.levelno >= logging.WARNING] == []
+    warned = [each.getMessage() for each in said if each.levelno >= logging.WARNING]
+    expected = ("saga_list differs from the logs", "held up by the dead letter")
+    assert [each for each in warned if not any(text in each for text in expected)] == []
 
 
 def topics(stage: Stage) -> set[str]:
@@ -153,17 +172,19 @@ def history_is_told(old: Old) -> None:
 
 
 def test_everything_in_an_old_store_ends_as_it_would_have_ended(old: Old) -> None:
-    assert old.differences() == {}
+    assert old.differences().get("saga_list", set()) <= old.open_sagas()
+    assert old.differences().keys() <= {"saga_list"}
     with old.stage.opened() as runner:
         old.story.finish(old.stage, runner)
-        assert found(old.stage, old.story) == old.known["end"]
+        assert old.stands() == but_for_remaining(old.known["end"])
         key = old.story.begin_another(runner)
         old.stage.go_on(runner)
     assert old.sagas().get(key, "completed") == "completed"
     assert set(old.sagas().values()) <= {"completed", "compensated", "abandoned", "parked"}
-    ended = found(old.stage, old.story)
+    ended = old.stands()
     assert [each.view for each in rebuild(old.stage.system, old.stage.env)] == old.stage.views
-    assert found(old.stage, old.story) == ended
+    assert old.stands() == ended
+    assert old.differences() == {}
 
 
 @pytest.mark.parametrize("name", ["shop", "choreographed_shop"])
@@ -179,4 +200,5 @@ def test_a_command_that_an_old_store_knows_is_no_new_one(old: Old) -> None:
 def test_the_tables_from_before_the_last_rebuild_are_put_back_and_go_on(old: Old) -> None:
     assert roll_back(old.stage.system, old.stage.env) == old.stage.views
     old.stage.run(*old.stage.views)
-    assert old.differences() == {}
+    assert old.differences().keys() <= {"saga_list"}
+    assert old.differences().get("saga_list", set()) <= old.open_sagas()

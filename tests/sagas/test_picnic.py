@@ -1,9 +1,17 @@
 """Picnics in a running system, on both databases: items, optional steps, alternatives."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from eventsourcing.application import project_aggregate
 
 from sagaline import Runner, Saga
+from sagaline.admin.saga_lookup import find_instance
+from sagaline.saga.interventions import Interventions
 from sagaline.system.saga_diagram import saga_diagram
+from sagaline.system.saga_list import SagaList
+from sagaline.testing import given
 from tests.sagas.picnic import (
     SYSTEMS,
     AllDishes,
@@ -81,3 +89,26 @@ def test_the_diagram_shows_items_and_alternatives() -> None:
     alternatives = saga_diagram(WithAlternatives)
     assert "instead of bring_cake" in alternatives
     assert 'bring_salad -.->|"Dish.Burnt<br/>no answer"| eat' in alternatives
+
+
+@pytest.mark.parametrize(
+    ("saga", "dishes"),
+    [
+        (AllDishes, ("soup", "cake", "burnt pie")),
+        (AllDishes, ()),
+        (TwoAtOnce, ("soup", "burnt cake", "pie", "salad")),
+        (FirstDish, ("burnt soup", "burnt cake", "pie")),
+        (WithAlternatives, ("burnt cake", "burnt pie", "salad")),
+    ],
+)
+def test_saga_list_says_which_items_remain(
+    saga: type[Saga], dishes: tuple[str, ...], tmp_path: Path
+) -> None:
+    store = f"sqlite:///{tmp_path / 'picnic.db'}"
+    eaten(saga, store, *dishes)
+    with Runner(SYSTEMS[saga], {"SQLALCHEMY_URL": store}) as runner:
+        events = find_instance(SYSTEMS[saga].processes, runner.apps, "Ada").events
+    for end in range(1, len(events) + 1):
+        journal: Any = project_aggregate(None, events[:end])
+        (row,) = given(SagaList, *events[: end - 1]).when(events[end - 1]).then_rows(1).rows
+        assert row["remaining"] == ", ".join(Interventions(saga, journal, {}).remaining())

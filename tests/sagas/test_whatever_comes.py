@@ -18,7 +18,9 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions, Operator
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.system.saga_list import SagaList
 from sagaline.testing import GivenSaga
+from sagaline.testing import given as given_events
 from sagas.order_fulfilment import OrderFulfilment
 from tests.sagas.shop import PLACED, TOTAL
 from tests.sagas.trip import WANTED, BookTrip
@@ -283,3 +285,17 @@ def test_its_stream_gives_the_same_instance_from_any_store(
         assert again == event
         journal = again.mutate(journal)
     assert journal == story.journal
+
+
+@sagas
+@given(done=smoothly, inputs=chances)
+@settings(max_examples=50)
+def test_saga_list_says_what_remains_as_sagas_show_does(
+    saga: type[Saga], start: Any, done: int, inputs: list[Chance]
+) -> None:
+    story = told(saga, start, done, inputs)
+    events: Any = story.events
+    (row,) = given_events(SagaList, *events[:-1]).when(events[-1]).then_rows(1).rows
+    remaining = Interventions(saga, story.journal, {}).remaining()
+    assert row["remaining"] == ", ".join(remaining)
+    assert row["state"] == story.journal.state.value

@@ -7,6 +7,9 @@ def _lazy(name: str, target: str, help: str) -> LazyCommand:
     return LazyCommand(name, f"{__name__}.{target}", help)
 
 
+_MANY = """With --all, --saga, --step, --reason-like or --since in place of an ID it acts on many.
+The exit status is 1 where it cannot be done to one of them. It selects"""
+
 SAGAS = command_group(
     "sagas",
     "List saga instances, show one, and act on it.",
@@ -16,10 +19,30 @@ SAGAS = command_group(
     _lazy(
         "show", "saga_show:show_saga", "Show a saga: history, remaining steps, possible actions."
     ),
-    _lazy("retry", "saga_actions:retry", "Issue the commands of stuck or waiting steps again."),
-    _lazy("skip", "saga_actions:skip", "Mark a stuck step, or undo, as done by hand."),
-    _lazy("cancel", "saga_actions:cancel", "Compensate a saga that has not reached its pivot."),
-    _lazy("abandon", "saga_actions:abandon", "Close a saga as it is: no more steps or undos run."),
+    _lazy("query", "saga_query:query", "Ask a saga what it tells about itself."),
+    _lazy("signal", "saga_signal:send_signal", "Tell a running saga something that it hears."),
+    _lazy(
+        "retry",
+        "saga_actions:retry",
+        f"Issue the commands of stuck or waiting steps again.\n\n{_MANY} among parked sagas.",
+    ),
+    _lazy(
+        "skip",
+        "saga_actions:skip",
+        f"Mark a stuck step, or undo, as done by hand.\n\n{_MANY} among parked sagas.",
+    ),
+    _lazy(
+        "cancel",
+        "saga_actions:cancel",
+        f"Compensate a saga that has not reached its pivot.\n\n{_MANY} among running and parked "
+        "sagas.",
+    ),
+    _lazy(
+        "abandon",
+        "saga_actions:abandon",
+        f"Close a saga as it is: no more steps or undos run.\n\n{_MANY} among open sagas.",
+    ),
+    _lazy("history", "saga_actions:show_history", "List the actions of operators on many sagas."),
 )
 
 TIMERS = command_group(
@@ -40,17 +63,24 @@ DEAD_LETTERS = command_group(
         "List parked events; the exit status is 1 if there is one.",
     ),
     _lazy("show", "dead_letters:show_letter", "Show one parked event, with its traceback."),
+    _lazy("signal", "saga_signal:send_signal", "Tell a running saga something that it hears."),
     _lazy(
         "retry",
         "dead_letters:retry_letter",
         """Process a parked event again, with the events of its key that are queued after it.
 
         They are processed in the order of the log, whichever of them was named. The exit status
-        is 1 where one fails again: it stays parked, with those after it.
+        is 1 where one fails again: it stays parked, with those after it. With --all, --saga,
+        --step, --reason-like or --since in place of an ID it acts on many.
         """,
     ),
     _lazy(
-        "discard", "dead_letters:discard_letter", "Delete a parked event: it is never processed."
+        "discard",
+        "dead_letters:discard_letter",
+        """Delete a parked event: it is never processed.
+
+        With --all, --saga, --step, --reason-like or --since in place of an ID it acts on many.
+        """,
     ),
     _lazy(
         "history", "dead_letters:show_history", "List the actions of operators on parked events."

@@ -11,9 +11,9 @@ import typer
 from sqlalchemy import Connection
 
 from sagaline.admin.saga_lookup import Instance, instances_of_key
-from sagaline.cli.commands.saga_actions import steer
 from sagaline.cli.inspection import InspectedStores, has_table, inspected
 from sagaline.cli.output import moment, print_rows
+from sagaline.cli.steering import steer
 from sagaline.cli.tables import Listing
 from sagaline.runner.clock import StoreClock
 from sagaline.saga.interventions import Operator

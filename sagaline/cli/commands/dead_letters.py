@@ -6,8 +6,9 @@ import typer
 from rich.text import Text
 
 from sagaline.admin.dead_letters import discard, retry
-from sagaline.admin.timeline import readable
+from sagaline.admin.entry import readable
 from sagaline.cli.commands.audit import OperatorAction, history, intervene
+from sagaline.cli.commands.bulk import act_on_many
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected, system_and_environment
 from sagaline.cli.options import By, OptionalReason, Reason, operator_name
@@ -23,6 +24,7 @@ from sagaline.cli.output import (
     show,
 )
 from sagaline.cli.queries import letters, letters_in
+from sagaline.cli.selecting import Chosen, selecting
 from sagaline.cli.tables import Listing
 from sagaline.errors import LetterUnknown
 from sagaline.runner.runner import Runner
@@ -32,6 +34,7 @@ from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
+OptionalId = Annotated[str | None, typer.Argument(metavar="ID", help="As listed: FOLLOWER/LOG:N.")]
 
 
 def list_letters(ctx: typer.Context, json: AsJson = False) -> None:
@@ -55,14 +58,27 @@ def show_letter(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
         _show_one(letter)
 
 
+@selecting
 def retry_letter(
-    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    chosen: Chosen,
+    id: OptionalId = None,
+    reason: OptionalReason = "",
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
-    """Process a parked event again, and those of its key; exit with 1 where one fails again."""
+    """Process parked events again, and those of their keys; exit with 1 where one fails again."""
+    operator, one = Operator(operator_name(by), reason), chosen.one("retry", id)
+    if one is None:
+        act_on_many(ctx, Action.RETRY_LETTER, chosen, operator, json)
+    else:
+        _retry_one(ctx, one, operator, json)
+
+
+def _retry_one(ctx: typer.Context, id: str, by: Operator, json: bool) -> None:
     with inspected(ctx) as stores:
         datastore, letter = _named(stores, id)
-        action = _action(Action.RETRY_LETTER, Operator(operator_name(by), reason), letter)
-        intervene(ctx, stores, datastore, action, lambda _: None)
+        intervene(ctx, stores, datastore, _action(Action.RETRY_LETTER, by, letter), lambda _: None)
         system, env = system_and_environment(ctx)
         runner = Runner(system, env, only=[letter.follower])
         try:
@@ -79,13 +95,28 @@ def retry_letter(
     needs_attention(when=done.error is not None)
 
 
+@selecting
 def discard_letter(
-    ctx: typer.Context, id: Id, reason: Reason, by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    chosen: Chosen,
+    reason: Reason,
+    id: OptionalId = None,
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
+    """Delete parked events: they are never processed."""
+    operator, one = Operator(operator_name(by), reason), chosen.one("discard", id)
+    if one is None:
+        act_on_many(ctx, Action.DISCARD_LETTER, chosen, operator, json)
+    else:
+        _discard_one(ctx, one, operator, json)
+
+
+def _discard_one(ctx: typer.Context, id: str, by: Operator, json: bool) -> None:
     """Delete a parked event, and name the first of its key that is still parked."""
     with inspected(ctx) as stores:
         datastore, letter = _named(stores, id)
-        action = _action(Action.DISCARD_LETTER, Operator(operator_name(by), reason), letter)
+        action = _action(Action.DISCARD_LETTER, by, letter)
         intervene(ctx, stores, datastore, action, lambda connection: discard(connection, letter))
         rest = [each for each in letters(stores) if _is_queued_with(each, letter)]
     if json:

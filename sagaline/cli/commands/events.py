@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from eventsourcing.utils import construct_topic
 
-from sagaline.admin.timeline import Entry, readable
+from sagaline.admin.entry import Entry, readable
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedLog, inspected
 from sagaline.cli.output import AsJson, as_json, cell, fitting, print_note

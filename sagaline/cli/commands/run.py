@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sagaline.cli.attention import show_held_up
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.gc_tuning import tune_garbage_collector
 from sagaline.cli.inspection import inspect_stores, system_and_environment
@@ -26,6 +27,7 @@ from sagaline.cli.output import (
 )
 from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.signals import signals_noted
+from sagaline.runner.held_up import held_up
 from sagaline.runner.lag import FollowerLag
 from sagaline.runner.options import STOP_TIMEOUT
 from sagaline.runner.runner import Runner
@@ -122,13 +124,15 @@ def _print_summary(
 ) -> None:
     with inspect_stores(system, env) as found:
         sagas, letters = sagas_by_state(found), sum(letters_by_follower(found).values())
-        outdated = out_of_date(found)
+        outdated, held = out_of_date(found), held_up(system, found.datastores)
     if json:
         facts_ = {"settled": settled, "seconds": round(seconds, 3)}
-        rest = {"dead_letters": letters, "tables_out_of_date": outdated}
+        rest: dict[str, Any] = {"dead_letters": letters, "tables_out_of_date": outdated}
+        rest["held_up"] = [each.as_json() for each in held]
         print_json({**facts_, "sagas": sagas, **rest})
     else:
         _show(settled, seconds, sagas, letters, outdated)
+        show_held_up(held)
     needs_attention(when=settled and bool(sagas["parked"] or letters or outdated))
 
 

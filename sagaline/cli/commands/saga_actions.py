@@ -1,90 +1,117 @@
-"""`sagaline sagas retry`, `skip`, `cancel`, `abandon`: actions of an operator on one instance.
+"""`sagaline sagas retry`, `skip`, `cancel`, `abandon`: actions of an operator on one, or on many.
 
-The events are appended to the stream of the instance in one transaction, whether a runner is active
-or not: its next hop continues from there.
+The events are appended to the stream of each instance in one transaction, whether a runner is
+active or not: its next hop continues from there.
 """
 
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from sqlalchemy import Connection
 
-from sagaline.admin.saga_lookup import Instance, find_instance
-from sagaline.application.message_handling import handling_of
-from sagaline.application.saga_process import SagaProcess
-from sagaline.cli.inspection import InspectedStores, inspected, system_and_environment
+from sagaline.admin.saga_lookup import find_instance
+from sagaline.cli.commands.audit import history
+from sagaline.cli.commands.bulk import act_on_many
+from sagaline.cli.inspection import inspected
 from sagaline.cli.options import By, OptionalReason, Reason, operator_name
 from sagaline.cli.output import AsJson, print_json, print_note
-from sagaline.runner.clock import StoreClock
-from sagaline.saga.instance import Journal
+from sagaline.cli.selecting import Chosen, selecting
+from sagaline.cli.steering import steer
+from sagaline.errors import WrongCall
 from sagaline.saga.interventions import Interventions, Operator
-from sagaline.system.environment import environment
+from sagaline.saga.state import Action
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")]
-Step = Annotated[str, typer.Argument(metavar="STEP", help="The name of the step.")]
+OptionalId = Annotated[
+    str | None, typer.Argument(metavar="ID", help="The saga's id, or its key: an order id.")
+]
+OptionalStep = Annotated[
+    str | None, typer.Argument(metavar="STEP", help="The name of the step, after an ID.")
+]
 
 
+@selecting
 def retry(
-    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    chosen: Chosen,
+    id: OptionalId = None,
+    reason: OptionalReason = "",
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
     """Issue the commands again of steps that are stuck or wait for their next attempt."""
     operator = Operator(operator_name(by), reason)
-    _act(ctx, id, "retry", lambda saga: saga.retry(operator), json)
+    _act(ctx, Action.RETRY, chosen, id, operator, lambda saga: saga.retry(operator), json)
 
 
+@selecting
 def skip(
-    ctx: typer.Context, id: Id, step: Step, reason: Reason, by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    chosen: Chosen,
+    reason: Reason,
+    id: OptionalId = None,
+    step: OptionalStep = None,
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
     """Mark a stuck step, or undo, as done by hand."""
-    operator = Operator(operator_name(by), reason)
-    _act(ctx, id, f"skip {step}", lambda saga: saga.skip(step, operator), json)
+    operator, name = Operator(operator_name(by), reason), step or ""
+    if id is not None and not name:
+        cure = "Write sagas skip ID STEP: `sagas show ID` names the steps."
+        raise WrongCall(where="skip", problem="it needs a step", cure=cure)
+    _act(ctx, Action.SKIP, chosen, id, operator, lambda saga: saga.skip(name, operator), json, name)
 
 
+@selecting
 def cancel(
-    ctx: typer.Context, id: Id, reason: OptionalReason = "", by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    chosen: Chosen,
+    id: OptionalId = None,
+    reason: OptionalReason = "",
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
     """Compensate a saga that has not reached its pivot."""
     operator = Operator(operator_name(by), reason)
-    _act(ctx, id, "cancel", lambda saga: saga.cancel(operator), json)
+    _act(ctx, Action.CANCEL, chosen, id, operator, lambda saga: saga.cancel(operator), json)
 
 
+@selecting
 def abandon(
-    ctx: typer.Context, id: Id, reason: Reason, by: By = None, json: AsJson = False
+    ctx: typer.Context,
+    chosen: Chosen,
+    reason: Reason,
+    id: OptionalId = None,
+    by: By = None,
+    json: AsJson = False,
 ) -> None:
     """Close a saga in its present state."""
     operator = Operator(operator_name(by), reason)
-    _act(ctx, id, "abandon", lambda saga: saga.abandon(operator), json)
+    _act(ctx, Action.ABANDON, chosen, id, operator, lambda saga: saga.abandon(operator), json)
 
 
-def steered(
-    ctx: typer.Context, stores: InspectedStores, id: str, act: Callable[[Interventions], None]
-) -> Journal:
-    """Act on the instance of this id, or key; return it after the action."""
-    return steer(ctx, find_instance(stores.system.processes, stores.written, id), act)
-
-
-def steer(
-    ctx: typer.Context,
-    found: Instance,
-    act: Callable[[Interventions], None],
-    also: Callable[[Connection], None] | None = None,
-) -> Journal:
-    """Act on this instance, and execute `also` in the same transaction; return it afterwards."""
-    _, env = system_and_environment(ctx)
-    process: SagaProcess = found.process(environment(env))
-    handling_of(process).clock = StoreClock(process.datastore)
-    try:
-        return process.intervene(found.key, act, also, found.journal.run)
-    finally:
-        process.close()
+def show_history(ctx: typer.Context, json: AsJson = False) -> None:
+    """Print the acts of operators on many sagas; `sagas show` prints those on one."""
+    history(ctx, (Action.RETRY, Action.SKIP, Action.CANCEL, Action.ABANDON), json)
 
 
 def _act(
-    ctx: typer.Context, id: str, what: str, act: Callable[[Interventions], None], json: bool
+    ctx: typer.Context,
+    action: Action,
+    chosen: Chosen,
+    id: str | None,
+    by: Operator,
+    act: Callable[[Interventions], None],
+    json: bool,
+    step: str = "",
 ) -> None:
+    one = chosen.one(action.value, id)
+    if one is None:
+        act_on_many(ctx, action, chosen, by, json)
+        return
     with inspected(ctx) as stores:
-        journal = steered(ctx, stores, id, act)
+        journal = steer(ctx, find_instance(stores.system.processes, stores.written, one), act)
+    what = f"{action.value} {step}".strip()
     if json:
         facts = {"saga_id": journal.id, "name": journal.saga, "key": journal.key}
         print_json({**facts, "action": what, "state": journal.state.value})

@@ -1,22 +1,24 @@
 """`sagaline sagas show`: prints one instance, its history, its remaining steps and actions."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
+from sagaline.admin.entry import Entry
 from sagaline.admin.saga_lookup import Instance, find_instance, last_run
-from sagaline.admin.timeline import Entry
 from sagaline.application.saga_process import incompatibility_of
+from sagaline.cli.attention import held_by
 from sagaline.cli.calls import Call, calls_of
 from sagaline.cli.commands.saga_actions import Id
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, moment, print_json, show
 from sagaline.cli.tables import Listing
+from sagaline.runner.held_up import HeldUp
 from sagaline.saga.history import describe
-from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
-from sagaline.saga.state import Action, State, StepProgress
+from sagaline.saga.state import Action, State, StepProgress, StepStatus
 
 _EFFECTS = {
     Action.RETRY: ("", "issue the commands again that are stuck or wait for their next attempt"),
@@ -40,6 +42,7 @@ def show_saga(ctx: typer.Context, id: Id, run: Run = None, json: AsJson = False)
         runs = last_run(stores.written, found)
         history = [each.as_json() for each in _history(stores, found)]
         calls = calls_of(stores, found.key)
+        held = held_by(stores, found)
         log = stores.logs[found.process.name]
         obstacle = incompatibility_of(found.process, log.recorder, found.journal)
     interventions = Interventions(
@@ -48,9 +51,10 @@ def show_saga(ctx: typer.Context, id: Id, run: Run = None, json: AsJson = False)
     if json:
         under_way = [each.as_json() for each in calls]
         facts_ = _as_json(found, interventions, obstacle, runs)
-        print_json({**facts_, "port_calls": under_way, "history": history})
+        waits = {"port_calls": under_way, "held_up": [each.as_json() for each in held]}
+        print_json({**facts_, **waits, "history": history})
     else:
-        _show(found, interventions, obstacle, calls, runs)
+        _show(found, interventions, obstacle, calls, held, runs)
 
 
 def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
@@ -70,24 +74,16 @@ def _as_json(
         "run": journal.run,
         "runs": runs,
         "state": journal.state.value,
-        "reason": _reason(found),
+        "reason": found.reason,
         "fingerprint": journal.fingerprint,
         "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
+        "reminders": [_reminder(name, each) for name, each in journal.reminders.items()],
         "remaining": interventions.remaining(),
         "next": [
             {"action": action.value, "step": step} for action, step in interventions.possible()
         ],
     }
-
-
-def _reason(found: Instance) -> str:
-    """Return why it was abandoned, or why it is stuck, or else why it compensates."""
-    if found.journal.state is State.ABANDONED:
-        return next(str(e.reason) for e in found.events if isinstance(e, Journal.Ended))
-    known = (*found.journal.steps.values(), *found.journal.closings.values())
-    stuck = [each.reason for each in known if "stuck" in each.status.value]
-    return stuck[0] if stuck else found.journal.reason
 
 
 def _step(name: str, progress: StepProgress) -> dict[str, Any]:
@@ -99,28 +95,28 @@ def _step(name: str, progress: StepProgress) -> dict[str, Any]:
     }
 
 
+def _reminder(name: str, progress: StepProgress) -> dict[str, Any]:
+    """A time that a reminder was issued; nothing answers it, so no more is known of most."""
+    status = "dropped" if progress.status is StepStatus.WAIVED else "issued"
+    return {**_step(name, progress), "status": status}
+
+
 def _show(
     found: Instance,
     interventions: Interventions,
     obstacle: str | None,
     calls: Iterable[Call],
+    held: Iterable[HeldUp],
     runs: int,
 ) -> None:
     facts_ = _as_json(found, interventions, obstacle, runs)
-    title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
-    title |= {"run": f"{found.journal.run} of {runs}: --run N shows another"} if runs > 1 else {}
-    if found.journal.state in (State.RUNNING, State.COMPENSATING):
-        title["now"] = f"it {interventions.waits()}"
-    for call in calls:
-        title["asks"] = f"{call.follower}: {call.words}, since {moment(call.since)}"
-        break
-    if facts_["in_the_way"]:
-        title["cannot go on"] = facts_["in_the_way"]
+    title = _title(facts_, interventions, calls, held)
     show(facts([("saga", f"{facts_['name']} {facts_['saga_id']}"), *title.items()]))
     show("")
     steps = Listing("step", "status", "#attempts", ">reason")
-    for each in facts_["steps"]:
-        steps.add(*each.values(), style="red" if "stuck" in each["status"] else "")
+    for each in (*facts_["steps"], *facts_["reminders"]):
+        cells = [each[name] for name in ("step", "status", "attempts", "reason")]
+        steps.add(*cells, style="red" if "stuck" in each["status"] else "")
     steps.show()
     show("")
     events = Listing("when", ">what happened")
@@ -134,6 +130,27 @@ def _show(
         show(facts([(left, ", ".join(facts_["remaining"]))]))
         show("")
     _show_next(found, interventions)
+
+
+def _title(
+    facts_: dict[str, Any],
+    interventions: Interventions,
+    calls: Iterable[Call],
+    held: Iterable[HeldUp],
+) -> dict[str, Any]:
+    """Return what an operator reads first: the state, and what the instance waits for."""
+    title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
+    run, runs = facts_["run"], facts_["runs"]
+    title |= {"run": f"{run} of {runs}: --run N shows another"} if runs > 1 else {}
+    if interventions.journal.state in (State.RUNNING, State.COMPENSATING):
+        title["now"] = f"it {interventions.waits()}"
+    for call in islice(calls, 1):
+        title["asks"] = f"{call.follower}: {call.words}, since {moment(call.since)}"
+    for each in islice(held, 1):
+        title["but"] = f"it is {each.words}"
+    if facts_["in_the_way"]:
+        title["cannot go on"] = facts_["in_the_way"]
+    return title
 
 
 def _show_next(found: Instance, interventions: Interventions) -> None:

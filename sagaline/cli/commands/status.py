@@ -7,20 +7,24 @@ from typing import Any, NamedTuple
 
 import typer
 
-from sagaline.admin.timeline import Entry
+from sagaline.admin.entry import Entry
+from sagaline.admin.late import OPEN_STATES, Late
+from sagaline.cli.attention import late, show_held_up, show_late
 from sagaline.cli.calls import Call, oldest_of_each
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, duration, facts, outdated_fact, print_json, show
 from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_state
 from sagaline.cli.tables import Listing
+from sagaline.runner.held_up import HeldUp, held_up
 from sagaline.runner.lag import FollowerLag, count_timers, measure_lag
 from sagaline.saga.state import State
 from sagaline.storage.tables.followers import all_fences
 from sagaline.storage.tables.leases import Lease, all_leases
 from sagaline.storage.tables.saga_locks import all_lock_requests
 
-OPEN_STATES = (State.RUNNING, State.COMPENSATING, State.PARKED)
+MAX_LATE = 20
+"""Late sagas and steps that are named; `sagas list --late` names all."""
 
 
 class FollowerLine(NamedTuple):
@@ -65,6 +69,8 @@ class SystemStatus(NamedTuple):
     timers: int
     locks: list[Lock]
     port_calls: list[Call]
+    held_up: list[HeldUp]
+    late: list[Late]
 
     @classmethod
     def of(cls, stores: InspectedStores) -> "SystemStatus":
@@ -80,6 +86,8 @@ class SystemStatus(NamedTuple):
             count_timers(stores.datastores),
             _locks(stores),
             oldest_of_each(stores),
+            held_up(stores.system, stores.datastores),
+            list(late(stores, MAX_LATE)),
         )
 
     @property
@@ -89,15 +97,18 @@ class SystemStatus(NamedTuple):
 
     @property
     def wants_attention(self) -> bool:
-        """Whether something is parked or out of date."""
-        return bool(self.dead_letters or self.sagas[State.PARKED.value] or self.tables_out_of_date)
+        """Whether something is parked, late or out of date."""
+        waits = self.dead_letters or self.sagas[State.PARKED.value] or self.late
+        return bool(waits or self.tables_out_of_date)
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain JSON values."""
         locks = [each._asdict() for each in self.locks]
         calls = [each.as_json() for each in self.port_calls]
         followers = [each._asdict() for each in self.followers]
-        rest = {"followers": followers, "locks": locks, "runners": self.runners}
+        rest: dict[str, Any] = {"followers": followers, "locks": locks, "runners": self.runners}
+        rest["held_up"] = [each.as_json() for each in self.held_up]
+        rest["late"] = [each.as_json() for each in self.late]
         return {**self._asdict(), **rest, "port_calls": calls}
 
 
@@ -224,7 +235,9 @@ def _show(found: SystemStatus) -> None:
         show("")
     if found.port_calls:
         _show_calls(found.port_calls)
+    show_late(found.late)
     show(facts(_summary(found)))
+    show_held_up(found.held_up)
 
 
 def _show_calls(calls: Iterable[Call]) -> None:
@@ -235,6 +248,11 @@ def _show_calls(calls: Iterable[Call]) -> None:
     show("")
 
 
+def _late(found: SystemStatus) -> str:
+    more = " or more" if len(found.late) == MAX_LATE else ""
+    return f"{len(found.late)}{more}: see `sagaline sagas list --late`"
+
+
 def _summary(found: SystemStatus) -> list[tuple[str, Any]]:
     sagas = ", ".join(f"{count:,} {state}" for state, count in found.sagas.items() if count)
     return [
@@ -242,6 +260,7 @@ def _summary(found: SystemStatus) -> list[tuple[str, Any]]:
         ("runners", found.runners or "none: nobody runs it"),
         ("open sagas", sagas or "none"),
         ("timers", found.timers),
+        *([("late", _late(found))] if found.late else []),
         ("dead letters", found.dead_letters),
         outdated_fact(found.tables_out_of_date),
     ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sagaline.admin.timeline import Entry
+from sagaline.admin.entry import Entry
 from sagaline.admin.timeline import timeline as read_timeline
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import inspected

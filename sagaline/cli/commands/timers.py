@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from sqlalchemy import Connection, select
 
-from sagaline.admin.timeline import readable
+from sagaline.admin.entry import readable
 from sagaline.cli.commands.audit import OperatorAction, Write, history, intervene
 from sagaline.cli.inspection import InspectedLog, InspectedStores, inspected
 from sagaline.cli.options import By, OptionalReason, operator_name
@@ -191,23 +191,24 @@ def moment_at(seconds: float) -> datetime:
         return datetime(MINYEAR if seconds < 0 else MAXYEAR, 1, 1, tzinfo=UTC)
 
 
-_LATER = re.compile(r"now\+(\d+(?:\.\d+)?)([smhd])")
+_FROM_NOW = re.compile(r"now([+-])(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def moment_of(text: str, now: datetime) -> datetime:
+def moment_of(text: str, now: datetime, sign: str = "+") -> datetime:
     """Read a time from text: ``now``, ``now+10m``, or ISO 8601, in UTC or its zone.
 
-    Raises UnfitValue for anything else.
+    With the sign ``-`` it reads ``now-10m`` in place of ``now+10m``. Raises UnfitValue for
+    anything else.
     """
-    later = _LATER.fullmatch(text)
+    found = _FROM_NOW.fullmatch(text)
     try:
         if text == "now":
             return now
-        if later is not None:
-            return now + timedelta(seconds=float(later[1]) * _UNITS[later[2]])
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        if found is not None and found[1] == sign:
+            return now + timedelta(seconds=float(f"{sign}{found[2]}") * _UNITS[found[3]])
+        moment_ = datetime.fromisoformat(text)
+        return moment_.replace(tzinfo=UTC) if moment_.tzinfo is None else moment_.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        reason = "write now, now+10m, or 2026-01-31T12:00, from year 1 to year 9999 in UTC"
+        reason = f"write now, now{sign}10m, or 2026-01-31T12:00, from year 1 to year 9999 in UTC"
         raise UnfitValue(value=text, kind="a moment", reason=reason) from error

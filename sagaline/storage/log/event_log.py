@@ -296,5 +296,4 @@ def numbered(ids: Sequence[int], rows: Sequence[EventRow]) -> Iterator[Row]:
 def heads(connection: Connection, logs: Sequence[Log]) -> list[int]:
     """The id of the newest event in each of these logs of one store; 0 in an empty log."""
     newest = ", ".join(f"({each.newest})" for each in logs)
-    row = connection.exec_driver_sql(f"SELECT {newest}").one()
-    return [head or 0 for head in row]
+    return [head or 0 for head in logs[0].fetch(connection, f"SELECT {newest}", ())[0]]

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, event
 
 from sagaline.errors import StoreUnusable
 from sagaline.storage.sql import postgres, postgres_session, sqlite
+from sagaline.storage.sql.connections import WRITES
 from sagaline.storage.sql.transaction import Database
-
-_WRITES = "sagaline_write"
 
 
 class EngineEvents:
@@ -19,8 +18,6 @@ class EngineEvents:
     def __init__(self, datastore: Database) -> None:
         self._datastore = datastore
         self._is_sqlite = datastore.engine.dialect.name == "sqlite"
-        self.writer: Engine = datastore.engine.execution_options(**{_WRITES: True})
-        """The engine whose transactions begin as writes."""
         event.listen(datastore.engine, "begin", self._begin)
         event.listen(datastore.engine, "checkin", self._check_in)
         if self._is_sqlite:
@@ -32,7 +29,7 @@ class EngineEvents:
             event.listen(datastore.engine, "checkout", postgres.refuse_ended)
 
     def _begin(self, connection: Connection) -> None:
-        writing = connection.get_execution_options().get(_WRITES, False)
+        writing = connection.info.get(WRITES, False)
         if self._is_sqlite:
             sqlite.begin_transaction(connection, writing, self._datastore.lock_wait)
         else:

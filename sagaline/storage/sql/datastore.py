@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from functools import cached_property
 from threading import Lock, RLock
 from typing import Any, ClassVar, Self, cast
 
@@ -16,6 +17,7 @@ from typing_extensions import override
 from sagaline.errors import SagalineError, StoreClosed, StoreUnusable
 from sagaline.storage.sql import diagnostics, forks, postgres, postgres_session, sqlite, urls
 from sagaline.storage.sql.connection_events import EngineEvents, engine_options
+from sagaline.storage.sql.connections import Connections
 from sagaline.storage.sql.datastore_fork import DatastoreFork
 from sagaline.storage.sql.errors import raise_translated, translated
 from sagaline.storage.sql.inner_transactions import ScopedTransaction, joined
@@ -65,6 +67,7 @@ class Datastore(SQLAlchemyDatastore):
         self.file: StoreFile | None = None
         self._references = 1
         self._fork = DatastoreFork(self)
+        self.connections = Connections(self)
         self._key: tuple[str, str | None] | None = None
         self._logs: dict[str, str] = {}
         self.lock_timeout = lock_timeout
@@ -99,7 +102,7 @@ class Datastore(SQLAlchemyDatastore):
         if self.has_file:
             self.file = StoreFile(sqlite.path(self._url))
         self._fork.make_locks()
-        self._writer = EngineEvents(self).writer
+        EngineEvents(self)
         forks.join(self._fork)
 
     @classmethod
@@ -134,6 +137,7 @@ class Datastore(SQLAlchemyDatastore):
             if self._key is not None and self._shared.get(self._key) is self:
                 del self._shared[self._key]
         if self._url is not None:
+            self.connections.close()
             # An in-memory database has one connection, which another thread may be using.
             with self.access_lock or nullcontext():
                 self.engine.dispose()
@@ -148,7 +152,7 @@ class Datastore(SQLAlchemyDatastore):
         """The URL with its password: not for messages."""
         return "" if self._url is None else self._url.render_as_string(hide_password=False)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The URL without its password, and the schema if there is one: for messages."""
         if self._url is None:
@@ -254,12 +258,6 @@ class Datastore(SQLAlchemyDatastore):
         why = file.problem() if written is None else file.problem_after_write(written.info)
         if why is not None:
             raise StoreUnusable(url=self.address, reason=why)
-
-    def connect(self, commit: bool) -> Connection:
-        """Returns a connection whose transactions begin as reads, or as writes."""
-        if self._url is None:
-            return self.engine.connect()
-        return (self._writer if commit else self.engine).connect()
 
     def process_lock(self, commit: bool) -> "Lock | None":
         """The lock that transactions of this process queue for, as SQLite itself would spin."""

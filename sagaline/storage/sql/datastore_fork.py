@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
+from sagaline.storage.sql.connections import Connections
+
 _left_to_parent: list[object] = []
 """The connections of the process that this one was forked from: closing them would end them."""
 
@@ -19,6 +21,7 @@ class ForkedStore(Protocol):
     access_lock: Any
     engine: Engine
     current: ContextVar[Any]
+    connections: Connections
     has_file: bool
 
     @property
@@ -41,6 +44,7 @@ class DatastoreFork:
     def before_fork(self) -> None:
         """Closes the connections to a file that are not in use."""
         if self._datastore.has_file and not self._datastore.in_transaction:
+            self._datastore.connections.close()
             self._datastore.engine.dispose()
 
     def after_fork_in_parent(self) -> None:
@@ -51,7 +55,7 @@ class DatastoreFork:
         store = self._datastore
         type(store).sharing, store.creation_lock = Lock(), RLock()
         self.make_locks()
-        _left_to_parent.append(store.engine.pool)
+        _left_to_parent.extend((store.engine.pool, store.connections.leave()))
         store.engine.dispose(close=False)
         if store.is_sqlite_in_memory_db:
             self.refusal = "it is in the memory of the process that forked: use a file"

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from eventsourcing.persistence import OperationalError, ProgrammingError
 from eventsourcing_sqlalchemy.datastore import Transaction as SQLAlchemyTransaction
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from sagaline.errors import AnotherTransaction, CommitUnknown, StoreClosed, TransactionFailed
 from sagaline.storage.sql import forks
+from sagaline.storage.sql.connections import Connections, is_lost, return_to_pool
 from sagaline.storage.sql.errors import (
     is_lock_timeout,
     is_unknown_commit,
@@ -56,8 +56,9 @@ class Database(Protocol):
     def is_closed(self) -> bool:
         """Whether the last reference was released."""
 
-    def connect(self, commit: bool) -> Connection:
-        """Returns a connection whose transactions begin as reads, or as writes."""
+    @property
+    def connections(self) -> Connections:
+        """Where transactions have their connections from."""
 
     def terminate_stuck_copies(self) -> None:
         """Ends a stopped writer that holds a lock."""
@@ -77,9 +78,10 @@ class Database(Protocol):
 
 def present_owner() -> Owner:
     """The current thread, and the current task if an event loop runs."""
-    task = None
-    with suppress(RuntimeError):
+    try:
         task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs
+        task = None
     return get_ident(), task
 
 
@@ -144,14 +146,16 @@ class Transaction(SQLAlchemyTransaction):
 
     def close(self, error: BaseException | None) -> None:
         """Commits, or rolls back after an error; either way nothing stays in the connection."""
+        has_failed = True
         try:
             if error is None and self.commit:
                 self._commit()
+            has_failed = error is not None
         except Exception as failed:
             raise_translated(failed, self.datastore.address)
             raise
         finally:
-            self._release()
+            self._release(has_failed)
         if error is not None:
             if is_lock_timeout(error):
                 self.datastore.terminate_stuck_copies()
@@ -189,12 +193,12 @@ class Transaction(SQLAlchemyTransaction):
 
         Nothing was done on the first one, so the caller needs no error.
         """
-        connection = self.datastore.connect(self.commit)
+        connection = self.datastore.connections.take(self.commit)
         try:
             connection.begin()
         except BaseException as error:
-            lost = _is_lost(connection)
-            _return_to_pool(connection)
+            lost = is_lost(connection)
+            return_to_pool(connection)
             if again and lost and isinstance(error, Exception):
                 return self._begun(again=False)
             raise
@@ -208,7 +212,7 @@ class Transaction(SQLAlchemyTransaction):
         try:
             self.connection.commit()
         except Exception as error:
-            if self.connection.invalidated or _is_lost(self.connection) or is_unknown_commit(error):
+            if self.connection.invalidated or is_lost(self.connection) or is_unknown_commit(error):
                 reason = message_of(error)
                 raise CommitUnknown(url=self.datastore.address, reason=reason) from error
             raise
@@ -220,12 +224,12 @@ class Transaction(SQLAlchemyTransaction):
             raise OperationalError("Another transaction of this process keeps the database locked")
         self._lock = lock
 
-    def _release(self) -> None:
+    def _release(self, has_failed: bool = True) -> None:
         try:
             if self._session is not None:
                 self._session.close()
             if self._connection is not None:
-                _return_to_pool(self._connection)
+                self.datastore.connections.give_back(self._connection, has_failed)
         finally:
             self._session = self._connection = None
             forks.end(self)
@@ -276,22 +280,3 @@ def refuse_inside_another(datastore: "Database") -> None:
         return
     if writing.owner == present_owner():
         raise AnotherTransaction(url=datastore.address, other=writing.datastore.address)
-
-
-def _return_to_pool(connection: Connection) -> None:
-    try:
-        if _is_lost(connection):
-            # The pool would try to roll back and log the failure at length.
-            connection.invalidate()
-        connection.close()
-    except SQLAlchemyError:
-        # The rollback failed, so the server does it; the original error is the one to report.
-        connection.invalidate()
-        connection.close()
-
-
-def _is_lost(connection: Connection) -> bool:
-    """Whether the driver has lost the server, possibly without SQLAlchemy's knowledge."""
-    if connection.closed or connection.invalidated:
-        return False
-    return bool(getattr(connection.connection.dbapi_connection, "closed", False))

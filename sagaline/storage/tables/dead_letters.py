@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+)
 
 from sagaline.storage.tables.places import place_of
 from sagaline.storage.tables.schema import dead_letters
@@ -35,6 +46,20 @@ class Letter(NamedTuple):
     def id(self) -> str:
         """The id for operators, such as ``order_list/orders:12``."""
         return f"{self.follower}/{self.place}"
+
+
+class LetterPlace(NamedTuple):
+    """Where a dead letter is, without its texts."""
+
+    follower: str
+    leader: str
+    position: int
+    key: str | None
+
+    @property
+    def id(self) -> str:
+        """The id for operators."""
+        return f"{self.follower}/{place_of(self.leader, self.position)}"
 
 
 _columns = [dead_letters.c[name] for name in Letter._fields]
@@ -101,6 +126,27 @@ def delete_letter(connection: Connection, letter: Letter) -> bool:
 def all_letters(connection: Connection) -> list[Letter]:
     """All dead letters, oldest first."""
     return _letters(connection, _current)
+
+
+def letter_places(connection: Connection, key: str | None = None) -> list[LetterPlace]:
+    """Where the dead letters are, or those of a key; the oldest first."""
+    c = dead_letters.c
+    query = select(c.follower, c.leader, c.position, c.key).where(_current)
+    if key is not None:
+        query = query.where(c.key == key)
+    rows = connection.execute(query.order_by(c.parked_at, c.follower, c.leader, c.position))
+    return [LetterPlace(*row) for row in rows]
+
+
+def letters_after(connection: Connection, last: Letter | None, limit: int) -> list[Letter]:
+    """The next dead letters in the order of their places; the first ones without a `last`."""
+    c = dead_letters.c
+    query = select(*_columns).where(_current)
+    if last is not None:
+        place = (literal(each) for each in (last.follower, last.leader, last.position))
+        query = query.where(tuple_(c.follower, c.leader, c.position) > tuple_(*place))
+    rows = connection.execute(query.order_by(c.follower, c.leader, c.position).limit(limit))
+    return [Letter(*row) for row in rows]
 
 
 def count_letters(connection: Connection) -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga, refuse_no_saga
-from sagaline.saga.items import step_name
+from sagaline.saga.reminders import reminder_name
 from sagaline.saga.state import Role, State
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
@@ -28,6 +29,8 @@ from sagaline.testing.simulation.script import (
 from sagaline.testing.simulation.scripted_attempt import FaultPoint
 from sagaline.testing.simulation.simulated_application import system_of
 from sagaline.testing.simulation.transcript import Transcript
+
+A_DAY: Final = timedelta(days=1)
 
 Case = dict[FaultPoint, Any]
 """The faults of each command: of its first attempt, of its second, and so on."""
@@ -55,8 +58,9 @@ def fault_matrix(
     Each case must end as allowed, with no effect duplicated or left over: completed or
     compensated, or parked at a permanent fault; and after the repair and an operator's retry,
     completed or compensated. Every command may be refused, fault or be pending; its answer may be
-    late, duplicated, or out of order; the saga and its participants may crash before and after
-    each commit, on a real store.
+    late, duplicated, or out of order; people decide by the same rules, and reminders fault. A date
+    (`until`) is played as a limit of a day. The saga and its participants may crash before and
+    after each commit, on a real store.
 
     `start` is the event that the saga starts on, or a list of them where conditions depend on it;
     the default is an example event. `participants` replace simulated ones by the name of their
@@ -69,7 +73,22 @@ def fault_matrix(
         example_event(Happened(saga_declaration(saga).starts_on, {}) if each is None else each)
         for each in starts
     ]
-    return _Cases(saga, events, participants or {}, timings or {}).run()
+    return _Cases(saga, events, participants or {}, _without_dates(saga, timings or {})).run()
+
+
+def _without_dates(saga: type[Saga], timings: Mapping[str, Timing]) -> Mapping[str, Timing]:
+    """The timings with a limit of a day for each date: a date says nothing on a simulated clock."""
+    found = dict(timings)
+    for name, step in saga_declaration(saga).steps.items():
+        given = timings.get(name, Timing())
+        if step.until is not None or given.until is not None:
+            within = given.within or step.within or A_DAY
+            found[name] = Timing(within, given.retry, until=_never)
+    return found
+
+
+def _never(_: Saga) -> datetime:
+    return datetime.max.replace(tzinfo=UTC)
 
 
 class _Cases:
@@ -147,7 +166,7 @@ class _Cases:
                 before = run.case.get(point, ())
                 if attempt != len(before) + 1 or (before and before[-1].permanent):
                     continue
-                for fault in self._faults[FaultPoint(step_name(point.name), point.role)]:
+                for fault in self._faults[FaultPoint(reminder_name(point.name), point.role)]:
                     case = {**run.case, point: (*before, fault)}
                     key = frozenset(case.items())
                     if key not in self._seen:

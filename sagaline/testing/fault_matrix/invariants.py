@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from sagaline.messaging.retry import Retry
@@ -10,6 +11,7 @@ from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
 from sagaline.saga.kinds import Kind
+from sagaline.saga.reminders import REMINDER_RETRY
 from sagaline.saga.state import Role, State, StepStatus
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.saga_status import SagaStatus
@@ -74,6 +76,8 @@ def violations_at_the_end(
         yield from _not_performed(saga, journal, allowed)
     if journal.state.ended:
         yield from _effects(saga, participants, journal)
+        yield from _not_closed(saga, journal)
+    yield from _out_of_order(journal)
     yield from _repeated(participants)
 
 
@@ -91,6 +95,27 @@ def _not_performed(saga: type[Saga], journal: Journal, allowed: Allowed) -> Iter
         performed = (StepStatus.DONE, StepStatus.SKIPPED)
         if progress is None or (progress.status not in performed and name not in allowed.fail):
             yield f"the saga completed, and {name} was never performed"
+
+
+def _not_closed(saga: type[Saga], journal: Journal) -> Iterator[str]:
+    """The closing command that an end calls for, and that was not given."""
+    declaration = saga_declaration(saga)
+    ends = {State.COMPLETED: declaration.completing, State.COMPENSATED: declaration.closing}
+    closing = ends.get(journal.state)
+    given = closing is None or closing.name in journal.closings
+    if closing is not None and not given and closing.name not in declaration.conditional:
+        yield f"the saga is {journal.state.value}, and {closing.name} was never requested"
+
+
+def _out_of_order(journal: Journal) -> Iterator[str]:
+    """The steps that were undone before a step that was started after them."""
+    order = {request: number for number, request in enumerate(journal.requests.values())}
+    undone = [name for name in journal.steps if (name, Role.UNDO) in order]
+    for earlier, later in pairwise(undone):
+        started, undo = order.get((later, Role.DO), 0), order[earlier, Role.UNDO]
+        items_of_one = step_name(earlier) == step_name(later)
+        if not items_of_one and started < undo < order[later, Role.UNDO]:
+            yield f"{earlier} is undone before {later}, which was started after it"
 
 
 def _effects(
@@ -136,6 +161,8 @@ def _declared(
     if step is not None:
         within, retry = timing_of(step, timings)
         return step.kind, retry, within if point.role is Role.DO else None
+    if point.role is Role.REMIND:
+        return None, REMINDER_RETRY, None
     closings = [
         each
         for each in (saga_declaration(saga).completing, saga_declaration(saga).closing)

@@ -2,25 +2,30 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from typing_extensions import override
 
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import refuse_given
+from sagaline.messaging.retry import seconds
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import State
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 from sagaline.testing.drive import replay
 from sagaline.testing.failure import unexpected
 from sagaline.testing.given.happened import as_call
 from sagaline.testing.saga_status import SagaStatus, effect_of
 
-TIMER_NAMES: Mapping[type[Command], str] = {StepTimedOut: "time limit", StepDue: "pause"}
+TIMER_NAMES: Mapping[type[Command], str] = {
+    StepTimedOut: "time limit",
+    StepDue: "pause",
+    ReminderDue: "reminder",
+}
 
 
 @dataclass(frozen=True)
@@ -108,10 +113,18 @@ class SagaHistory:
 
     def then_timer(self, step: str, after: timedelta | float) -> Self:
         """Expects a timer of this step that is due after so long (a number is in seconds)."""
-        after = after if isinstance(after, timedelta) else timedelta(seconds=after)
-        pending = [describe_timer(each) for each in self.timers.values()]
-        if not any(each.startswith(f"{step} in {after} ") for each in pending):
-            raise self._failure([f"{step} in {after}"], pending)
+        after = after if isinstance(after, timedelta) else seconds(after)
+        return self._must_have_timer(step, "after", after)
+
+    def then_deadline(self, step: str, date: datetime) -> Self:
+        """Expects a timer of this step that is due at this date, or earlier after a time limit."""
+        return self._must_have_timer(step, "until", date)
+
+    def _must_have_timer(self, step: str, what: str, when: timedelta | datetime) -> Self:
+        pending: list[Any] = list(self.timers.values())
+        if not any(each.command.step == step and getattr(each, what) == when for each in pending):
+            wanted = f"{step} {'in' if what == 'after' else what} {when}"
+            raise self._failure([wanted], map(describe_timer, pending))
         return self
 
     def then_no_timers(self) -> Self:
@@ -133,9 +146,11 @@ class SagaHistory:
 
 
 def describe_timer(timer: SetTimer) -> str:
-    """``book_flight in 0:05:00 (time limit)``."""
+    """``book_flight in 0:05:00 (time limit)``, or with the date until which the saga waits."""
     command: Any = timer.command
-    return f"{command.step} in {timer.after} ({TIMER_NAMES[type(command)]})"
+    limits = [] if timer.after == timedelta.max else [f"in {timer.after}"]
+    limits += [] if timer.until is None else [f"until {timer.until}"]
+    return f"{command.step} {', or '.join(limits)} ({TIMER_NAMES[type(command)]})"
 
 
 def _content(command: Command) -> tuple[type[Command], dict[str, Any]]:

@@ -5,12 +5,13 @@ from dataclasses import MISSING, fields
 from typing import Any
 from uuid import UUID
 
+from sagaline.errors import SignalTooLate
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
-from sagaline.saga.timers import StepDue, StepTimedOut
+from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 from sagaline.testing.drive import drive
 from sagaline.testing.given.aggregates import must_be_replayed
 from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, happened, owner_of
@@ -54,7 +55,8 @@ class GivenSaga(SagaHistory):
     ) -> "GivenSaga":
         text, received = self._completed(event, values, request)
         meaning = saga_declaration(self._definition).meanings[type(received)]
-        if meaning is None and not isinstance(received, CommandFaulted):
+        is_signal = type(received) in saga_declaration(self._definition).signals.values()
+        if meaning is None and not is_signal and not isinstance(received, CommandFaulted):
             raise TypeError(f"{self._definition.__name__} does not handle {text}")
         answers = None if request is None else request.command.id
         return self._handle(text, received, answers)
@@ -76,16 +78,21 @@ class GivenSaga(SagaHistory):
         """Fires the timer of the next attempt of a step, or of its undo."""
         return self._fire(StepDue, step)
 
+    def when_reminder_is_due(self, reminder: str) -> "GivenSaga":
+        """Fires the timer of a reminder, or of that about one item: ``remind_guest[3]``."""
+        return self._fire(ReminderDue, reminder)
+
     def when_operator(self, act: Callable[[Interventions], None]) -> "GivenSaga":
         """Has an operator act: ``when_operator(lambda saga: saga.retry(Operator("Eve")))``."""
         return self._handle("an operator acts", act)
 
-    def _fire(self, kind: type[StepTimedOut] | type[StepDue], step: str) -> "GivenSaga":
+    def _fire(self, kind: type[StepTimedOut | StepDue | ReminderDue], step: str) -> "GivenSaga":
         for timer in self.timers.values():
             if isinstance(timer.command, kind) and timer.command.step == step:
                 rest = {name: each for name, each in self.timers.items() if each is not timer}
                 fired = GivenSaga(self._definition, self._inputs, rest)
-                return fired._handle(f"the {TIMER_NAMES[kind]} of {step} ends", timer.command)
+                what = "is due" if kind is ReminderDue else "ends"
+                return fired._handle(f"the {TIMER_NAMES[kind]} of {step} {what}", timer.command)
         pending = map(describe_timer, self.timers.values())
         raise self._failure([f"a pending timer: {step} ({TIMER_NAMES[kind]})"], pending)
 
@@ -93,6 +100,13 @@ class GivenSaga(SagaHistory):
         starts = not self._inputs and saga_declaration(self._definition).is_start(message)
         journal = None if starts else self.journal
         driven = drive(self._definition, journal, message, None, answers)
+        if driven.too_late is not None:
+            raise SignalTooLate(
+                saga=self._definition.__name__,
+                key=driven.journal.key,
+                signal=type(message).__name__,
+                reason=driven.too_late,
+            )
         timers: dict[str, Any] = self.timers | {each.id: each for each in driven.timers}
         pending = {name: each for name, each in timers.items() if isinstance(each, SetTimer)}
         inputs = (*self._inputs, HandledInput(text, driven.events))

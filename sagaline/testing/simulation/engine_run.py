@@ -1,5 +1,6 @@
 """One run of one saga instance on the engine alone: no store, and a simulated clock."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -12,6 +13,8 @@ from sagaline.saga.history import describe_effects, describe_input, describe_tim
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Operator
 from sagaline.testing.drive import Driven, drive, replay
+from sagaline.testing.given.happened import LONG_AGO
+from sagaline.testing.simulation.decisions import Asked, Decision
 from sagaline.testing.simulation.faults import NOW
 from sagaline.testing.simulation.script import ScriptedParticipants
 from sagaline.testing.simulation.scripted_attempt import ScriptedAnswer
@@ -102,14 +105,23 @@ class EngineRun:
         for change in driven.timers:
             self.timers.pop(change.id, None)
             if isinstance(change, SetTimer):
-                self.timers[change.id] = (self._now + change.after, change)
+                delay = change.delay(LONG_AGO + self._now)
+                self.timers[change.id] = (self._now + delay, change)
         for event in driven.events:
             for line in describe_effects(event):
                 self.transcript.add(self._now, line)
-        for each in driven.commands:
+        for each in self._asked(driven):
             for answer in self.participants.answer(each):
                 due = self._now + answer.after
                 heappush(self._answers, (due, next(self._number), answer, each.command.id))
+
+    def _asked(self, driven: Driven) -> Iterator[Asked]:
+        """The commands that were issued, and the decisions that are waited for, in order."""
+        for event in driven.events:
+            if isinstance(event, Journal.Requested):
+                yield event
+            elif isinstance(event, Journal.Waiting):
+                yield Decision.of(event, driven.journal.key)
 
     def _drive(self, message: Any, request: UUID | None) -> Driven | None:
         try:

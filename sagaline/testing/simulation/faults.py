@@ -122,6 +122,7 @@ HANDLED_TWICE = Fault(
 
 _ANY = (FAULTED, FAULTED_DONE, DOWN, DOWN_DONE, DONE_TWICE)
 _ANSWERED = (PENDING, SLOW, ANSWERED_TWICE, ANSWERED_AGAIN, HANDLED_TWICE)
+_REMINDED = (FAULTED, DOWN)
 _LIMITED = (SILENT, LATE, PENDING_LATE)
 
 
@@ -136,10 +137,12 @@ def faults_of(
 ) -> Iterator[tuple[FaultPoint, Sequence[Fault]]]:
     """Yields each command with the faults that the saga's definition allows for."""
     for step in saga_declaration(saga).steps.values():
+        yield from ((FaultPoint(each.name, Role.REMIND), _REMINDED) for each in step.reminders)
         limited = _LIMITED if timing_of(step, timings)[0] is not None else ()
         refused: Sequence[Fault] = (REFUSED,) if step.refused else ()
         late = (REFUSED_LATE,) if refused and limited else ()
-        yield FaultPoint(step.name, Role.DO), (*refused, *_ANY, *limited, *late, *_ANSWERED)
+        port = () if step.waits else _ANY
+        yield FaultPoint(step.name, Role.DO), (*refused, *port, *limited, *late, *_ANSWERED)
         if step.undoing is not None:
             refused = (REFUSED_ONCE, REFUSED_FOR_GOOD) if step.undoing.refused else ()
             yield FaultPoint(step.name, Role.UNDO), (*refused, *_ANY, *_ANSWERED)
@@ -160,7 +163,7 @@ def may_compensate(kind: Kind | None, retry: Retry, faults: Sequence[Fault]) -> 
 def may_park(kind: Kind | None, role: Role, retry: Retry, faults: Sequence[Fault]) -> bool:
     """Whether these faults of a command are a reason to park."""
     forward = role is Role.DO and kind not in (PIVOT, RETRIABLE)
-    return not forward and _exhausted(retry, faults)
+    return not forward and role is not Role.REMIND and _exhausted(retry, faults)
 
 
 def _exhausted(retry: Retry, faults: Sequence[Fault]) -> bool:

@@ -65,7 +65,7 @@ class InMemorySystem:
         where = {"SQLALCHEMY_URL": IN_MEMORY, "SAGALINE_VIEWS": IN_MEMORY}
         settings = {"PERSISTENCE_MODULE": "sagaline.storage", **where, **(env or {})}
         self._opened = OpenedSystem(system, settings, (), lambda: self.now)
-        self.apps = self._opened.apps
+        self.apps, self.read_models = self._opened.apps, system.read_models
         self.views = self._opened.views
         self.log = LogReader(self.apps, self._sagas)
         for app in self.apps.values():

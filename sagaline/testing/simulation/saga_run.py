@@ -1,6 +1,7 @@
 """A saga with simulated participants on a store in memory, with any number of instances."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -9,11 +10,14 @@ from uuid import UUID, uuid5
 
 from typing_extensions import override
 
+from sagaline.errors import SignalTooLate
+from sagaline.messaging.commands import Command
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.simulation.commits import Commits
+from sagaline.testing.simulation.decisions import Decision
 from sagaline.testing.simulation.faults import NOW
 from sagaline.testing.simulation.in_memory_system import InMemorySystem
 from sagaline.testing.simulation.script import ParticipantFactory, Script, ScriptedParticipants
@@ -31,7 +35,8 @@ class _LateAnswer(NamedTuple):
     number: int
     key: str
     request: UUID
-    command: UUID
+    command: UUID | None
+    """The id of the command that it answers; None for a decision."""
     answer: ScriptedAnswer
 
 
@@ -55,6 +60,7 @@ class SagaRun(InMemorySystem):
         self._factories = participants or {}
         self._late: list[_LateAnswer] = []
         self._number = count()
+        self._decided: set[UUID] = set()
         (self._app,) = (a for a in self.apps.values() if isinstance(a, SimulatedApplication))
         self._app.answer = self._answer
 
@@ -65,6 +71,7 @@ class SagaRun(InMemorySystem):
         self.script = script
         self.participants.clear()
         self._late.clear()
+        self._decided.clear()
 
     def start(self, event: Any) -> str:
         """Records the event that starts an instance; returns the key of the instance."""
@@ -80,6 +87,15 @@ class SagaRun(InMemorySystem):
         self._app.record(key, event)
         self.settle()
 
+    def _hear(self, late: _LateAnswer, event: Any) -> None:
+        """Records an answer, or gives a signal to the saga, which may be over."""
+        if not isinstance(event, Command):
+            self._app.record(late.key, event, late.command)
+            return
+        to_instance = event.model_copy(update={str(event.key_field): late.key})
+        with suppress(SignalTooLate):
+            self.apps[saga_declaration(self._saga).name].execute_one(to_instance)
+
     @override
     def next_due(self) -> datetime | None:
         """When the next timer is due, or the next answer of a participant."""
@@ -94,13 +110,14 @@ class SagaRun(InMemorySystem):
             late = heappop(self._late)
             event = late.answer.make_event()
             if event is not None:
-                self._app.record(late.key, event, late.command)
+                self._hear(late, event)
         self.settle()
 
     def run(self) -> None:
-        """Moves the clock until no timer and no answer is left."""
+        """Moves the clock until no timer, no answer and no decision is left."""
         self.settle()
         for _ in range(MAX_MOMENTS):
+            self._decide()
             moment = self.next_due()
             if moment is None:
                 return
@@ -110,13 +127,29 @@ class SagaRun(InMemorySystem):
     def _participants_of(self, start: Any) -> ScriptedParticipants:
         return ScriptedParticipants(self._saga, start, self._factories, self.script, self._timings)
 
+    def _participants_for(self, instance: UUID) -> ScriptedParticipants:
+        if instance not in self.participants:  # a later run
+            start = self.journal(saga_declaration(self._saga).name, instance).history[0]
+            self.participants[instance] = self._participants_of(start)
+        return self.participants[instance]
+
+    def _decide(self) -> None:
+        """Has people decide, by the script, what instances wait for without a command."""
+        for event in self.log.events:
+            if not isinstance(event, Journal.Waiting):
+                continue
+            participants = self._participants_for(event.originator_id)
+            key = saga_declaration(self._saga).instance_key(participants.start)
+            decision = Decision.of(event, key)
+            if decision.command.id not in self._decided:
+                self._decided.add(decision.command.id)
+                for answer in participants.answer(decision):
+                    when = self.now + answer.after, next(self._number)
+                    heappush(self._late, _LateAnswer(*when, key, decision.command.id, None, answer))
+
     def _answer(self, request: Journal.Requested) -> Sequence[Any]:
         """The events that answer a command now; the later answers are kept for `advance_to`."""
-        id_ = request.originator_id
-        if id_ not in self.participants:  # a later run
-            start = self.journal(saga_declaration(self._saga).name, id_).history[0]
-            self.participants[id_] = self._participants_of(start)
-        participants = self.participants[id_]
+        participants = self._participants_for(request.originator_id)
         request_id = uuid5(request.command.id, str(request.attempt))
         # After a crash a command is handled again: its answers replace the earlier ones.
         self._late = [each for each in self._late if each.request != request_id]

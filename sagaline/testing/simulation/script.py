@@ -5,11 +5,11 @@ from typing import Any
 
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
-from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
 from sagaline.saga.kinds import Kind
 from sagaline.saga.state import Role
 from sagaline.saga.step_timers import Timing
+from sagaline.testing.simulation.decisions import Asked
 from sagaline.testing.simulation.faults import NOW, Fault, timing_of
 from sagaline.testing.simulation.participants import Effects, SimulatedParticipant
 from sagaline.testing.simulation.scripted_attempt import Attempt, FaultPoint, ScriptedAnswer
@@ -44,8 +44,8 @@ class ScriptedParticipants:
         self._factories = participants
         self._participants: dict[str, SimulatedParticipant] = {}
 
-    def answer(self, request: Journal.Requested) -> Sequence[ScriptedAnswer]:
-        """Handles a command: the answers that its participant gives, now and later."""
+    def answer(self, request: Asked) -> Sequence[ScriptedAnswer]:
+        """Handles a command, or a decision: the answers that its participant gives."""
         point = FaultPoint(request.step, request.role)
         self.requested.add((point, request.attempt))
         step = saga_declaration(self._saga).steps.get(step_name(request.step))

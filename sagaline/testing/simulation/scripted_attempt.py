@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import uuid5
 
+from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
-from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role
-from sagaline.testing.given.example_values import field_values
+from sagaline.testing.given.example_values import candidates, field_values
 from sagaline.testing.given.happened import Happened, owner_of
+from sagaline.testing.simulation.decisions import Asked
 from sagaline.testing.simulation.participants import SimulatedParticipant
 
 
@@ -45,7 +46,7 @@ class Attempt:
         saga: type[Saga],
         start: Any,
         participant: SimulatedParticipant,
-        request: Journal.Requested,
+        request: Asked,
         limit: timedelta | None,
     ) -> None:
         self.limit = limit
@@ -79,7 +80,7 @@ class Attempt:
 
     def _answer(self, *, done: bool, reason: str = "") -> Any:
         request = self._request
-        if request.role is Role.CLOSE:
+        if request.role in (Role.CLOSE, Role.REMIND):
             return None
         step = saga_declaration(self._saga).step_of(request.step)
         answered = step.undoing if request.role is Role.UNDO else step
@@ -94,6 +95,9 @@ class Attempt:
 
     def _event(self, event_class: type[Any], known: dict[str, Any]) -> Any:
         """An event in a stream of its own: two answers to one attempt are two events."""
+        if issubclass(event_class, Command):
+            fields = {name: known[name] for name in event_class.model_fields if name in known}
+            return next(candidates(event_class, "")).model_copy(update=fields)
         self._events += 1
         name = f"{event_class.__qualname__} {self._request.attempt} {self._events}"
         stream = uuid5(self._request.command.id, name)

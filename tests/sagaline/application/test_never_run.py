@@ -12,7 +12,6 @@ from sqlalchemy import Column, MetaData, Table
 from sagaline import (
     NO_EFFECT,
     Application,
-    Command,
     DefinitionError,
     ReadModel,
     Runner,
@@ -30,18 +29,7 @@ from sagaline import (
 from sagaline.errors import NeverRun, NoCommand, NotStorable
 from sagaline.storage.tables.dead_letters import all_letters
 from tests.sagaline.small_system import env
-
-
-class Trip(Aggregate):
-    class Opened(Aggregate.Created): ...
-
-    class Paid(Aggregate.Event): ...
-
-    @event(Opened)
-    def __init__(self, id: UUID) -> None: ...
-
-    @event(Paid)
-    def pay(self) -> None: ...
+from tests.sagaline.trip import OpenTrip, Pay, Trip
 
 
 class Charge(Aggregate):
@@ -49,14 +37,6 @@ class Charge(Aggregate):
 
     @event(Taken)
     def __init__(self, id: UUID) -> None: ...
-
-
-class OpenTrip(Command, key="trip_id"):
-    trip_id: UUID
-
-
-class Pay(Command, key="trip_id"):
-    trip_id: UUID
 
 
 async def awaited(*given: Any) -> Any: ...

@@ -27,31 +27,7 @@ from sagaline import (
 from sagaline.errors import NotStorable, WriteInHandler
 from sagaline.storage.tables.dead_letters import all_letters
 from tests.sagaline.small_system import env
-
-
-class Trip(Aggregate):
-    class Opened(Aggregate.Created): ...
-
-    class SeatHeld(Aggregate.Event): ...
-
-    class SeatReleased(Aggregate.Event): ...
-
-    class Paid(Aggregate.Event):
-        words: str
-
-    @event(Opened)
-    def __init__(self, id: UUID) -> None:
-        self.paid = 0
-
-    @event(SeatHeld)
-    def hold(self) -> None: ...
-
-    @event(SeatReleased)
-    def release(self) -> None: ...
-
-    @event(Paid)
-    def pay(self, words: str = "") -> None:
-        self.paid += 1
+from tests.sagaline.trip import HoldSeat, OpenTrip, Pay, ReleaseSeat, Trip
 
 
 class Note(Aggregate):
@@ -59,22 +35,6 @@ class Note(Aggregate):
 
     @event(Written)
     def __init__(self, id: UUID) -> None: ...
-
-
-class OpenTrip(Command, key="trip_id"):
-    trip_id: UUID
-
-
-class HoldSeat(Command, key="trip_id"):
-    trip_id: UUID
-
-
-class ReleaseSeat(Command, key="trip_id"):
-    trip_id: UUID
-
-
-class Pay(Command, key="trip_id"):
-    trip_id: UUID
 
 
 class WriteNote(Command, key="trip_id"):

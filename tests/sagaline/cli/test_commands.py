@@ -6,8 +6,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from sagaline.cli import program
 from sagaline.cli.commands import COMMANDS
+from sagaline.cli.program import program
 
 
 def names_of_commands() -> list[list[str]]:

@@ -20,7 +20,7 @@ from sagaline.cli.signals import (
     signals_deferred,
     signals_noted,
     signals_unwatched,
-    wait_for,
+    wait_to_read,
 )
 
 PATIENCE = 120.0
@@ -38,7 +38,7 @@ def test_a_signal_ends_the_wait(pipe: tuple[int, int]) -> None:
     def wait() -> None:
         with exit_on_signals():
             Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-            wait_for(pipe[0])
+            wait_to_read(pipe[0])
 
     with pytest.raises(SystemExit):
         wait()
@@ -54,7 +54,7 @@ def test_a_signal_during_a_block_that_defers_it_does_not_end_the_wait(
             signal.raise_signal(signal.SIGTERM)
             assert asked.wait(PATIENCE)
             Timer(0.05, os.write, (pipe[1], b"x")).start()
-            wait_for(pipe[0])
+            wait_to_read(pipe[0])
             heard.append(os.read(pipe[0], 1))
 
     with pytest.raises(SystemExit):
@@ -75,7 +75,7 @@ def test_a_signal_in_a_finalizer_ends_the_program(
         with exit_on_signals():
             Collected()
             went_on.append(True)
-            wait_for(pipe[0])
+            wait_to_read(pipe[0])
 
     with pytest.raises(SystemExit):
         wait()

@@ -138,7 +138,7 @@ def test_a_settled_system_has_no_lag(settled: CommandLine) -> None:
     assert said.status == 1, "a saga is parked"
     assert said.json.keys() == {
         "system", "stores", "followers", "tables_out_of_date", "sagas", "dead_letters", "timers",
-        "locks", "port_calls", "runners",
+        "locks", "port_calls", "runners", "held_up", "late",
     }  # fmt: skip
     assert {each["lag"] for each in said.json["followers"]} == {0}
     assert {each["state"] for each in said.json["followers"]} == {"idle"}, "nobody leads them now"

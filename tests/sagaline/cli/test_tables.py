@@ -7,8 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from application.cli import program as shop
-from sagaline.cli import program as framework
 from sagaline.cli.output import duration, facts, print_note, printable, show, stderr_console
+from sagaline.cli.program import program as framework
 from sagaline.cli.tables import Listing
 
 

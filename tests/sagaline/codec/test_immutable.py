@@ -17,10 +17,10 @@ from application.system import system as shop
 from domain.money import Money
 from sagaline import Command
 from sagaline.application.declaration import declaration_of
+from sagaline.application.ownership import events_of
 from sagaline.codec import is_shareable, unshared
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
-from sagaline.system.routing import events_of
 from tests.sagaline.codec.events import USD, happened, one_field
 
 

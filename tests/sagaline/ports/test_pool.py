@@ -1,6 +1,7 @@
 """The pool makes calls of ports at the same time, within limits, and waits for no slow one."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -182,6 +183,52 @@ def test_a_coroutine_that_hangs_is_cancelled_after_its_limit(pool: PortPool) -> 
     (answer,) = answers(pool, begun(pool, port, hang))
     assert answer == PortFault("no answer within 0.05 s")
     assert cancelled.wait(60)
+
+
+def test_the_first_of_two_answers_counts(pool: PortPool, release: threading.Event) -> None:
+    """The first attempt answers after its limit, while the second is under way."""
+    second = threading.Event()
+    attempts = iter([release, second])
+    told: list[object] = []
+
+    def answer() -> int:
+        attempt = next(attempts)
+        attempt.wait(60)
+        return 1 if attempt is release else 2
+
+    retry = Retry(2, first=timedelta(milliseconds=1))
+    port = port_of(pool, timeout=timedelta(seconds=0.2), retry=retry)
+    call = PortCall(port, answer, on_answer=lambda: told.append(call.answer))
+    pool.begin([call])
+    until(lambda: hanging(pool, port) == 1 and call in port._under_way)
+    release.set()
+    until(lambda: told == [1])
+    second.set()
+    until(lambda: hanging(pool, port) == 0)
+    assert (call.answer, told) == (1, [1])
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_child_that_comes_back_from_a_port_ends_and_its_parent_answers(
+    pool: PortPool, is_async: bool
+) -> None:
+    """It would make the calls that wait in memory, which are its parent's."""
+    reads, writes = os.pipe()
+
+    def answer() -> int:
+        child = os.fork()
+        return os.waitpid(child, 0)[1] if child else os.write(writes, b"child")
+
+    async def answer_later() -> int:
+        return answer()
+
+    port = port_of(pool, is_async=is_async)
+    function: Any = answer_later if is_async else answer
+    assert answers(pool, begun(pool, port, function)) == [0], "the status of the child"
+    assert os.read(reads, 100) == b"child"
+    for each in (reads, writes):
+        os.close(each)
 
 
 def test_a_fault_is_tried_again_before_anyone_hears_of_it(pool: PortPool) -> None:

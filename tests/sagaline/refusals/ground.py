@@ -1,7 +1,7 @@
 # ruff: noqa: F401  (the code in the tables uses these names)
 """What the wrong pieces of code in this room are written against: a small system that works."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,11 +32,14 @@ from sagaline import (
     on_compensated,
     on_completed,
     project,
+    query,
     reacts_to,
     rebuild,
     roll_back,
     step,
+    step_for_each,
     timeline,
+    wait_for,
 )
 from sagaline.errors import SagalineError
 
@@ -62,6 +65,10 @@ class CallCustomer(Command, key="order_id"):
     words: str
 
 
+class NoMoney(Exception):
+    pass
+
+
 class Order(Aggregate):
     class Placed(Aggregate.Created):
         pass
@@ -72,6 +79,9 @@ class Order(Aggregate):
     class Declined(Aggregate.Event):
         reason: str
 
+    class Forfeited(Aggregate.Event):
+        amount: int
+
     class Refunded(Aggregate.Event):
         pass
 
@@ -81,6 +91,9 @@ class Order(Aggregate):
 
 class Parcel(Aggregate):
     class Packed(Aggregate.Created):
+        pass
+
+    class Lost(Aggregate.Event):
         pass
 
 

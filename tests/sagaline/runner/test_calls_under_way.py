@@ -217,6 +217,9 @@ def test_a_bug_behind_a_late_answer_parks_the_key(store_url: str, bank: SlowBank
         assert bank.asked[str(ada)] == 1, "what was asked once is not asked for each attempt"
 
 
+AWAIT = "which is not run: write an async def and await it there"
+
+
 def ends(answer: Callable[[], object]) -> type[GoodBank]:
     class OddBank(GoodBank):
         @override
@@ -236,13 +239,19 @@ def raises(error: BaseException) -> Callable[[], object]:
 async def coroutine() -> None: ...
 
 
+class Awaited:
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         (raises(SystemExit(3)), "SystemExit: 3"),
         (raises(KeyboardInterrupt()), "KeyboardInterrupt"),
         (raises(ConnectionError("no line")), "ConnectionError: no line"),
-        (coroutine, "NeverRun: "),
+        (coroutine, f"NeverRun: the port of Till.take returned a coroutine, {AWAIT}"),
+        (Awaited, f"NeverRun: the port of Till.take returned a Awaited, {AWAIT}"),
     ],
 )
 def test_a_port_that_misbehaves_is_a_fault_of_its_command_alone(

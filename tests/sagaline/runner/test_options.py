@@ -6,8 +6,9 @@ import pytest
 
 from sagaline import Options, Runner
 from sagaline.application.message_handling import handling_of
-from sagaline.errors import OptionRefused, SettingsUnreadable
-from sagaline.runner.options import DEFAULT_OPTIONS, variable
+from sagaline.errors import OptionRefused, SettingsUnreadable, SettingUnknown
+from sagaline.runner.options import DEFAULT_OPTIONS
+from sagaline.runner.setting_names import variable
 from sagaline.runner.settings import settings_table
 from tests.sagaline.small_system import Desk, House, OpenShow, env, letters, statuses, system, wish
 
@@ -67,6 +68,42 @@ def test_a_fault_in_the_file_is_named(nothing_set: Path, text: str) -> None:
     (nothing_set / "pyproject.toml").write_text(text)
     with pytest.raises(SettingsUnreadable, match=r"pyproject\.toml"):
         Options()
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("batchsize", "Write batch_size"),
+        ("stor", "Write store"),
+        ("window_bytes", "Write memory"),
+        ("colour", "Take it away"),
+    ],
+)
+def test_a_name_that_is_no_setting_is_refused(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch, name: str, cure: str
+) -> None:
+    (nothing_set / "pyproject.toml").write_text(f"[tool.sagaline]\n{name} = 5\n")
+    with pytest.raises(SettingUnknown, match=rf"no setting {name}, .* \[tool.sagaline\]. {cure};"):
+        Options()
+    (nothing_set / "pyproject.toml").unlink()
+    *verb, nearest = cure.split()
+    shown = " ".join([*verb, variable(nearest) if verb == ["Write"] else nearest])
+    with pytest.raises(SettingUnknown, match=f"{variable(name)}, .* the environment. {shown};"):
+        Options.from_environment({variable(name): "5"})
+    monkeypatch.setenv(variable(name), "5")
+    with pytest.raises(SettingUnknown):
+        Options()
+    monkeypatch.setenv(variable(name), "")
+    assert Options() == DEFAULT_OPTIONS
+
+
+def test_variables_of_applications_and_of_tests_are_no_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = ("ORDERS_SQLALCHEMY_URL", "SAGALINE_TEST_POSTGRES_URL", "SAGALINES", "MY_SAGALINE_X")
+    for each in (*others, "SAGALINE_APP", "SAGALINE_STORE", "SAGALINE_VIEWS"):
+        monkeypatch.setenv(each, "x")
+    assert Options() == DEFAULT_OPTIONS
 
 
 def test_a_runner_gives_the_options_to_its_parts(sqlite_store: str) -> None:

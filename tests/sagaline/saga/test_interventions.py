@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sagaline import NO_EFFECT, Saga, step
 from sagaline.errors import InterventionRefused
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import minutes, seconds
@@ -32,13 +33,42 @@ from tests.sagas.trip import (
     FLIGHT,
     VISA,
     WANTED,
+    BookFlight,
+    BookHotel,
     BookTrip,
+    CancelFlight,
     CarReturned,
+    CheckVisa,
+    FlightBooked,
     FlightCancelled,
+    HotelBooked,
     HotelCancelled,
+    HotelFull,
     TicketsSent,
+    Trip,
     TripPaid,
+    VisaFound,
 )
+
+NO_UNKNOWN_FLIGHT = CancelFlight(traveller="Ada", seat="any")
+
+
+class Visit(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
+    """A flight; then a hotel, while a visa is waited for without limit."""
+
+    @step(done=FlightBooked)
+    def book_flight(self) -> BookFlight:
+        return BookFlight(traveller=self.key)
+
+    @book_flight.undo(done=FlightCancelled)
+    def cancel_flight(self) -> CancelFlight:
+        return CancelFlight(traveller=self.key, seat=self[FlightBooked].seat)
+
+    check_visa = step(CheckVisa, done=VisaFound, kind=NO_EFFECT)
+    book_hotel = step(
+        BookHotel, done=HotelBooked, refused=HotelFull, kind=NO_EFFECT, after=[book_flight]
+    )
+
 
 EVE = Operator("Eve", "the customer rang")
 GONE = "abandoned by Eve: the customer rang"
@@ -202,11 +232,28 @@ def test_a_skip_of_a_step_that_is_not_stuck_is_refused() -> None:
 # Cancel.
 
 
-def test_a_cancelled_saga_waits_for_steps_in_flight_and_undoes_them() -> None:
-    story = given(BookTrip, WANTED, VISA).when_operator(cancel).then_nothing()
-    assert story.journal.state is State.COMPENSATING
-    story = story.when(FLIGHT).then(NO_FLIGHT).when(FlightCancelled)
+def test_a_cancelled_saga_undoes_at_once_what_is_in_flight() -> None:
+    story = given(BookTrip, WANTED, VISA).when_operator(cancel).then(NO_UNKNOWN_FLIGHT)
+    story.then_waits("book_flight").then_no_timers()
+    story = story.when(FlightCancelled).then(sorry("the customer rang"))
+    story.then_ends(State.COMPENSATED, "the customer rang")
+
+
+def test_an_answer_after_the_cancellation_has_no_effect() -> None:
+    story = given(BookTrip, WANTED, VISA).when_operator(cancel).when(FLIGHT).then_nothing()
+    story.when(FlightCancelled).then_ends(State.COMPENSATED, "the customer rang")
+
+
+def test_a_cancelled_saga_gives_up_a_step_without_effect() -> None:
+    story = given(BookTrip, WANTED).when_operator(cancel)
     story.then(sorry("the customer rang")).then_ends(State.COMPENSATED, "the customer rang")
+    story.then_no_timers().when(VISA).then_nothing()
+
+
+def test_a_refusal_gives_up_a_step_without_effect_that_waits_beside_it() -> None:
+    story = given(Visit, WANTED, FLIGHT).when(HotelFull, reason="full").then(NO_FLIGHT)
+    story.when(FlightCancelled).then_ends(State.COMPENSATED, "full")
+    story.then_no_timers()
 
 
 def test_a_saga_cancelled_without_a_reason_names_the_operator() -> None:

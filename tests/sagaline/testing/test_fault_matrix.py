@@ -1,7 +1,6 @@
 """`fault_matrix`: correct sagas pass, and each deliberate defect is found."""
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +17,7 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.saga import engine, progression
 from sagaline.saga.definition import PIVOT, Saga, step
-from sagaline.saga.state import StepStatus
+from sagaline.saga.state import State, StepStatus
 from sagaline.saga.step_timers import Timing
 from sagaline.testing import SimulatedParticipant, fault_matrix, happened
 from sagas.order_fulfilment import OrderFulfilment
@@ -221,20 +220,38 @@ def no_guests() -> Any:
     return type(SMALL)(SMALL.event_class, {**SMALL.fields, "guests": 0})
 
 
+whole_end = progression.Progression._end
+
+
+def end_without_command(self: Any, closing: object, state: State) -> None:
+    whole_end(self, None, state)
+
+
 @pytest.mark.parametrize(
     ("module", "broken", "value"),
     [
         (progression, "_TO_UNDO", (StepStatus.DONE, StepStatus.UNDO_AGAIN)),
         (engine, "_ANSWERABLE", {False: (StepStatus.ASKED,), True: (StepStatus.UNDOING,)}),
         (progression, "_PASSED", (StepStatus.DONE,)),
+        (progression, "reversed", list),
+        (progression.Progression, "_end", end_without_command),
     ],
-    ids=["unknown is not undone", "late answers are ignored", "skipped steps block"],
+    ids=[
+        "unknown is not undone",
+        "late answers are ignored",
+        "skipped steps block",
+        "undos run in the order of start",
+        "the closing command is never given",
+    ],
 )
 def test_a_defect_of_the_engine_is_found(
-    module: ModuleType, broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
+    module: object, broken: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, broken, value)
-    saga: Mapping[str, tuple[type[Saga], Any]] = {"_PASSED": (Gluttony, no_guests())}
+    monkeypatch.setattr(module, broken, value, raising=False)
+    saga: Mapping[str, tuple[type[Saga], Any]] = {
+        "_PASSED": (Gluttony, no_guests()),
+        "_end": (OrderFulfilment, PLACED),
+    }
     report_of(*saga.get(broken, (BookTrip, None)))
 
 

@@ -228,8 +228,9 @@ def test_a_failed_commit_leaves_nothing_in_the_connection(store: str, sqlite_sto
         with datastore.write() as connection:
             for each in CHILDREN:
                 connection.exec_driver_sql(each)
-        with datastore.engine.connect() as connection:
-            connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[union-attr]
+        kept = datastore.connections.take(commit=False)
+        kept.connection.dbapi_connection.execute("PRAGMA foreign_keys = ON")  # type: ignore[union-attr]
+        datastore.connections.give_back(kept, has_failed=False)
 
         def leave_a_child_without_a_parent() -> None:
             with datastore.write() as connection:
