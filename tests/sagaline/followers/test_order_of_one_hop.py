@@ -210,8 +210,9 @@ def overheard(runner: Runner) -> Iterator[None]:
             if re.match(pattern, sql):
                 heard.append(f"{what}, with {window.head} shared" if window.head else what)
 
-    def listen(connection: Connection) -> None:
-        raw(connection).set_trace_callback(hear)
+    def listen(connection: sqlalchemy.Connection) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        raw.set_trace_callback(hear)
 
     engine = runner.views.engine
     sqlalchemy.event.listen(engine, "begin", listen)

@@ -21,7 +21,7 @@ def session_setting(datastore: Datastore, sql: str, back: str) -> Iterator[None]
 
     def execute(statement: str) -> Any:
         def on(found: Any, *_: object) -> None:
-            raw = found.connection.dbapi_connection if isinstance(found, Connection) else found
+            raw: Any = found.connection.dbapi_connection if isinstance(found, Connection) else found
             raw.execute(statement)
 
         return on
