@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
-from math import isnan
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from sagaline.messaging.backoff import Backoff
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named
 from sagaline.messaging.logbook import fields, logger_of
+from sagaline.runner.arguments import refuse_misfits, refuse_no_number
 from sagaline.runner.bootstrap import OpenedSystem
 from sagaline.runner.held_up import HeldUp, held_up, log_held_up
 from sagaline.runner.lag import FollowerLag, count_calls_under_way, fences, is_timer_pending
@@ -64,7 +64,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         options: Options | None = None,
     ) -> None:
         refuse_no_system(system, "Runner")
-        _refuse_misfits(now, options)
+        refuse_misfits(now, options)
         super().__init__(system, environment(env))
         self.options = Options.from_environment(self.env or {}) if options is None else options
         self._opened = OpenedSystem(system, self.env or {}, only, now, self.options)
@@ -174,7 +174,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
 
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
-        _refuse_no_number("Runner.settled", 0 if horizon is None else horizon)
+        refuse_no_number("Runner.settled", 0 if horizon is None else horizon)
         before = fences(self.datastores)
         if any(each.lag for each in self.lag()) or count_calls_under_way(self.datastores):
             return False
@@ -189,7 +189,7 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
         Returns what waits behind dead letters, and logs it: nothing moves it but an operator.
         Raises RunnerDied, with the cause, where the thread of the runner has died.
         """
-        _refuse_no_number("Runner.settle", timeout)
+        refuse_no_number("Runner.settle", timeout)
         deadline, checks = time.monotonic() + timeout, 0
         while True:
             self._refuse_dead()
@@ -291,18 +291,3 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
                 self._idle.set()
                 loop.wait()
         loop.save()
-
-
-def _refuse_misfits(now: object, options: object) -> None:
-    if not (now is None or callable(now)):
-        cure = "Write now=lambda: datetime.now(UTC)."
-        raise WrongCall(where="Runner", problem=f"its now is {named(now)}", cure=cure)
-    if not (options is None or isinstance(options, Options)):
-        cure = "Write options=Options(batch_size=500)."
-        raise WrongCall(where="Runner", problem=f"its options are {named(options)}", cure=cure)
-
-
-def _refuse_no_number(where: str, seconds: object) -> None:
-    if not isinstance(seconds, int | float) or isnan(seconds):
-        cure = "Give a number of seconds."
-        raise WrongCall(where=where, problem=f"its time is {named(seconds)}", cure=cure)

@@ -350,8 +350,7 @@ def test_what_a_person_does_carries_the_key_and_comes_after_what_they_have_seen(
     desk.hear(WANTED)
     seen = desk.log()[-1]
     desk.process.intervene("Ada", lambda saga: saga.cancel(Operator("Eve")))
-    (act,) = desk.log()[-1:]
-    assert act.topic.endswith("SagaIntervened")
+    act = next(each for each in desk.log() if each.topic.endswith("SagaIntervened"))
     assert (act.key, act.cause, act.hop) == ("Ada", f"booktrip:{seen.id}", (seen.hop or 0) + 1)
 
 

@@ -1,7 +1,6 @@
 """One hop, from an event in one log to the events in the next, in the order of the docs."""
 
 import re
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -211,15 +210,16 @@ def overheard(runner: Runner) -> Iterator[None]:
             if re.match(pattern, sql):
                 heard.append(f"{what}, with {window.head} shared" if window.head else what)
 
-    def listen(connection: sqlite3.Connection, *_: object) -> None:
-        connection.set_trace_callback(hear)
+    def listen(connection: sqlalchemy.Connection) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        raw.set_trace_callback(hear)
 
     engine = runner.views.engine
-    sqlalchemy.event.listen(engine, "checkout", listen)
+    sqlalchemy.event.listen(engine, "begin", listen)
     try:
         yield
     finally:
-        sqlalchemy.event.remove(engine, "checkout", listen)
+        sqlalchemy.event.remove(engine, "begin", listen)
 
 
 def hop() -> list[str]:

@@ -8,25 +8,31 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, make_url
+from sqlalchemy import Connection, event, make_url
 
 from sagaline.storage import Datastore
 
 
 @contextmanager
 def session_setting(datastore: Datastore, sql: str, back: str) -> Iterator[None]:
-    """Executes a statement on each connection that is taken from the pool, and then another one."""
+    """Executes a statement on each connection before it is used, and then another one."""
+    # A SQLite file keeps a connection at hand, which is not taken from the pool.
+    moment = "begin" if datastore.dialect == "sqlite" else "checkout"
 
     def execute(statement: str) -> Any:
-        return lambda raw, *_: raw.execute(statement)
+        def on(found: Any, *_: object) -> None:
+            raw: Any = found.connection.dbapi_connection if isinstance(found, Connection) else found
+            raw.execute(statement)
+
+        return on
 
     on, off = execute(sql), execute(back)
-    event.listen(datastore.engine, "checkout", on)
+    event.listen(datastore.engine, moment, on)
     try:
         yield
     finally:
-        event.remove(datastore.engine, "checkout", on)
-        event.listen(datastore.engine, "checkout", off)
+        event.remove(datastore.engine, moment, on)
+        event.listen(datastore.engine, moment, off)
 
 
 @contextmanager
