@@ -1,7 +1,7 @@
 # Sets up `.venv` once, and again when the dependencies change; every other target needs it.
 
 PYTHON ?= python3
-EXTRAS ?= postgres,demo,bench,dev
+EXTRAS ?= postgres,schedule,demo,bench,dev
 WORKERS ?= 2
 PAIRS ?= 3
 

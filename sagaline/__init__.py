@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     )
     from sagaline.saga.instance import Journal
     from sagaline.saga.others import from_others
+    from sagaline.saga.schedule import ONCE, SKIP, schedule
+    from sagaline.saga.scheduled import ScheduledStart
     from sagaline.saga.state import State
     from sagaline.saga.step_timers import Timing
     from sagaline.storage.sql.amounts import Amount
@@ -78,8 +80,10 @@ __all__ = [
     "ANY",
     "COMPENSATABLE",
     "NO_EFFECT",
+    "ONCE",
     "PIVOT",
     "RETRIABLE",
+    "SKIP",
     "Admin",
     "Amount",
     "Application",
@@ -111,6 +115,7 @@ __all__ = [
     "Runner",
     "Saga",
     "SagalineError",
+    "ScheduledStart",
     "Selection",
     "SetTimer",
     "State",
@@ -136,6 +141,7 @@ __all__ = [
     "rebuild",
     "rebuild_worker",
     "roll_back",
+    "schedule",
     "seconds",
     "step",
     "step_for_each",
@@ -217,6 +223,12 @@ _PUBLIC = {
     ),
     "sagaline.saga.instance": ("Journal",),
     "sagaline.saga.others": ("from_others",),
+    "sagaline.saga.schedule": (
+        "ONCE",
+        "SKIP",
+        "schedule",
+    ),
+    "sagaline.saga.scheduled": ("ScheduledStart",),
     "sagaline.saga.state": ("State",),
     "sagaline.saga.step_timers": ("Timing",),
     "sagaline.storage.sql.amounts": ("Amount",),

@@ -155,6 +155,7 @@ RULES: dict[str, Rule] = {
             "eventsourcing.domain",
             "eventsourcing.utils",
             "typing_extensions",
+            "cronsim",
         ),
         why="a saga decides from what it has heard: it is tested with no store and no clock",
     ),

@@ -85,7 +85,7 @@ def test_what_the_framework_imports_is_declared(metadata: Message) -> None:
     declared = {
         normal(re.split(r"[^\w.-]", needed)[0])
         for needed in requirements
-        if "extra ==" not in needed or "extra == 'postgres'" in needed
+        if "extra ==" not in needed or re.search("extra == '(postgres|schedule)'", needed)
     }
     distributions = packages_distributions()
     undeclared = {

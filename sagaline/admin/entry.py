@@ -102,7 +102,7 @@ def _words(state: dict[str, Any], key: str | None) -> Iterator[str]:
     for name, value in state.items():
         is_left_out = name in _NOT_IN_SUMMARY or value in (None, "", key)
         word = "" if is_left_out else _word(value)
-        if word and (name, value) != ("attempt", 1):
+        if word and (name, value) not in (("attempt", 1), ("run", 1)):
             yield f"{name.replace('_', ' ')} {word}"
 
 

@@ -96,7 +96,7 @@ class LetterBulk(Bulk[Selected]):
         def note(interventions: Interventions) -> None:
             interventions.note(self.action, by)
 
-        self.process(saga.process.name).intervene(saga.key, note, also)
+        self.process(saga.process.name).intervene(saga.key, note, also, saga.journal.run)
 
     def _concerned(self, letter: Letter) -> list[Instance]:
         """The saga that owns the letter; for another follower's, those of its key."""

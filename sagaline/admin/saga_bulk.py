@@ -69,7 +69,7 @@ class SagaBulk(Bulk[Instance]):
     def act_on(self, one: Instance, result: BulkResult) -> None:
         """Acts on an instance, in one transaction."""
         try:
-            self.process(one.process.name).intervene(one.key, self._act)
+            self.process(one.process.name).intervene(one.key, self._act, run=one.journal.run)
         except (NoLongerSelected, SagaUnknown):
             return
         except (InterventionRefused, InterventionFailed) as error:

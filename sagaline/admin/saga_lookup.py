@@ -57,16 +57,19 @@ def steps_at(journal: Journal) -> list[str]:
 
 
 def find_instance(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], id: str
+    processes: Iterable[type[SagaProcess]],
+    logs: Mapping[str, ReadableLog],
+    id: str,
+    run: int | None = None,
 ) -> Instance:
-    """Return the instance of this id, or of this key.
+    """Return the instance of this id, or of this key: its last run, or the run that is named.
 
     Raises SagaUnknown where there is none, and SagaAmbiguous where several sagas have the key.
     """
     _refuse_no_processes(processes, "find_instance")
-    found = list(_found(processes, logs, id))
+    found = list(_found(processes, logs, id, run))
     if not found:
-        raise SagaUnknown(id=id)
+        raise SagaUnknown(id=id if run is None else f"{id}, run {run}")
     if len(found) > 1:
         ids = ", ".join(f"{each.journal.id} ({each.process.name})" for each in found)
         raise SagaAmbiguous(id=id, ids=ids)
@@ -76,13 +79,17 @@ def find_instance(
 def instances_of_key(
     processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], key: str
 ) -> list[Instance]:
-    """Return the instances of a business transaction, at most one for each saga."""
+    """Return the last runs of a business transaction, at most one for each saga."""
     _refuse_no_processes(processes, "instances_of_key")
-    return [
-        each
-        for process in processes
-        for each in read_instances(process, logs, [journal_id(process.name, key)])
-    ]
+    return [each for process in processes for each in _runs(process, logs, key, None)]
+
+
+def last_run(logs: Mapping[str, ReadableLog], found: Instance) -> int:
+    """Return the number of the last run of an instance's key."""
+    if found.journal.run == 1:
+        return found.journal.last_run
+    first = journal_id(found.process.name, found.key)
+    return next(read_instances(found.process, logs, [first])).journal.last_run
 
 
 def _refuse_no_processes(given: Any, where: str) -> None:
@@ -91,13 +98,31 @@ def _refuse_no_processes(given: Any, where: str) -> None:
 
 
 def _found(
-    processes: Iterable[type[SagaProcess]], logs: Mapping[str, ReadableLog], id: str
+    processes: Iterable[type[SagaProcess]],
+    logs: Mapping[str, ReadableLog],
+    id: str,
+    run: int | None,
 ) -> Iterator[Instance]:
     for process in processes:
-        ids = [journal_id(process.name, id)]
+        yield from _runs(process, logs, id, run)
         with suppress(ValueError):
-            ids.append(UUID(id))
-        yield from read_instances(process, logs, ids)
+            for each in read_instances(process, logs, [UUID(id)]):
+                if run is None:
+                    yield each
+                else:
+                    yield from _runs(process, logs, each.key, run)
+
+
+def _runs(
+    process: type[SagaProcess], logs: Mapping[str, ReadableLog], key: str, run: int | None
+) -> Iterator[Instance]:
+    """The run of a key, or its last one where none is named; nothing where there is none."""
+    for first in read_instances(process, logs, [journal_id(process.name, key)]):
+        number = first.journal.last_run if run is None else run
+        if number == 1:
+            yield first
+        else:
+            yield from read_instances(process, logs, [journal_id(process.name, key, number)])
 
 
 def read_instances(

@@ -135,6 +135,10 @@ class MessageHandling:
         commands = [self.command_of(each) for each in messages]
         return self.loads([each for each in commands if each is not None])
 
+    def further_aggregates(self, unit: UnitOfWork, ids: Sequence[UUID]) -> list[UUID]:
+        """The aggregates that the handlers will read too, known once those of `ids` are read."""
+        return []
+
     def loads(self, commands: Iterable[Command]) -> list[UUID]:
         """The aggregates that the handlers of commands will read, as they declare."""
         handlers = self.declaration.handlers

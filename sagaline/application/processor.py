@@ -41,6 +41,7 @@ class ApplicationProcessor:
         with self._datastore.read():
             self._unit.refresh()
             self._unit.prefetch(ids)
+            self._unit.prefetch(self._handling.further_aggregates(self._unit, ids))
         self._answers, waiting = self._handling.call_ports(messages)
         return waiting
 

@@ -1,12 +1,11 @@
 """How a saga's process application handles what its instances hear."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Connection
 from typing_extensions import override
 
 from sagaline.application.message_handling import (
@@ -16,14 +15,16 @@ from sagaline.application.message_handling import (
     PortAnswers,
 )
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.saga_locking import release_and_wake
 from sagaline.application.saga_log import log_parked_sagas
+from sagaline.application.saga_runs import SagaRuns, last_run_ids
+from sagaline.application.saga_schedule import schedule_writes, start_in
 from sagaline.application.unit_of_work import UnitOfWork
 from sagaline.codec import TypedMapper
 from sagaline.errors import SagaUnknown, SignalTooLate, UnfitValue
-from sagaline.followers.timers import timer_row
 from sagaline.messaging.commands import Command
 from sagaline.messaging.faults import CommandFaulted
-from sagaline.messaging.message import Message, Trace
+from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.children import Call, TakeBack
 from sagaline.saga.commanded import heard_in
@@ -32,11 +33,11 @@ from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
 from sagaline.saga.requests import commanded
+from sagaline.saga.scheduled import ScheduleDue
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
 from sagaline.storage import Datastore
-from sagaline.storage.tables.saga_locks import blocking_request, release_locks, request_locks
-from sagaline.storage.tables.timers import set_timers
+from sagaline.storage.tables.saga_locks import blocking_request, request_locks
 
 SagaInput = tuple[str | None, Any, Message]
 """The key of an instance, None for none, and what the instance hears."""
@@ -74,6 +75,8 @@ class SagaHandling(MessageHandling):
         super().__init__(application, new_unit)
         self.saga = saga_declaration(application.saga)
         """What the saga declares."""
+        self.runs = SagaRuns(application.name, self._find)
+        """Finds the journals of its instances."""
         self._inputs: dict[int, SagaInput] = {}
 
     @override
@@ -92,6 +95,11 @@ class SagaHandling(MessageHandling):
         return [journal_id(self.application.name, key) for key in keys if key is not None]
 
     @override
+    def further_aggregates(self, unit: UnitOfWork, ids: Sequence[UUID]) -> list[UUID]:
+        """The journals of the last runs of a batch's keys, where they have had several."""
+        return last_run_ids(unit.find(ids)) if self.saga.head.again else []
+
+    @override
     def call_ports(self, messages: Iterable[Message]) -> PortAnswers:
         """Returns no port answers: sagas issue commands and never call ports."""
         return NO_ANSWERS
@@ -100,16 +108,20 @@ class SagaHandling(MessageHandling):
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one input of one instance; returns its journal, to be saved."""
         key, event, _ = self._input(message)
+        if isinstance(event, ScheduleDue):
+            self.unit.add_write(schedule_writes(self.application, event, self.clock()))
         if key is None:
             return ()
-        journal = self.journal_of(key)
+        is_start = self.saga.is_start(event)
+        found = journal = self.runs.addressed(key, event, None if is_start else message.answers)
         was_open = journal is None or not journal.state.ended
         if isinstance(event, TakeBack):
             journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
             engine.take_back(_call_in(message, event.reason))
-        elif self.saga.is_start(event):
+        elif is_start:
             journal, engine = self._started(journal, key, message)
+            was_open = was_open or journal is not found
         elif self._is_reply_to_another(journal, event, message.answers):
             if journal is None or not journal.started or journal.state.ended:
                 return ()
@@ -130,19 +142,17 @@ class SagaHandling(MessageHandling):
         """Logs the instances that are parked."""
         log_parked_sagas(self.application.name, messages, self.application.mapper)
 
-    def journal_of(self, key: str) -> Journal | None:
-        """The journal of an instance; None where there is none."""
-        ids = [journal_id(self.application.name, key)]
-        (journal,) = self.application.repository.find(Journal, ids)
-        return journal
+    def journal_of(self, key: str, run: int | None = None) -> Journal | None:
+        """The journal of a run of a key, or of its last one; None where there is none."""
+        return self.runs.last(key) if run is None else self.runs.run(key, run)
 
     def finish(self, journal: Journal, engine: SagaEngine, was_open: bool) -> None:
         """Sets the timers that follow, and releases the locks of an instance that has ended."""
         for change in engine.timers:
             self.unit.change_timer(change)
         if was_open and journal.locks and journal.state.ended:
-            trace, now = self.unit.trace, self.clock()
-            self.unit.add_write(lambda c: self._release_locks(c, journal.key, trace, now))
+            name, trace, now = self.application.name, self.unit.trace, self.clock()
+            self.unit.add_write(lambda c: release_and_wake(c, name, journal.key, trace, now))
 
     def start_by(self, command: Command) -> Journal:
         """Starts an instance by a command of a caller, who is no saga."""
@@ -172,7 +182,7 @@ class SagaHandling(MessageHandling):
         # Once for each batch: its key is needed to read the journals, and twice to handle it.
         found = self._inputs.get(id(message))
         if found is None:
-            event = heard_in(message.event)
+            event = heard_in(start_in(message))
             found = self._inputs[id(message)] = (self._key_for(message, event), event, message)
         return found
 
@@ -184,6 +194,10 @@ class SagaHandling(MessageHandling):
             return event.saga_key if isinstance(event, TakeBack) else event.key
         return self.saga.instance_key(event) if self.saga.is_start(event) else message.key
 
+    def _find(self, id: UUID) -> Journal | None:
+        (journal,) = self.application.repository.find(Journal, [id])
+        return journal
+
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
 
@@ -191,10 +205,12 @@ class SagaHandling(MessageHandling):
         self, journal: Journal | None, key: str, message: Message
     ) -> tuple[Journal, SagaEngine]:
         """Starts an instance. The first start counts; answers that came before it were kept."""
-        event = message.event
+        event = start_in(message)
         shape = self.saga.fingerprint, self.saga.steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
+        elif self.saga.head.again and journal.state.ended:
+            journal = self.runs.start_next(journal, event, *shape)
         elif journal.started:
             engine = self._engine(journal)
             if _is_call(message):
@@ -248,15 +264,6 @@ class SagaHandling(MessageHandling):
             engine.start()
         elif locks is not None and not locks.wait:
             engine.refuse_start(f"{other.name} is held by {other.saga} {other.key}")
-
-    def _release_locks(self, connection: Connection, key: str, trace: Trace, now: datetime) -> None:
-        """Releases the locks, and wakes the instances that are the first in a queue now."""
-        for each in release_locks(connection, self.application.name, key):
-            # An id of its own: firing an earlier timer must not delete this one.
-            id_ = f"{each.key}:locks:{self.application.name}:{key}"
-            timer = SetTimer(id_, timedelta(0), LocksFreed(saga_key=each.key))
-            row = timer_row(timer, now, trace._replace(key=each.key), each.saga)
-            set_timers(connection, each.saga, [row])
 
     def _is_reply_to_another(
         self, journal: Journal | None, event: Any, answers: str | None

@@ -44,20 +44,23 @@ class SagaProcess(Application):
 
     _sagaline_handling: ClassVar[type[MessageHandling]] = SagaHandling
 
-    def intervene(self, key: str, act: Act, also: Also | None = None) -> Journal:
+    def intervene(
+        self, key: str, act: Act, also: Also | None = None, run: int | None = None
+    ) -> Journal:
         """Lets an operator act on one instance, in one transaction; returns the instance.
 
+        It is the last run of the key, or the one that is named.
         `also` writes more in that transaction. Runners that lead this saga read the instance again
         before they write anything more. Raises SagaUnknown where there is no such instance, and
         InterventionFailed where a step's own code fails; whatever is raised, nothing is written.
         """
-        return retry_on_conflict(lambda: self._intervene(key, act, also))
+        return retry_on_conflict(lambda: self._intervene(key, act, also, run))
 
-    def _intervene(self, key: str, act: Act, also: Also | None) -> Journal:
+    def _intervene(self, key: str, act: Act, also: Also | None, run: int | None) -> Journal:
         handling = cast("SagaHandling", self._sagaline)
         unit = handling.new_unit()
         with handling.working(unit):
-            journal = handling.journal_of(key)
+            journal = handling.journal_of(key, run)
             if journal is None or not journal.started:
                 raise SagaUnknown(id=key)
             unit.trace = self._trace_after(journal, key)

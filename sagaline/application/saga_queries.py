@@ -1,11 +1,13 @@
 """Answers queries to saga instances from their journals in the store, and changes nothing."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 
 from sagaline.application.saga_process import SagaProcess
+from sagaline.application.saga_runs import SagaRuns
 from sagaline.codec import plain_value
 from sagaline.errors import QueryFailed, QueryUnknown, SagaUnknown, WrongCall, describe_error
 from sagaline.messaging.declaring import named
@@ -14,7 +16,7 @@ from sagaline.messaging.keys import required_key
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga, refuse_no_saga
-from sagaline.saga.instance import Journal, journal_id
+from sagaline.saga.instance import Journal
 from sagaline.saga.queries import Query, R
 
 
@@ -76,8 +78,12 @@ def _failed(journal: Journal, query: Query[Any], problem: str) -> QueryFailed:
 
 def _read_journal(process: SagaProcess, key: str) -> Journal | None:
     """The instance as the store has it; None where it has none, or only an early answer."""
-    id_ = journal_id(process.name, key)
     decode: Any = process.mapper.to_domain_event  # a row has the fields of a stored event
-    rows = process.recorder.streams([id_]).get(id_, ())
-    rebuilt: Any = project_aggregate(None, [decode(each) for each in rows])
-    return rebuilt if rebuilt is not None and rebuilt.started else None
+
+    def read(id: UUID) -> Journal | None:
+        rows = process.recorder.streams([id]).get(id, ())
+        rebuilt: Any = project_aggregate(None, [decode(each) for each in rows])
+        return cast("Journal | None", rebuilt)
+
+    last = SagaRuns(process.name, read).last(key)
+    return last if last is not None and last.started else None

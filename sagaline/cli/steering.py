@@ -26,6 +26,6 @@ def steer(
     process: SagaProcess = found.process(environment(env))
     handling_of(process).clock = StoreClock(process.datastore)
     try:
-        return process.intervene(found.key, act, also)
+        return process.intervene(found.key, act, also, found.journal.run)
     finally:
         process.close()

@@ -10,10 +10,12 @@ _former: dict[type, str] = {}
 _current: dict[str, str] = {}
 
 
-def fix_topic(cls: type, topic: str, former: str) -> None:
+def fix_topic(cls: type, topic: str, former: str | None = None) -> None:
     """Sets the fixed topic of a class of the framework; `former` is its topic in version 0.1.0."""
     cls.TOPIC = topic  # type: ignore[attr-defined]  # upstream's protocol for a fixed topic
     register_topic(topic, cls)
+    if former is None:
+        return
     register_topic(former, cls)
     keep_former_topic(cls, former)
     _current[former] = topic

@@ -35,6 +35,7 @@ from sagaline.runner.options import DEFAULT_OPTIONS, Options
 from sagaline.runner.parts import refuse_changed_parts, register_members
 from sagaline.runner.port_options import configure_ports, refuse_unknown_ports
 from sagaline.runner.saga_versions import is_changed, record_definition, verdicts
+from sagaline.runner.schedules import begin_schedules
 from sagaline.runner.stored_events import StoredEvents, in_one_line
 from sagaline.storage import Datastore, claim_store, own_store
 from sagaline.storage.tables.creation import create_tables
@@ -223,6 +224,8 @@ class OpenedSystem:
                 starts[leader] = max(starts[leader], position)
         for name, position in starts.items():
             self.windows[name].start_at(position)
+        for datastore in self.datastores:
+            begin_schedules(datastore, self.apps.values(), self.now())
 
     def _configure(self, app: Application) -> None:
         handling, options = handling_of(app), self._options

@@ -5,10 +5,17 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from sagaline.runner.schedules import SCHEDULE_TOPICS
 from sagaline.storage import ApplicationRecorder, Datastore
 from sagaline.storage.tables.followers import all_fences, all_positions
 from sagaline.storage.tables.port_calls import count_calls
-from sagaline.storage.tables.timers import HELD_DUE_AT, first_dues, pending_timers
+from sagaline.storage.tables.timers import (
+    HELD_DUE_AT,
+    LAST_DUE_AT,
+    first_dues,
+    is_due,
+    pending_timers,
+)
 
 
 class FollowerLag(NamedTuple):
@@ -70,11 +77,17 @@ def _total(datastores: Iterable[Datastore], count: Callable[[Connection], int]) 
     return found
 
 
-def is_timer_pending(datastores: Iterable[Datastore], until: float | None) -> bool:
-    """Whether a timer is pending; with `until` (seconds since 1970), one that is due by then."""
-    last = HELD_DUE_AT if until is None else until
+def is_timer_pending(datastores: Iterable[Datastore], now: float, horizon: float | None) -> bool:
+    """Whether a timer is pending; with a horizon (seconds), one that is due within it.
+
+    Schedules always have a next due time: their timers count once they are due.
+    """
+    until = LAST_DUE_AT if horizon is None else now + horizon
     for datastore in datastores:
         with datastore.read() as connection:
-            if any(due < HELD_DUE_AT and due <= last for due in first_dues(connection).values()):
+            first = min(first_dues(connection).values(), default=HELD_DUE_AT)
+            if first <= now:
+                return True
+            if first <= until and is_due(connection, until, SCHEDULE_TOPICS):
                 return True
     return False

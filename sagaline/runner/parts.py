@@ -16,6 +16,7 @@ from sagaline.errors import StoreUnusable
 from sagaline.messaging.topics import stored_topics
 from sagaline.read_model.definition import has_effects
 from sagaline.read_model.projector import topics_of_model
+from sagaline.runner.schedules import SCHEDULE_TOPICS
 from sagaline.saga.instance import Journal
 from sagaline.storage import Datastore, follower_state
 from sagaline.storage.tables.followers import add_positions, all_positions
@@ -108,7 +109,7 @@ def _gone(system: System, stores: list[_Store]) -> Iterator[StoreUnusable]:
     """The parts that a store knows and the code does not have."""
     members = {each.name for each in system.members}
     begun = stored_topics(Journal.Started) | stored_topics(Journal.Begun)
-    topics = begun, stored_topics(Journal.Ended)
+    topics = begun, stored_topics(Journal.Ended), SCHEDULE_TOPICS
     for store in stores:
         for part in store.ownership.applications:
             if part in members:

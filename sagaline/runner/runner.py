@@ -175,11 +175,10 @@ class Runner(upstream.Runner[UUID], upstream.RecordingEventReceiver[UUID]):
     def settled(self, horizon: float | None = None) -> bool:
         """Whether every follower is caught up and no timer is pending (within `horizon` s)."""
         refuse_no_number("Runner.settled", 0 if horizon is None else horizon)
-        until = None if horizon is None else self._now().timestamp() + horizon
         before = fences(self.datastores)
         if any(each.lag for each in self.lag()) or count_calls_under_way(self.datastores):
             return False
-        if is_timer_pending(self.datastores, until):
+        if is_timer_pending(self.datastores, self._now().timestamp(), horizon):
             return False
         # A timer that fires between these two reads is in neither, nor is what follows from it.
         return fences(self.datastores) == before

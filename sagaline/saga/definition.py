@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from sagaline.codec import unshared
 from sagaline.errors import NotHeard
 from sagaline.messaging.class_body import Declaring
-from sagaline.messaging.declaring import named, refuse_given, refuse_unknown_arguments
+from sagaline.messaging.declaring import named, refuse_given, refuse_unknown_arguments, refuse_wrong
 from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
@@ -21,11 +21,12 @@ from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
 from sagaline.saga.folds import hears
-from sagaline.saga.head import Head
+from sagaline.saga.head import Head, started_by
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
 from sagaline.saga.queries import Query, query
+from sagaline.saga.schedule import Schedule
 from sagaline.saga.step_for_each import step_for_each
 from sagaline.saga.steps import Step, Undo, step
 from sagaline.saga.validation import check_body, validate
@@ -34,15 +35,15 @@ from sagaline.saga.wait_for import wait_for
 E = TypeVar("E")
 
 
-_HEAD: Final = "starts_on=, key=, name=, begin=, expected= and when_abandoned="
+_HEAD: Final = "starts_on=, key=, name=, begin=, expected=, when_abandoned= and again="
 
 
 class Saga(Declaring):
     """A business transaction over several services, which ends either completed or compensated.
 
     Subclass it with the event that starts it and a function from that event to the key of the
-    business transaction. Inside a step, `self[Event]` is an event that the saga has received,
-    `self.key` its key, and `self.reason` why it compensates.
+    business transaction, or with a `schedule`. Inside a step, `self[Event]` is an event that the
+    saga has received, `self.key` its key, and `self.reason` why it compensates.
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
@@ -50,6 +51,9 @@ class Saga(Declaring):
     how long an instance should take: `sagaline status` names those that take longer. The steps that
     are sagas of their own go on where a person abandons this one, or are taken back with
     ``when_abandoned="take back"``.
+
+    With `again`, an event that starts the saga for a key whose instance has ended begins the next
+    run of that key: an instance with commands, timers and a history of its own.
 
     Raises `DefinitionError` when the class is defined, with the step and the cure, where the
     declaration could not end well: a missing undo, two pivots, a step after the pivot that could
@@ -65,12 +69,13 @@ class Saga(Declaring):
     def __init_subclass__(
         cls,
         *,
-        starts_on: type,
-        key: Callable[[Any], Any],
+        starts_on: type | Schedule,
+        key: Callable[[Any], Any] | None = None,
         name: str | None = None,
         begin: Begin | None = None,
         expected: timedelta | None = None,
         when_abandoned: WhenAbandoned = "leave",
+        again: bool = False,
         **kwargs: Any,
     ) -> None:
         refuse_unknown_arguments(cls, kwargs, _HEAD)
@@ -81,7 +86,10 @@ class Saga(Declaring):
         check_body(cls)
         check_identity(cls.__name__, name, begin)
         check_when_abandoned(cls.__name__, when_abandoned)
-        head = Head(starts_on, key, name or cls.__name__, begin, expected, when_abandoned)
+        refuse_wrong(again, bool, f"{cls.__name__}: again=", "Write again=True.")
+        start, key_of, schedule = started_by(starts_on, key)
+        times = expected, when_abandoned, again, schedule
+        head = Head(start, key_of, name or cls.__name__, begin, *times)
         declaration = Declaration.of(cls, head)
         validate(declaration)
         cls.steps = declaration.steps

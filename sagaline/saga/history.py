@@ -78,6 +78,8 @@ def _change_of_state(event: Any) -> Iterator[str]:
 def _parked_or_ended(event: Any) -> Iterator[str]:
     if isinstance(event, Journal.Locking):
         yield f"  the saga queues for {', '.join(event.names)}"
+    elif isinstance(event, Journal.RunBegun):
+        yield f"run {event.run} of the saga begins"
     elif isinstance(event, Journal.Refused):
         yield f"  the saga may not start: {event.reason}"
     elif isinstance(event, Journal.Parked):

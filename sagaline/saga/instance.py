@@ -5,33 +5,22 @@ command is an event of this stream, stored under its own topic, by which partici
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Self
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 from typing_extensions import override
 
 from sagaline.codec import LazyField, LazyNestedEvent, NestedEvent, held_event
 from sagaline.messaging.commands import Command
-from sagaline.messaging.ids import named_id
 from sagaline.messaging.topics import fix_topic, keep_former_topic
 from sagaline.saga.children import Call
 from sagaline.saga.commanded import OfCommand, heard_in
 from sagaline.saga.group import Group
 from sagaline.saga.instance_state import InstanceState
+from sagaline.saga.runs import journal_id
 from sagaline.saga.state import Action, Answer, Role, State
 from sagaline.saga.topics import EVENT_TOPICS, FORMER_JOURNAL
-
-
-@lru_cache(65_536)
-def journal_id(saga: str, key: str) -> UUID:
-    """The id of the stream of the instance of `saga` for one business transaction."""
-    name = f"saga:{saga}:{key}"
-    try:
-        return named_id(UUID(key), name)  # so that an index holds the streams in key order
-    except ValueError:
-        return uuid5(NAMESPACE_URL, name)
 
 
 class Journal(InstanceState, Aggregate):
@@ -45,10 +34,21 @@ class Journal(InstanceState, Aggregate):
         fingerprint: str
         plan: tuple[str, ...]
         event: LazyNestedEvent = LazyField()
+        run: int = 1
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_start(heard_in(held_event(self, "event")), self.fingerprint)
+            event = heard_in(held_event(self, "event"))
+            journal.apply_start(event, self.fingerprint, self.run)
+
+    class RunBegun(Aggregate.Event):
+        """A later run of the same key began, with a stream of its own; the first run names it."""
+
+        run: int
+
+        @override
+        def apply(self, journal: "Journal") -> None:
+            journal.last_run = self.run
 
     class Awaited(Aggregate.Created):
         """An answer was received before the event that starts the instance."""
@@ -264,17 +264,13 @@ class Journal(InstanceState, Aggregate):
         InstanceState.__init__(self, saga, key)
 
     @classmethod
-    def start(cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str]) -> Self:
+    def start(
+        cls, saga: str, key: str, event: Any, fingerprint: str, plan: Iterable[str], run: int = 1
+    ) -> Self:
         """Opens the stream of a new instance with the event that starts it."""
-        return cls._create(
-            cls.Started,
-            id=journal_id(saga, key),
-            saga=saga,
-            key=key,
-            fingerprint=fingerprint,
-            plan=tuple(plan),
-            event=event,
-        )
+        facts: dict[str, Any] = {"fingerprint": fingerprint, "plan": tuple(plan), "event": event}
+        id_ = journal_id(saga, key, run)
+        return cls._create(cls.Started, id=id_, saga=saga, key=key, run=run, **facts)
 
     @classmethod
     def await_start(cls, saga: str, key: str) -> Self:
@@ -283,14 +279,8 @@ class Journal(InstanceState, Aggregate):
 
     def start_late(self, event: Any, fingerprint: str, plan: Iterable[str]) -> None:
         """Starts an instance that was opened by `await_start`."""
-        self.trigger_event(
-            self.Begun,
-            saga=self.saga,
-            key=self.key,
-            fingerprint=fingerprint,
-            plan=tuple(plan),
-            event=event,
-        )
+        facts: dict[str, Any] = {"fingerprint": fingerprint, "plan": tuple(plan), "event": event}
+        self.trigger_event(self.Begun, saga=self.saga, key=self.key, **facts)
 
 
 fix_topic(Journal, "sagaline:Saga", former=FORMER_JOURNAL)
@@ -298,3 +288,5 @@ for _name, _topic in EVENT_TOPICS.items():
     fix_topic(getattr(Journal, _name), _topic, former=f"{FORMER_JOURNAL}.{_name}")
 for _name in ("Created", "Event"):
     keep_former_topic(getattr(Journal, _name), f"{FORMER_JOURNAL}.{_name}")
+
+__all__ = ["Journal", "journal_id"]

@@ -18,6 +18,8 @@ class InstanceState:
 
     def __init__(self, saga: str, key: str) -> None:
         self.saga, self.key = saga, key
+        self.run = 1  # of those for its key
+        self.last_run = 1  # of its key; known to the first run alone
         self.state = State.RUNNING
         self.compensating = False  # stays true while it is parked, and after its end
         self.reason = ""  # why it compensates
@@ -39,8 +41,9 @@ class InstanceState:
         """Whether the event that starts the instance was received."""
         return bool(self.history)
 
-    def apply_start(self, event: Any, fingerprint: str) -> None:
+    def apply_start(self, event: Any, fingerprint: str, run: int = 1) -> None:
         """Applies the event that starts the instance to the state."""
+        self.run = run
         self.fingerprint = fingerprint
         self._receive(event)
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from sagaline.errors import DefinitionError, NoCommand
 from sagaline.messaging.commands import Command
-from sagaline.messaging.ids import named_id
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.saga.command_part import CommandMethod
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
+from sagaline.saga.runs import command_id
 from sagaline.saga.state import Answer, Role, State
 from sagaline.saga.steps import Step
 
@@ -88,8 +88,8 @@ class JournalWriter:
                 raise NoCommand(where=where)
             return False
         self._check_class(make, made)
-        command_id = named_id(self._journal.id, f"{name}:{role.value}")
-        command: Command = made.model_copy(update={"id": command_id})
+        id_ = command_id(self._journal.id, self._journal.run, f"{name}:{role.value}")
+        command: Command = made.model_copy(update={"id": id_})
         event_class = request_class(type(command))
         self.record(event_class, step=name, role=role, attempt=attempt, command=command)
         return True

@@ -35,7 +35,7 @@ class Progression:
         self._declaration = saga_declaration(saga)
         self._journal = journal
         self._saga = saga
-        self.timers = StepTimers(journal.key, timings)
+        self.timers = StepTimers(journal.key, journal.run, timings)
         self.writer = JournalWriter(saga, journal)
         self.reminding = Reminding(self._declaration, journal, self.timers, self.writer)
 

@@ -42,9 +42,10 @@ class StepTimers:
     retry pause.
     """
 
-    def __init__(self, key: str, timings: Mapping[str, Timing]) -> None:
+    def __init__(self, key: str, run: int, timings: Mapping[str, Timing]) -> None:
         self.changes: list[TimerChange] = []
         self._key = key
+        self._run = run
         self._timings = timings
 
     def time_limit(self, step: Step) -> timedelta | None:
@@ -69,7 +70,7 @@ class StepTimers:
         """Sets the timer for the end of the time limit of a step or an item, if it has one."""
         within = self.time_limit(step)
         if within is not None or until is not None:
-            command = StepTimedOut(saga_key=self._key, step=name)
+            command = StepTimedOut(saga_key=self._key, step=name, run=self._run)
             after = timedelta.max if within is None else within
             self.changes.append(SetTimer(self._id(name, "timeout"), after, command, until))
 
@@ -82,7 +83,7 @@ class StepTimers:
         """Sets the timer for the so manyth time of a reminder, unless that is too often."""
         pause = reminder.pause(number)
         if pause is not None:
-            command = ReminderDue(saga_key=self._key, step=name, number=number)
+            command = ReminderDue(saga_key=self._key, step=name, number=number, run=self._run)
             self.changes.append(SetTimer(self._id(name, "reminder"), pause, command))
 
     def stop_reminder(self, name: str) -> None:
@@ -91,7 +92,7 @@ class StepTimers:
 
     def start_pause(self, name: str, pause: timedelta) -> None:
         """Sets the timer for the next attempt at a step, an undo or a closing command."""
-        command = StepDue(saga_key=self._key, step=name)
+        command = StepDue(saga_key=self._key, step=name, run=self._run)
         self.changes.append(SetTimer(self._id(name, "due"), pause, command))
 
     def stop_pause(self, name: str) -> None:
@@ -103,4 +104,5 @@ class StepTimers:
         self.changes += [CancelTimer(self._id(name, what)) for what in ("timeout", "due")]
 
     def _id(self, name: str, what: str) -> str:
-        return f"{self._key}:{name}:{what}"
+        id_ = f"{self._key}:{name}:{what}"
+        return id_ if self._run == 1 else f"{id_}:{self._run}"

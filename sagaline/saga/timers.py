@@ -10,6 +10,7 @@ class StepTimedOut(Command, key="saga_key"):
 
     saga_key: str
     step: str
+    run: int = 1
 
 
 class StepDue(RetryTimer, key="saga_key"):
@@ -17,6 +18,7 @@ class StepDue(RetryTimer, key="saga_key"):
 
     saga_key: str
     step: str
+    run: int = 1
 
 
 class ReminderDue(Command, key="saga_key"):
@@ -26,6 +28,7 @@ class ReminderDue(Command, key="saga_key"):
     step: str
     """The name of the reminder, with the item where its step has some: ``remind_guest[3]``."""
     number: int
+    run: int = 1
 
 
 class LocksFreed(Command, key="saga_key"):

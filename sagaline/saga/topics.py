@@ -7,6 +7,7 @@ EVENT_TOPICS = {
     "Started": "sagaline:SagaStarted",
     "Awaited": "sagaline:SagaAwaited",
     "Begun": "sagaline:SagaStartedLate",
+    "RunBegun": "sagaline:SagaRunBegun",
     "Locking": "sagaline:SagaLocking",
     "Refused": "sagaline:SagaRefused",
     "Requested": "sagaline:CommandRequested",

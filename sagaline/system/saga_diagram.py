@@ -30,7 +30,7 @@ class _Drawing:
         return [*self._nodes(), *self._forward(), *self._compensation()]
 
     def _nodes(self) -> Iterator[str]:
-        yield node("start_", "([{}])", self._declaration.starts_on.__qualname__)
+        yield node("start_", "([{}])", self._start())
         for each in self._steps:
             yield self._command(each.name, _shape(each))
         for each in self._steps:
@@ -48,6 +48,10 @@ class _Drawing:
         ends += ["parked"] if self._can_park else []
         for end in ends:
             yield node(f"{end}_", "([{}])", end)
+
+    def _start(self) -> str:
+        schedule = self._declaration.head.schedule
+        return self._declaration.starts_on.__qualname__ if schedule is None else str(schedule)
 
     def _forward(self) -> Iterator[str]:
         for each in self._steps:

@@ -21,6 +21,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
+from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.step_timers import Timing
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
@@ -214,7 +215,7 @@ class System(upstream.System):
     def _recorders_of(self, part: type, event: type) -> list[type[Application]]:
         """The applications that record an event or a subclass of it, in the system's order."""
         found = {by for known, by in self._recorders.items() if issubclass(known, event)}
-        if not found:
+        if not found and event is not ScheduledStart:
             raise self._unrecorded(part, event)
         return [each for each in self.applications if each in found]
 

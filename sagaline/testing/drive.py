@@ -44,20 +44,18 @@ def drive(
 ) -> Driven:
     """Handles one input of a saga instance with the production engine.
 
-    `message` is the start event (the only input without a journal), an answer, the command of a
-    timer (`StepTimedOut`, `StepDue`, `ReminderDue`), or a function that intervenes; `request` is
-    the id of the command that an answer names. Changes the journal in place and leaves it without
-    pending events. Locks are ignored.
+    `message` is the start event (the only input without a journal, and the one that begins the
+    next run after the end of one, if the saga has `again`), an answer, the command of a timer
+    (`StepTimedOut`, `StepDue`, `ReminderDue`), or a function that intervenes; `request` is the id
+    of the command that an answer names. Changes the journal in place and leaves it without pending
+    events. Locks are ignored.
     """
-    if journal is None:
-        key = saga_declaration(saga).instance_key(message)
-        journal = Journal.start(
-            saga_declaration(saga).name,
-            key,
-            message,
-            saga_declaration(saga).fingerprint,
-            saga_declaration(saga).steps,
-        )
+    declaration = saga_declaration(saga)
+    if journal is None or _begins_next(saga, journal, message):
+        run = 1 if journal is None else journal.run + 1
+        key = declaration.instance_key(message)
+        shape = declaration.fingerprint, declaration.steps
+        journal = Journal.start(declaration.name, key, message, *shape, run=run)
         engine = SagaEngine(saga, journal, timings or {})
         engine.start()
         too_late = None
@@ -65,6 +63,11 @@ def drive(
         engine = Interventions(saga, journal, timings or {})
         too_late = _handle(saga, engine, message, request)
     return Driven(journal, tuple(journal.collect_events()), tuple(engine.timers), too_late)
+
+
+def _begins_next(saga: type[Saga], journal: Journal, message: Any) -> bool:
+    declaration = saga_declaration(saga)
+    return declaration.head.again and journal.state.ended and declaration.is_start(message)
 
 
 def _handle(

@@ -246,7 +246,7 @@ class Scenario:
             raise self._failure([f"a saga {'' if key is None else key}".strip()], [])
         last = started[-1]
         events = [each for each in log if each.originator_id == last.originator_id]
-        return SagaStatus(self._system.journal(last.saga, last.key), events)
+        return SagaStatus(self._system.journal(last.saga, last.originator_id), events)
 
     def _must_be(self, status: SagaStatus, met: bool, expected: str) -> Self:
         return self._must(met, [expected], [status])

@@ -29,6 +29,8 @@ def test_the_public_names_are_these() -> None:
         "Amount", "Moment", "Uuid", "new_id", "Breaker", "PortLimits", "from_others",
         # steps that are requested for each of several
         "ALL", "ANY", "at_least", "first", "step_for_each",
+        # schedules
+        "ONCE", "SKIP", "ScheduledStart", "schedule",
         # people, and what comes from outside
         "query", "wait_for",
         # running, and looking

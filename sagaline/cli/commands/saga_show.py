@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from sagaline.admin.entry import Entry
-from sagaline.admin.saga_lookup import Instance, find_instance
+from sagaline.admin.saga_lookup import Instance, find_instance, last_run
 from sagaline.application.saga_process import incompatibility_of
 from sagaline.cli.attention import held_by
 from sagaline.cli.calls import Call, calls_of
@@ -29,10 +29,17 @@ _EFFECTS = {
 """The option of each action, and its effect."""
 
 
-def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+Run = Annotated[
+    int | None,
+    typer.Option("--run", min=1, metavar="N", help="A run of the key. [the last one]"),
+]
+
+
+def show_saga(ctx: typer.Context, id: Id, run: Run = None, json: AsJson = False) -> None:
     """Print one saga. Raises SagaUnknown or SagaAmbiguous."""
     with inspected(ctx) as stores:
-        found = find_instance(stores.system.processes, stores.written, id)
+        found = find_instance(stores.system.processes, stores.written, id, run)
+        runs = last_run(stores.written, found)
         history = [each.as_json() for each in _history(stores, found)]
         calls = calls_of(stores, found.key)
         held = held_by(stores, found)
@@ -43,11 +50,11 @@ def show_saga(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     )
     if json:
         under_way = [each.as_json() for each in calls]
-        facts_ = _as_json(found, interventions, obstacle)
+        facts_ = _as_json(found, interventions, obstacle, runs)
         waits = {"port_calls": under_way, "held_up": [each.as_json() for each in held]}
         print_json({**facts_, **waits, "history": history})
     else:
-        _show(found, interventions, obstacle, calls, held)
+        _show(found, interventions, obstacle, calls, held, runs)
 
 
 def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
@@ -56,12 +63,16 @@ def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
         yield Entry.of(found.process.name, row, mapper)
 
 
-def _as_json(found: Instance, interventions: Interventions, obstacle: str | None) -> dict[str, Any]:
+def _as_json(
+    found: Instance, interventions: Interventions, obstacle: str | None, runs: int
+) -> dict[str, Any]:
     journal = found.journal
     return {
         "saga_id": journal.id,
         "name": journal.saga,
         "key": journal.key,
+        "run": journal.run,
+        "runs": runs,
         "state": journal.state.value,
         "reason": found.reason,
         "fingerprint": journal.fingerprint,
@@ -96,8 +107,9 @@ def _show(
     obstacle: str | None,
     calls: Iterable[Call],
     held: Iterable[HeldUp],
+    runs: int,
 ) -> None:
-    facts_ = _as_json(found, interventions, obstacle)
+    facts_ = _as_json(found, interventions, obstacle, runs)
     title = _title(facts_, interventions, calls, held)
     show(facts([("saga", f"{facts_['name']} {facts_['saga_id']}"), *title.items()]))
     show("")
@@ -128,6 +140,8 @@ def _title(
 ) -> dict[str, Any]:
     """Return what an operator reads first: the state, and what the instance waits for."""
     title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
+    run, runs = facts_["run"], facts_["runs"]
+    title |= {"run": f"{run} of {runs}: --run N shows another"} if runs > 1 else {}
     if interventions.journal.state in (State.RUNNING, State.COMPENSATING):
         title["now"] = f"it {interventions.waits()}"
     for call in islice(calls, 1):

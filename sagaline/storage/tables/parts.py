@@ -26,13 +26,18 @@ def remains_of(
     followers: Collection[str],
     begun: Collection[str],
     ended: Collection[str],
+    schedules: Collection[str],
 ) -> Remains:
     """What is left of a part. `begun` and `ended` are the topics of a saga's start and end.
+
+    Timers with a topic of `schedules` are not counted: another one always follows.
 
     `followers` are those that should have read its log.
     """
     letters = select(func.count()).where(dead_letters.c.follower == part)
-    pending = select(func.count()).where(timers.c.follower == part)
+    pending = select(func.count()).where(
+        timers.c.follower == part, timers.c.topic.not_in(schedules)
+    )
     return Remains(
         count_events(connection, part),
         _count_open(connection, part, begun, ended),

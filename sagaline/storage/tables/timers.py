@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from sagaline.storage.sql.bulk_registry import bulk_of
 from sagaline.storage.tables.schema import followers, timers
@@ -117,6 +117,13 @@ def timers_named(connection: Connection, name: str) -> list[tuple[str, TimerRow]
     return [(follower, TimerRow(*row)) for follower, *row in connection.execute(query)]
 
 
+def timers_of_id(connection: Connection, id: str) -> list[tuple[str, TimerRow]]:
+    """The timers with one id, each with its follower: one index search for each follower."""
+    joined = followers.join(timers, and_(timers.c.follower == followers.c.name, timers.c.id == id))
+    query = select(followers.c.name, *_columns).select_from(joined)
+    return [(follower, TimerRow(*row)) for follower, *row in connection.execute(query)]
+
+
 def move_timer(connection: Connection, follower: str, id: str, due_at: datetime) -> None:
     """Changes the due time of a timer."""
     row = timers.c.follower == follower, timers.c.id == id
@@ -127,6 +134,13 @@ def pending_timers(connection: Connection) -> int:
     """The number of pending timers, without those that wait for an operator."""
     query = select(func.count()).select_from(timers).where(timers.c.due_at < HELD_DUE_AT)
     return connection.execute(query).scalar() or 0
+
+
+def is_due(connection: Connection, until: float, but: Collection[str]) -> bool:
+    """Whether a timer is due by then, of another topic than those in `but`."""
+    due = timers.c.due_at <= until, timers.c.due_at < HELD_DUE_AT, timers.c.topic.not_in(but)
+    found = select(timers.c.id).where(timers.c.follower == followers.c.name, *due).exists()
+    return connection.execute(select(followers.c.name).where(found).limit(1)).first() is not None
 
 
 def first_dues(connection: Connection) -> dict[str, float]:

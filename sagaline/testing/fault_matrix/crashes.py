@@ -7,6 +7,7 @@ from typing import Any
 
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
+from sagaline.saga.instance import journal_id
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.invariants import allowed_by, violations_at_the_end
 from sagaline.testing.simulation.commits import Commits
@@ -57,9 +58,9 @@ def _run(
     saga: type[Saga], run: SagaRun, start: Any, script: Script, commits: Commits, crash: str
 ) -> CrashRun:
     run.restart(script, commits)
-    journal_key = run.start(start)
+    key, name = run.start(start), saga_declaration(saga).name
     run.run()
-    journal = run.journal(saga_declaration(saga).name, journal_key)
+    journal = run.journal(name, journal_id(name, key))
     participants = run.participants[journal.id]
     allowed = allowed_by(saga, participants.timings, script)
     violations = list(violations_at_the_end(saga, participants, journal, allowed))

@@ -66,13 +66,14 @@ class SagaHistory:
 
     @property
     def events(self) -> list[Any]:
-        """All events of the saga instance's own stream."""
+        """All events of the saga instance's own stream, or of the streams of all its runs."""
         return [event for each in self._inputs for event in each.events]
 
     @property
     def journal(self) -> Journal:
-        """The saga instance, rebuilt from its stream."""
-        journal = replay(self.events)
+        """The saga instance, or its last run, rebuilt from its stream."""
+        events = self.events
+        journal = replay(e for e in events if e.originator_id == events[-1].originator_id)
         if journal is None:
             start = saga_declaration(self._definition).starts_on.__qualname__
             raise TypeError(f"the history of {self._definition.__name__} must start with {start}")

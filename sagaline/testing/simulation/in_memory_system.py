@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar, cast
+from uuid import UUID
 
 from sqlalchemy import Connection, TableClause, delete, inspect, table
 from typing_extensions import override
@@ -12,7 +13,8 @@ from sagaline.followers.follower import Follower
 from sagaline.ports.pool import PortPool
 from sagaline.ports.port import PortCall
 from sagaline.runner.bootstrap import OpenedSystem
-from sagaline.saga.instance import Journal, journal_id
+from sagaline.runner.schedules import SCHEDULE_TOPICS
+from sagaline.saga.instance import Journal
 from sagaline.storage import Datastore
 from sagaline.storage.tables.dead_letters import Letter, all_letters
 from sagaline.storage.tables.followers import follower_state
@@ -114,9 +116,9 @@ class InMemorySystem:
             follower.register()
         self.crash()
 
-    def journal(self, saga: str, key: str) -> Journal:
+    def journal(self, saga: str, id: UUID) -> Journal:
         """A saga instance, read from its own stream."""
-        found = self.apps[saga].repository.get(journal_id(saga, key))
+        found = self.apps[saga].repository.get(id)
         assert isinstance(found, Journal)
         return found
 
@@ -129,12 +131,13 @@ class InMemorySystem:
         return [each for requests in self._read(all_lock_requests) for each in requests]
 
     def timers(self) -> list[TimerRow]:
-        """All pending timers, the one that is due first at the front."""
+        """All pending timers but those of schedules, the one that is due first at the front."""
         found: list[TimerRow] = []
         for each in self._opened.followers:
             if each.name in self.apps:
                 with each.datastore.read() as connection:
                     found += due_timers(connection, each.name, HELD_DUE_AT, MAX_TURNS)
+        found = [each for each in found if each.topic not in SCHEDULE_TOPICS]
         return sorted(found, key=lambda row: row.due_at)
 
     def next_due(self) -> datetime | None:

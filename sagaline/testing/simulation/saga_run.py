@@ -76,8 +76,9 @@ class SagaRun(InMemorySystem):
     def start(self, event: Any) -> str:
         """Records the event that starts an instance; returns the key of the instance."""
         key = saga_declaration(self._saga).instance_key(event)
-        made = ScriptedParticipants(self._saga, event, self._factories, self.script, self._timings)
-        self.participants.setdefault(journal_id(saga_declaration(self._saga).name, key), made)
+        self.participants.setdefault(
+            journal_id(saga_declaration(self._saga).name, key), self._participants_of(event)
+        )
         self.record(key, event)
         return key
 
@@ -123,12 +124,21 @@ class SagaRun(InMemorySystem):
             self.advance_to(moment)
         raise TimeoutError(f"no end after {MAX_MOMENTS} moments")
 
+    def _participants_of(self, start: Any) -> ScriptedParticipants:
+        return ScriptedParticipants(self._saga, start, self._factories, self.script, self._timings)
+
+    def _participants_for(self, instance: UUID) -> ScriptedParticipants:
+        if instance not in self.participants:  # a later run
+            start = self.journal(saga_declaration(self._saga).name, instance).history[0]
+            self.participants[instance] = self._participants_of(start)
+        return self.participants[instance]
+
     def _decide(self) -> None:
         """Has people decide, by the script, what instances wait for without a command."""
         for event in self.log.events:
             if not isinstance(event, Journal.Waiting):
                 continue
-            participants = self.participants[event.originator_id]
+            participants = self._participants_for(event.originator_id)
             key = saga_declaration(self._saga).instance_key(participants.start)
             decision = Decision.of(event, key)
             if decision.command.id not in self._decided:
@@ -139,7 +149,7 @@ class SagaRun(InMemorySystem):
 
     def _answer(self, request: Journal.Requested) -> Sequence[Any]:
         """The events that answer a command now; the later answers are kept for `advance_to`."""
-        participants = self.participants[request.originator_id]
+        participants = self._participants_for(request.originator_id)
         request_id = uuid5(request.command.id, str(request.attempt))
         # After a crash a command is handled again: its answers replace the earlier ones.
         self._late = [each for each in self._late if each.request != request_id]

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from application.settings import Settings
 from application.system import timings
-from sagaline.application.saga_handling import SagaHandling
+from sagaline.application import saga_handling
 from sagaline.errors import DefinitionError
 from sagaline.followers.progress import Progress
 from sagaline.messaging.commands import Command
@@ -143,7 +143,7 @@ def test_timings_of_an_unknown_step_are_refused() -> None:
 
 @pytest.mark.no_cover
 def test_a_lock_that_is_left_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SagaHandling, "_release_locks", lambda *_: None)
+    monkeypatch.setattr(saga_handling, "release_and_wake", lambda *_: None)
     violations = violations_in(report_of(OrderFulfilment, PLACED))
     assert "a lock is left over: customer:900" in violations
 
