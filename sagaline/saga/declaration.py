@@ -129,6 +129,10 @@ class Declaration:
         """The reminders of all steps, by their names."""
         return {each.name: each for each in self.reminders_of_steps()}
 
+    def declares(self, name: str) -> bool:
+        """Whether there is such a step still, or the one of which it names an item."""
+        return step_name(name) in self.steps
+
     def step_of(self, name: str) -> Step:
         """The step of this name, or the one of which it names an item."""
         return self.steps.get(name) or self.steps[step_name(name)]

@@ -67,7 +67,8 @@ class Interventions(SagaEngine):
             [
                 name
                 for name in reversed(steps)
-                if self._declaration.step_of(name).undoing is not None
+                if self._declaration.declares(name)
+                and self._declaration.step_of(name).undoing is not None
                 and _may_have_effect(steps[name].status)
             ]
         )
@@ -145,7 +146,7 @@ class Interventions(SagaEngine):
             self._progression.take_children_back()
         for name in self._parts():
             self._timers.stop_all(name)
-        for name in self._journal.in_flight:
+        for name in filter(self._declaration.declares, sorted(self._journal.in_flight)):
             self._progression.reminding.stop(name, self._declaration.step_of(name))
         reason = f"abandoned by {by.name}: {by.reason}"
         self._progression.end(State.ABANDONED, reason)

@@ -29,5 +29,6 @@ def steps_without_undo(saga: str, fingerprint: str) -> frozenset[str]:
 
 def _declarations(base: type[Saga]) -> Iterator[Declaration]:
     for each in base.__subclasses__():
-        yield saga_declaration(each)
+        if "_sagaline_declaration" in vars(each):  # not where its definition was refused
+            yield saga_declaration(each)
         yield from _declarations(each)

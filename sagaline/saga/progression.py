@@ -169,7 +169,7 @@ class Progression:
 
     def take_children_back(self) -> None:
         """Asks every saga that is a step to end with nothing done, and waits for none."""
-        for name in reversed(list(self._journal.steps)):
+        for name in filter(self._declaration.declares, reversed(list(self._journal.steps))):
             progress = self._journal.steps[name]
             is_open = progress.status in (StepStatus.ASKED, *_TO_UNDO)
             if is_open and self._declaration.step_of(name).child is not None:
