@@ -15,6 +15,7 @@ from sagaline.application.message_handling import (
     PortAnswers,
 )
 from sagaline.application.repository import UnitOfWorkRepository
+from sagaline.application.saga_input import SagaInput
 from sagaline.application.saga_locking import release_and_wake
 from sagaline.application.saga_log import log_parked_sagas
 from sagaline.application.saga_runs import SagaRuns, last_run_ids
@@ -38,9 +39,6 @@ from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
 from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_locks import blocking_request, request_locks
-
-SagaInput = tuple[str | None, Any, Message]
-"""The key of an instance, None for none, and what the instance hears."""
 
 
 class HandlingProcess(HandlingApplication, Protocol):
@@ -82,7 +80,7 @@ class SagaHandling(MessageHandling):
     @override
     def key_of(self, message: Message) -> str | None:
         """The key of the instance that a message is for; None where it is for none."""
-        return self._input(message)[0]
+        return self._input(message).key
 
     @override
     def aggregates_for(self, messages: Iterable[Message]) -> list[UUID]:
@@ -107,22 +105,25 @@ class SagaHandling(MessageHandling):
     @override
     def handle(self, message: Message, answers: Mapping[int, Any]) -> Iterable[Any]:
         """Handles one input of one instance; returns its journal, to be saved."""
-        key, event, _ = self._input(message)
+        given = self._input(message)
+        key, event = given.key, given.heard
         if isinstance(event, ScheduleDue):
             self.unit.add_write(schedule_writes(self.application, event, self.clock()))
         if key is None:
             return ()
         is_start = self.saga.is_start(event)
-        found = journal = self.runs.addressed(key, event, None if is_start else message.answers)
+        request = None if message.answers is None else UUID(message.answers)
+        found = journal = self.runs.addressed(key, event, None if is_start else request)
         was_open = journal is None or not journal.state.ended
-        if isinstance(event, TakeBack):
+        call = given.call(event.reason) if isinstance(event, TakeBack) else None
+        if call is not None:
             journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
-            engine.take_back(_call_in(message, event.reason))
+            engine.take_back(call)
         elif is_start:
-            journal, engine = self._started(journal, key, message)
+            journal, engine = self._started(journal, key, given.event, given.call())
             was_open = was_open or journal is not found
-        elif self._is_reply_to_another(journal, event, message.answers):
+        elif self._is_reply_to_another(journal, event, request):
             if journal is None or not journal.started or journal.state.ended:
                 return ()
             engine = self._engine(journal)
@@ -130,7 +131,6 @@ class SagaHandling(MessageHandling):
         elif self._is_relevant(journal, event):
             journal = journal or Journal.await_start(self.application.name, key)
             engine = self._engine(journal)
-            request = None if message.answers is None else UUID(message.answers)
             self._handle_input(journal, engine, event, request)
         else:
             return ()
@@ -158,9 +158,7 @@ class SagaHandling(MessageHandling):
         """Starts an instance by a command of a caller, who is no saga."""
         key = self.saga.instance_key(command)
         self.unit.trace = self.unit.trace._replace(key=key)
-        message = Message(self.application.name, 0, "", key, event=commanded(command))
-        journal = self.journal_of(key)
-        journal, engine = self._started(journal, key, message)
+        journal, engine = self._started(self.journal_of(key), key, commanded(command), None)
         self.finish(journal, engine, was_open=True)
         return journal
 
@@ -182,8 +180,10 @@ class SagaHandling(MessageHandling):
         # Once for each batch: its key is needed to read the journals, and twice to handle it.
         found = self._inputs.get(id(message))
         if found is None:
-            event = heard_in(start_in(message))
-            found = self._inputs[id(message)] = (self._key_for(message, event), event, message)
+            event = start_in(message)
+            heard = heard_in(event)
+            key = self._key_for(message, heard)
+            found = self._inputs[id(message)] = SagaInput(key, heard, event, message)
         return found
 
     def _key_for(self, message: Message, event: Any) -> str | None:
@@ -202,10 +202,12 @@ class SagaHandling(MessageHandling):
         return SagaEngine(self.application.saga, journal, self.application.timings)
 
     def _started(
-        self, journal: Journal | None, key: str, message: Message
+        self, journal: Journal | None, key: str, event: Any, call: Call | None
     ) -> tuple[Journal, SagaEngine]:
-        """Starts an instance. The first start counts; answers that came before it were kept."""
-        event = start_in(message)
+        """Starts an instance. The first start counts; answers that came before it were kept.
+
+        `call` is the request of a saga that it is a step of.
+        """
         shape = self.saga.fingerprint, self.saga.steps
         if journal is None:
             journal = Journal.start(self.application.name, key, event, *shape)
@@ -213,16 +215,16 @@ class SagaHandling(MessageHandling):
             journal = self.runs.start_next(journal, event, *shape)
         elif journal.started:
             engine = self._engine(journal)
-            if _is_call(message):
-                engine.refuse_call(_call_in(message))
+            if call is not None:
+                engine.refuse_call(call)
             else:
                 engine.ignore_start(event)
             return journal, engine
         else:
             journal.start_late(event, *shape)
         engine = self._engine(journal)
-        if _is_call(message):
-            engine.note_call(_call_in(message))
+        if call is not None:
+            engine.note_call(call)
         names = engine.queue_for_locks() if self.application.takes_locks else ()
         if names:
             self._request_locks(key, names)
@@ -266,15 +268,15 @@ class SagaHandling(MessageHandling):
             engine.refuse_start(f"{other.name} is held by {other.saga} {other.key}")
 
     def _is_reply_to_another(
-        self, journal: Journal | None, event: Any, answers: str | None
+        self, journal: Journal | None, event: Any, request: UUID | None
     ) -> bool:
         """Whether an event answers a command that another saga has given.
 
         Events of before the envelope had `answers` are heard by their key alone.
         """
-        if answers is None or self.saga.meanings[type(event)] in self.saga.of_others:
+        if request is None or self.saga.meanings[type(event)] in self.saga.of_others:
             return False
-        return journal is None or UUID(answers) not in journal.requests
+        return journal is None or request not in journal.requests
 
     def _is_relevant(self, journal: Journal | None, event: Any) -> bool:
         """A fault names its command, which another saga with the same key may have given."""
@@ -283,13 +285,3 @@ class SagaHandling(MessageHandling):
         if isinstance(event, Journal.Replied):
             return journal is not None and event.request in journal.requests
         return journal is not None or self.saga.meanings[type(event)] is not None
-
-
-def _is_call(message: Message) -> bool:
-    """Whether another saga has given the command; a caller's own stands in no log."""
-    return bool(message.id) and isinstance(message.event, Journal.Requested)
-
-
-def _call_in(message: Message, take_back: str = "") -> Call:
-    """The request of another saga in a message: of the instance whose key the message has."""
-    return Call(message.application, message.key or "", message.event.command.id, take_back)

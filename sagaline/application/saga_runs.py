@@ -30,11 +30,11 @@ class SagaRuns:
         first = self.run(key, 1)
         return first if first is None or first.last_run == 1 else self.run(key, first.last_run)
 
-    def addressed(self, key: str, event: Any, answers: str | None) -> Journal | None:
+    def addressed(self, key: str, event: Any, request: UUID | None) -> Journal | None:
         """The journal of the run that a message is for.
 
-        A timer names its run, and an answer a command that one of the runs has issued. All else is
-        for the last run.
+        A timer names its run, and an answer a command, `request`, that one of the runs has issued.
+        All else is for the last run.
         """
         first = self.run(key, 1)
         if first is None or first.last_run == 1:
@@ -43,10 +43,10 @@ class SagaRuns:
             return self.run(key, event.run)
         last = self.run(key, first.last_run)
         if isinstance(event, CommandFaulted):
-            answers = answers or str(event.command_id)
+            request = request or event.command_id
         elif isinstance(event, Journal.Replied):
-            answers = str(event.request)
-        return last if answers is None else self._issuer(UUID(answers), first) or last
+            request = event.request
+        return last if request is None else self._issuer(request, first) or last
 
     def start_next(
         self, last: Journal, event: Any, fingerprint: str, plan: Iterable[str]
