@@ -9,6 +9,7 @@ from sagaline.saga.command_part import CommandMethod
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
+from sagaline.saga.items import item_index
 from sagaline.saga.requests import request_class
 from sagaline.saga.runs import command_id
 from sagaline.saga.state import Answer, Role, State
@@ -26,6 +27,8 @@ class JournalWriter:
         self._saga = saga
         self._journal = journal
         self._applied: Answer | None = None
+        self._items: dict[str, tuple[Any, ...]] = {}
+        """The items of steps, by name: they are the same throughout one input."""
 
     def apply(self, answer: Answer) -> None:
         """Applies an answer to the state now; the next recorded event holds it."""
@@ -55,8 +58,18 @@ class JournalWriter:
             answer = None
         journal.trigger_event(event_class, answer=answer, **facts)
 
+    def item_named(self, name: str, step: Step) -> tuple[Any, ...]:
+        """The item of a step that a name names, as an argument; empty where it names none."""
+        index = item_index(name)
+        return () if index is None else (self.items(step)[index],)
+
     def items(self, step: Step) -> tuple[Any, ...]:
         """The items of a step that has some. Raises DefinitionError where they have changed."""
+        if step.name not in self._items:
+            self._items[step.name] = self._read_items(step)
+        return self._items[step.name]
+
+    def _read_items(self, step: Step) -> tuple[Any, ...]:
         assert step.fan_out is not None
         where = f"{self._saga.__name__}.{step.name}"
         found = step.fan_out.items(self._saga(self._journal))

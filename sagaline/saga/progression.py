@@ -11,7 +11,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.fan_out import FanOut
 from sagaline.saga.instance import Journal
-from sagaline.saga.items import item_index, item_name, step_name
+from sagaline.saga.items import item_name, step_name
 from sagaline.saga.journal_writer import JournalWriter
 from sagaline.saga.kinds import NO_EFFECT
 from sagaline.saga.reminding import Reminding
@@ -235,8 +235,7 @@ class Progression:
     def request(self, name: str, role: Role, attempt: int = 1) -> None:
         """Requests a step, an item of one, or the undo of either."""
         step = self._declaration.step_of(name)
-        index = item_index(name)
-        items = () if index is None else (self.writer.items(step)[index],)
+        items = self.writer.item_named(name, step)
         if role is Role.UNDO and step.undoing is not None:
             self.writer.issue(name, step.undoing.make_command, role, attempt, *items)
         else:

@@ -2,7 +2,6 @@
 
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.instance import Journal
-from sagaline.saga.items import item_index
 from sagaline.saga.journal_writer import JournalWriter
 from sagaline.saga.reminders import (
     REMINDER_RETRY,
@@ -81,9 +80,7 @@ class Reminding:
         )
 
     def _issue(self, name: str, number: int, reminder: Reminder, attempt: int) -> None:
-        index = item_index(name)
-        step = self._declaration.steps[reminder.step.name]
-        items = () if index is None else (self._writer.items(step)[index],)
+        items = self._writer.item_named(name, self._declaration.steps[reminder.step.name])
         name = numbered(name, number)
         self._writer.issue(name, reminder.make_command, Role.REMIND, attempt, *items)
 
