@@ -44,16 +44,15 @@ class Instance(NamedTuple):
 
 def reason_of(journal: Journal) -> str:
     """Why an open instance is stuck, or else why it compensates."""
-    known = (*journal.steps.values(), *journal.closings.values())
-    stuck = [each.reason for each in known if each.status.stuck]
+    stuck = [each.reason for each in journal.parts.values() if each.status.stuck]
     return stuck[0] if stuck else journal.reason
 
 
 def steps_at(journal: Journal) -> list[str]:
     """The steps and closing commands that an open instance stands at: stuck ones, or else asked."""
-    known = {**journal.steps, **journal.closings}
-    stuck = [name for name, each in known.items() if each.status.stuck]
-    return stuck or [name for name, each in known.items() if each.status.in_flight]
+    parts = journal.parts
+    stuck = [name for name, each in parts.items() if each.status.stuck]
+    return stuck or [name for name, each in parts.items() if each.status.in_flight]
 
 
 def find_instance(

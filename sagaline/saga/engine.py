@@ -14,10 +14,11 @@ from sagaline.messaging.retry import in_words
 from sagaline.messaging.timers import TimerChange
 from sagaline.saga.children import Call
 from sagaline.saga.closings import Closing
+from sagaline.saga.commanded import heard_in
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
-from sagaline.saga.matching import answered
+from sagaline.saga.matching import Match, answered
 from sagaline.saga.progression import Progression
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
@@ -111,9 +112,7 @@ class SagaEngine:
         if isinstance(found, str):
             self._journal.trigger_event(Journal.Ignored, event=event, reason=found)
             return
-        outcome = Outcome.DONE if found.done else Outcome.REFUSED
-        reason = "" if found.done else str(getattr(event, "reason", "") or type(event).__name__)
-        self._handle(Answer(found.name, found.undo, outcome, reason, event))
+        self._handle(_answer_of(found, event))
 
     def handle_signal(self, event: Journal.Requested) -> str | None:
         """Handles what a caller tells the instance; returns why not, where it comes too late."""
@@ -126,10 +125,7 @@ class SagaEngine:
         progress = self._journal.steps.get(found.name)
         if progress is not None and progress.status not in _ANSWERABLE[False]:
             return f"{found.name} is {progress.status.value} already"
-        outcome = Outcome.DONE if found.done else Outcome.REFUSED
-        name = type(event.command).__name__
-        reason = "" if found.done else str(getattr(event.command, "reason", "") or name)
-        self._handle(Answer(found.name, False, outcome, reason, event))
+        self._handle(_answer_of(found, event))
         return None
 
     def handle_timeout(self, step_name: str) -> None:
@@ -256,6 +252,14 @@ class SagaEngine:
             if each is not None and each.name == name and name in self._journal.closings:
                 return each
         return None
+
+
+def _answer_of(found: Match, event: Any) -> Answer:
+    """The answer that an event gives, or the command that it holds, by what it answers."""
+    heard = heard_in(event)
+    outcome = Outcome.DONE if found.done else Outcome.REFUSED
+    reason = "" if found.done else str(getattr(heard, "reason", "") or type(heard).__name__)
+    return Answer(found.name, found.undo, outcome, reason, event)
 
 
 def _is_first_of_attempt(failure: Answer, progress: StepProgress) -> bool:

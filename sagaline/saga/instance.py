@@ -224,7 +224,7 @@ class Journal(InstanceState, Aggregate):
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.apply_signal(heard_in(held_event(self, "event")))
+            journal.receive(heard_in(held_event(self, "event")))
 
     class Called(Aggregate.Event):
         """Another saga asked for this instance as one of its steps, or asked to take it back."""

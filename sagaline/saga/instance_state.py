@@ -37,6 +37,11 @@ class InstanceState:
         self.fingerprint = ""
 
     @property
+    def parts(self) -> dict[str, StepProgress]:
+        """The progress of every step, item and closing command that was requested."""
+        return {**self.steps, **self.closings}
+
+    @property
     def started(self) -> bool:
         """Whether the event that starts the instance was received."""
         return bool(self.history)
@@ -45,7 +50,7 @@ class InstanceState:
         """Applies the event that starts the instance to the state."""
         self.run = run
         self.fingerprint = fingerprint
-        self._receive(event)
+        self.receive(event)
 
     def apply_answer(self, answer: Answer | None) -> None:
         """Applies an answer to the state. Applying the same answer twice changes nothing."""
@@ -54,7 +59,7 @@ class InstanceState:
         event = heard_in(held_event(answer, "event"))
         known = self.received.get(type(event))
         if event is not None and known is not event and known != event:
-            self._receive(event)
+            self.receive(event)
         aside = self.closings.get(answer.step) or self.reminders.get(answer.step)
         if aside is not None:
             aside.apply_answer(answer, event)
@@ -68,11 +73,8 @@ class InstanceState:
         if not answer.undo and answer.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
             self.start_compensating(answer.reason)
 
-    def apply_signal(self, command: Any) -> None:
-        """Applies what a caller told the instance."""
-        self._receive(command)
-
-    def _receive(self, event: Any) -> None:
+    def receive(self, event: Any) -> None:
+        """Applies that an event was heard, or a command."""
         self.received.update(dict.fromkeys(lineage(event), event))
         self.history.append(event)
 
@@ -107,7 +109,7 @@ class InstanceState:
     def apply_intervention(self, action: Action, step: str, reason: str) -> None:
         """Applies what an operator did to the state."""
         if action is Action.RETRY:
-            for name, each in {**self.closings, **self.steps}.items():
+            for name, each in self.parts.items():
                 if each.status.stuck:
                     self._change(name, each, each.apply_retry)
         elif action is Action.SKIP:
@@ -120,8 +122,7 @@ class InstanceState:
 
     def apply_take_back(self, reason: str) -> None:
         """Compensates from now on, also after the end."""
-        if not self.compensating:
-            self.compensating, self.reason = True, reason
+        self.start_compensating(reason)
         self.state = State.COMPENSATING
 
     def start_compensating(self, reason: str) -> None:

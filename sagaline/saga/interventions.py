@@ -11,9 +11,9 @@ from sagaline.errors import InterventionRefused
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
-from sagaline.saga.items import collapse, count_items, step_name
+from sagaline.saga.items import collapse, count_items
 from sagaline.saga.kinds import PIVOT
-from sagaline.saga.state import Action, Role, State, StepProgress, StepStatus
+from sagaline.saga.state import Action, Role, State, StepStatus
 from sagaline.saga.step_timers import Timing
 
 
@@ -48,7 +48,7 @@ class Interventions(SagaEngine):
 
     def possible(self) -> Iterator[tuple[Action, str]]:
         """The possible actions, each with the step that it is for, or with an empty string."""
-        stuck = [name for name, each in self._parts().items() if each.status.stuck]
+        stuck = [name for name, each in self._journal.parts.items() if each.status.stuck]
         for action in (Action.RETRY, Action.SKIP, Action.CANCEL, Action.ABANDON):
             for step in stuck if action is Action.SKIP else [""]:
                 if self.objection(action, step) is None:
@@ -144,7 +144,7 @@ class Interventions(SagaEngine):
         self._intervene(Action.ABANDON, "", by)
         if self._declaration.head.when_abandoned == "take back":
             self._progression.take_children_back()
-        for name in self._parts():
+        for name in self._journal.parts:
             self._timers.stop_all(name)
         for name in filter(self._declaration.declares, sorted(self._journal.in_flight)):
             self._progression.reminding.stop(name, self._declaration.step_of(name))
@@ -164,14 +164,10 @@ class Interventions(SagaEngine):
             raise InterventionRefused(saga=saga, action=action.value, reason=objection)
         self.note(action, by, step)
 
-    def _parts(self) -> dict[str, StepProgress]:
-        """The progress of every step and closing command that was requested."""
-        return {**self._journal.steps, **self._journal.closings}
-
     def _objection_to_retry(self) -> str | None:
         if any(each.pausing for each in self._journal.steps.values()):
             return None
-        if any(each.status.stuck for each in self._parts().values()):
+        if any(each.status.stuck for each in self._journal.parts.values()):
             return None
         return f"nothing is stuck; it {self.waits()}"
 
@@ -183,7 +179,7 @@ class Interventions(SagaEngine):
         for each in self._declaration.steps.values():
             if each.undoing is not None and each.undoing.name == step:
                 return f"{step} is the undo of {each.name}: name that step"
-        known = step_name(step) in self._declaration.steps
+        known = self._declaration.declares(step)
         return f"{step} was not requested yet" if known else f"it has no step {step}"
 
     def _objection_to_cancel(self) -> str | None:

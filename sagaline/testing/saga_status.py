@@ -5,10 +5,7 @@ from typing import Any, NamedTuple
 
 from sagaline.messaging.declaring import refuse_given
 from sagaline.saga.instance import Journal
-from sagaline.saga.state import State, StepStatus
-
-STUCK = (StepStatus.STUCK, StepStatus.UNDO_STUCK)
-WAITING = (StepStatus.ASKED, StepStatus.UNDOING)
+from sagaline.saga.state import State
 
 
 class SagaStatus(NamedTuple):
@@ -20,13 +17,13 @@ class SagaStatus(NamedTuple):
     @property
     def waiting(self) -> list[str]:
         """The steps whose answer, or the answer to whose undo, is outstanding."""
-        return [name for name, each in self.journal.steps.items() if each.status in WAITING]
+        return [name for name, each in self.journal.steps.items() if each.status.in_flight]
 
     @property
     def stuck(self) -> dict[str, str]:
         """The steps and closing commands that need an operator, each with the reason."""
-        known = {**self.journal.steps, **self.journal.closings}
-        return {name: each.reason for name, each in known.items() if each.status in STUCK}
+        parts = self.journal.parts.items()
+        return {name: each.reason for name, each in parts if each.status.stuck}
 
     def ended(self, state: State, reason: str | None) -> tuple[bool, str]:
         """Whether the instance ended in this state (for this reason), and that status in words."""
