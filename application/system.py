@@ -15,12 +15,16 @@ APPLICATIONS = (Orders, Inventory, Payments, Shipping)
 
 
 def timings(settings: Settings) -> dict[str, Timing]:
-    """The timeouts and retries of the steps, from the settings."""
-    retry = Retry(first=timedelta(seconds=settings.retry_base))
-    steps = {name: Timing(retry=retry) for name in OrderFulfilment.steps}
+    """The timeouts and retries of the steps, from the settings.
+
+    A customer learns soon that the payment failed; no other step gives up for minutes.
+    """
+    first = timedelta(seconds=settings.retry_base)
+    patient = Retry(attempts=10, first=first)
+    steps = {name: Timing(retry=patient) for name in OrderFulfilment.steps}
     return steps | {
-        "reserve_stock": Timing(timedelta(seconds=settings.stock_timeout), retry),
-        "take_payment": Timing(timedelta(seconds=settings.payment_timeout), retry),
+        "reserve_stock": Timing(timedelta(seconds=settings.stock_timeout), patient),
+        "take_payment": Timing(timedelta(seconds=settings.payment_timeout), Retry(3, first=first)),
     }
 
 

@@ -230,9 +230,9 @@ def test_the_python_of_the_readme_has_strict_types(tmp_path: Path) -> None:
 
 def test_the_diagram_of_the_readme_is_the_one_that_is_printed() -> None:
     (diagram,) = [b.text for b in section("The shop").blocks if b.language == "mermaid"]
-    (saga,) = system.sagas
+    (saga,), (process,) = system.sagas, system.processes
     assert f"`sagaline diagram {saga.__name__}`" in section("The shop").text
-    assert diagram.strip() == saga_diagram(saga)
+    assert diagram.strip() == saga_diagram(saga, process.timings)
 
 
 def paths_of(page: Path) -> Iterator[tuple[str, Path]]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
-from typing import Any
+from sys import maxsize
+from typing import Any, Final
 
 from sagaline.errors import DefinitionError
 
@@ -82,3 +83,24 @@ class Retry:
             pause = min(pause * self.factor, longest)
         # `longest` as it is: a float may round it up beyond the longest time that there is.
         return timedelta(seconds=pause) if pause < longest else self.longest
+
+
+FOR_MINUTES: Final = Retry(attempts=10)
+"""The attempts where none are declared and no time limit ends them: ten, in eight and a half
+minutes."""
+
+_SHARE_OF_LIMIT: Final = 60
+
+
+def declared_or_patient(retry: Retry | None, within: timedelta | None) -> Retry:
+    """The `retry` that is declared; without it, attempts go on until the time limit is over.
+
+    An outage of seconds uses them up neither with nor without a time limit. The longest pause grows
+    with the limit, so that a step of two days is not tried five hundred times.
+    """
+    if retry is not None:
+        return retry
+    if within is None:
+        return FOR_MINUTES
+    longest = max(FOR_MINUTES.longest, within / _SHARE_OF_LIMIT)
+    return Retry(attempts=maxsize, longest=longest)

@@ -135,11 +135,7 @@ class SagaEngine:
             return
         step = self._declaration.step_of(step_name)
         reason = f"{step_name}: no answer {self._in_time(step, progress)}"
-        if (
-            step.is_forward_only
-            and not self._timers.has_date_alone(step)
-            and self._timers.next_pause(step, progress) is not None
-        ):
+        if step.is_forward_only and self._timers.has_attempts_after_limit(step, progress):
             self._progression.stop_pause(step_name)
             self._progression.request_with_new_limit(step_name, progress)
         else:

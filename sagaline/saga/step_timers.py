@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sagaline.messaging.declaring import refuse_no_duration, refuse_wrong
-from sagaline.messaging.retry import Retry
+from sagaline.messaging.retry import Retry, declared_or_patient
 from sagaline.messaging.timers import CancelTimer, SetTimer, TimerChange
 from sagaline.saga.closings import Closing
 from sagaline.saga.deadline import Deadline, refuse_no_deadline
 from sagaline.saga.reminders import Reminder
-from sagaline.saga.state import StepProgress
+from sagaline.saga.state import StepProgress, StepStatus
 from sagaline.saga.steps import Step
 from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 
@@ -34,6 +34,9 @@ class Timing:
 
 _DECLARED = Timing()
 
+_A_DAY = timedelta(days=1)
+"""The time limit that the pauses grow by where a date ends the attempts."""
+
 
 class StepTimers:
     """Collects the timer changes that one input of an instance leads to.
@@ -55,16 +58,28 @@ class StepTimers:
 
     def next_pause(self, part: Step | Closing, progress: StepProgress) -> timedelta | None:
         """The pause before the next attempt; None where no attempt is left."""
-        retry = self._timings.get(part.name, _DECLARED).retry or part.retry
+        within = None
+        if isinstance(part, Step) and progress.status is StepStatus.ASKED:
+            within = self.time_limit(part) or (_A_DAY if self.deadline(part) else None)
+        retry = declared_or_patient(self.declared_retry(part), within)
         return retry.pause(progress.attempts - progress.forgiven)
+
+    def has_attempts_after_limit(self, step: Step, progress: StepProgress) -> bool:
+        """Whether a step is requested again after its time limit: only where `retry` is declared.
+
+        Without it, the limit is what ends the attempts, and so is a date without a time limit.
+        """
+        if self.declared_retry(step) is None or self.time_limit(step) is None:
+            return False
+        return self.next_pause(step, progress) is not None
+
+    def declared_retry(self, part: Step | Closing) -> Retry | None:
+        """The attempts that the system or the saga declares; None where neither does."""
+        return self._timings.get(part.name, _DECLARED).retry or part.retry
 
     def deadline(self, step: Step) -> Deadline | None:
         """From the saga to the date until which it waits for a step; None where there is none."""
         return self._timings.get(step.name, _DECLARED).until or step.until
-
-    def has_date_alone(self, step: Step) -> bool:
-        """Whether a step has no other limit than a date: then it is not requested again after."""
-        return self.time_limit(step) is None and self.deadline(step) is not None
 
     def start_time_limit(self, name: str, step: Step, until: datetime | None = None) -> None:
         """Sets the timer for the end of the time limit of a step or an item, if it has one."""

@@ -62,8 +62,7 @@ class Step(Reminded):
         self.kind = options.get("kind", COMPENSATABLE)
         self.within = options.get("within")
         self.until = options.get("until")
-        given = options.get("retry")
-        self.retry = Retry() if given is None else given
+        self.retry = options.get("retry")
         waits_for: Any = options.get("after")
         single = waits_for is not None and not isinstance(waits_for, list | tuple)
         self.waits_for: Sequence[Step] | None = (waits_for,) if single else waits_for
@@ -159,7 +158,9 @@ def step(
     the compensation: `COMPENSATABLE` unless another is given. `within` is the time limit of the
     whole step, its retries included; without it the saga waits without limit. `until` is a function
     from the saga to a date, an aware datetime; the earlier of both limits counts. `retry` says how
-    often the step is retried after a fault. `after` names the steps above that must be done first,
+    often the step, and its undo, is tried in all where the port faults. Without it attempts go on,
+    with longer and longer pauses, until the limit is over; an undo, and a step without a limit, has
+    ten attempts in eight and a half minutes. `after` names the steps above that must be done first,
     by default the step declared before it; ``after=()`` starts the step with the saga. Steps of
     which neither waits for the other run in parallel. `expected` is how long the step should take;
     `sagaline status` names it where it takes longer.

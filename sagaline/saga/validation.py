@@ -223,7 +223,8 @@ def _check_options(declaration: Declaration) -> None:
     for each in declaration.steps.values():
         where = f"{declaration.saga}.{each.name}"
         refuse_wrong(each.kind, Kind, where, "Write kind=PIVOT.")
-        refuse_wrong(each.retry, Retry, where, RETRY_CURE)
+        if each.retry is not None:
+            refuse_wrong(each.retry, Retry, where, RETRY_CURE)
         refuse_no_duration(each.within, where, "within=minutes(5)")
         if each.until is not None:
             refuse_no_deadline(each.until, f"{where}: until=")

@@ -1,26 +1,28 @@
 """The Mermaid flowchart of a saga: its steps, its compensation and its ends."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from sagaline.messaging.retry import in_words
+from sagaline.messaging.retry import declared_or_patient, in_words
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
+from sagaline.saga.step_timers import StepTimers, Timing
 from sagaline.system.flowchart import arrow, flowchart, names, node
 
 
-def saga_diagram(saga: type[Saga]) -> str:
+def saga_diagram(saga: type[Saga], timings: Mapping[str, Timing] | None = None) -> str:
     """The steps of a saga, its compensation, and its ends.
 
-    Compensation is drawn as if every step had started that can have; an instance skips the undo of
-    a step that has not.
+    `timings` are those of the system that the saga runs in. Compensation is drawn as if every step
+    had started that can have; an instance skips the undo of a step that has not.
     """
-    return flowchart("TD", _Drawing(saga).lines())
+    return flowchart("TD", _Drawing(saga, timings or {}).lines())
 
 
 class _Drawing:
     """The nodes and arrows of one saga's chart."""
 
-    def __init__(self, saga: type[Saga]) -> None:
+    def __init__(self, saga: type[Saga], timings: Mapping[str, Timing]) -> None:
+        self._timers = StepTimers("", 1, timings)
         self._declaration = saga_declaration(saga)
         self._steps = list(saga_declaration(saga).steps.values())
         self._commands = saga_declaration(saga).commands
@@ -63,7 +65,7 @@ class _Drawing:
             for after in self._waiting_for(each) or [end]:
                 yield arrow(each.name, after, names(each.done))
                 if self._may_fail(each):
-                    failed = [*names(each.refused), "no answer"]
+                    failed = [*names(each.refused), *self._in_vain(each)]
                     yield arrow(each.name, after, failed, dotted=True)
             for reminder in each.reminders:
                 yield arrow(each.name, reminder.name, [f"no answer {reminder}"], dotted=True)
@@ -78,22 +80,37 @@ class _Drawing:
             if not self._may_fail(each) and not _waits_for_ever(each):
                 yield self._unanswered(each, self._last_undo(self._started_with(each)))
             if each.undoing is not None:
-                yield from self._undo(each.undoing, self._last_undo(self._steps[:place]))
+                yield from self._undo(each, each.undoing, self._last_undo(self._steps[:place]))
         closing = self._declaration.closing
         if closing is not None and self._can_compensate:
             yield arrow(closing.name, "compensated_", [])
 
-    def _undo(self, undo: Undo, after: str) -> Iterator[str]:
+    def _undo(self, step: Step, undo: Undo, after: str) -> Iterator[str]:
         yield arrow(undo.name, after, names(undo.done))
-        given_up = [*names(undo.refused), "no answer"]
-        yield arrow(undo.name, "parked_", given_up, dotted=True)
+        retry = declared_or_patient(self._timers.declared_retry(step), None)
+        given_up = " or ".join([*names(undo.refused), "fault"])
+        if step.child is None:
+            label = f"{given_up}, {_times(retry.attempts)}"
+            yield arrow(undo.name, "parked_", [label], dotted=True)
 
     def _unanswered(self, step: Step, undo: str) -> str:
         """The arrow for a step whose outcome is unknown: it is undone, or the saga parks."""
-        limit = "" if step.within is None else f" in {in_words(step.within)}"
-        limit += "" if step.until is None else " until its date"
-        to = "parked_" if step.kind in (PIVOT, RETRIABLE) else undo
-        return arrow(step.name, to, [f"no answer{limit}"], dotted=True)
+        to = "parked_" if step.is_forward_only else undo
+        return arrow(step.name, to, self._in_vain(step), dotted=True)
+
+    def _in_vain(self, step: Step) -> list[str]:
+        """What ends the attempts at a step: the end of its limit, or so many faults."""
+        within, until = self._timers.time_limit(step), self._timers.deadline(step)
+        declared = self._timers.declared_retry(step)
+        times = _times(declared_or_patient(declared, None).attempts)
+        limit = "" if within is None else f" in {in_words(within)}"
+        limit += "" if until is None else " until its date"
+        faults = [] if limit and declared is None else [f"fault, {times}"]
+        if not limit:
+            return ["no answer"] if step.child is not None else faults
+        if declared is not None and within is not None and step.is_forward_only:
+            return [f"no answer{limit} or fault, {times}"]
+        return [f"no answer{limit}", *faults]
 
     def _waiting_for(self, step: Step) -> list[str]:
         return [other.name for other in self._steps if step.name in other.after]
@@ -146,3 +163,7 @@ def _shape(step: Step) -> str:
 
 def _waits_for_ever(step: Step) -> bool:
     return step.waits and step.within is None and step.until is None
+
+
+def _times(attempts: int) -> str:
+    return "once" if attempts == 1 else f"{attempts} times"

@@ -159,7 +159,7 @@ def test_a_refund_that_is_granted_later_cancels_the_order() -> None:
 
 def test_a_carrier_that_never_answers_parks_the_order_with_payment_and_stock() -> None:
     story = paid()
-    for _ in range(2):
+    for _ in range(9):
         story = story.when_fault("book_shipment").when_pause_ends("book_shipment").then(BOOK)
     parked = story.when_fault("book_shipment", "carrier down").then()
     parked.then_parks("book_shipment", "carrier down")
@@ -171,7 +171,7 @@ def test_a_carrier_that_never_answers_parks_the_order_with_payment_and_stock() -
 def test_a_fault_after_the_shipment_is_retried_and_refunds_nothing(step: str) -> None:
     story = shipped() if step == "dispatch_stock" else shipped().when(StockDispatched)
     (last,) = {each.command.__class__ for each in story.events[-1:]}
-    for _ in range(2):
+    for _ in range(9):
         story = story.when_fault(step).when_pause_ends(step)
         assert [type(each.command) for each in story.events[-1:]] == [last]
     story.when_fault(step, "down").then().then_parks(step, "down")

@@ -88,7 +88,7 @@ def test_the_diagram_shows_items_and_alternatives() -> None:
     assert "for each item, at least 2" in saga_diagram(TwoAtOnce)
     alternatives = saga_diagram(WithAlternatives)
     assert "instead of bring_cake" in alternatives
-    assert 'bring_salad -.->|"Dish.Burnt<br/>no answer"| eat' in alternatives
+    assert 'bring_salad -.->|"Dish.Burnt<br/>no answer in 5 min"| eat' in alternatives
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ class BookTrip(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
     def send_tickets(self) -> SendTickets:
         return SendTickets(traveller=self.key, seat=self[FlightBooked].seat)
 
-    @on_compensated
+    @on_compensated(retry=Retry(3))
     def tell_traveller(self) -> TellTraveller:
         return TellTraveller(traveller=self.key, reason=self.reason)
 

@@ -16,11 +16,11 @@ Saga = Annotated[str | None, typer.Argument(metavar="SAGA", help="A saga of the 
 def diagram(ctx: typer.Context, saga: Saga = None, json: AsJson = False) -> None:
     """Print a Mermaid flowchart of the system, or of one saga."""
     system = settings_of(ctx).system()
-    sagas = {each.name: each.saga for each in system.processes}
+    sagas = {each.name: each for each in system.processes}
     if saga is None:
         drawn = system_diagram(system)
     elif saga in sagas:
-        drawn = saga_diagram(sagas[saga])
+        drawn = saga_diagram(sagas[saga].saga, sagas[saga].timings)
     else:
         raise NameUnknown(kind="saga", name=saga, known=", ".join(sagas) or "none")
     if json:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from sagaline.messaging.retry import Retry
+from sagaline.messaging.retry import Retry, declared_or_patient
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import NO_EFFECT, Saga
 from sagaline.saga.instance import Journal
@@ -168,7 +168,8 @@ def _declared(
         for each in (saga_declaration(saga).completing, saga_declaration(saga).closing)
         if each is not None
     ]
-    return None, next(each.retry for each in closings if each.name == point.name), None
+    declared = next(each.retry for each in closings if each.name == point.name)
+    return None, declared_or_patient(declared, None), None
 
 
 def _pauses(retry: Retry, faults: Sequence[Fault]) -> timedelta:

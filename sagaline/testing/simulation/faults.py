@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sagaline.messaging.retry import Retry
+from sagaline.messaging.retry import Retry, declared_or_patient
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import RETRIABLE, Saga, Step
 from sagaline.saga.kinds import PIVOT, Kind
@@ -129,7 +129,8 @@ _LIMITED = (SILENT, LATE, PENDING_LATE)
 def timing_of(step: Step, timings: Mapping[str, Timing]) -> tuple[timedelta | None, Retry]:
     """The time limit and the `retry` of a step in a system with these timings."""
     timing = timings.get(step.name, Timing())
-    return step.within if timing.within is None else timing.within, timing.retry or step.retry
+    within = step.within if timing.within is None else timing.within
+    return within, declared_or_patient(timing.retry or step.retry, within)
 
 
 def faults_of(

@@ -60,7 +60,7 @@ def test_the_diagram_of_a_saga_has_its_undos_and_end_states(settled: CommandLine
         'book_shipment{{"book_shipment<br/>BookShipment"}}',
         'take_payment -.->|"Payment.Declined"| release_stock',
         'book_shipment -.->|"Shipment.Refused"| refund_payment',
-        'refund_payment -.->|"Payment.RefundRefused<br/>no answer"| parked_',
+        'refund_payment -.->|"Payment.RefundRefused or fault, 3 times"| parked_',
         'complete_order -->|"Order.Completed"| completed_',
         "cancel_order --> compensated_",
     ):

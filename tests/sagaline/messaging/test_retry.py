@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagaline.errors import DefinitionError
-from sagaline.messaging.retry import Retry, hours, in_words, minutes, seconds
+from sagaline.messaging.retry import Retry, declared_or_patient, hours, in_words, minutes, seconds
 
 
 def test_durations_are_declared_in_units() -> None:
@@ -97,3 +97,18 @@ def test_pauses_never_shrink_and_never_exceed_the_longest(
 def test_invalid_retries_are_refused(declare: object) -> None:
     with pytest.raises(DefinitionError, match=r"at least 1|negative|not below 1"):
         declare()  # type: ignore[operator]
+
+
+def test_without_declared_attempts_they_go_on_until_the_limit_is_over() -> None:
+    assert declared_or_patient(Retry(2), minutes(5)) == Retry(2)
+    for limit, longest in ((minutes(10), minutes(5)), (hours(48), minutes(48))):
+        patient = declared_or_patient(None, limit)
+        assert patient.pause(1_000) == longest
+
+
+def test_without_attempts_and_limit_there_are_ten_attempts_in_eight_and_a_half_minutes() -> None:
+    patient = declared_or_patient(None, None)
+    pauses = [pause for attempt in range(1, 10) if (pause := patient.pause(attempt))]
+    assert len(pauses) == 9
+    assert sum(pauses, timedelta()) == seconds(511)
+    assert patient.pause(10) is None

@@ -8,6 +8,7 @@ import pytest
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.messaging.retry import Retry, minutes, seconds
 from sagaline.messaging.timers import CancelTimer, SetTimer
+from sagaline.saga.definition import PIVOT, Saga, step
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal
 from sagaline.saga.state import Role, State
@@ -540,6 +541,25 @@ def test_a_closing_command_without_attempts_left_parks_the_saga() -> None:
         story = story.when_fault("tell_traveller", "no line").when_pause_ends("tell_traveller")
     story = story.when_fault("tell_traveller", "no line")
     story.then_parks("tell_traveller", "no line").then_no_timers()
+
+
+# Attempts where none are declared.
+
+
+class PayInTime(Saga, starts_on=Trip.Wanted, key=lambda event: event.traveller):
+    @step(done=TripPaid, refused=TripNotPaid, kind=PIVOT, within=minutes(10))
+    def pay(self) -> PayTrip:
+        return PayTrip(traveller=self.key)
+
+
+def test_an_outage_parks_no_saga_at_its_pivot_before_its_time_limit_is_over() -> None:
+    story, passed = given(PayInTime, WANTED), timedelta(0)
+    while passed < minutes(10):
+        story = story.when_fault("pay", "down").then_waits("pay")
+        (pause,) = [each.after for name, each in story.timers.items() if name.endswith("pay:due")]
+        passed += pause
+        story = story.when_pause_ends("pay")
+    story.when_time_runs_out("pay").then_parks("pay", "pay: no answer within 10 min")
 
 
 # Command ids and timings.
