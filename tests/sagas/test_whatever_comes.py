@@ -101,12 +101,14 @@ def timer(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
 
 
 def too_many_faults(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
-    """Of whatever is under way, until it is given up."""
-    story = fault(saga, story, 0)
-    pauses = [t.command for t in story.timers.values() if isinstance(t.command, StepDue)]
-    if not pauses:
-        return story
-    return too_many_faults(saga, story.when_pause_ends(pauses[0].step), which)
+    """Of whatever is under way, until it is given up: after so many, or when its time is over."""
+    for _ in range(10):
+        story = fault(saga, story, 0)
+        pauses = [t.command for t in story.timers.values() if isinstance(t.command, StepDue)]
+        if not pauses:
+            return story
+        story = story.when_pause_ends(pauses[0].step)
+    return timer(saga, story, 0)
 
 
 def late_success(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
