@@ -1,11 +1,11 @@
 # Sets up `.venv` once, and again when the dependencies change; every other target needs it.
 
 PYTHON ?= python3
-EXTRAS ?= postgres,schedule,demo,bench,dev
 WORKERS ?= 2
 PAIRS ?= 3
 
 RUN := .venv/bin/python -m
+INSTALL := $(RUN) pip install --quiet --disable-pip-version-check --no-deps
 READY := .venv/.ready
 
 # Each process would compile the project anew.
@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast check bench bench-compare house lint types format audit
+.PHONY: help setup demo test test-fast check bench bench-compare house lint types format audit pins
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,14 +54,20 @@ audit: $(READY) ## look for weaknesses in the code and the dependencies, and lis
 	@.audit/bin/python -m pip install --quiet --disable-pip-version-check bandit cyclonedx-bom pip-audit >&2
 	@.audit/bin/bandit --quiet --recursive --severity-level high sagaline
 	@.audit/bin/cyclonedx-py environment --output-file bom.json .venv/bin/python
-	@.audit/bin/pip-audit --requirement constraints.txt
+	@.audit/bin/pip-audit --disable-pip --requirement requirements.txt
+
+pins: ## pin the newest versions that pyproject.toml allows, with their hashes: requirements.txt
+	@python3 -m venv .pins
+	@.pins/bin/python -m pip install --quiet --disable-pip-version-check uv >&2
+	@.pins/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	    --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.txt pyproject.toml
 
 format: $(READY) ## rewrite the source in the one format
 	@$(RUN) ruff check --select I --fix
 	@$(RUN) ruff format
 
 # What set-up says goes to stderr: stdout belongs to the target that asked for it.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >&2 || { \
 	    echo "Sagaline needs Python 3.11, 3.12 or 3.13; $(PYTHON) is not one." >&2; \
 	    echo "Name one that is: make setup PYTHON=python3.12" >&2; exit 1; }
@@ -69,6 +75,7 @@ $(READY): pyproject.toml constraints.txt
 	    echo "$(PYTHON) cannot make a virtual environment: install its venv module" >&2; \
 	    echo "(Debian and Ubuntu: apt install python3-venv), then run make again." >&2; exit 1; }
 	@echo "Setting up .venv: about a minute, once." >&2
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[$(EXTRAS)]' >&2
+	@$(INSTALL) --require-hashes --requirement requirements.txt >&2
+	@$(INSTALL) --no-build-isolation --editable . >&2
+	@.venv/bin/python -m pip --disable-pip-version-check check --quiet >&2
 	@touch $@

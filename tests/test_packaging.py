@@ -108,7 +108,9 @@ def imported_packages(folder: Path) -> set[str]:
     return found - {folder.name} - sys.stdlib_module_names
 
 
-def test_every_version_is_pinned_and_no_address_is_given() -> None:
-    lines = (HOUSE / "constraints.txt").read_text("utf-8").splitlines()
+def test_every_version_is_pinned_with_hashes_and_no_address_is_given() -> None:
+    text = (HOUSE / "requirements.txt").read_text("utf-8").replace("\\\n", " ")
+    lines = text.splitlines()
     assert lines
-    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    pin = r"[\w.-]+==[\w.]+( ; [\w '=!<>.]+)?\s+(--hash=sha256:[0-9a-f]{64}\s*)+"
+    assert [line for line in lines if not re.fullmatch(pin, line)] == []
