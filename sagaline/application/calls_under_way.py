@@ -10,7 +10,7 @@ from sagaline.application.handlers import Handler
 from sagaline.codec import unshared
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
-from sagaline.ports.fault import split_answer
+from sagaline.ports.fault import answer_at
 from sagaline.ports.limits import DEFAULT_LIMITS, PortLimits
 from sagaline.ports.pool import PortPool
 from sagaline.ports.port import Port, PortCall
@@ -63,7 +63,7 @@ class CallsUnderWay:
         found = [self._asked.get(each.message.origin) for each in questions]
         self.pool.wait({each.call: None for each in found if each is not None})
         return {
-            id(question.message): self._answer(asked)
+            id(question.message): answer_at(asked.place, asked.call.answer)
             for question, asked in zip(questions, found, strict=True)
             if asked is not None and asked.call.is_answered
         }
@@ -144,9 +144,6 @@ class CallsUnderWay:
         for place, (origin, each) in enumerate(zip(origins, asking, strict=True)):
             self._asked[origin] = _Asked(each, call, place)
         return call
-
-    def _answer(self, asked: _Asked) -> Any:
-        return split_answer(asked.call.answer, asked.call.count)[asked.place]
 
     def _port(self, handler: Handler[Any]) -> Port:
         name = f"{self._application.name}.{handler.__name__}"

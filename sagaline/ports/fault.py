@@ -1,6 +1,5 @@
 """The answer of a port that has not answered."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +20,9 @@ class PortFault:
         return cls(describe_error(error), error)
 
 
-def split_answer(answer: Any, count: int) -> Sequence[Any]:
-    """The `count` answers of one call for several commands; a fault of the call is one for each."""
+def answer_at(place: int, answer: Any) -> Any:
+    """What a call for several commands answers to one; a fault of the call is one for each."""
     if isinstance(answer, PortFault):
-        return [answer] * count
-    return [PortFault.of(each) if isinstance(each, BaseException) else each for each in answer]
+        return answer
+    found = answer[place]
+    return PortFault.of(found) if isinstance(found, BaseException) else found
