@@ -149,9 +149,9 @@ def _process_of(
 
 def _handlers(saga: type[Saga]) -> dict[type, Handler[Any]]:
     """What a saga does with the commands of callers: it starts, or hears a signal."""
-    start, signals = saga_declaration(saga).starts_on, saga_declaration(saga).signals.values()
+    starts, signals = saga_declaration(saga).starts, saga_declaration(saga).signals.values()
     found: dict[type, Handler[Any]] = {each: Handler(each, _signal, None) for each in signals}
-    if is_command_class(start):
+    for start in filter(is_command_class, starts):
         found[start] = Handler(start, _start, None)
     for each in found:
         request_class(each)

@@ -60,7 +60,7 @@ class WrongCall(SagalineError, TypeError):
 
 
 class NotHeard(SagalineError, KeyError):
-    """{saga} {key} has not received {event}: a step can read only what comes before it."""
+    """{saga} {key} has not received {event}: ask first with `in self`, or read it later."""
 
     @override
     def __str__(self) -> str:

@@ -73,7 +73,7 @@ def check_child(where: str, child: Any, command: type, compensatable: bool) -> N
     Raises DefinitionError.
     """
     declaration = child._sagaline_declaration
-    if declaration.starts_on is not command:
+    if command not in declaration.starts:
         problem = f"{command.__name__} does not start {child.__name__}"
         cure = f"Write class {child.__name__}(Saga, starts_on={command.__name__}, ...)."
         raise DefinitionError(where=where, problem=problem, cure=cure)

@@ -86,9 +86,9 @@ class Declaration:
         return self.head.name
 
     @property
-    def starts_on(self) -> type:
-        """The class of what starts an instance."""
-        return self.head.starts_on
+    def starts(self) -> tuple[type, ...]:
+        """The classes of what starts an instance."""
+        return self.head.starts
 
     @property
     def completing(self) -> Closing | None:
@@ -111,7 +111,7 @@ class Declaration:
         for event, answer in self._answers():
             known = found.setdefault(event, [])
             twice = any(each[:2] == answer[:2] for each in known)
-            if twice or event is self.starts_on:
+            if twice or event in self.starts:
                 raise self.error(
                     answer.step,
                     f"the event {event.__qualname__} already has another meaning in this saga",
@@ -154,11 +154,11 @@ class Declaration:
 
     @cached_property
     def meanings(self) -> ByClass[type]:
-        """What events of a class mean: the class that starts the saga, or one that is an answer.
+        """What events of a class mean: a class that starts the saga, or one that is an answer.
 
         An event of a subclass means what the nearest class means that it derives from.
         """
-        return ByClass({each: each for each in (self.starts_on, *self.answers)})
+        return ByClass({each: each for each in (*self.starts, *self.answers)})
 
     @cached_property
     def of_others(self) -> frozenset[type]:
@@ -176,7 +176,7 @@ class Declaration:
 
     def is_start(self, event: Any) -> bool:
         """Whether an event starts an instance."""
-        return self.meanings[type(event)] is self.starts_on
+        return self.meanings[type(event)] in self.starts
 
     def instance_key(self, event: Any) -> str:
         """The key of the instance that an event starts, as text.
@@ -213,7 +213,8 @@ class Declaration:
         Stores keep it, to compare it with a later declaration.
         """
         commands = {name: construct_topic(each) for name, each in self.commands.items()}
-        found = {"start": f"{self.topic} on {construct_topic(self.starts_on)}"}
+        starts = ", ".join(map(construct_topic, self.starts))
+        found = {"start": f"{self.topic} on {starts}"}
         for each in self.steps.values():
             found |= shape_of_step(each, commands, each.name in self.conditional)
         for closing in (self.completing, self.closing):

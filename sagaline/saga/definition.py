@@ -21,12 +21,11 @@ from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.fan_out import ALL, ANY, Need, at_least, first
 from sagaline.saga.folds import hears
-from sagaline.saga.head import Head, started_by
+from sagaline.saga.head import Head, StartsOn, started_by
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
 from sagaline.saga.queries import Query, query
-from sagaline.saga.schedule import Schedule
 from sagaline.saga.step_for_each import step_for_each
 from sagaline.saga.steps import Step, Undo, step
 from sagaline.saga.validation import check_body, validate
@@ -42,8 +41,9 @@ class Saga(Declaring):
     """A business transaction over several services, which ends either completed or compensated.
 
     Subclass it with the event that starts it and a function from that event to the key of the
-    business transaction, or with a `schedule`. Inside a step, `self[Event]` is an event that the
-    saga has received, `self.key` its key, and `self.reason` why it compensates.
+    business transaction, or with a `schedule`. Of several events, the first that comes for a key
+    starts it: ``starts_on=(Order.Placed, Order.Imported)``. Inside a step, `self[Event]` is an
+    event that the saga has received, `self.key` its key, and `self.reason` why it compensates.
 
     Stores know a saga by its `name`, which is that of the class unless one is given: give a renamed
     class its former name. `begin` says where a saga starts that is added to a system with history:
@@ -69,7 +69,7 @@ class Saga(Declaring):
     def __init_subclass__(
         cls,
         *,
-        starts_on: type | Schedule,
+        starts_on: StartsOn,
         key: Callable[[Any], Any] | None = None,
         name: str | None = None,
         begin: Begin | None = None,
@@ -87,9 +87,9 @@ class Saga(Declaring):
         check_identity(cls.__name__, name, begin)
         check_when_abandoned(cls.__name__, when_abandoned)
         refuse_wrong(again, bool, f"{cls.__name__}: again=", "Write again=True.")
-        start, key_of, schedule = started_by(starts_on, key)
+        starts, key_of, schedule = started_by(starts_on, key)
         times = expected, when_abandoned, again, schedule
-        head = Head(start, key_of, name or cls.__name__, begin, *times)
+        head = Head(starts, key_of, name or cls.__name__, begin, *times)
         declaration = Declaration.of(cls, head)
         validate(declaration)
         cls.steps = declaration.steps
@@ -112,9 +112,8 @@ class Saga(Declaring):
     @property
     def key(self) -> Any:
         """The key of the business transaction, as the key function returned it."""
-        declaration = self._sagaline_declaration
-        start = self._sagaline_instance.received[declaration.starts_on]
-        return declaration.head.key_of(unshared(start))
+        start = self._sagaline_instance.start_event
+        return self._sagaline_declaration.head.key_of(unshared(start))
 
     @property
     def reason(self) -> str:

@@ -11,12 +11,16 @@ from sagaline.saga.children import WhenAbandoned
 from sagaline.saga.schedule import Schedule
 from sagaline.saga.scheduled import ScheduledStart
 
+StartsOn = type | Schedule | tuple[type | Schedule, ...]
+"""An event, a command, a schedule, or several of them."""
+
 
 @dataclass(frozen=True)
 class Head:
     """What starts a saga, whose instances they are, and what it is called."""
 
-    starts_on: type
+    starts: tuple[type, ...]
+    """The classes of what starts an instance: the first of them that comes for a key."""
     key_of: Callable[[Any], Any]
     """From what starts an instance to the key of the business transaction."""
     name: str
@@ -32,9 +36,12 @@ class Head:
 
 
 def started_by(
-    starts_on: type | Schedule, key: Callable[[Any], Any] | None
-) -> tuple[type, Any, Schedule | None]:
+    starts_on: StartsOn, key: Callable[[Any], Any] | None
+) -> tuple[tuple[type, ...], Any, Schedule | None]:
     """What starts a saga, the function for its key, and its schedule, if it has one."""
-    if isinstance(starts_on, Schedule):
-        return ScheduledStart, attrgetter("key") if key is None else key, starts_on
-    return starts_on, key, None
+    given = starts_on if isinstance(starts_on, tuple) else (starts_on,)
+    starts = tuple(ScheduledStart if isinstance(each, Schedule) else each for each in given)
+    schedule = next((each for each in given if isinstance(each, Schedule)), None)
+    if starts == (ScheduledStart,) and key is None:
+        key = attrgetter("key")
+    return starts, key, schedule

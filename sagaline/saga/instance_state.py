@@ -46,6 +46,11 @@ class InstanceState:
         """Whether the event that starts the instance was received."""
         return bool(self.history)
 
+    @property
+    def start_event(self) -> Any:
+        """The event, or the command, that started the instance."""
+        return self.history[0]
+
     def apply_start(self, event: Any, fingerprint: str, run: int = 1) -> None:
         """Applies the event that starts the instance to the state."""
         self.run = run

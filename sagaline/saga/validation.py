@@ -60,9 +60,7 @@ def validate(declaration: Declaration) -> None:
     Raises DefinitionError with the part and the cure.
     """
     refuse_lazy(declaration.head.key_of, f"{declaration.saga}: key=")
-    if not is_command_class(declaration.starts_on):
-        where = f"{declaration.saga}: starts_on="
-        refuse_no_events([declaration.starts_on], where, "Write starts_on=Order.Placed.")
+    _check_starts(declaration)
     _check_key(declaration)
     answers = declaration.answers
     _check_names(declaration)
@@ -82,6 +80,16 @@ def validate(declaration: Declaration) -> None:
     for each_query in declaration.queries.values():
         returned_value(each_query.answer, f"{declaration.saga}.{each_query.name}")
     _check_folds(declaration, answers)
+
+
+def _check_starts(declaration: Declaration) -> None:
+    starts = declaration.starts
+    where = f"{declaration.saga}: starts_on="
+    cure = "Write starts_on=Order.Placed, or starts_on=(Order.Placed, Order.Imported)."
+    refuse_no_events([each for each in starts if not is_command_class(each)], where, cure)
+    if len(set(starts)) < max(len(starts), 1):
+        problem = "it names one twice" if starts else "it names nothing"
+        raise DefinitionError(where=where, problem=problem, cure=cure)
 
 
 def _check_key(declaration: Declaration) -> None:
@@ -274,12 +282,12 @@ def undo_of_child(step: Step) -> bool:
 
 def _may_be_undone(declaration: Declaration, step: Step) -> bool:
     """Behind the pivot, only what is a step of another saga can be undone: by taking it back."""
-    is_child = issubclass(declaration.starts_on, Command)
+    is_child = any(issubclass(each, Command) for each in declaration.starts)
     return step.kind is COMPENSATABLE or (is_child and step.kind is not NO_EFFECT)
 
 
 def _check_folds(declaration: Declaration, answers: Answers) -> None:
-    known = (declaration.starts_on, *answers)
+    known = (*declaration.starts, *answers)
     for event, folds in declaration.folds.items():
         if event in declaration.signals.values():
             continue

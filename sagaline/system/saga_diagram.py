@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sagaline.messaging.retry import declared_or_patient, in_words
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import PIVOT, RETRIABLE, Saga, Step, Undo
+from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.step_timers import StepTimers, Timing
 from sagaline.system.flowchart import arrow, flowchart, names, node
 
@@ -52,8 +53,11 @@ class _Drawing:
             yield node(f"{end}_", "([{}])", end)
 
     def _start(self) -> str:
-        schedule = self._declaration.head.schedule
-        return self._declaration.starts_on.__qualname__ if schedule is None else str(schedule)
+        schedule, starts = self._declaration.head.schedule, self._declaration.starts
+        return " or ".join(
+            str(schedule) if schedule and each is ScheduledStart else each.__qualname__
+            for each in starts
+        )
 
     def _forward(self) -> Iterator[str]:
         for each in self._steps:

@@ -126,15 +126,15 @@ class System(upstream.System):
     def _connect(self, process: type[SagaProcess]) -> None:
         saga = process.saga
         declaration = saga_declaration(saga)
-        start = declaration.starts_on
-        starts = () if is_command_class(start) else (start,)
-        self._refuse_handled(saga, "starts it", start)
+        starts = [each for each in declaration.starts if not is_command_class(each)]
+        for each in declaration.starts:
+            self._refuse_handled(saga, "starts it", each)
         signals = declaration.signals.values()
         for each in signals:
             self._refuse_handled(saga, "is a signal to it", each)
         for event in [*starts, *(each for each in declaration.answers if each not in signals)]:
             for recorder in self._recorders_of(saga, event):
-                self._pipe(recorder, process, event, acts=event is start)
+                self._pipe(recorder, process, event, acts=event in starts)
         children = self._connect_children(process)
         for command in [each for each in declaration.commands.values() if each not in children]:
             handler = self._handlers.get(command)

@@ -136,7 +136,7 @@ def wishes(saga: type[Saga], story: GivenSaga) -> list[tuple[type, StepStatus]]:
 
 
 def second_start(saga: type[Saga], story: GivenSaga, which: int) -> GivenSaga:
-    return story.when(story.journal.received[saga_declaration(saga).starts_on])
+    return story.when(story.journal.start_event)
 
 
 _KINDS: list[Callable[[type[Saga], GivenSaga, int], GivenSaga]] = [

@@ -63,16 +63,16 @@ def fault_matrix(
     after each commit, on a real store.
 
     `start` is the event that the saga starts on, or a list of them where conditions depend on it;
-    the default is an example event. `participants` replace simulated ones by the name of their
-    step: subclasses of `SimulatedParticipant`. `timings` override the declared times, as those of
-    `System` do. Raises AssertionError with the shortest transcript of a case that fails.
+    the default is an example of each event that starts it. `participants` replace simulated ones by
+    the name of their step: subclasses of `SimulatedParticipant`. `timings` override the declared
+    times, as those of `System` do. Raises AssertionError with the shortest transcript of a case
+    that fails.
     """
     refuse_no_saga(saga, "fault_matrix", "Write fault_matrix(Fulfil).")
     starts = start if isinstance(start, list | tuple) else [start]
-    events = [
-        example_event(Happened(saga_declaration(saga).starts_on, {}) if each is None else each)
-        for each in starts
-    ]
+    if start is None:
+        starts = [Happened(each, {}) for each in saga_declaration(saga).starts]
+    events = [example_event(each) for each in starts]
     return _Cases(saga, events, participants or {}, _without_dates(saga, timings or {})).run()
 
 
@@ -192,7 +192,7 @@ class _Cases:
                 continue  # the saga may go on without it
             if REFUSED in self._faults[point]:
                 return {point: (REFUSED,)}
-            if step.undoing is not None:
+            if step.undoing is not None and not step.is_forward_only:
                 return {point: (DOWN,)}
         return {}
 

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from sagaline.messaging.declaring import is_command_class
 from sagaline.testing.given.happened import ENVELOPE, LONG_AGO, SOMEONE, Happened, owner_of
 
 EXAMPLE_CODES = ("USD", "US")
@@ -59,10 +60,15 @@ def _fields(event_class: type[Any]) -> dict[str, bool]:
 
 
 def example_event(event: Any, version: int = 1) -> Any:
-    """Returns an event, built from `happened(...)` with examples for the fields left out."""
+    """Returns an event, built from `happened(...)` with examples for the fields left out.
+
+    Returns a command, of examples, where a command class stands in place of an event class.
+    """
     if not isinstance(event, Happened):
         return event
     kind = event.event_class
+    if is_command_class(kind):
+        return next(_instances(kind))
     values = field_values(kind, event.fields) | event.fields
     return Happened(kind, values).to_event(owner_of(kind), SOMEONE, version)
 

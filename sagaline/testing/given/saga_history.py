@@ -75,7 +75,8 @@ class SagaHistory:
         events = self.events
         journal = replay(e for e in events if e.originator_id == events[-1].originator_id)
         if journal is None:
-            start = saga_declaration(self._definition).starts_on.__qualname__
+            starts = saga_declaration(self._definition).starts
+            start = " or ".join(each.__qualname__ for each in starts)
             raise TypeError(f"the history of {self._definition.__name__} must start with {start}")
         return journal
 

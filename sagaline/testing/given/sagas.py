@@ -153,7 +153,7 @@ class GivenSaga(SagaHistory):
         if not self._inputs or meaning is None or meaning not in declaration.answers:
             return {}
         step = declaration.answers[meaning][0].step
-        known = dict(vars(self.journal.received[declaration.starts_on]))
+        known = dict(vars(self.journal.start_event))
         requests = [answered] if answered else self._requests(step)
         for request in requests or self._requests()[-1:]:
             known.update((name, value) for name, value in request.command if name != "id")
@@ -161,9 +161,9 @@ class GivenSaga(SagaHistory):
 
     def _id_for(self, event_class: type[Any]) -> Any:
         """The start event's id for an event of the same aggregate class."""
-        starts_on = saga_declaration(self._definition).starts_on
-        if self._inputs and owner_of(event_class) is owner_of(starts_on):
-            return self.journal.received[starts_on].originator_id
+        start = self.journal.start_event if self._inputs else None
+        if start is not None and owner_of(event_class) is owner_of(type(start)):
+            return getattr(start, "originator_id", SOMEONE)  # a command has none
         return SOMEONE
 
     def _requests(self, step: str | None = None) -> list[Journal.Requested]:

@@ -74,12 +74,16 @@ class SagaRun(InMemorySystem):
         self._decided.clear()
 
     def start(self, event: Any) -> str:
-        """Records the event that starts an instance; returns the key of the instance."""
+        """Records the event, or gives the command, that starts an instance; returns its key."""
         key = saga_declaration(self._saga).instance_key(event)
         self.participants.setdefault(
             journal_id(saga_declaration(self._saga).name, key), self._participants_of(event)
         )
-        self.record(key, event)
+        if isinstance(event, Command):
+            self.apps[saga_declaration(self._saga).name].execute_one(event)
+            self.settle()
+        else:
+            self.record(key, event)
         return key
 
     def record(self, key: str, event: Any) -> None:
