@@ -25,7 +25,7 @@ from sagaline.saga.head import Head
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
 from sagaline.saga.others import FromOthers
-from sagaline.saga.queries import Query
+from sagaline.saga.queries import Query, Result
 from sagaline.saga.reminders import Reminder
 from sagaline.saga.shape import shape_of_step
 from sagaline.saga.steps import Step, Undo
@@ -99,6 +99,19 @@ class Declaration:
     def closing(self) -> Closing | None:
         """The first command that is declared for the case that every effect is undone."""
         return next((each for each in self.closings if not each.completed), None)
+
+    @cached_property
+    def results(self) -> list[Result[Any]]:
+        """The method that says what a completed instance hands on, or none."""
+        return [each for each in self.queries.values() if isinstance(each, Result)]
+
+    def handed_on(self, saga: Any) -> str:
+        """What a completed instance hands to the sagas that it is a step of; "" for nothing."""
+        return next((each.of(saga) for each in self.results), "")
+
+    def read_handed_on(self, text: str) -> Any:
+        """What an instance has handed on; None for nothing."""
+        return next((each.read(text) for each in self.results if text), None)
 
     def undos_of_steps(self) -> list[Undo]:
         """The undo of each step that has one."""

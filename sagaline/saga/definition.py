@@ -16,6 +16,7 @@ from sagaline.messaging.identity import Begin, check_identity
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import refuse_constructor, refuse_reserved
 from sagaline.messaging.script import name_as_imported
+from sagaline.saga.body import check_body
 from sagaline.saga.children import WhenAbandoned, check_when_abandoned
 from sagaline.saga.closings import Closing, on_compensated, on_completed
 from sagaline.saga.declaration import Declaration
@@ -25,10 +26,10 @@ from sagaline.saga.head import Head, StartsOn, started_by
 from sagaline.saga.instance import Journal
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.locking import locks
-from sagaline.saga.queries import Query, query
+from sagaline.saga.queries import Query, Result, query, result
 from sagaline.saga.step_for_each import step_for_each
 from sagaline.saga.steps import Step, Undo, step
-from sagaline.saga.validation import check_body, validate
+from sagaline.saga.validation import validate
 from sagaline.saga.wait_for import wait_for
 
 E = TypeVar("E")
@@ -153,6 +154,7 @@ __all__ = [
     "Kind",
     "Need",
     "Query",
+    "Result",
     "Saga",
     "Step",
     "Undo",
@@ -164,6 +166,7 @@ __all__ = [
     "on_completed",
     "query",
     "refuse_no_saga",
+    "result",
     "step",
     "step_for_each",
     "wait_for",

@@ -255,6 +255,8 @@ class Journal(InstanceState, Aggregate):
         request: UUID
         done: bool
         reason: str
+        result: str = ""
+        """What a completed instance hands on, as JSON."""
 
         @override
         def apply(self, journal: "Journal") -> None:

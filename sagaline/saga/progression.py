@@ -217,8 +217,10 @@ class Progression:
     def answer(self, call: Call, done: bool, reason: str) -> None:
         """Tells another saga that what it has asked for is done, or is not, and why."""
         place = {"saga": call.saga, "key": call.key, "request": call.request}
-        why = "" if done else reason
-        self._journal.trigger_event(Journal.Replied, **place, done=done, reason=why)
+        completed = done and not call.take_back
+        handed_on = self._declaration.handed_on(self._saga(self._journal)) if completed else ""
+        facts = {"done": done, "reason": "" if done else reason, "result": handed_on}
+        self._journal.trigger_event(Journal.Replied, **place, **facts)
 
     def take_back(self, reason: str) -> None:
         """Compensates if that is possible now; otherwise once the instance has completed."""

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar, overload
 
+from sagaline.codec import returned_value
 from sagaline.messaging.declaring import refuse_no_method
+from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import SagaPart
 
 R = TypeVar("R")
@@ -26,6 +28,25 @@ class Query(SagaPart, Generic[R]):
         return self if saga is None else lambda: self.answer(saga)
 
 
+class Result(Query[R]):
+    """A query whose answer at its end a saga hands to the sagas that it is a step of."""
+
+    def of(self, saga: Any) -> str:
+        """What an instance hands on, as JSON. Raises ValueError where it misfits the annotation."""
+        found = self.answer(saga)
+        refuse_unrun(f"{type(saga).__name__}.{self.name}", found)
+        return self.written(found)
+
+    def written(self, value: R) -> str:
+        """A value that is handed on, as JSON. Raises ValueError where it misfits the annotation."""
+        return returned_value(self.answer, self.name).dump_json(value, warnings="error").decode()
+
+    def read(self, text: str) -> R:
+        """What was handed on. Raises ValueError where the annotation has changed since."""
+        value: R = returned_value(self.answer, self.name).validate_json(text)
+        return value
+
+
 def query(answer: Callable[[Any], R]) -> Query[R]:
     """Declares a method that answers a question about an instance: ``runner.query(...)``.
 
@@ -34,3 +55,13 @@ def query(answer: Callable[[Any], R]) -> Query[R]:
     """
     refuse_no_method(answer, "self")
     return Query(answer.__name__, answer)
+
+
+def result(answer: Callable[[Any], R]) -> Result[R]:
+    """Declares what a completed saga hands to the sagas that it is a step of.
+
+    It is a query beside that. It is called once, when the saga has completed, and recorded; the
+    parent reads it as ``self.book_flight.result``, and of items in ``self.book.done``.
+    """
+    refuse_no_method(answer, "self")
+    return Result(answer.__name__, answer)

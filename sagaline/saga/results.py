@@ -11,10 +11,13 @@ from sagaline.saga.state import StepProgress, StepStatus
 class StepResult:
     """One step of one instance, as ``self.reserve_line`` in a method of the saga."""
 
-    def __init__(self, saga: Any, name: str, items: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self, saga: Any, name: str, items: Callable[[Any], Any] | None, child: Any = None
+    ) -> None:
         self._saga = saga
         self._name = name
         self._items = items
+        self._child = child
 
     @property
     def event(self) -> Any:
@@ -23,10 +26,21 @@ class StepResult:
         return None if progress is None else unshared(progress.event)
 
     @property
+    def result(self) -> Any:
+        """What the saga that is this step has handed on; None while it is not completed."""
+        progress = self._progress.get(self._name)
+        if self._child is None or progress is None or progress.status is not StepStatus.DONE:
+            return None
+        return self._handed_on(progress)
+
+    @property
     def done(self) -> list[tuple[Any, Any]]:
-        """The items that are done, each with the event that says so; not what a person skipped."""
+        """The items that are done, each with the event that says so; not what a person skipped.
+
+        Where each item is a saga, the second is what that has handed on: its `@result`, or None.
+        """
         return [
-            (item, unshared(each.event))
+            (item, self._handed_on(each) if self._child else unshared(each.event))
             for item, each in self._each_item()
             if each.status is StepStatus.DONE
         ]
@@ -36,6 +50,10 @@ class StepResult:
         """The items that were refused, or not answered in time, each with the reason."""
         failed = (StepStatus.REFUSED, StepStatus.WAIVED, StepStatus.UNDONE, StepStatus.LEFT)
         return [(item, each.why) for item, each in self._each_item() if each.status in failed]
+
+    def _handed_on(self, progress: StepProgress) -> Any:
+        text = getattr(progress.event, "result", "")
+        return self._child._sagaline_declaration.read_handed_on(text) if text else None
 
     @property
     def _progress(self) -> dict[str, StepProgress]:

@@ -96,7 +96,7 @@ class Step(Reminded):
         if saga is None:
             return self
         items = None if self.fan_out is None else self.fan_out.items
-        return StepResult(saga, self.name, items)
+        return StepResult(saga, self.name, items, self.child)
 
     @overload
     def undo(self, command: type[Command], *, done: Events, refused: Events = ()) -> Undo: ...

@@ -1,7 +1,6 @@
 """The checks of a saga class: what could not end well is refused when the class is defined."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from sagaline.codec import returned_value
 from sagaline.errors import DefinitionError
@@ -11,7 +10,6 @@ from sagaline.messaging.declaring import (
     missing_arguments,
     refuse_no_duration,
     refuse_no_events,
-    refuse_wrapped,
     refuse_wrong,
 )
 from sagaline.messaging.lazy import refuse_lazy
@@ -20,38 +18,9 @@ from sagaline.saga.children import TakeBackChild, check_child
 from sagaline.saga.closings import Closing
 from sagaline.saga.deadline import refuse_no_deadline
 from sagaline.saga.declaration import Answers, Declaration, may_make_none
-from sagaline.saga.folds import Fold
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
-from sagaline.saga.locking import Locks
-from sagaline.saga.queries import Query
 from sagaline.saga.reminders import Reminder
 from sagaline.saga.steps import RETRY_CURE, Step, Undo
-
-PARTS: Final = (Step, Undo, Closing, Fold, Locks, Reminder, Query)
-"""What decorators make of the methods of a saga class."""
-
-
-def check_body(saga: type) -> None:
-    """Refuses parts that would not be read, in the body of a class or of one it derives from.
-
-    Raises DefinitionError.
-    """
-    refuse_wrapped(saga, *PARTS)
-    for base in saga.__mro__[1:]:
-        for name, part in vars(base).items():
-            if isinstance(part, PARTS):
-                raise DefinitionError(
-                    where=f"{saga.__name__}.{name}",
-                    problem=f"{base.__name__} declares it, and parts of a saga are not inherited",
-                    cure=f"Derive from Saga, and declare it here: {name} = step(...).",
-                )
-    second = [each for each in vars(saga).values() if isinstance(each, Locks)][1:]
-    if second:
-        raise DefinitionError(
-            where=f"{saga.__name__}.{second[0].name}",
-            problem="a second @locks",
-            cure="Return all names from one method.",
-        )
 
 
 def validate(declaration: Declaration) -> None:

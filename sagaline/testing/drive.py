@@ -80,6 +80,8 @@ def _handle(
         engine.handle_pause_end(message.step)
     elif isinstance(message, ReminderDue):
         engine.handle_reminder(message.step, message.number)
+    elif isinstance(message, Journal.Replied):
+        engine.handle_reply(message)
     elif type(message) in saga_declaration(saga).signals.values():
         return engine.handle_signal(commanded(message))
     elif saga_declaration(saga).is_start(message):

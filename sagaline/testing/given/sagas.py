@@ -11,10 +11,18 @@ from sagaline.messaging.timers import SetTimer
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
+from sagaline.saga.state import State
 from sagaline.saga.timers import ReminderDue, StepDue, StepTimedOut
 from sagaline.testing.drive import drive
 from sagaline.testing.given.aggregates import must_be_replayed
-from sagaline.testing.given.happened import ENVELOPE, SOMEONE, Happened, happened, owner_of
+from sagaline.testing.given.child_sagas import reply_of
+from sagaline.testing.given.happened import (
+    ENVELOPE,
+    SOMEONE,
+    Happened,
+    happened,
+    owner_of,
+)
 from sagaline.testing.given.saga_history import (
     TIMER_NAMES,
     HandledInput,
@@ -60,6 +68,25 @@ class GivenSaga(SagaHistory):
             raise TypeError(f"{self._definition.__name__} does not handle {text}")
         answers = None if request is None else request.command.id
         return self._handle(text, received, answers)
+
+    def when_ended(
+        self, step: str, state: State, *, reason: str = "", result: Any = None
+    ) -> "GivenSaga":
+        """Handles the end of the saga that is this step, or one item of it: ``book[1]``.
+
+        `result` is what it hands on, as its `@result` returns it.
+        """
+        child, requests = (
+            saga_declaration(self._definition).step_of(step).child,
+            self._requests(step),
+        )
+        if child is None:
+            raise TypeError(f"{step} is no saga: write when_answered({step!r}, ...)")
+        if not requests:
+            raise self._failure([f"a command for {step}"], [])
+        told = "".join(each.written(result) for each in saga_declaration(child).results)
+        ended = reply_of(self.journal, requests[-1], state, reason, told)
+        return self._handle(f"{step} is {state.value}", ended)
 
     def when_fault(self, step: str, reason: str = "the port failed") -> "GivenSaga":
         """Handles the fault of the last command of this step."""
