@@ -192,7 +192,10 @@ class SagaHandling(MessageHandling):
             if event.saga != self.application.name:
                 return None
             return event.saga_key if isinstance(event, TakeBack) else event.key
-        return self.saga.instance_key(event) if self.saga.is_start(event) else message.key
+        if self.saga.is_start(event):
+            return self.saga.instance_key(event)
+        key_of = next((each.key_of for each in self.saga.heard_from_outside(event)), None)
+        return message.key if key_of is None else self.saga.instance_key(event, key_of)
 
     def _find(self, id: UUID) -> Journal | None:
         (journal,) = self.application.repository.find(Journal, [id])

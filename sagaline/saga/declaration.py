@@ -1,10 +1,10 @@
 """The declared parts of a saga class, sorted by kind."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from uuid import UUID
 
 from eventsourcing.utils import construct_topic
@@ -20,28 +20,16 @@ from sagaline.saga.annotations import may_return_none, returned_commands
 from sagaline.saga.children import TakeBackChild
 from sagaline.saga.closings import Closing
 from sagaline.saga.command_part import CommandByKey, CommandMethod
-from sagaline.saga.folds import Fold
+from sagaline.saga.folds import Fold, events_from_outside
 from sagaline.saga.head import Head
 from sagaline.saga.items import step_name
 from sagaline.saga.locking import Locks
+from sagaline.saga.meaning import Answers, Meaning
 from sagaline.saga.others import FromOthers
 from sagaline.saga.queries import Query, Result
 from sagaline.saga.reminders import Reminder
 from sagaline.saga.shape import shape_of_step
 from sagaline.saga.steps import Step, Undo
-
-
-class Meaning(NamedTuple):
-    """What an event means as an answer."""
-
-    step: str
-    undo: bool
-    """It answers the undo of the step."""
-    done: bool
-
-
-Answers = Mapping[type, Sequence[Meaning]]
-"""By event class: the steps and undos that it can answer."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +144,11 @@ class Declaration:
         heard = (*self.answers, *self.folds)
         return {each.__name__: each for each in heard if is_command_class(each)}
 
+    @cached_property
+    def outside(self) -> Mapping[type, Sequence[Fold]]:
+        """The methods that hear events which neither start the saga nor answer a step."""
+        return events_from_outside(self.folds, (*self.starts, *self.answers))
+
     def stands_in(self, step: Step) -> bool:
         """Whether another step is requested where this one fails."""
         return step in self._replaced
@@ -171,7 +164,7 @@ class Declaration:
 
         An event of a subclass means what the nearest class means that it derives from.
         """
-        return ByClass({each: each for each in (*self.starts, *self.answers)})
+        return ByClass({each: each for each in (*self.starts, *self.answers, *self.outside)})
 
     @cached_property
     def of_others(self) -> frozenset[type]:
@@ -180,24 +173,30 @@ class Declaration:
         declared = [each for part in parts for each in (part.done, part.refused)]
         waited = [(*each.done, *each.refused) for each in self.steps.values() if each.waits]
         from_others = [each for each in declared if isinstance(each, FromOthers)]
-        return frozenset(event for each in (*from_others, *waited) for event in each)
+        heard = (*from_others, *waited, tuple(self.outside))
+        return frozenset(event for each in heard for event in each)
 
     @cached_property
     def folds_by_class(self) -> ByClass[Sequence[Fold]]:
         """The methods that apply events of a class, or of the nearest class it derives from."""
         return ByClass(self.folds)
 
+    def heard_from_outside(self, event: Any) -> Sequence[Fold]:
+        """The methods that hear this event as one from outside."""
+        meaning = self.meanings[type(event)]
+        return () if meaning is None else self.outside.get(meaning, ())
+
     def is_start(self, event: Any) -> bool:
         """Whether an event starts an instance."""
         return self.meanings[type(event)] in self.starts
 
-    def instance_key(self, event: Any) -> str:
-        """The key of the instance that an event starts, as text.
+    def instance_key(self, event: Any, key_of: Callable[[Any], Any] | None = None) -> str:
+        """The key of the instance that an event starts, or that `key_of` finds in it, as text.
 
         Raises `UnfitValue`, and `NeverRun` for a coroutine or a generator.
         """
         where = f"the key of {self.saga} for {type(event).__qualname__}"
-        key = self.head.key_of(unshared(event))
+        key = (key_of or self.head.key_of)(unshared(event))
         if type(key) is not str and type(key) is not UUID:
             refuse_unrun(where, key)
         return required_key(key, where)

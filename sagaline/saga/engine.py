@@ -109,10 +109,14 @@ class SagaEngine:
             self._handle_fault(event)
             return
         found = answered(self._declaration, self._journal, event, request)
-        if isinstance(found, str):
-            self._journal.trigger_event(Journal.Ignored, event=event, reason=found)
-            return
-        self._handle(_answer_of(found, event))
+        if not isinstance(found, str):
+            self._handle(_answer_of(found, event))
+        elif self._declaration.heard_from_outside(event) and not self._journal.state.ended:
+            self._journal.trigger_event(Journal.Signalled, event=event)
+        else:
+            ended = f"it has ended, {self._journal.state.value}"
+            reason = ended if self._declaration.heard_from_outside(event) else found
+            self._journal.trigger_event(Journal.Ignored, event=event, reason=reason)
 
     def handle_signal(self, event: Journal.Requested) -> str | None:
         """Handles what a caller tells the instance; returns why not, where it comes too late."""

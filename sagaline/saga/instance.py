@@ -218,13 +218,13 @@ class Journal(InstanceState, Aggregate):
             journal.state = self.state
 
     class Signalled(Aggregate.Event):
-        """A caller told the instance something, which later commands may depend on."""
+        """The instance was told something by a caller, or from outside; later commands use it."""
 
         event: LazyNestedEvent = LazyField()
 
         @override
         def apply(self, journal: "Journal") -> None:
-            journal.receive(heard_in(held_event(self, "event")))
+            journal.hear(heard_in(held_event(self, "event")))
 
     class Called(Aggregate.Event):
         """Another saga asked for this instance as one of its steps, or asked to take it back."""

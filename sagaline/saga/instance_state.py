@@ -31,6 +31,7 @@ class InstanceState:
         self.closings: dict[str, StepProgress] = {}
         self.reminders: dict[str, StepProgress] = {}  # each time one was issued: remind_boss#2
         self.early_answers: dict[str, Answer] = {}
+        self.early_heard: list[Any] = []  # from outside, before the start
         self.requests: dict[UUID, tuple[str, Role]] = {}  # step and role by command id
         self.locks: tuple[str, ...] = ()
         self.calls: list[Call] = []  # of parent sagas, without an answer yet
@@ -55,7 +56,15 @@ class InstanceState:
         """Applies the event that starts the instance to the state."""
         self.run = run
         self.fingerprint = fingerprint
-        self.receive(event)
+        for each in (event, *self.early_heard):
+            self.receive(each)
+
+    def hear(self, event: Any) -> None:
+        """Applies that the instance was told something; it is kept until the instance starts."""
+        if self.started:
+            self.receive(event)
+        else:
+            self.early_heard.append(event)
 
     def apply_answer(self, answer: Answer | None) -> None:
         """Applies an answer to the state. Applying the same answer twice changes nothing."""

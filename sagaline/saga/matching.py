@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sagaline.saga.declaration import Declaration, Meaning
+from sagaline.saga.declaration import Declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
+from sagaline.saga.meaning import Meaning
 from sagaline.saga.state import Role, StepStatus
 
 

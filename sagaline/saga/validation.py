@@ -17,7 +17,7 @@ from sagaline.messaging.retry import Retry
 from sagaline.saga.children import TakeBackChild, check_child
 from sagaline.saga.closings import Closing
 from sagaline.saga.deadline import refuse_no_deadline
-from sagaline.saga.declaration import Answers, Declaration, may_make_none
+from sagaline.saga.declaration import Declaration, may_make_none
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.reminders import Reminder
 from sagaline.saga.steps import RETRY_CURE, Step, Undo
@@ -31,7 +31,7 @@ def validate(declaration: Declaration) -> None:
     refuse_lazy(declaration.head.key_of, f"{declaration.saga}: key=")
     _check_starts(declaration)
     _check_key(declaration)
-    answers = declaration.answers
+    declaration.answers  # noqa: B018  # refuses events with two meanings
     _check_names(declaration)
     if not declaration.steps:
         raise declaration.error("", "it has no steps", "Declare one with @step(done=...).")
@@ -48,7 +48,7 @@ def validate(declaration: Declaration) -> None:
             check_child(f"{declaration.saga}.{each.name}", each.child, command, compensatable)
     for each_query in declaration.queries.values():
         returned_value(each_query.answer, f"{declaration.saga}.{each_query.name}")
-    _check_folds(declaration, answers)
+    _check_folds(declaration)
 
 
 def _check_starts(declaration: Declaration) -> None:
@@ -255,14 +255,15 @@ def _may_be_undone(declaration: Declaration, step: Step) -> bool:
     return step.kind is COMPENSATABLE or (is_child and step.kind is not NO_EFFECT)
 
 
-def _check_folds(declaration: Declaration, answers: Answers) -> None:
-    known = (*declaration.starts, *answers)
+def _check_folds(declaration: Declaration) -> None:
     for event, folds in declaration.folds.items():
-        if event in declaration.signals.values():
+        keys = {each.key_of for each in folds}
+        if event not in declaration.outside and keys != {None}:
+            problem = f"{event.__qualname__} starts the saga or answers it, and has a key already"
+            cure = "Leave out key=: it is for events from outside."
+        elif len(keys) > 1:
+            problem = f"{event.__qualname__} is heard by another key too"
+            cure = "Give one function for its key, to each method that hears it."
+        else:
             continue
-        if not any(issubclass(event, each) or issubclass(each, event) for each in known):
-            raise declaration.error(
-                folds[0].name,
-                f"{event.__qualname__} neither starts the saga nor answers a step",
-                "Name the event that starts the saga, or one that answers a step.",
-            )
+        raise declaration.error(folds[0].name, problem, cure)

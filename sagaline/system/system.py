@@ -130,9 +130,10 @@ class System(upstream.System):
         for each in declaration.starts:
             self._refuse_handled(saga, "starts it", each)
         signals = declaration.signals.values()
+        heard = (*declaration.answers, *declaration.outside)
         for each in signals:
             self._refuse_handled(saga, "is a signal to it", each)
-        for event in [*starts, *(each for each in declaration.answers if each not in signals)]:
+        for event in [*starts, *(each for each in heard if each not in signals)]:
             for recorder in self._recorders_of(saga, event):
                 self._pipe(recorder, process, event, acts=event in starts)
         children = self._connect_children(process)

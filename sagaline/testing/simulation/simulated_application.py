@@ -80,7 +80,8 @@ def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> Syst
 
 @cache
 def _application_of(saga: type[Saga]) -> type[SimulatedApplication]:
-    events = (*saga_declaration(saga).starts, *saga_declaration(saga).answers)
+    declared = saga_declaration(saga)
+    events = (*declared.starts, *declared.answers, *declared.outside)
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
     handlers: dict[type, Handler[Any]] = {RecordEvent: Handler(RecordEvent, _record, None)}
     for command in saga_declaration(saga).commands.values():

@@ -22,7 +22,6 @@ from sagaline.saga.definition import (
     Kind,
     Saga,
     Step,
-    hears,
     on_compensated,
     on_completed,
     step,
@@ -309,16 +308,6 @@ def test_an_undo_that_may_return_none_is_refused() -> None:
 
     message = problem_of(declare)
     assert message.startswith("Work.make: its undo may return no command.")
-
-
-def test_a_fold_of_an_event_that_the_saga_does_not_receive_is_refused() -> None:
-    def note(saga: Any, event: Sent) -> None:
-        saga.sent = True
-
-    message = problem_of(
-        lambda: saga(make=step(done=Made, kind=NO_EFFECT)(making()), note=hears(Sent)(note))
-    )
-    assert message.startswith("Work.note: Sent neither starts the saga nor answers a step.")
 
 
 def test_a_second_on_completed_command_is_refused() -> None:
