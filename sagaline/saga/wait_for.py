@@ -17,7 +17,9 @@ class Wait(Step):
     waits: ClassVar[bool] = True
 
     @override
+    @override
     def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
         self.make_command.__name__ = name
 
 
@@ -27,7 +29,7 @@ class _NoCommand:
     __name__ = "wait_for"
 
     def __call__(self, saga: Any) -> NoReturn:
-        raise NotImplementedError
+        raise NotImplementedError  # the engine requests nothing for such a step
 
 
 def wait_for(
