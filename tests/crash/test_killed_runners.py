@@ -100,6 +100,10 @@ class Runner:
                 stderr=output,
             )
 
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         """Ends it with SIGKILL, wherever it is."""
         self._process.kill()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from eventsourcing.domain import Aggregate, event
 
 from sagaline import (
+    ALL,
     NO_EFFECT,
     ONCE,
     Application,
@@ -74,6 +75,8 @@ def nightly(starts_on: Any, key: Any = None, again: bool = False) -> type[Saga]:
 AT_TWO = schedule("0 2 * * *", zone="Europe/Berlin", missed=ONCE)
 
 system = System("office", applications=[Office], sagas=[nightly(AT_TWO)])
+EACH_HOUR = schedule("0 * * * *", missed=ALL)
+hourly = System("office", applications=[Office], sagas=[nightly(EACH_HOUR)])
 
 
 def system_on(schedule: Schedule, **arguments: Any) -> System:

@@ -1,13 +1,15 @@
-"""Both systems, with two workers that are killed on the way, on both databases."""
+"""Both systems, and a schedule, with two workers that are killed on the way, on both databases."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from eventsourcing.application import AggregateNotFoundError
 
-from sagaline import Command
-from tests.systems.killed import opened, run_and_kill
+from sagaline import Command, ScheduledStart
+from tests.sagaline.nightly import Office, hourly, office_on
+from tests.systems.killed import kill_in_turns, opened, run_and_kill
 from tests.systems.restaurant.accounting import Accounting
 from tests.systems.restaurant.commands import PlaceOrder, WantCancellation, WantRevision
 from tests.systems.restaurant.delivery import Deliveries
@@ -123,3 +125,19 @@ def test_every_trip_ends_right_though_workers_are_killed(
             booked = number % 3 == 0
             assert (trip.status, trip.charged) == (("booked", 600) if booked else ("dropped", 0))
             assert held == [booked] * 3, id_
+
+
+def test_every_time_of_a_schedule_that_was_missed_starts_once_though_workers_are_killed(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGALINE_APP", "tests.sagaline.nightly:hourly")
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with office_on(store_url, now - timedelta(hours=60, minutes=30), hourly):
+        pass  # the first due time is in the store
+    kill_in_turns(store_url, tmp_path, lambda _: None)
+    with opened(Office, store_url) as office:
+        rows = office.recorder.page(0, 1_000).rows
+        nights = [office.mapper.to_domain_event(row).night for row in rows]
+    wanted = {ScheduledStart(at=now - timedelta(hours=hours)).key for hours in range(61)}
+    assert len(nights) == len(set(nights))
+    assert wanted <= set(nights)
