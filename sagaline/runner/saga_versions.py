@@ -16,7 +16,9 @@ from sagaline.errors import describe_error
 from sagaline.messaging.topics import stored_topics
 from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.declaration import saga_declaration
+from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
+from sagaline.saga.versions import recorded_shape
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
 
@@ -43,18 +45,13 @@ class Verdict(NamedTuple):
 def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> bool:
     """Whether another definition was last run on this store, or none."""
     known = _known(process, recorder)
-    return known is None or known.fingerprint != saga_declaration(process.saga).fingerprint
+    return known != _loaded(process.saga)
 
 
 def record_definition(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
     """Records the loaded definition in the store, once all live instances can continue with it."""
-    saga = process.saga
     with recorder.datastore.write() as connection:
-        write_definition(
-            connection,
-            process.name,
-            Definition(saga_declaration(saga).fingerprint, saga_declaration(saga).shape),
-        )
+        write_definition(connection, process.name, _loaded(process.saga))
 
 
 def verdicts(
@@ -77,6 +74,10 @@ def verdicts(
                 facts = stream, journal.key, journal.state.value, journal.fingerprint
                 reason = incompatibility(process.saga, journal, described) or ""
                 yield Verdict(process.name, *facts, reason)
+
+
+def _loaded(saga: type[Saga]) -> Definition:
+    return Definition(saga_declaration(saga).fingerprint, recorded_shape(saga))
 
 
 def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:

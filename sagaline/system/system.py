@@ -23,6 +23,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
 from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.versions import former_versions
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
 from sagaline.system.validation import (
@@ -32,6 +33,7 @@ from sagaline.system.validation import (
     check_removed,
     check_timings,
     check_unlocked,
+    check_versions,
     refuse_upstream_runner,
 )
 
@@ -67,6 +69,8 @@ class System(upstream.System):
         self._module = sys._getframe(1).f_globals["__name__"]
         name_as_imported(self._module)
         check_parts(name, applications=applications, sagas=sagas, read_models=read_models)
+        check_versions(name, sagas)
+        sagas = [each for each in sagas if each._sagaline_version_of is None]
         self.applications = tuple(applications)
         self.sagas = tuple(sagas)
         check_timings(name, self.sagas, timings or {})
@@ -84,7 +88,8 @@ class System(upstream.System):
         self._acting: dict[tuple[str, str], set[type]] = {}
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
-            self._connect(process)
+            for saga in (process.saga, *former_versions(process.saga)):
+                self._connect(process, saga)
         for application in self.applications:
             self._connect_reactions(application)
         super().__init__(self._pipes())
@@ -123,8 +128,7 @@ class System(upstream.System):
         found = {each.name: each for each in self.members}
         return found[name]
 
-    def _connect(self, process: type[SagaProcess]) -> None:
-        saga = process.saga
+    def _connect(self, process: type[SagaProcess], saga: type[Saga]) -> None:
         declaration = saga_declaration(saga)
         start = declaration.starts_on
         starts = () if is_command_class(start) else (start,)
@@ -135,7 +139,7 @@ class System(upstream.System):
         for event in [*starts, *(each for each in declaration.answers if each not in signals)]:
             for recorder in self._recorders_of(saga, event):
                 self._pipe(recorder, process, event, acts=event is start)
-        children = self._connect_children(process)
+        children = self._connect_children(process, saga)
         for command in [each for each in declaration.commands.values() if each not in children]:
             handler = self._handlers.get(command)
             if handler is None:
@@ -158,17 +162,17 @@ class System(upstream.System):
                 cure="Give the saga a command of its own.",
             )
 
-    def _connect_children(self, process: type[SagaProcess]) -> set[type]:
+    def _connect_children(self, process: type[SagaProcess], saga: type[Saga]) -> set[type]:
         """Connects a saga with those that are its steps; returns the commands that they handle."""
         handled: set[type] = set()
-        declaration = saga_declaration(process.saga)
+        declaration = saga_declaration(saga)
         for step in declaration.steps.values():
             if step.child is None:
                 continue
             child = next((each for each in self.processes if each.saga is step.child), None)
             if child is None or child is process:
                 raise DefinitionError(
-                    where=f"{process.saga.__name__}.{step.name}",
+                    where=f"{saga.__name__}.{step.name}",
                     problem=f"{step.child.__name__} is no other saga of the system {self.name}",
                     cure="Name it in sagas=[...] of the system.",
                 )

@@ -16,6 +16,7 @@ from sagaline.errors import WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.runner.clock import StoreClock
 from sagaline.saga.declaration import saga_declaration
+from sagaline.saga.versions import version_for
 from sagaline.system.environment import environment
 
 Name = Annotated[str, typer.Argument(metavar="SIGNAL", help="A command that the saga hears.")]
@@ -43,7 +44,8 @@ def send_signal(
 
 
 def _command(found: Instance, name: str, data: str) -> Command:
-    kind = saga_declaration(found.process.saga).signals.get(name)
+    goes_by = version_for(found.process.saga, found.journal.fingerprint)
+    kind = saga_declaration(goes_by).signals.get(name)
     if kind is None:
         known = ", ".join(sorted(signal_names([found.process]))) or "none"
         problem = f"{found.process.name} does not hear {name}"
