@@ -38,7 +38,7 @@ def _step_heard(letter: Letter, saga: Declaration) -> str:
         return ""
     for each in (saga, *map(saga_declaration, saga.versions.values())):
         meaning = each.meanings[heard]
-        if meaning in each.answers:
+        if meaning is not None and meaning in each.answers:
             return each.answers[meaning][0].step
     return ""
 

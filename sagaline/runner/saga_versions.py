@@ -3,7 +3,8 @@
 A store records the definition of each saga that was last run on it.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
-from sagaline.saga.versions import recorded_shape
+from sagaline.saga.versions import former_versions, recorded_shape, version_for
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
 
@@ -74,6 +75,30 @@ def verdicts(
                 facts = stream, journal.key, journal.state.value, journal.fingerprint
                 reason = incompatibility(process.saga, journal, described) or ""
                 yield Verdict(process.name, *facts, reason)
+
+
+class FormerDefinition(NamedTuple):
+    """A former definition of a saga that the code has, and how many open instances go on by it."""
+
+    saga: str
+    definition: str
+    open: int
+
+    @property
+    def text(self) -> str:
+        """What an operator, or a developer, reads of it."""
+        left = f"{self.open:,} open" if self.open else "none open, so its class may go"
+        return f"{self.definition} of {self.saga}: {left}"
+
+
+def former_definitions(
+    process: type[SagaProcess], found: Iterable[Verdict]
+) -> Iterator[FormerDefinition]:
+    """The former definitions of a saga that the code has, with the open instances of each."""
+    own = (each for each in found if each.saga == process.name)
+    goes_by = Counter(version_for(process.saga, each.fingerprint) for each in own)
+    for each in former_versions(process.saga):
+        yield FormerDefinition(process.name, each.__name__, goes_by[each])
 
 
 def _loaded(saga: type[Saga]) -> Definition:

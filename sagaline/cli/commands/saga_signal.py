@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from sagaline.admin.saga_lookup import Instance, find_instance
 from sagaline.application.message_handling import handling_of
-from sagaline.application.saga_signals import signal, signal_names
+from sagaline.application.saga_signals import signal
 from sagaline.cli.commands.saga_actions import Id
 from sagaline.cli.inspection import inspected, system_and_environment
 from sagaline.cli.output import AsJson, print_json, print_note
@@ -45,9 +45,10 @@ def send_signal(
 
 def _command(found: Instance, name: str, data: str) -> Command:
     goes_by = version_for(found.process.saga, found.journal.fingerprint)
-    kind = saga_declaration(goes_by).signals.get(name)
+    signals = saga_declaration(goes_by).signals
+    kind = signals.get(name)
     if kind is None:
-        known = ", ".join(sorted(signal_names([found.process]))) or "none"
+        known = ", ".join(sorted(signals)) or "none"
         problem = f"{found.process.name} does not hear {name}"
         raise WrongCall(where="signal", problem=problem, cure=f"It hears: {known}.")
     try:
