@@ -10,21 +10,16 @@ from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import Mapper
-from sqlalchemy import select
 
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import describe_error
-from sagaline.messaging.topics import stored_topics
+from sagaline.runner.saga_streams import open_streams
 from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
-from sagaline.saga.instance import Journal
 from sagaline.saga.versions import former_versions, recorded_shape, version_for
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
-
-INSTANCES_PER_READ = 500
-"""Saga instances per read."""
 
 
 class Verdict(NamedTuple):
@@ -62,9 +57,8 @@ def verdicts(
     known = _known(process, recorder)
     described = None if known is None else known.shape
     decode: Any = mapper.to_domain_event  # a row has the fields it reads
-    live = _live(recorder)
-    for start in range(0, len(live), INSTANCES_PER_READ):
-        for stream, rows in recorder.streams(live[start : start + INSTANCES_PER_READ]).items():
+    for page in open_streams(recorder):
+        for stream, rows in recorder.streams(page).items():
             try:
                 journal: Any = project_aggregate(None, map(decode, rows))
             except Exception as error:
@@ -108,21 +102,3 @@ def _loaded(saga: type[Saga]) -> Definition:
 def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:
     with recorder.datastore.read() as connection:
         return definition_of(connection, process.name)
-
-
-def _live(recorder: ApplicationRecorder) -> list[UUID]:
-    """The streams of the instances that have started and not ended."""
-    begun = stored_topics(Journal.Started) | stored_topics(Journal.Begun)
-    table = recorder.log.table
-    end = table.alias("an_end")
-    ended = select(end.c.id).where(
-        end.c.originator_id == table.c.originator_id,
-        end.c.topic.in_(stored_topics(Journal.Ended)),
-    )
-    query = (
-        select(table.c.originator_id)
-        .where(table.c.topic.in_(begun), ~ended.exists())
-        .order_by(table.c.id)
-    )
-    with recorder.datastore.read() as connection:
-        return list(connection.execute(query).scalars())

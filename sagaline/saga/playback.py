@@ -7,8 +7,6 @@ engine again, in their order, and what it records now is compared with what was 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from eventsourcing.application import project_aggregate
-
 from sagaline.errors import describe_error
 from sagaline.messaging.declaring import named
 from sagaline.saga.declaration import saga_declaration
@@ -59,7 +57,7 @@ class Playback:
         self._timings = timings
         self._takes_locks = takes_locks
         self._next = 0
-        journal: Any = project_aggregate(None, recorded[:1])
+        journal: Any = recorded[0].mutate(None)
         self._journal: Journal = journal
 
     def first_other_turn(self) -> Turn | None:

@@ -33,7 +33,7 @@ from sagaline.system.validation import (
     check_removed,
     check_timings,
     check_unlocked,
-    check_versions,
+    present_definitions,
     refuse_upstream_runner,
 )
 
@@ -69,10 +69,8 @@ class System(upstream.System):
         self._module = sys._getframe(1).f_globals["__name__"]
         name_as_imported(self._module)
         check_parts(name, applications=applications, sagas=sagas, read_models=read_models)
-        check_versions(name, sagas)
-        sagas = [each for each in sagas if each._sagaline_version_of is None]
         self.applications = tuple(applications)
-        self.sagas = tuple(sagas)
+        self.sagas = sagas = present_definitions(name, sagas)
         check_timings(name, self.sagas, timings or {})
         check_unlocked(name, sagas, unlocked)
         self.processes = tuple(

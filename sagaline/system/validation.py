@@ -144,8 +144,11 @@ def check_removed(
         )
 
 
-def check_versions(system: str, sagas: Collection[type[Saga]]) -> None:
-    """Refuses a former definition of a saga that the system lacks. Raises `DefinitionError`."""
+def present_definitions(system: str, sagas: Collection[type[Saga]]) -> tuple[type[Saga], ...]:
+    """The sagas without their former definitions, which come with them.
+
+    Raises `DefinitionError` for a former definition of a saga that the system lacks.
+    """
     for each in sagas:
         present = each._sagaline_version_of
         if present is not None and present not in sagas:
@@ -154,6 +157,7 @@ def check_versions(system: str, sagas: Collection[type[Saga]]) -> None:
                 problem=f"{each.__name__} is a former definition of {present.__name__}",
                 cure=f"Name {present.__name__}: its former definitions come with it.",
             )
+    return tuple(each for each in sagas if each._sagaline_version_of is None)
 
 
 def check_unlocked(name: str, sagas: Collection[type[Saga]], unlocked: Collection[Any]) -> None:

@@ -1,11 +1,12 @@
 """`sagaline check`: compares what is stored with the code that is loaded."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from sagaline.application.application import Application
+from sagaline.cli.commands.against import Ended, check_against
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, outdated_fact, print_json, show
@@ -61,8 +62,23 @@ class Findings(NamedTuple):
         return {"parts": self.parts, **of_sagas, **events, **tables}
 
 
-def check(ctx: typer.Context, json: AsJson = False) -> None:
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against", metavar="URL|FILE", help="Play the journals of a store, or of a file, instead."
+    ),
+]
+
+
+def check(
+    ctx: typer.Context, against: Against = None, ended: Ended = 0, json: AsJson = False
+) -> None:
     """Print the findings; exit with 1 where the code cannot continue with one of them."""
+    if against is not None:
+        check_against(ctx, against, ended, json)
+        return
+    if ended:
+        raise typer.BadParameter("It needs --against.", ctx, param_hint="--ended")
     with inspected(ctx) as stores:
         parts = [each.reason for each in changed_parts(stores.system, stores.env)]
         tables = out_of_date(stores), list(_uncovered(stores))
