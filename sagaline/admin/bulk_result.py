@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Progress = Callable[[int, int], None]
-"""Is told how many of how many are handled."""
+"""Called with the number handled so far, and the number of all."""
 
 
 def ignore_progress(_handled: int, _selected: int) -> None:
-    """Tells nobody."""
+    """Reports no progress."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sagaline.admin.entry import ReadableLog
 from sagaline.admin.saga_lookup import Instance
@@ -11,11 +11,9 @@ from sagaline.application.saga_process import SagaProcess
 from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
-from sagaline.saga.state import Role, State, StepStatus
+from sagaline.saga.state import OPEN_STATES, Role, StepStatus
 from sagaline.saga.versions import declarations_of, version_for
 from sagaline.storage import Datastore
-
-OPEN_STATES: Final = (State.RUNNING, State.COMPENSATING, State.PARKED)
 
 
 class Late(NamedTuple):

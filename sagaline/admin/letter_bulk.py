@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from sagaline.admin.bulk import Bulk
 from sagaline.admin.bulk_result import BulkResult, Undone
 from sagaline.admin.dead_letters import discard, retry
-from sagaline.admin.letter_step import HeldUp, held_up_by
+from sagaline.admin.letter_step import HeldStep, held_up_by
 from sagaline.admin.saga_lookup import Instance, instances_of_key
 from sagaline.errors import LetterBusy, LetterUnknown, describe_error
 from sagaline.followers.parking import revealed
@@ -26,7 +26,7 @@ class Selected(NamedTuple):
 
     store: Datastore
     letter: Letter
-    held: HeldUp
+    held: HeldStep
 
 
 class LetterBulk(Bulk[Selected]):
@@ -40,7 +40,7 @@ class LetterBulk(Bulk[Selected]):
         for store in self.runner.datastores:
             for letter in self._letters(store):
                 held = held_up_by(letter, self._sagas, self.runner.apps)
-                held = held or HeldUp(letter.follower, "")
+                held = held or HeldStep(letter.follower, "")
                 is_since = since is None or letter.parked_at >= since
                 if is_since and self.selection.includes(held.saga, [held.step], letter.error):
                     yield Selected(store, letter, held)

@@ -10,8 +10,8 @@ from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.storage.tables.dead_letters import Letter
 
 
-class HeldUp(NamedTuple):
-    """The saga that a letter holds up, and the step, as far as the letter says which."""
+class HeldStep(NamedTuple):
+    """The step of a saga that a letter holds up; empty where the letter does not say which."""
 
     saga: str
     step: str
@@ -19,12 +19,12 @@ class HeldUp(NamedTuple):
 
 def held_up_by(
     letter: Letter, sagas: Mapping[str, Declaration], logs: Mapping[str, ReadableLog]
-) -> HeldUp | None:
+) -> HeldStep | None:
     """Return what a letter holds up: the saga that heard it, or that issued it as a command."""
     if letter.follower in sagas:
-        return HeldUp(letter.follower, _step_heard(letter, sagas[letter.follower]))
+        return HeldStep(letter.follower, _step_heard(letter, sagas[letter.follower]))
     if letter.leader in sagas and letter.position:
-        return HeldUp(letter.leader, _step_requested(letter, logs))
+        return HeldStep(letter.leader, _step_requested(letter, logs))
     return None
 
 

@@ -21,7 +21,7 @@ from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.items import collapse
-from sagaline.saga.state import Action, State
+from sagaline.saga.state import OPEN_STATES, Action, State
 from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_definitions import definition_of
 
@@ -29,7 +29,7 @@ STATES: Final = {
     Action.RETRY: (State.PARKED,),
     Action.SKIP: (State.PARKED,),
     Action.CANCEL: (State.RUNNING, State.PARKED),
-    Action.ABANDON: (State.RUNNING, State.COMPENSATING, State.PARKED),
+    Action.ABANDON: OPEN_STATES,
 }
 """The states of the instances that a selection for each action is made among."""
 

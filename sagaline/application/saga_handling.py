@@ -156,7 +156,7 @@ class SagaHandling(MessageHandling):
             self.unit.add_write(lambda c: release_and_wake(c, name, journal.key, trace, now))
 
     def start_by(self, command: Command) -> Journal:
-        """Starts an instance by a command of a caller, who is no saga."""
+        """Starts an instance by a command that an application or a client gives."""
         key = self.saga.instance_key(command)
         self.unit.trace = self.unit.trace._replace(key=key)
         journal, engine = self._started(self.journal_of(key), key, commanded(command), None)

@@ -1,6 +1,7 @@
 """Acts on one saga instance, whether a runner is active or not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import typer
 from sqlalchemy import Connection
@@ -22,10 +23,14 @@ def steer(
     also: Callable[[Connection], None] | None = None,
 ) -> Journal:
     """Act on this instance, and execute `also` in the same transaction; return it afterwards."""
-    _, env = system_and_environment(ctx)
-    process: SagaProcess = found.process(environment(env))
-    handling_of(process).clock = StoreClock(process.datastore)
-    try:
+    with process_of(ctx, found) as process:
         return process.intervene(found.key, act, also, found.journal.run)
-    finally:
-        process.close()
+
+
+@contextmanager
+def process_of(ctx: typer.Context, found: Instance) -> Iterator[SagaProcess]:
+    """Open the application of an instance, on the clock of its store."""
+    _, env = system_and_environment(ctx)
+    with closing(found.process(environment(env))) as process:
+        handling_of(process).clock = StoreClock(process.datastore)
+        yield process

@@ -16,7 +16,7 @@ log = logger_of(__name__)
 
 
 class HeldUp(NamedTuple):
-    """A dead letter, with the saga and the key that wait behind it; `saga` is empty for none."""
+    """A dead letter that a saga waits behind; `saga` is empty where none does."""
 
     letter: str
     follower: str
@@ -30,7 +30,7 @@ class HeldUp(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What an operator is told about the saga."""
+        """The sentence about the saga that an operator reads."""
         return f"held up by the dead letter {self.letter}: `{self.cure}`"
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from sagaline.codec import LazyField, LazyNestedEvent
 
@@ -21,6 +21,9 @@ class State(Enum):
     def ended(self) -> bool:
         """Whether the instance has ended: no event, timer or operator changes it any more."""
         return self in (State.COMPLETED, State.COMPENSATED, State.ABANDONED)
+
+
+OPEN_STATES: Final = tuple(each for each in State if not each.ended)
 
 
 class Role(Enum):

@@ -27,7 +27,7 @@ class _NoCommand:
     __name__ = "wait_for"
 
     def __call__(self, saga: Any) -> NoReturn:
-        raise NotImplementedError
+        raise NotImplementedError  # the engine requests nothing for such a step
 
 
 def wait_for(

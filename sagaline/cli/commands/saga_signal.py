@@ -7,17 +7,15 @@ import typer
 from pydantic import ValidationError
 
 from sagaline.admin.saga_lookup import Instance, find_instance
-from sagaline.application.message_handling import handling_of
 from sagaline.application.saga_signals import signal
 from sagaline.cli.commands.saga_actions import Id
-from sagaline.cli.inspection import inspected, system_and_environment
+from sagaline.cli.inspection import inspected
 from sagaline.cli.output import AsJson, print_json, print_note
+from sagaline.cli.steering import process_of
 from sagaline.errors import WrongCall
 from sagaline.messaging.commands import Command
-from sagaline.runner.clock import StoreClock
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.versions import version_for
-from sagaline.system.environment import environment
 
 Name = Annotated[str, typer.Argument(metavar="SIGNAL", help="A command that the saga hears.")]
 Data = Annotated[str, typer.Option("--data", help="The other fields of the command, as JSON.")]
@@ -30,13 +28,8 @@ def send_signal(
     with inspected(ctx) as stores:
         found = find_instance(stores.system.processes, stores.written, id)
     command = _command(found, name, data)
-    _, env = system_and_environment(ctx)
-    process = found.process(environment(env))
-    handling_of(process).clock = StoreClock(process.datastore)
-    try:
+    with process_of(ctx, found) as process:
         receipt = signal({process.name: process}, command)
-    finally:
-        process.close()
     if json:
         print_json({"name": process.name, "key": found.key, "position": receipt.position})
     else:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import typer
 
 from sagaline.admin.entry import Entry
-from sagaline.admin.late import OPEN_STATES, Late
+from sagaline.admin.late import Late
 from sagaline.cli.attention import late, show_held_up, show_late
 from sagaline.cli.calls import Call, oldest_of_each
 from sagaline.cli.entrypoint import needs_attention
@@ -18,7 +18,7 @@ from sagaline.cli.queries import letters_by_follower, out_of_date, sagas_by_stat
 from sagaline.cli.tables import Listing
 from sagaline.runner.held_up import HeldUp, held_up
 from sagaline.runner.lag import FollowerLag, count_timers, measure_lag
-from sagaline.saga.state import State
+from sagaline.saga.state import OPEN_STATES, State
 from sagaline.storage.tables.followers import all_fences
 from sagaline.storage.tables.leases import Lease, all_leases
 from sagaline.storage.tables.saga_locks import all_lock_requests

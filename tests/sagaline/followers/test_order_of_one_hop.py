@@ -18,6 +18,7 @@ from sagaline import (
     Application,
     Command,
     Journal,
+    Retry,
     Runner,
     Saga,
     SetTimer,
@@ -140,7 +141,7 @@ class Cloakroom(Application, aggregates=[Coat]):
 
 
 class Evening(Saga, starts_on=Visit.Begun, key=lambda event: event.guest):
-    @step(done=Coat.Hung, kind=PIVOT, within=minutes(5))
+    @step(done=Coat.Hung, kind=PIVOT, within=minutes(5), retry=Retry(3))
     def hang_coat(self) -> HangCoat:
         return HangCoat(guest=self.key)
 

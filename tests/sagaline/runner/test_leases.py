@@ -486,14 +486,14 @@ class SlowBank(GoodBank):
 
 
 def test_a_port_that_is_slower_than_a_lease_does_not_cost_the_lease(store_url: str) -> None:
-    short = Options(lease_duration=0.5, lease_renewal_interval=0.1, lease_poll_interval=1e-9)
+    short = Options(lease_duration=1.5, lease_renewal_interval=0.1, lease_poll_interval=1e-9)
     with (
         Runner(system, env(store_url), options=short) as first,
         Runner(system, env(store_url), options=short) as second,
     ):
         banks = []
         for runner in (first, second):
-            bank = SlowBank(runner.get(Till).datastore, 0.5)
+            bank = SlowBank(runner.get(Till).datastore, 1.6)
             runner.get(Till).bank = bank
             banks.append(bank)
         first.get(House).open(OpenShow(show="Hamlet", seats=10))
