@@ -17,6 +17,16 @@ from sagaline.saga.state import Action, Answer, Role
 _OF_OPERATORS: Final = (Action.RETRY, Action.SKIP, Action.CANCEL, Action.ABANDON)
 """The actions that the engine carries out; others change what is outside of the instance."""
 
+_BEFORE: Final = (
+    Journal.Noted,
+    Journal.Ignored,
+    Journal.Signalled,
+    Journal.Intervened,
+    Journal.Called,
+    Journal.Refused,
+)
+"""What an instance that waits for its locks records before it starts."""
+
 
 class RecordedInputs:
     """The inputs of one instance, given to its engine."""
@@ -33,7 +43,9 @@ class RecordedInputs:
         """
         event = events[0]
         answer: Answer | None = getattr(event, "answer", None)
-        if answer is not None:
+        if self._waits_for_locks() and not isinstance(event, _BEFORE):
+            self._engine.start()
+        elif answer is not None:
             self._answer(answer)
         elif isinstance(event, Journal.Intervened):
             return self._intervene(event)
@@ -45,11 +57,13 @@ class RecordedInputs:
             return self._ignore(event)
         elif isinstance(event, Journal.Refused):
             self._engine.refuse_start(event.reason)
-        elif self._journal.locks and not self._journal.steps:
-            self._engine.start()
         else:
             self._repeat(events)
         return True
+
+    def _waits_for_locks(self) -> bool:
+        journal = self._journal
+        return bool(journal.locks) and not (journal.steps or journal.compensating)
 
     def _answer(self, answer: Answer) -> None:
         """An event of a participant, of a child or of a caller, or else the end of a time limit."""

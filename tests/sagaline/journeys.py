@@ -54,6 +54,9 @@ class Agree(TripCommand): ...
 class Confirm(TripCommand): ...
 
 
+class Order(TripCommand): ...
+
+
 class Travel(Application, aggregates=[Trip]):
     @handles(Want)
     def want(self, command: Want) -> Trip:
@@ -79,15 +82,15 @@ class Travel(Application, aggregates=[Trip]):
         self.repository.get(command.trip_id).trigger_event(what, **facts)
 
 
-def trip_of(event: Any) -> UUID:
-    found: UUID = event.originator_id
+def trip_of(start: Any) -> UUID:
+    found: UUID = start.trip_id if isinstance(start, TripCommand) else start.originator_id
     return found
 
 
 HEAD = """
-from sagaline import NO_EFFECT, PIVOT, Saga, System, hears, hours, query, step, version, wait_for
+from sagaline import NO_EFFECT, PIVOT, Saga, System, hours, locks, query, step, version, wait_for
 from tests.sagaline.journeys import (
-    Agree, Check, Confirm, Hold, Pay, Release, Travel, Trip, Want, trip_of
+    Agree, Check, Confirm, Hold, Order, Pay, Release, Travel, Trip, Want, trip_of
 )
 """
 
@@ -134,10 +137,49 @@ BEFORE = HEAD + FORMER + SYSTEM
 WITHOUT = HEAD + PRESENT + SYSTEM
 """The new definition alone: instances of the former one cannot go on."""
 
-BESIDE = (
-    HEAD + PRESENT + FORMER.replace("class Book(", "@version(of=Book)\nclass BookBefore(") + SYSTEM
-)
+
+def beside(former: str, present: str = PRESENT) -> str:
+    """The new definition, and the former one after it."""
+    return present + former.replace("class Book(", "@version(of=Book)\nclass BookBefore(")
+
+
+BESIDE = HEAD + beside(FORMER) + SYSTEM
 """The new definition, with the former one beside it."""
+
+_ONE_SEAT = """
+    @locks
+    def seats(self) -> list[str]:
+        return ["the seat"]
+
+    @query"""
+
+LOCKED = FORMER.replace("\n    @query", _ONE_SEAT)
+LOCKED_BEFORE = HEAD + LOCKED + SYSTEM
+LOCKED_BESIDE = HEAD + beside(LOCKED) + SYSTEM
+"""There is one seat, in the former definition alone."""
+
+_TOUR = """
+
+class Tour(Saga, starts_on=Trip.Wanted, key=trip_of):
+    @step(done=Book)
+    def book(self) -> Order:
+        return Order(trip_id=self.key)
+
+    pay = step(Pay, done=Trip.Paid, kind=PIVOT)
+
+
+system = System("journeys", applications=[Travel], sagas=[Tour, Book])
+"""
+
+
+def _child(saga: str) -> str:
+    started = saga.replace("starts_on=Trip.Wanted", "starts_on=Order")
+    return started.replace("    pay = step(Pay, done=Trip.Paid, kind=PIVOT)\n", "")
+
+
+TOUR_BEFORE = HEAD + _child(FORMER) + _TOUR
+TOUR_BESIDE = HEAD + beside(_child(FORMER), _child(PRESENT)) + _TOUR
+"""A booking is a step of a tour."""
 
 
 def forget_topics() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -17,6 +18,10 @@ from tests.sagaline.bank import query
 from tests.sagaline.journeys import (
     BEFORE,
     BESIDE,
+    LOCKED_BEFORE,
+    LOCKED_BESIDE,
+    TOUR_BEFORE,
+    TOUR_BESIDE,
     WITHOUT,
     Agree,
     Confirm,
@@ -24,9 +29,9 @@ from tests.sagaline.journeys import (
     Want,
     loaded,
 )
-from tests.sagaline.small_system import env
+from tests.sagaline.small_system import Clock, env
 
-OLD, NEW = UUID(int=1), UUID(int=2)
+OLD, NEW, QUEUED = (UUID(int=n) for n in (1, 2, 3))
 
 
 class Deployed:
@@ -66,24 +71,35 @@ Deploy = Callable[[str], AbstractContextManager[Deployed]]
 
 
 @pytest.fixture
-def deploy(tmp_path: Path, store_url: str) -> Deploy:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def deploy(tmp_path: Path, store_url: str, clock: Clock) -> Deploy:
     """Runs a deployment's code on the store."""
 
     @contextmanager
     def run(code: str) -> Iterator[Deployed]:
         module = loaded(tmp_path, code)
         system: System = module.system
-        with Runner(system, env(store_url)) as runner:
+        with Runner(system, env(store_url), now=clock) as runner:
             yield Deployed(runner, module.Book)
 
-    with run(BEFORE) as before:
-        before.want(OLD)
-        assert list(before.journal(OLD).steps) == ["hold", "agree"]
     return run
 
 
-def test_each_instance_goes_on_by_the_definition_that_began_it(deploy: Deploy) -> None:
-    with deploy(BESIDE) as beside:
+@pytest.fixture
+def begun(deploy: Deploy) -> Deploy:
+    """The same, where one instance was begun by the former definition."""
+    with deploy(BEFORE) as before:
+        before.want(OLD)
+        assert list(before.journal(OLD).steps) == ["hold", "agree"]
+    return deploy
+
+
+def test_each_instance_goes_on_by_the_definition_that_began_it(begun: Deploy) -> None:
+    with begun(BESIDE) as beside:
         beside.want(NEW)
         assert list(beside.journal(NEW).steps) == ["check", "hold", "confirm"]
         beside.tell(Agree(trip_id=OLD))
@@ -93,8 +109,8 @@ def test_each_instance_goes_on_by_the_definition_that_began_it(deploy: Deploy) -
         assert [beside.state(each) for each in (OLD, NEW)] == [State.COMPLETED] * 2
 
 
-def test_an_operator_compensates_each_by_its_own_definition(deploy: Deploy) -> None:
-    with deploy(BESIDE) as beside:
+def test_an_operator_compensates_each_by_its_own_definition(begun: Deploy) -> None:
+    with begun(BESIDE) as beside:
         beside.want(NEW)
         for each in (OLD, NEW):
             beside.process.intervene(str(each), lambda saga: saga.cancel(Operator("Eve", "rain")))
@@ -104,8 +120,8 @@ def test_an_operator_compensates_each_by_its_own_definition(deploy: Deploy) -> N
         assert [beside.state(each) for each in (OLD, NEW)] == [State.COMPENSATED] * 2
 
 
-def test_each_answers_queries_and_hears_signals_of_its_own_definition(deploy: Deploy) -> None:
-    with deploy(BESIDE) as beside:
+def test_each_answers_queries_and_hears_signals_of_its_own_definition(begun: Deploy) -> None:
+    with begun(BESIDE) as beside:
         beside.want(NEW)
         wants = beside.saga.wants  # type: ignore[attr-defined]
         assert beside.runner.query(beside.saga, OLD, wants) == "an agreement"
@@ -116,32 +132,32 @@ def test_each_answers_queries_and_hears_signals_of_its_own_definition(deploy: De
             beside.runner.signal(Agree(trip_id=NEW))
 
 
-def test_without_its_definition_an_instance_is_refused_before_and_after(deploy: Deploy) -> None:
+def test_without_its_definition_an_instance_is_refused_before_and_after(begun: Deploy) -> None:
     why = "it has requested hold, which now waits for check"
-    with pytest.raises(SagasIncompatible, match=why), deploy(WITHOUT):
+    with pytest.raises(SagasIncompatible, match=why), begun(WITHOUT):
         pass
-    with deploy(BESIDE) as beside:
+    with begun(BESIDE) as beside:
         beside.want(NEW)
-    with pytest.raises(SagasIncompatible, match=why), deploy(WITHOUT):
+    with pytest.raises(SagasIncompatible, match=why), begun(WITHOUT):
         pass
-    with deploy(BESIDE) as beside:
+    with begun(BESIDE) as beside:
         beside.tell(Agree(trip_id=OLD))
-    with deploy(WITHOUT) as without:
+    with begun(WITHOUT) as without:
         without.tell(Confirm(trip_id=NEW))
         assert without.recorded(NEW) == ["Wanted", "Checked", "SeatHeld", "Paid"]
 
 
 def test_an_instance_that_another_definition_has_led_meanwhile_is_held_against_it(
-    deploy: Deploy,
+    begun: Deploy,
 ) -> None:
     waits = "pay = wait_for(done=Confirm)"
     changed = BEFORE.replace("pay = step(Pay, done=Trip.Paid, kind=PIVOT)", waits)
-    with deploy(changed) as between:
+    with begun(changed) as between:
         between.tell(Agree(trip_id=OLD))
         assert list(between.journal(OLD).steps) == ["hold", "agree", "pay"]
     with (
         pytest.raises(SagasIncompatible, match="it has requested pay, and pay was"),
-        deploy(BESIDE),
+        begun(BESIDE),
     ):
         pass
 
@@ -155,8 +171,50 @@ def test_the_fingerprint_of_a_former_class_is_that_of_the_class_as_it_was(
     assert beside.Book._sagaline_declaration.fingerprint != fingerprint
 
 
-def test_the_list_of_sagas_has_both_under_one_name(deploy: Deploy, store_url: str) -> None:
-    with deploy(BESIDE) as beside:
+def test_the_list_of_sagas_has_both_under_one_name(begun: Deploy, store_url: str) -> None:
+    with begun(BESIDE) as beside:
         beside.want(NEW)
     rows = query(store_url, "SELECT name, remaining FROM saga_list ORDER BY key")
     assert [tuple(each) for each in rows] == [("Book", "agree, pay"), ("Book", "confirm, pay")]
+
+
+def test_a_timer_that_a_former_definition_has_set_fires_in_it(begun: Deploy, clock: Clock) -> None:
+    clock.turn(timedelta(hours=49))
+    with begun(BESIDE) as beside:
+        beside.runner.settle()
+        assert beside.journal(OLD).reason == "agree: no answer within 2 days"
+        assert beside.recorded(OLD) == ["Wanted", "SeatHeld", "SeatReleased"]
+
+
+def test_an_instance_that_waits_for_a_lock_starts_by_its_own_definition(deploy: Deploy) -> None:
+    with deploy(LOCKED_BEFORE) as before:
+        before.want(OLD)
+        before.want(QUEUED)
+        assert list(before.journal(QUEUED).steps) == []
+    with deploy(LOCKED_BESIDE) as beside:
+        beside.want(NEW)
+        assert list(beside.journal(NEW).steps) == ["check", "hold", "confirm"]
+        beside.tell(Agree(trip_id=OLD))
+        assert list(beside.journal(QUEUED).steps) == ["hold", "agree"]
+
+
+def test_a_child_of_a_former_definition_answers_its_parent(deploy: Deploy) -> None:
+    with deploy(TOUR_BEFORE) as before:
+        before.want(OLD)
+    with deploy(TOUR_BESIDE) as beside:
+        beside.want(NEW)
+        beside.tell(Agree(trip_id=OLD))
+        beside.tell(Confirm(trip_id=NEW))
+        assert beside.recorded(OLD) == ["Wanted", "SeatHeld", "Paid"]
+        assert beside.recorded(NEW) == ["Wanted", "Checked", "SeatHeld", "Paid"]
+
+
+def test_a_child_of_a_former_definition_is_taken_back_by_its_undos(deploy: Deploy) -> None:
+    with deploy(TOUR_BEFORE) as before:
+        before.want(OLD)
+    with deploy(TOUR_BESIDE) as beside:
+        tour = cast("SagaProcess", beside.runner.apps["Tour"])
+        tour.intervene(str(OLD), lambda saga: saga.cancel(Operator("Eve", "rain")))
+        beside.runner.settle()
+        assert beside.recorded(OLD) == ["Wanted", "SeatHeld", "SeatReleased"]
+        assert beside.journal(OLD).state is State.COMPENSATED
