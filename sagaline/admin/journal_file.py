@@ -16,7 +16,7 @@ FORMAT: Final = 1
 
 
 def write_journals(file: Path, system: str, journals: Iterable[RecordedJournal]) -> int:
-    """Write journals to a file that only its owner can read, and return how many there were.
+    """Write journals to a file, a new one for its owner alone, and return how many there were.
 
     Their events stand there as plain JSON, also those of an encrypted store. Raises
     RecordingUnusable where the file cannot be written.

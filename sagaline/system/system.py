@@ -33,7 +33,6 @@ from sagaline.system.validation import (
     check_removed,
     check_timings,
     check_unlocked,
-    present_definitions,
     refuse_upstream_runner,
 )
 
@@ -70,7 +69,7 @@ class System(upstream.System):
         name_as_imported(self._module)
         check_parts(name, applications=applications, sagas=sagas, read_models=read_models)
         self.applications = tuple(applications)
-        self.sagas = sagas = present_definitions(name, sagas)
+        self.sagas = sagas = tuple(s for s in sagas if s._sagaline_version_of not in sagas)
         check_timings(name, self.sagas, timings or {})
         check_unlocked(name, sagas, unlocked)
         self.processes = tuple(
@@ -167,7 +166,8 @@ class System(upstream.System):
         for step in declaration.steps.values():
             if step.child is None:
                 continue
-            child = next((each for each in self.processes if each.saga is step.child), None)
+            wanted = step.child._sagaline_version_of or step.child
+            child = next((each for each in self.processes if each.saga is wanted), None)
             if child is None or child is process:
                 raise DefinitionError(
                     where=f"{saga.__name__}.{step.name}",
@@ -261,7 +261,8 @@ class System(upstream.System):
 def refuse_no_system(system: object, where: str) -> None:
     """Refuses a system of the library, which has no sagas and read models, and anything else.
 
-    Raises DefinitionError.
+    So it does a system that has a former definition of a saga alone, as a test may have. Raises
+    DefinitionError.
     """
     if not isinstance(system, System):
         kind = type(system)
@@ -270,3 +271,11 @@ def refuse_no_system(system: object, where: str) -> None:
             problem=f"{kind.__module__}.{kind.__qualname__} is no sagaline.System",
             cure="Write system = System(name, applications=[...]).",
         )
+    for each in system.sagas:
+        present = each._sagaline_version_of
+        if present is not None:
+            raise DefinitionError(
+                where=f"{where} of the system {system.name}",
+                problem=f"{each.__name__} is a former definition of {present.__name__}",
+                cure=f"Name {present.__name__}: its former definitions come with it.",
+            )

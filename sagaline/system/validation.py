@@ -144,22 +144,6 @@ def check_removed(
         )
 
 
-def present_definitions(system: str, sagas: Collection[type[Saga]]) -> tuple[type[Saga], ...]:
-    """The sagas without their former definitions, which come with them.
-
-    Raises `DefinitionError` for a former definition of a saga that the system lacks.
-    """
-    for each in sagas:
-        present = each._sagaline_version_of
-        if present is not None and present not in sagas:
-            raise DefinitionError(
-                where=f"sagas of the system {system}",
-                problem=f"{each.__name__} is a former definition of {present.__name__}",
-                cure=f"Name {present.__name__}: its former definitions come with it.",
-            )
-    return tuple(each for each in sagas if each._sagaline_version_of is None)
-
-
 def check_unlocked(name: str, sagas: Collection[type[Saga]], unlocked: Collection[Any]) -> None:
     """Refuses to unlock what is no saga of the system. Raises `DefinitionError`."""
     for each in unlocked:
