@@ -171,7 +171,7 @@ class SagaHandling(MessageHandling):
             raise SagaUnknown(id=key)
         engine, name = self._engine(journal), type(command).__name__
         declared = self._declared(journal)
-        if name in declared.signals:
+        if type(command) in declared.signals.values():
             reason = engine.handle_signal(commanded(command))
         else:
             reason = f"its definition, {declared.saga}, has no such signal"

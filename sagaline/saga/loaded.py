@@ -18,7 +18,6 @@ def steps_without_undo(saga: str, fingerprint: str) -> frozenset[str]:
     if known is not None:
         return known
     named = [each for each in _declarations(Saga) if each.name == saga]
-
     same = [each for each in named if each.fingerprint == fingerprint]
     former = [each.versions[fingerprint] for each in named if fingerprint in each.versions]
     same += map(saga_declaration, former)

@@ -1,11 +1,11 @@
 """Journals that a system has recorded, played against the code that has recorded them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from sagaline import Retry, Runner, Timing
+from sagaline import Retry, Runner, State, Timing
 from sagaline.admin.recorded_journals import OtherTurn, other_turns, recorded_in
 from sagaline.application.saga_process import SagaProcess
 from sagaline.runner.saga_streams import INSTANCES_PER_READ, ended_streams, open_streams
@@ -134,6 +134,18 @@ def test_fewer_attempts_than_were_recorded_are_another_turn() -> None:
     assert turn.input.startswith("Finish faults")
     assert turn.recorded == "the saga pauses before it retries"
     assert "the saga is parked at finish" in turn.now
+
+
+def test_an_instance_that_is_parked_after_its_end_is_open(store_url: str) -> None:
+    with shop_on(store_url) as shop:
+        shop.runner.get(Buyers).line_is_down = True
+        shop.run_low()
+        recorder = cast("SagaProcess", shop.runner.apps["Restock"]).recorder
+        assert list(open_streams(recorder)) == []
+        for _ in range(20):
+            shop.pass_time(minutes=10)
+        assert shop.run(1).state is State.PARKED
+        assert list(open_streams(recorder)) == [[shop.run(1).id]]
 
 
 def test_open_instances_are_read_a_page_at_a_time(store_url: str) -> None:
