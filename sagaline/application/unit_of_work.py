@@ -46,6 +46,8 @@ class UnitOfWork:
     ) -> None:
         self.trace = Trace(None, None, 0)
         """The envelope of the events that are recorded next."""
+        self.has_whole_streams = True
+        """Whether its log has every event of a stream; a simulation records some alone."""
         self.attempt = 1
         """The number of the attempt at the command that is handled now, from 1."""
         self._application = application
@@ -210,7 +212,7 @@ class UnitOfWork:
         return len(self._rows)
 
     def _refuse_gaps(self, connection: Connection) -> None:
-        if self._unproven:
+        if self._unproven and self.has_whole_streams:
             rows = [each for each in self._rows if each.originator_id in self._unproven]
             self._recorder.log.refuse_gap(connection, rows)
 
