@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
@@ -46,6 +46,8 @@ class Declaration:
     locks: Locks | None
     reminders: Sequence[Reminder]
     queries: Mapping[str, Query[Any]]
+    versions: dict[str, type[Any]] = field(default_factory=dict)
+    """Its former definitions that are loaded, by fingerprint: see `version`."""
 
     @classmethod
     def of(cls, saga: type[Any], head: Head) -> Self:
@@ -92,14 +94,6 @@ class Declaration:
     def results(self) -> list[Result[Any]]:
         """The method that says what a completed instance hands on, or none."""
         return [each for each in self.queries.values() if isinstance(each, Result)]
-
-    def handed_on(self, saga: Any) -> str:
-        """What a completed instance hands to the sagas that it is a step of; "" for nothing."""
-        return next((each.of(saga) for each in self.results), "")
-
-    def read_handed_on(self, text: str) -> Any:
-        """What an instance has handed on; None for nothing."""
-        return next((each.read(text) for each in self.results if text), None)
 
     def undos_of_steps(self) -> list[Undo]:
         """The undo of each step that has one."""
@@ -189,6 +183,13 @@ class Declaration:
     def is_start(self, event: Any) -> bool:
         """Whether an event starts an instance."""
         return self.meanings[type(event)] in self.starts
+
+    def key_in(self, event: Any) -> str | None:
+        """The key that a start has, or an event from outside; None for that of its envelope."""
+        if self.is_start(event):
+            return self.instance_key(event)
+        key_of = next((each.key_of for each in self.heard_from_outside(event)), None)
+        return None if key_of is None else self.instance_key(event, key_of)
 
     def instance_key(self, event: Any, key_of: Callable[[Any], Any] | None = None) -> str:
         """The key of the instance that an event starts, or that `key_of` finds in it, as text.

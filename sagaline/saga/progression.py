@@ -217,8 +217,8 @@ class Progression:
     def answer(self, call: Call, done: bool, reason: str) -> None:
         """Tells another saga that what it has asked for is done, or is not, and why."""
         place = {"saga": call.saga, "key": call.key, "request": call.request}
-        completed = done and not call.take_back
-        handed_on = self._declaration.handed_on(self._saga(self._journal)) if completed else ""
+        results = self._declaration.results if done and not call.take_back else ()
+        handed_on = "".join(each.of(self._saga(self._journal)) for each in results)
         facts = {"done": done, "reason": "" if done else reason, "result": handed_on}
         self._journal.trigger_event(Journal.Replied, **place, **facts)
 

@@ -53,7 +53,8 @@ class StepResult:
 
     def _handed_on(self, progress: StepProgress) -> Any:
         text = getattr(progress.event, "result", "")
-        return self._child._sagaline_declaration.read_handed_on(text) if text else None
+        results = self._child._sagaline_declaration.results if text else ()
+        return next((each.read(text) for each in results), None)
 
     @property
     def _progress(self) -> dict[str, StepProgress]:

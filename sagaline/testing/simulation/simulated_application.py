@@ -17,6 +17,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.versions import declarations_of
 from sagaline.system.system import System
 
 
@@ -81,11 +82,12 @@ def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> Syst
 
 @cache
 def _application_of(saga: type[Saga]) -> type[SimulatedApplication]:
-    declared = saga_declaration(saga)
-    events = (*declared.starts, *declared.answers, *declared.outside)
+    declared = declarations_of(saga)
+    heard = (event for each in declared for event in (*each.answers, *each.outside))
+    events = dict.fromkeys((*saga_declaration(saga).starts, *heard))
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
     handlers: dict[type, Handler[Any]] = {RecordEvent: Handler(RecordEvent, _record, None)}
-    for command in saga_declaration(saga).commands.values():
+    for command in (command for each in declared for command in each.commands.values()):
         handlers[command] = Handler(command, _unused, None)
     application: type[SimulatedApplication] = type(
         f"ParticipantsOf{saga.__name__}",
