@@ -1,6 +1,6 @@
 """What must hold at the end of a run, whatever went wrong in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -28,6 +28,8 @@ class Allowed(NamedTuple):
     """The steps and closing commands at which it may park."""
     fail: frozenset[str]
     """The steps and items that may have failed where it completes."""
+    by_others: frozenset[str] = frozenset()
+    """The steps that may be done by what another saga, or its participants, have done."""
 
 
 def allowed_by(saga: type[Saga], timings: Mapping[str, Timing], script: Script) -> Allowed:
@@ -75,7 +77,7 @@ def violations_at_the_end(
     if journal.state is State.COMPLETED:
         yield from _not_performed(saga, journal, allowed)
     if journal.state.ended:
-        yield from _effects(saga, participants, journal)
+        yield from _effects(saga, participants, journal, allowed.by_others)
         yield from _not_closed(saga, journal)
     yield from _out_of_order(journal)
     yield from _repeated(participants)
@@ -119,7 +121,10 @@ def _out_of_order(journal: Journal) -> Iterator[str]:
 
 
 def _effects(
-    saga: type[Saga], participants: ScriptedParticipants, journal: Journal
+    saga: type[Saga],
+    participants: ScriptedParticipants,
+    journal: Journal,
+    by_others: Collection[str],
 ) -> Iterator[str]:
     declaration = saga_declaration(saga)
     for name in dict.fromkeys((*declaration.steps, *journal.steps)):
@@ -131,7 +136,7 @@ def _effects(
         wanted = int(done and journal.state is State.COMPLETED)
         if count > wanted:
             yield f"the effect of {name} is left over: {_counts(participants, name)}"
-        elif count < wanted:
+        elif count < wanted and name not in by_others:
             yield f"the effect of {name} is missing: {_counts(participants, name)}"
     for name in journal.closings:
         if not participants.effects.count(name):
