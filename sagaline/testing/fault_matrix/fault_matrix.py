@@ -35,41 +35,41 @@ def fault_matrix(
     """Runs a saga, or all sagas of a system together, with every fault and every pair of faults.
 
     Each case must end as allowed, with no effect duplicated or left over: completed or
-    compensated, or parked at a permanent fault; and after the repair and an operator's retry,
-    completed or compensated. Every command may be refused, fault or be pending; its answer may be
-    late, duplicated, or out of order; people decide by the same rules, and reminders fault. A date
-    (`until`) is played as a limit of a day. Everything may crash before and after each commit, on a
-    real store.
+    compensated, or parked at a permanent fault, and ended after the repair and an operator's retry.
+    Commands and people may refuse, fault or be late; everything may crash at each commit.
 
-    The sagas of a system, and a saga with those that are its steps, run together on a store, with
-    simulated participants in place of the applications; crashes are paired with faults. A saga must
-    not end by what another one was answered. At most `stories` are played, 300 if it is not given:
-    those with one fault first, then those with a crash, then a sample of the pairs, the same for
-    the same `seed`. The result says how many were left out.
+    The sagas of a system, and a saga with those that are its steps, run together on a store; at
+    most `stories` are played, 300 if it is not given, and of the pairs a sample by `seed`.
 
     `start` is the event that the saga starts on, or a list of them where conditions depend on it;
     of a system, all events and commands that a story begins with. The default is an example.
-    `participants` replace simulated ones by the name of their step, in a system as ``Fulfil.pay``:
-    subclasses of `SimulatedParticipant`. `timings` override the declared times, as those of
-    `System` do. Raises AssertionError with the shortest transcript of a case that fails; a story
-    of a system is shrunk first to the least that still fails.
+    `participants` replace simulated ones by the name of their step, in a system as ``Fulfil.pay``.
+    `timings` override the declared times. Raises AssertionError with the shortest transcript of a
+    case that fails; a story of a system is shrunk first to the least that still fails.
     """
+    replaced, times, most = participants or {}, timings or {}, stories or STORIES
     if isinstance(subject, System):
         _check_system(subject, timings)
-        parts = _parts_of(subject, participants or {})
+        parts = _parts_of(subject, replaced)
         unlocked = [each.saga for each in subject.processes if not each.takes_locks]
-        together = SystemMatrix(subject.name, parts, unlocked, stories or STORIES, seed)
+        together = SystemMatrix(subject.name, parts, unlocked, most, seed)
         return together.play(starts_of(subject.sagas, start))
     refuse_no_saga(subject, "fault_matrix", "Write fault_matrix(Fulfil), or fault_matrix(system).")
-    sagas, times = with_children(subject), timings or {}
+    sagas = with_children(subject)
     if len(sagas) > 1 or stories is not None:
-        parts = [Part(subject, times, participants or {}), *(Part(s, {}, {}) for s in sagas[1:])]
-        together = SystemMatrix(subject.__name__, parts, (), stories or STORIES, seed)
+        parts = [Part(subject, times, replaced), *(Part(each, {}, {}) for each in sagas[1:])]
+        together = SystemMatrix(subject.__name__, parts, (), most, seed)
         return together.play(starts_of(sagas, start))
-    default = saga_declaration(subject).starts_on
+    return SagaMatrix(
+        subject, _starts(subject, start), replaced, without_dates(subject, times)
+    ).run()
+
+
+def _starts(saga: type[Saga], start: Any) -> list[Any]:
+    """What starts the saga, in one set of cases each."""
+    default = saga_declaration(saga).starts_on
     starts = start if isinstance(start, list | tuple) else [start]
-    events = [example_start(default if each is None else each) for each in starts]
-    return SagaMatrix(subject, events, participants or {}, without_dates(subject, times)).run()
+    return [example_start(default if each is None else each) for each in starts]
 
 
 def _check_system(system: System, timings: object) -> None:

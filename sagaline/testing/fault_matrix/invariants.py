@@ -76,6 +76,7 @@ def violations_at_the_end(
         yield "the saga compensated without a refusal or a timeout"
     if journal.state is State.COMPLETED:
         yield from _not_performed(saga, journal, allowed)
+        yield from _done_beside(saga, journal)
     if journal.state.ended:
         yield from _effects(saga, participants, journal, allowed.by_others)
         yield from _not_closed(saga, journal)
@@ -97,6 +98,16 @@ def _not_performed(saga: type[Saga], journal: Journal, allowed: Allowed) -> Iter
         performed = (StepStatus.DONE, StepStatus.SKIPPED)
         if progress is None or (progress.status not in performed and name not in allowed.fail):
             yield f"the saga completed, and {name} was never performed"
+
+
+def _done_beside(saga: type[Saga], journal: Journal) -> Iterator[str]:
+    """The alternatives that were done beside the step that they are to replace."""
+    for step in saga_declaration(saga).steps.values():
+        replaced = step.instead_of
+        both = (step, replaced) if replaced is not None else ()
+        found = [journal.steps[each.name].status for each in both if each.name in journal.steps]
+        if replaced is not None and found == [StepStatus.DONE] * 2:
+            yield f"{step.name} was done, and so was {replaced.name}, which it is to replace"
 
 
 def _not_closed(saga: type[Saga], journal: Journal) -> Iterator[str]:
