@@ -11,7 +11,14 @@ from sagaline.application.receipt import Receipt
 from sagaline.application.refusals import Refusing, checked_refusals
 from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import named, refuse_given, refuse_misfit, refuse_no_command
+from sagaline.messaging.declaring import (
+    named,
+    refuse_given,
+    refuse_late,
+    refuse_misfit,
+    refuse_no_command,
+    refuse_unbound,
+)
 from sagaline.messaging.lazy import is_coroutine, name_of, refuse_lazy, refuse_unrun
 from sagaline.messaging.namespace import ApplicationPart
 from sagaline.messaging.retry import Retry
@@ -72,12 +79,16 @@ class Handler(ApplicationPart, Generic[C]):
         self.is_async = False
         """Whether the port is called in an event loop."""
         self.port_limits = PortLimits()
+        self._is_placed = False
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", command.__name__)
         refuse_lazy(function, name_of(function))
         if loads is not None:
             refuse_misfit(loads, f"@handles({command.__name__}, loads=...)", "command")
         refuse_lazy(loads, f"@handles({command.__name__}, loads=...)", may_yield=True)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._is_placed = True
 
     @overload
     def asks(self, function: Asking) -> Asking: ...
@@ -144,10 +155,13 @@ class Handler(ApplicationPart, Generic[C]):
         Raises DefinitionError.
         """
         answer = () if self.port_call is None else ("answer",)
+        refuse_unbound(self.function, where)
         refuse_misfit(self.function, where, "self", "command", *answer)
 
     def _declare_port(self, calls_once: bool, limits: dict[str, Any], function: Any) -> Any:
         where = name_of(function)
+        refuse_late(self._is_placed, where, f"@{self.__name__}.asks")
+        refuse_unbound(function, where)
         self.is_async = is_coroutine(function)
         if not self.is_async:
             refuse_lazy(function, where, cure=_PLAIN_PORT)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from eventsourcing.domain import DomainEvent
 from sqlalchemy import Connection
 
 from sagaline.application.aggregate_cache import DEFAULT_LIMITS, AggregateCache, CacheLimits
+from sagaline.application.recorded_message import recorded_message
 from sagaline.application.snapshots import Snapshots
 from sagaline.application.timer_changes import TracedChange, unshared_change, write_changes
 from sagaline.codec import TypedMapper, shareable_topics, unshared
@@ -46,6 +46,8 @@ class UnitOfWork:
     ) -> None:
         self.trace = Trace(None, None, 0)
         """The envelope of the events that are recorded next."""
+        self.has_whole_streams = True
+        """Whether its log has every event of a stream; a simulation records some alone."""
         self.attempt = 1
         """The number of the attempt at the command that is handled now, from 1."""
         self._application = application
@@ -68,6 +70,8 @@ class UnitOfWork:
         self._writes: list[Callable[[Connection], None]] = []
         self._messages: list[Message] = []
         self._before = self._seen = 0
+        self._unproven: set[UUID] = set()
+        """The streams of events that no aggregate has triggered."""
 
     def refresh(self) -> None:
         """Evicts the aggregates that other writers of this log have changed since the last batch.
@@ -131,6 +135,7 @@ class UnitOfWork:
         try:
             for each in results:
                 if isinstance(each, DomainEvent):
+                    self._unproven.add(each.originator_id)
                     self._apply(each, self._add_event(each))
                 else:
                     self.touched[id(each)] = each
@@ -171,6 +176,7 @@ class UnitOfWork:
         """Writes all events and timers; returns the ids of the events, in order."""
         ids: Sequence[int] = ()
         if self._rows:
+            self._refuse_gaps(connection)
             appended = self._recorder.append(connection, self._rows)
             ids, self._before = appended.ids, appended.before
             self._messages = self._numbered(ids)
@@ -204,6 +210,11 @@ class UnitOfWork:
     def size(self) -> int:
         """How many events are to be written."""
         return len(self._rows)
+
+    def _refuse_gaps(self, connection: Connection) -> None:
+        if self._unproven and self.has_whole_streams:
+            rows = [each for each in self._rows if each.originator_id in self._unproven]
+            self._recorder.log.refuse_gap(connection, rows)
 
     def _restore(self, ids: Collection[UUID]) -> None:
         """Reads aggregates from the log again, and applies their events that are to be written."""
@@ -260,32 +271,17 @@ class UnitOfWork:
         return len(state)
 
     def _numbered(self, ids: Sequence[int]) -> list[Message]:
-        """The messages of the rows: with the event itself where its class is immutable.
-
-        An aggregate may keep a list of its event, and add to it after the event is recorded.
-        """
         return [
-            self._message(id_, row, event)
+            recorded_message(self._application, id_, row, event, self._decode)
             for id_, row, (event, _) in zip(ids, self._rows, self._events, strict=True)
         ]
-
-    def _message(self, id_: int, row: EventRow, event: Any) -> Message:
-        name, topic, size = self._application, row.topic, len(row.state)
-        hop = row.hop or 0
-        if shareable_topics[topic]:
-            decode, shared = None, True
-        else:
-            event, decode, shared = None, partial(self._decode, row), False
-        return Message(
-            name, id_, topic, row.key, row.cause, hop, event, decode, size, shared,
-            row.answers, row.metadata,
-        )  # fmt: skip
 
     def _forget_changes(self) -> None:
         for each in self._absent:
             if self._aggregates.get(each, self) is None:
                 self._aggregates.evict(each)
         self._absent.clear()
+        self._unproven.clear()
         self.touched.clear()
         self._unsaved = None
         self._changed.clear()

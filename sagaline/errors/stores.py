@@ -97,7 +97,10 @@ class VersionConflict(SagalineError, IntegrityError):
 
 
 class VersionGap(VersionConflict):
-    """Version {version} of {stream} has none before it: load the aggregate, not from a cache."""
+    """Version {version} of {stream} has none before it.
+
+    Load the aggregate anew, not from a cache of your own, and let it trigger the event.
+    """
 
 
 class FencedOut(SagalineError):

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from inspect import signature
+from types import BuiltinFunctionType, MethodDescriptorType, MethodType, WrapperDescriptorType
 from typing import Any, Final, NoReturn
 
 from eventsourcing.domain import BaseAggregate
@@ -12,6 +14,11 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.lazy import name_of, refuse_lazy
 
 _NO_METHODS: Final = (type, staticmethod, classmethod, property)
+
+_UNBOUND: Final = (
+    BuiltinFunctionType, MethodDescriptorType, MethodType, WrapperDescriptorType, partial
+)  # fmt: skip
+"""Callables that are not bound to an application, a saga or a read model when they are called."""
 
 
 def named(given: object) -> str:
@@ -88,7 +95,24 @@ def refuse_no_method(function: Any, *parameters: str, may_yield: bool = False) -
     refuse_lazy(function, where, may_yield=may_yield)
     if not hasattr(function, "__name__"):
         _refuse_kind(function, where)
+    refuse_unbound(function, where)
     refuse_misfit(function, where, *parameters)
+
+
+def refuse_unbound(function: Any, where: str) -> None:
+    """Refuses what is called without the object that it is declared in. Raises DefinitionError."""
+    if isinstance(function, _UNBOUND):
+        _refuse_kind(function, where)
+
+
+def refuse_late(is_placed: bool, where: str, decorator: str) -> None:
+    """Refuses a part that is added once its class is defined and checked. Raises DefinitionError.
+
+    It would hold for no class, or for all that derive from it.
+    """
+    if is_placed:
+        cure = f"Write {decorator} inside the class, below what it belongs to."
+        raise DefinitionError(where=where, problem="its class is defined already", cure=cure)
 
 
 def refuse_misfit(function: Any, where: str, *parameters: str) -> None:

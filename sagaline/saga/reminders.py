@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, overload
 
+from typing_extensions import override
+
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import refuse_no_duration
+from sagaline.messaging.declaring import refuse_late, refuse_no_duration
 from sagaline.messaging.retry import Retry, in_words, seconds
 from sagaline.saga.command_part import (
     CommandByKey,
@@ -54,6 +56,13 @@ class Reminded(CommandPart):
 
     fan_out: FanOut | None
     reminders: list[Reminder]
+    is_placed = False
+    """Whether the class of its saga is defined."""
+
+    @override
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        self.is_placed = True
 
     @overload
     def reminder(
@@ -85,6 +94,7 @@ class Reminded(CommandPart):
         """
 
         def declare(make_command: CommandMethod) -> Reminder:
+            refuse_late(self.is_placed, f"@reminder of {self.name}", f"@{self.name}.reminder")
             refuse_no_maker(make_command, for_item=self.fan_out is not None)
             where = f"@reminder of {make_command.__name__}"
             _check(where, after, every, times)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Self, TypedDict, Unpack, overload
 
 from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import refuse_no_events
+from sagaline.messaging.declaring import refuse_late, refuse_no_events
 from sagaline.messaging.retry import Retry
 from sagaline.saga.children import TakeBackChild, child_of
 from sagaline.saga.command_part import (
@@ -113,6 +113,7 @@ class Step(Reminded):
         """
 
         def declare(make_command: CommandMethod) -> Undo:
+            refuse_late(self.is_placed, f"@undo of {self.name}", f"@{self.name}.undo")
             refuse_no_maker(make_command, for_item=self.fan_out is not None)
             answers = declared_answers("@undo", make_command.__name__, done, refused)
             self.undoing = Undo(make_command, *answers)

@@ -17,7 +17,9 @@ class Wait(Step):
     waits: ClassVar[bool] = True
 
     @override
+    @override
     def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
         self.make_command.__name__ = name
 
 

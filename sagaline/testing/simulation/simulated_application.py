@@ -57,6 +57,7 @@ class SimulatedApplication(Application):
 
 def _record(app: SimulatedApplication, _command: RecordEvent) -> Any:
     unit = handling_of(app).unit
+    unit.has_whole_streams = False
     unit.trace = unit.trace._replace(answers=None if app.request is None else str(app.request))
     return app.event
 
