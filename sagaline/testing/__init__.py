@@ -1,8 +1,8 @@
 """The kit for tests in plain pytest.
 
 `given(X, *history).when(...).then(...)` tests one aggregate, saga or read model; `Scenario` a whole
-system or a saga on a clock that the test moves; `fault_matrix` a saga with every fault that can
-happen to it.
+system or a saga on a clock that the test moves; `fault_matrix` a saga, or all sagas of a system,
+with every fault that can happen to them.
 """
 
 from functools import reduce

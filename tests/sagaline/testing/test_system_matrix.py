@@ -32,6 +32,8 @@ from tests.sagas.holiday import Holiday, HolidayBooking, holidays
 from tests.sagas.insurance import Fulfil, Insure, Order, Shop, insured
 from tests.sagas.trip import BookTrip
 
+pytestmark = pytest.mark.slow
+
 TWO_JOURNEYS = happened(Holiday.Planned, traveller="Ada", journeys=("Rome", "Bern"))
 PLACED = example_event(happened(Order.Placed))
 TAKE = FaultPoint("take", Role.DO)
