@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from sagaline.saga.scheduled import ScheduledStart
     from sagaline.saga.state import State
     from sagaline.saga.step_timers import Timing
+    from sagaline.saga.versions import version
     from sagaline.storage.sql.amounts import Amount
     from sagaline.storage.sql.columns import Moment, Uuid
     from sagaline.system.system import System
@@ -146,6 +147,7 @@ __all__ = [
     "step",
     "step_for_each",
     "timeline",
+    "version",
     "wait_for",
 ]
 
@@ -231,6 +233,7 @@ _PUBLIC = {
     "sagaline.saga.scheduled": ("ScheduledStart",),
     "sagaline.saga.state": ("State",),
     "sagaline.saga.step_timers": ("Timing",),
+    "sagaline.saga.versions": ("version",),
     "sagaline.storage.sql.amounts": ("Amount",),
     "sagaline.storage.sql.columns": (
         "Moment",

@@ -12,6 +12,7 @@ from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
 from sagaline.saga.state import OPEN_STATES, Role, StepStatus
+from sagaline.saga.versions import declarations_of, version_for
 from sagaline.storage import Datastore
 
 
@@ -36,15 +37,15 @@ def late_sagas(
     process: type[SagaProcess], logs: Mapping[str, ReadableLog], views: Datastore, now: datetime
 ) -> Iterator[Late]:
     """Read the open instances of a saga that are late at `now`, the oldest of each state first."""
-    declared = saga_declaration(process.saga)
-    least = _least_expected(declared)
+    times = map(_least_expected, declarations_of(process.saga))
+    least = min((each for each in times if each is not None), default=None)
     if least is None:
         return
     for state in OPEN_STATES:
         for page in open_instances(process, logs, views, state, before=now - least):
             for each in page:
                 if not each.journal.state.ended:
-                    yield from _late(each, declared, now)
+                    yield from _late(each, now)
 
 
 def _least_expected(declared: Declaration) -> timedelta | None:
@@ -52,8 +53,9 @@ def _least_expected(declared: Declaration) -> timedelta | None:
     return min((each for each in times if each is not None), default=None)
 
 
-def _late(found: Instance, declared: Declaration, now: datetime) -> Iterator[Late]:
+def _late(found: Instance, now: datetime) -> Iterator[Late]:
     journal = found.journal
+    declared = saga_declaration(version_for(found.process.saga, journal.fingerprint))
     parts = {"": (_started(found), declared.head.expected)}
     for name, since in _asked(found).items():
         step = declared.steps.get(name)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sagaline.admin.entry import Entry, ReadableLog
 from sagaline.codec import loaded_class
 from sagaline.errors import UnknownTopic
-from sagaline.saga.declaration import Declaration
+from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.storage.tables.dead_letters import Letter
 
 
@@ -33,11 +33,14 @@ def _step_heard(letter: Letter, saga: Declaration) -> str:
     if not letter.position:
         return f"::{letter.leader}".rsplit(":", 2)[-2]  # timer:KEY:STEP:timeout
     try:
-        meaning = saga.meanings[loaded_class(letter.topic)]
+        heard = loaded_class(letter.topic)
     except UnknownTopic:
         return ""
-    answered = saga.answers.get(meaning, ()) if meaning is not None else ()
-    return next((each.step for each in answered), "")
+    for each in (saga, *map(saga_declaration, saga.versions.values())):
+        meaning = each.meanings[heard]
+        if meaning is not None and meaning in each.answers:
+            return each.answers[meaning][0].step
+    return ""
 
 
 def _step_requested(letter: Letter, logs: Mapping[str, ReadableLog]) -> str:

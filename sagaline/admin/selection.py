@@ -9,8 +9,9 @@ from functools import cached_property
 
 from sagaline.errors import NameUnknown, WrongCall
 from sagaline.messaging.declaring import named
-from sagaline.saga.declaration import Declaration, saga_declaration
+from sagaline.saga.declaration import Declaration
 from sagaline.saga.items import step_name
+from sagaline.saga.versions import declarations_of
 from sagaline.system.system import System
 
 
@@ -53,12 +54,12 @@ class Selection:
 
     def check(self, system: System) -> None:
         """Refuses a saga or a step that the system does not have. Raises NameUnknown."""
-        sagas = {each.name: saga_declaration(each.saga) for each in system.processes}
+        sagas = {each.name: declarations_of(each.saga) for each in system.processes}
         if self.saga is not None and self.saga not in sagas:
             raise _unknown("saga", self.saga, sagas)
-        chosen = [sagas[self.saga]] if self.saga is not None else list(sagas.values())
+        chosen = sagas.values() if self.saga is None else [sagas[self.saga]]
         if self.step is not None:
-            _refuse_step(self.step, chosen)
+            _refuse_step(self.step, [each for declared in chosen for each in declared])
 
     def includes(self, saga: str, steps: Collection[str], reason: str) -> bool:
         """Whether it selects what is of this saga, at one of these steps, for this reason."""

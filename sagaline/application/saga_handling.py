@@ -29,7 +29,7 @@ from sagaline.messaging.message import Message
 from sagaline.messaging.timers import SetTimer
 from sagaline.saga.children import Call, TakeBack
 from sagaline.saga.commanded import heard_in
-from sagaline.saga.declaration import saga_declaration
+from sagaline.saga.declaration import Declaration, saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.engine import SagaEngine
 from sagaline.saga.instance import Journal, journal_id
@@ -37,6 +37,7 @@ from sagaline.saga.requests import commanded
 from sagaline.saga.scheduled import ScheduleDue
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.timers import LocksFreed, ReminderDue, StepDue, StepTimedOut
+from sagaline.saga.versions import version_for
 from sagaline.storage import Datastore
 from sagaline.storage.tables.saga_locks import blocking_request, request_locks
 
@@ -72,7 +73,7 @@ class SagaHandling(MessageHandling):
     def __init__(self, application: HandlingProcess, new_unit: Callable[[], UnitOfWork]) -> None:
         super().__init__(application, new_unit)
         self.saga = saga_declaration(application.saga)
-        """What the saga declares."""
+        """What the saga declares: by it, instances start."""
         self.runs = SagaRuns(application.name, self._find)
         """Finds the journals of its instances."""
         self._inputs: dict[int, SagaInput] = {}
@@ -168,10 +169,13 @@ class SagaHandling(MessageHandling):
         journal = self.journal_of(key)
         if journal is None or not journal.started:
             raise SagaUnknown(id=key)
-        engine = self._engine(journal)
-        reason = engine.handle_signal(commanded(command))
+        engine, name = self._engine(journal), type(command).__name__
+        declared = self._declared(journal)
+        if type(command) in declared.signals.values():
+            reason = engine.handle_signal(commanded(command))
+        else:
+            reason = f"its definition, {declared.saga}, has no such signal"
         if reason is not None:
-            name = type(command).__name__
             raise SignalTooLate(saga=self.application.name, key=key, signal=name, reason=reason)
         self.finish(journal, engine, was_open=True)
         return journal
@@ -197,6 +201,12 @@ class SagaHandling(MessageHandling):
     def _find(self, id: UUID) -> Journal | None:
         (journal,) = self.application.repository.find(Journal, [id])
         return journal
+
+    def _declared(self, journal: Journal | None) -> Declaration:
+        """What an instance goes on by."""
+        if journal is None or not self.saga.versions:
+            return self.saga
+        return saga_declaration(version_for(self.application.saga, journal.fingerprint))
 
     def _engine(self, journal: Journal) -> SagaEngine:
         return SagaEngine(self.application.saga, journal, self.application.timings)
@@ -261,7 +271,7 @@ class SagaHandling(MessageHandling):
             return
         with self.application.datastore.read() as connection:
             other = blocking_request(connection, self.application.name, journal.key)
-        locks = self.saga.locks
+        locks = self._declared(journal).locks
         if other is None:
             engine.start()
         elif locks is not None and not locks.wait:
@@ -275,8 +285,9 @@ class SagaHandling(MessageHandling):
         Events of before the envelope had `answers` are heard by their key alone. A timer of a saga
         that is a step of another has the command of that one in its envelope, and is no answer.
         """
-        meaning = self.saga.meanings[type(event)]
-        if request is None or meaning is None or meaning in self.saga.of_others:
+        declared = self._declared(journal)
+        meaning = declared.meanings[type(event)]
+        if request is None or meaning is None or meaning in declared.of_others:
             return False
         return journal is None or request not in journal.requests
 

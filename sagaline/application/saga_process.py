@@ -26,6 +26,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.requests import request_class
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.versions import declarations_of
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.sql.errors import raise_store_failure
 from sagaline.storage.tables.followers import raise_fence
@@ -122,8 +123,10 @@ def process_of(
 def _process_of(
     saga: type[Saga], timings: frozenset[tuple[str, Timing]], takes_locks: bool
 ) -> type[SagaProcess]:
-    for command in set(saga_declaration(saga).commands.values()):
-        request_class(command)
+    saga._sagaline_in_system = True
+    for each in declarations_of(saga):
+        for command in each.commands.values():
+            request_class(command)
     # Upstream takes a topic for one class only, so those with other timings are numbered.
     number = sum(name.startswith("Process") for name in vars(saga))
     name = f"Process{number or ''}"
@@ -149,8 +152,12 @@ def _process_of(
 
 def _handlers(saga: type[Saga]) -> dict[type, Handler[Any]]:
     """What a saga does with the commands of callers: it starts, or hears a signal."""
-    start, signals = saga_declaration(saga).starts_on, saga_declaration(saga).signals.values()
-    found: dict[type, Handler[Any]] = {each: Handler(each, _signal, None) for each in signals}
+    start = saga_declaration(saga).starts_on
+    found: dict[type, Handler[Any]] = {
+        signal: Handler(signal, _signal, None)
+        for each in declarations_of(saga)
+        for signal in each.signals.values()
+    }
     if is_command_class(start):
         found[start] = Handler(start, _start, None)
     for each in found:

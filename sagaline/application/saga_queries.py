@@ -18,6 +18,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga, refuse_no_saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.queries import Query, R
+from sagaline.saga.versions import version_for
 
 
 def ask(apps: Mapping[str, Any], saga: type[Saga], key: Any, query: Query[R]) -> R:
@@ -36,7 +37,9 @@ def ask(apps: Mapping[str, Any], saga: type[Saga], key: Any, query: Query[R]) ->
     journal = _read_journal(process, text)
     if journal is None:
         raise SagaUnknown(id=text)
-    return answered(saga, journal, query)
+    goes_by = version_for(saga, journal.fingerprint)
+    asked: Query[R] = query_named(goes_by, query.name)
+    return answered(goes_by, journal, asked)
 
 
 def query_named(saga: type[Saga], name: str, given: object = None) -> Query[Any]:

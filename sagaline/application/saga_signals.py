@@ -8,7 +8,7 @@ from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import named
-from sagaline.saga.declaration import saga_declaration
+from sagaline.saga.versions import declarations_of
 
 
 def signal(apps: Mapping[str, Any], command: Command) -> Receipt:
@@ -18,7 +18,7 @@ def signal(apps: Mapping[str, Any], command: Command) -> Receipt:
     """
     processes = [each for each in apps.values() if isinstance(each, SagaProcess)]
     for each in processes:
-        if type(command) in saga_declaration(each.saga).signals.values():
+        if any(type(command) in d.signals.values() for d in declarations_of(each.saga)):
             return each.execute_one(command)
     known = ", ".join(sorted(signal_names(type(each) for each in processes))) or "none"
     cure = f"The signals are: {known}."
@@ -27,4 +27,5 @@ def signal(apps: Mapping[str, Any], command: Command) -> Receipt:
 
 def signal_names(processes: Iterable[type[SagaProcess]]) -> set[str]:
     """The names of the commands that sagas hear from callers."""
-    return {name for each in processes for name in saga_declaration(each.saga).signals}
+    declared = [each for process in processes for each in declarations_of(process.saga)]
+    return {name for each in declared for name in each.signals}

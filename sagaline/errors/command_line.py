@@ -23,5 +23,9 @@ class SystemNotLoaded(SagalineError):
     """The system {app} cannot be loaded: {reason}."""
 
 
+class RecordingUnusable(SagalineError):
+    """{file} cannot be used: {reason}."""
+
+
 class NameUnknown(SagalineError):
     """There is no {kind} {name!r}: choose among {known}."""

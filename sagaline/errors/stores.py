@@ -52,7 +52,7 @@ class UnknownEvents(StoreUnusable):
 class SagasIncompatible(StoreUnusable):
     """{count} live sagas {saga} in {url} cannot continue with the definition that is loaded.
 
-    The first is {key}: {first}. See `sagaline check`.
+    The first is {key}: {first}. See `sagaline check`, or keep the former class with @version.
     """
 
 

@@ -3,25 +3,23 @@
 A store records the definition of each saga that was last run on it.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import Mapper
-from sqlalchemy import select
 
 from sagaline.application.saga_process import SagaProcess
 from sagaline.errors import describe_error
-from sagaline.messaging.topics import stored_topics
+from sagaline.runner.saga_streams import open_streams
 from sagaline.saga.compatibility import incompatibility
 from sagaline.saga.declaration import saga_declaration
-from sagaline.saga.instance import Journal
+from sagaline.saga.definition import Saga
+from sagaline.saga.versions import former_versions, recorded_shape, version_for
 from sagaline.storage import ApplicationRecorder
 from sagaline.storage.tables.saga_definitions import Definition, definition_of, write_definition
-
-INSTANCES_PER_READ = 500
-"""Saga instances per read."""
 
 
 class Verdict(NamedTuple):
@@ -43,18 +41,13 @@ class Verdict(NamedTuple):
 def is_changed(process: type[SagaProcess], recorder: ApplicationRecorder) -> bool:
     """Whether another definition was last run on this store, or none."""
     known = _known(process, recorder)
-    return known is None or known.fingerprint != saga_declaration(process.saga).fingerprint
+    return known != _loaded(process.saga)
 
 
 def record_definition(process: type[SagaProcess], recorder: ApplicationRecorder) -> None:
     """Records the loaded definition in the store, once all live instances can continue with it."""
-    saga = process.saga
     with recorder.datastore.write() as connection:
-        write_definition(
-            connection,
-            process.name,
-            Definition(saga_declaration(saga).fingerprint, saga_declaration(saga).shape),
-        )
+        write_definition(connection, process.name, _loaded(process.saga))
 
 
 def verdicts(
@@ -64,9 +57,8 @@ def verdicts(
     known = _known(process, recorder)
     described = None if known is None else known.shape
     decode: Any = mapper.to_domain_event  # a row has the fields it reads
-    live = _live(recorder)
-    for start in range(0, len(live), INSTANCES_PER_READ):
-        for stream, rows in recorder.streams(live[start : start + INSTANCES_PER_READ]).items():
+    for page in open_streams(recorder):
+        for stream, rows in recorder.streams(page).items():
             try:
                 journal: Any = project_aggregate(None, map(decode, rows))
             except Exception as error:
@@ -79,24 +71,34 @@ def verdicts(
                 yield Verdict(process.name, *facts, reason)
 
 
+class FormerDefinition(NamedTuple):
+    """A former definition of a saga that the code has, and how many open instances go on by it."""
+
+    saga: str
+    definition: str
+    open: int
+
+    @property
+    def text(self) -> str:
+        """What an operator, or a developer, reads of it."""
+        left = f"{self.open:,} open" if self.open else "none open, so its class may go"
+        return f"{self.definition} of {self.saga}: {left}"
+
+
+def former_definitions(
+    process: type[SagaProcess], found: Iterable[Verdict]
+) -> Iterator[FormerDefinition]:
+    """The former definitions of a saga that the code has, with the open instances of each."""
+    own = (each for each in found if each.saga == process.name)
+    goes_by = Counter(version_for(process.saga, each.fingerprint) for each in own)
+    for each in former_versions(process.saga):
+        yield FormerDefinition(process.name, each.__name__, goes_by[each])
+
+
+def _loaded(saga: type[Saga]) -> Definition:
+    return Definition(saga_declaration(saga).fingerprint, recorded_shape(saga))
+
+
 def _known(process: type[SagaProcess], recorder: ApplicationRecorder) -> Definition | None:
     with recorder.datastore.read() as connection:
         return definition_of(connection, process.name)
-
-
-def _live(recorder: ApplicationRecorder) -> list[UUID]:
-    """The streams of the instances that have started and not ended."""
-    begun = stored_topics(Journal.Started) | stored_topics(Journal.Begun)
-    table = recorder.log.table
-    end = table.alias("an_end")
-    ended = select(end.c.id).where(
-        end.c.originator_id == table.c.originator_id,
-        end.c.topic.in_(stored_topics(Journal.Ended)),
-    )
-    query = (
-        select(table.c.originator_id)
-        .where(table.c.topic.in_(begun), ~ended.exists())
-        .order_by(table.c.id)
-    )
-    with recorder.datastore.read() as connection:
-        return list(connection.execute(query).scalars())

@@ -15,6 +15,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.items import step_name
+from sagaline.saga.versions import shape_for, version_for
 
 _TOPIC: Final = re.compile(r"[\w.]+:[\w.<>]+")
 """A topic in the text of a declaration."""
@@ -25,20 +26,21 @@ def incompatibility(
 ) -> str | None:
     """Why an instance cannot continue with this definition; None where it can.
 
-    `described` is the shape of the definition that has led the instance so far.
+    `described` is what the store has recorded of the definition that was last run on it.
     """
-    if journal.fingerprint == saga_declaration(saga).fingerprint and described in (
-        None,
-        saga_declaration(saga).shape,
-    ):
+    goes_by = version_for(saga, journal.fingerprint)
+    declaration = saga_declaration(goes_by)
+    known = None if described is None else shape_for(described, journal.fingerprint)
+    began_it = goes_by is not saga or journal.fingerprint == declaration.fingerprint
+    if began_it and known in (None, declaration.shape):
         return None
-    if described is None:
+    if known is None:
         return (
             f"it was started by another definition, {journal.fingerprint}, "
             "which this store does not describe"
         )
     requested = dict.fromkeys(map(step_name, journal.steps))
-    reasons = (_changed_step(name, saga, journal, described) for name in requested)
+    reasons = (_changed_step(name, goes_by, journal, known) for name in requested)
     return next((each for each in reasons if each is not None), None)
 
 

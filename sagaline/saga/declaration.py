@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 from uuid import UUID
@@ -58,6 +58,8 @@ class Declaration:
     locks: Locks | None
     reminders: Sequence[Reminder]
     queries: Mapping[str, Query[Any]]
+    versions: dict[str, type[Any]] = field(default_factory=dict)
+    """Its former definitions that are loaded, by fingerprint: see `version`."""
 
     @classmethod
     def of(cls, saga: type[Any], head: Head) -> Self:

@@ -65,6 +65,8 @@ class Saga(Declaring):
 
     _sagaline_declaration: ClassVar[Declaration]
     _sagaline_is_saga: ClassVar[bool] = True
+    _sagaline_version_of: ClassVar["type[Saga] | None"] = None
+    _sagaline_in_system: ClassVar[bool] = False
 
     def __init_subclass__(
         cls,

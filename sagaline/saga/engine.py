@@ -23,6 +23,7 @@ from sagaline.saga.progression import Progression
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
 from sagaline.saga.steps import Step
+from sagaline.saga.versions import version_for
 
 _REQUESTED = {False: StepStatus.ASKED, True: StepStatus.UNDOING}
 """The status of a step that was requested, and of one whose undo was requested."""
@@ -35,9 +36,13 @@ _ANSWERABLE = {
 
 
 class SagaEngine:
-    """Leads one saga instance through its steps: forward, or back by their undos."""
+    """Leads one saga instance through its steps: forward, or back by their undos.
+
+    It follows the definition that the instance goes on by, which may be a former one of `saga`.
+    """
 
     def __init__(self, saga: type[Saga], journal: Journal, timings: Mapping[str, Timing]) -> None:
+        saga = version_for(saga, journal.fingerprint)
         self._saga = saga
         self._declaration = saga_declaration(saga)
         self._journal = journal

@@ -19,6 +19,8 @@ def steps_without_undo(saga: str, fingerprint: str) -> frozenset[str]:
         return known
     named = [each for each in _declarations(Saga) if each.name == saga]
     same = [each for each in named if each.fingerprint == fingerprint]
+    former = [each.versions[fingerprint] for each in named if fingerprint in each.versions]
+    same += map(saga_declaration, former)
     for each in (same or named)[-1:]:
         steps = frozenset(name for name, step in each.steps.items() if step.undoing is None)
         if same:
@@ -29,6 +31,7 @@ def steps_without_undo(saga: str, fingerprint: str) -> frozenset[str]:
 
 def _declarations(base: type[Saga]) -> Iterator[Declaration]:
     for each in base.__subclasses__():
-        if "_sagaline_declaration" in vars(each):  # not where its definition was refused
+        declared = "_sagaline_declaration" in vars(each)  # not where its definition was refused
+        if declared and each._sagaline_version_of is None:
             yield saga_declaration(each)
         yield from _declarations(each)

@@ -23,6 +23,7 @@ from sagaline.saga.instance import Journal
 from sagaline.saga.requests import request_class
 from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.versions import former_versions
 from sagaline.system.routing import handlers_of, is_of_sagas, recorders_of
 from sagaline.system.saga_list import SagaList
 from sagaline.system.validation import (
@@ -68,7 +69,7 @@ class System(upstream.System):
         name_as_imported(self._module)
         check_parts(name, applications=applications, sagas=sagas, read_models=read_models)
         self.applications = tuple(applications)
-        self.sagas = tuple(sagas)
+        self.sagas = sagas = tuple(s for s in sagas if s._sagaline_version_of not in sagas)
         check_timings(name, self.sagas, timings or {})
         check_unlocked(name, sagas, unlocked)
         self.processes = tuple(
@@ -84,7 +85,8 @@ class System(upstream.System):
         self._acting: dict[tuple[str, str], set[type]] = {}
         self.leaders_of: dict[str, list[str]] = {each.name: [] for each in self.members}
         for process in self.processes:
-            self._connect(process)
+            for saga in (process.saga, *former_versions(process.saga)):
+                self._connect(process, saga)
         for application in self.applications:
             self._connect_reactions(application)
         super().__init__(self._pipes())
@@ -123,8 +125,7 @@ class System(upstream.System):
         found = {each.name: each for each in self.members}
         return found[name]
 
-    def _connect(self, process: type[SagaProcess]) -> None:
-        saga = process.saga
+    def _connect(self, process: type[SagaProcess], saga: type[Saga]) -> None:
         declaration = saga_declaration(saga)
         start = declaration.starts_on
         starts = () if is_command_class(start) else (start,)
@@ -135,7 +136,7 @@ class System(upstream.System):
         for event in [*starts, *(each for each in declaration.answers if each not in signals)]:
             for recorder in self._recorders_of(saga, event):
                 self._pipe(recorder, process, event, acts=event is start)
-        children = self._connect_children(process)
+        children = self._connect_children(process, saga)
         for command in [each for each in declaration.commands.values() if each not in children]:
             handler = self._handlers.get(command)
             if handler is None:
@@ -158,17 +159,18 @@ class System(upstream.System):
                 cure="Give the saga a command of its own.",
             )
 
-    def _connect_children(self, process: type[SagaProcess]) -> set[type]:
+    def _connect_children(self, process: type[SagaProcess], saga: type[Saga]) -> set[type]:
         """Connects a saga with those that are its steps; returns the commands that they handle."""
         handled: set[type] = set()
-        declaration = saga_declaration(process.saga)
+        declaration = saga_declaration(saga)
         for step in declaration.steps.values():
             if step.child is None:
                 continue
-            child = next((each for each in self.processes if each.saga is step.child), None)
+            wanted = step.child._sagaline_version_of or step.child
+            child = next((each for each in self.processes if each.saga is wanted), None)
             if child is None or child is process:
                 raise DefinitionError(
-                    where=f"{process.saga.__name__}.{step.name}",
+                    where=f"{saga.__name__}.{step.name}",
                     problem=f"{step.child.__name__} is no other saga of the system {self.name}",
                     cure="Name it in sagas=[...] of the system.",
                 )
@@ -259,7 +261,8 @@ class System(upstream.System):
 def refuse_no_system(system: object, where: str) -> None:
     """Refuses a system of the library, which has no sagas and read models, and anything else.
 
-    Raises DefinitionError.
+    So it does a system that has a former definition of a saga alone, as a test may have. Raises
+    DefinitionError.
     """
     if not isinstance(system, System):
         kind = type(system)
@@ -268,3 +271,11 @@ def refuse_no_system(system: object, where: str) -> None:
             problem=f"{kind.__module__}.{kind.__qualname__} is no sagaline.System",
             cure="Write system = System(name, applications=[...]).",
         )
+    for each in system.sagas:
+        present = each._sagaline_version_of
+        if present is not None:
+            raise DefinitionError(
+                where=f"{where} of the system {system.name}",
+                problem=f"{each.__name__} is a former definition of {present.__name__}",
+                cure=f"Name {present.__name__}: its former definitions come with it.",
+            )

@@ -9,8 +9,8 @@ from sagaline.application.saga_process import SagaProcess
 from sagaline.codec import WantedTopics
 from sagaline.messaging.faults import CommandFaulted
 from sagaline.read_model.definition import ReadModel, projections_of
-from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.requests import request_class
+from sagaline.saga.versions import declarations_of
 from sagaline.system.flowchart import arrow, flowchart, names, node
 from sagaline.system.routing import is_of_sagas
 from sagaline.system.system import System
@@ -39,7 +39,8 @@ def system_diagram(system: System) -> str:
 def _handled(leader: type[Application], topics: WantedTopics) -> list[str]:
     """The commands or events that a follower handles from this leader, by name."""
     if issubclass(leader, SagaProcess):
-        commands = dict.fromkeys(saga_declaration(leader.saga).commands.values())
+        declared = declarations_of(leader.saga)
+        commands = dict.fromkeys(each for d in declared for each in d.commands.values())
         return [each.__name__ for each in commands if get_topic(request_class(each)) in topics]
     events: list[type] = list(events_of(*declaration_of(leader).aggregates))
     events += [CommandFaulted] if declaration_of(leader).answers_faults else []

@@ -12,9 +12,9 @@ from sagaline.application.application import Application
 from sagaline.errors import DefinitionError
 from sagaline.messaging.declaring import named
 from sagaline.read_model.definition import ReadModel
-from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.versions import declarations_of
 from sagaline.storage.sql.records import StoredEventRecord
 from sagaline.storage.tables import schema
 
@@ -175,7 +175,8 @@ def check_timings(
             cure = "Write {'pay': Timing(within=minutes(5))}."
             problem = f"those of {named(saga)} are no mapping of steps to Timing"
             raise DefinitionError(where=where, problem=problem, cure=cure)
-        known = saga_declaration(saga).steps if saga in sagas else ()
+        declared = declarations_of(saga) if saga in sagas else []
+        known = {name for each in declared for name in each.steps}
         unknown = [str(each) for each in steps if each not in known]
         if unknown:
             raise DefinitionError(

@@ -32,7 +32,7 @@ def test_the_public_names_are_these() -> None:
         # schedules
         "ONCE", "SKIP", "ScheduledStart", "schedule",
         # people, and what comes from outside
-        "query", "wait_for",
+        "query", "wait_for", "version",
         # running, and looking
         "Admin", "BulkResult", "Selection",
         "Entry", "Options", "Rebuilt", "Receipt", "Runner", "rebuild", "roll_back", "timeline",

@@ -42,6 +42,7 @@ SAGAS = command_group(
         "saga_actions:abandon",
         f"Close a saga as it is: no more steps or undos run.\n\n{_MANY} among open sagas.",
     ),
+    _lazy("record", "against:record", "Write the journals of open sagas to a file, for `check`."),
     _lazy("history", "saga_actions:show_history", "List the actions of operators on many sagas."),
 )
 
@@ -117,7 +118,8 @@ COMMANDS = (
         "check:check",
         """Compare live sagas, stored events and read tables with the code; change nothing.
 
-        The exit status is 1 where the code cannot continue with one of them.
+        The exit status is 1 where the code cannot continue with one of them. With --against it
+        plays recorded journals through the code, and is 1 where an instance takes another turn.
         """,
     ),
     _lazy("diagram", "diagram:diagram", "Print a Mermaid flowchart of the system, or of one saga."),

@@ -1,11 +1,12 @@
 """`sagaline check`: compares what is stored with the code that is loaded."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from sagaline.application.application import Application
+from sagaline.cli.commands.against import Ended, check_against
 from sagaline.cli.entrypoint import needs_attention
 from sagaline.cli.inspection import InspectedStores, inspected
 from sagaline.cli.output import AsJson, facts, outdated_fact, print_json, show
@@ -13,7 +14,12 @@ from sagaline.cli.queries import out_of_date
 from sagaline.cli.tables import Listing
 from sagaline.read_model.fingerprint import uncovered
 from sagaline.runner.parts import changed_parts
-from sagaline.runner.saga_versions import Verdict, verdicts
+from sagaline.runner.saga_versions import (
+    FormerDefinition,
+    Verdict,
+    former_definitions,
+    verdicts,
+)
 from sagaline.runner.stored_events import Misfit, StoredEvents
 
 MAX_LISTED_INSTANCES = 20
@@ -33,6 +39,7 @@ class Findings(NamedTuple):
     tables: list[str]
     uncovered: list[str]
     """What the handlers of read models use and their fingerprints do not cover."""
+    former: list[FormerDefinition]
 
     @property
     def stuck(self) -> list[Verdict]:
@@ -50,15 +57,34 @@ class Findings(NamedTuple):
         misfits = [each._asdict() for each in self.misfits]
         tables = {"tables_out_of_date": self.tables, "not_in_a_fingerprint": self.uncovered}
         events = {"unknown_events": self.events, "unreadable_events": misfits}
-        return {"parts": self.parts, "sagas": sagas, **events, **tables}
+        former = [each._asdict() for each in self.former]
+        of_sagas = {"sagas": sagas, "former_definitions": former}
+        return {"parts": self.parts, **of_sagas, **events, **tables}
 
 
-def check(ctx: typer.Context, json: AsJson = False) -> None:
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against", metavar="URL|FILE", help="Play the journals of a store, or of a file, instead."
+    ),
+]
+
+
+def check(
+    ctx: typer.Context, against: Against = None, ended: Ended = 0, json: AsJson = False
+) -> None:
     """Print the findings; exit with 1 where the code cannot continue with one of them."""
+    if against is not None:
+        check_against(ctx, against, ended, json)
+        return
+    if ended:
+        raise typer.BadParameter("It needs --against.", ctx, param_hint="--ended")
     with inspected(ctx) as stores:
         parts = [each.reason for each in changed_parts(stores.system, stores.env)]
         tables = out_of_date(stores), list(_uncovered(stores))
-        found = Findings(parts, list(_sagas(stores)), *_events(stores), *tables)
+        sagas = list(_sagas(stores))
+        former = [f for each in stores.system.processes for f in former_definitions(each, sagas)]
+        found = Findings(parts, sagas, *_events(stores), *tables, former)
     if json:
         print_json(found.as_json())
     else:
@@ -109,4 +135,6 @@ def _show(found: Findings) -> None:
     }
     lists = [(name, ", ".join(each) or "none") for name, each in rest.items()]
     unseen = [("not in a fingerprint", ", ".join(found.uncovered))] if found.uncovered else []
-    show(facts([("live sagas", live), *lists, outdated_fact(found.tables), *unseen]))
+    former = [("former definition", each.text) for each in found.former]
+    sagas = [("live sagas", live), *former]
+    show(facts([*sagas, *lists, outdated_fact(found.tables), *unseen]))

@@ -19,6 +19,7 @@ from sagaline.runner.held_up import HeldUp
 from sagaline.saga.history import describe
 from sagaline.saga.interventions import Interventions
 from sagaline.saga.state import Action, State, StepProgress, StepStatus
+from sagaline.saga.versions import version_for
 
 _EFFECTS = {
     Action.RETRY: ("", "issue the commands again that are stuck or wait for their next attempt"),
@@ -66,7 +67,8 @@ def _history(stores: InspectedStores, found: Instance) -> Iterator[Entry]:
 def _as_json(
     found: Instance, interventions: Interventions, obstacle: str | None, runs: int
 ) -> dict[str, Any]:
-    journal = found.journal
+    journal, saga = found.journal, found.process.saga
+    goes_by = version_for(saga, journal.fingerprint)
     return {
         "saga_id": journal.id,
         "name": journal.saga,
@@ -76,6 +78,8 @@ def _as_json(
         "state": journal.state.value,
         "reason": found.reason,
         "fingerprint": journal.fingerprint,
+        "definition": goes_by.__name__,
+        "is_former_definition": goes_by is not saga,
         "in_the_way": "" if journal.state.ended else obstacle or "",
         "steps": [_step(name, each) for name, each in journal.steps.items()],
         "reminders": [_reminder(name, each) for name, each in journal.reminders.items()],
@@ -140,6 +144,8 @@ def _title(
 ) -> dict[str, Any]:
     """Return what an operator reads first: the state, and what the instance waits for."""
     title = {name: facts_[name] for name in ("key", "state", "reason") if facts_[name]}
+    if facts_["is_former_definition"]:
+        title["definition"] = f"{facts_['definition']}, a former one"
     run, runs = facts_["run"], facts_["runs"]
     title |= {"run": f"{run} of {runs}: --run N shows another"} if runs > 1 else {}
     if interventions.journal.state in (State.RUNNING, State.COMPENSATING):

@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from sagaline.admin.saga_lookup import Instance, find_instance
-from sagaline.application.saga_signals import signal, signal_names
+from sagaline.application.saga_signals import signal
 from sagaline.cli.commands.saga_actions import Id
 from sagaline.cli.inspection import inspected
 from sagaline.cli.output import AsJson, print_json, print_note
@@ -15,6 +15,7 @@ from sagaline.cli.steering import process_of
 from sagaline.errors import WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.saga.declaration import saga_declaration
+from sagaline.saga.versions import version_for
 
 Name = Annotated[str, typer.Argument(metavar="SIGNAL", help="A command that the saga hears.")]
 Data = Annotated[str, typer.Option("--data", help="The other fields of the command, as JSON.")]
@@ -36,9 +37,11 @@ def send_signal(
 
 
 def _command(found: Instance, name: str, data: str) -> Command:
-    kind = saga_declaration(found.process.saga).signals.get(name)
+    goes_by = version_for(found.process.saga, found.journal.fingerprint)
+    signals = saga_declaration(goes_by).signals
+    kind = signals.get(name)
     if kind is None:
-        known = ", ".join(sorted(signal_names([found.process]))) or "none"
+        known = ", ".join(sorted(signals)) or "none"
         problem = f"{found.process.name} does not hear {name}"
         raise WrongCall(where="signal", problem=problem, cure=f"It hears: {known}.")
     try:

@@ -15,10 +15,10 @@ from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
 from sagaline.saga.children import TakeBack
 from sagaline.saga.declaration import Declaration as SagaDeclaration
-from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.step_timers import Timing
+from sagaline.saga.versions import declarations_of
 from sagaline.system.system import System
 
 
@@ -89,7 +89,7 @@ def simulated_system(
 
 @cache
 def _application_of(sagas: tuple[type[Saga], ...]) -> type[SimulatedApplication]:
-    declarations = [saga_declaration(each) for each in sagas]
+    declarations = [one for each in sagas for one in declarations_of(each)]
     starts = [each.starts_on for each in declarations]
     events = dict.fromkeys((*starts, *(event for each in declarations for event in each.answers)))
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})

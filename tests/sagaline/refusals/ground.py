@@ -40,6 +40,7 @@ from sagaline import (
     step,
     step_for_each,
     timeline,
+    version,
     wait_for,
 )
 from sagaline.errors import SagalineError
