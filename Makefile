@@ -32,7 +32,7 @@ test-fast: $(READY) ## run the tests that start no server and no process, for th
 check: lint types ## all that a change must pass: format, lint, types, tests, coverage
 	@$(RUN) pytest -n $(WORKERS) --dist worksteal --cov
 
-mutants: $(READY) ## change the saga engine in one place after another; print what its fast tests do not notice (an hour)
+mutants: $(READY) ## change the saga engine in one place after another; print what its fast tests do not notice
 	@$(RUN) tests.mutate
 
 bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s bench)
