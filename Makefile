@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast check bench bench-compare house lint types format audit pins
+.PHONY: help setup demo test test-fast check bench bench-compare mutants house lint types format audit pins
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-fast: $(READY) ## run the tests that start no server and no process, for th
 
 check: lint types ## all that a change must pass: format, lint, types, tests, coverage
 	@$(RUN) pytest -n $(WORKERS) --dist worksteal --cov
+
+mutants: $(READY) ## change the saga engine in one place after another; print what its fast tests do not notice
+	@$(RUN) tests.mutate
 
 bench: $(READY) ## run the benchmarks: one JSON document on stdout (make -s bench)
 	@$(RUN) benchmarks

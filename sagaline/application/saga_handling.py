@@ -280,12 +280,14 @@ class SagaHandling(MessageHandling):
     def _is_reply_to_another(
         self, journal: Journal | None, event: Any, request: UUID | None
     ) -> bool:
-        """Whether an event answers a command that another saga has given.
+        """Whether an event of a participant answers a command that another saga has given.
 
-        Events of before the envelope had `answers` are heard by their key alone.
+        Events of before the envelope had `answers` are heard by their key alone. A timer of a saga
+        that is a step of another has the command of that one in its envelope, and is no answer.
         """
         declared = self._declared(journal)
-        if request is None or declared.meanings[type(event)] in declared.of_others:
+        meaning = declared.meanings[type(event)]
+        if request is None or meaning is None or meaning in declared.of_others:
             return False
         return journal is None or request not in journal.requests
 

@@ -1,8 +1,8 @@
 """The kit for tests in plain pytest.
 
 `given(X, *history).when(...).then(...)` tests one aggregate, saga or read model; `Scenario` a whole
-system or a saga on a clock that the test moves; `fault_matrix` a saga with every fault that can
-happen to it.
+system or a saga on a clock that the test moves; `fault_matrix` a saga, or all sagas of a system,
+with every fault that can happen to them.
 """
 
 from functools import reduce
@@ -15,7 +15,8 @@ from sagaline.read_model.definition import ReadModel
 from sagaline.saga.definition import Saga
 from sagaline.saga.interventions import Operator
 from sagaline.testing.answering import Answering
-from sagaline.testing.fault_matrix.fault_matrix import Matrix, fault_matrix
+from sagaline.testing.fault_matrix.fault_matrix import fault_matrix
+from sagaline.testing.fault_matrix.matrix import Matrix
 from sagaline.testing.given.aggregates import GivenAggregate
 from sagaline.testing.given.happened import LONG_AGO, SOMEONE, Happened, happened
 from sagaline.testing.given.read_models import GivenReadModel, Recorded, recorded

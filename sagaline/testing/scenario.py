@@ -203,7 +203,8 @@ class Scenario:
     def then_in_place(self, *steps: str, key: Any = None) -> Self:
         """Expects the effects of exactly these steps to be performed and not undone."""
         run = self._saga_run("read the effects of a system from its applications and read models")
-        effects = run.participants[self._status(key).journal.id].effects
+        journal = self._status(key).journal
+        effects = run.participants_for(journal.saga, journal.id).effects
         found = [name for name in self._sagas[0].steps if effects.count(name)]
         wanted = [name for name in self._sagas[0].steps if name in steps]
         return self._must(found == wanted, steps, found)

@@ -57,11 +57,11 @@ def run_with_crashes(
 def _run(
     saga: type[Saga], run: SagaRun, start: Any, script: Script, commits: Commits, crash: str
 ) -> CrashRun:
-    run.restart(script, commits)
+    run.restart(lambda *_: script, commits)
     key, name = run.start(start), saga_declaration(saga).name
     run.run()
     journal = run.journal(name, journal_id(name, key))
-    participants = run.participants[journal.id]
+    participants = run.participants_for(name, journal.id)
     allowed = allowed_by(saga, participants.timings, script)
     violations = list(violations_at_the_end(saga, participants, journal, allowed))
     violations += [f"a timer is left over: {each.id}" for each in run.timers()]

@@ -1,233 +1,100 @@
-"""Runs a saga with every fault, and every pair of faults, that its definition allows for."""
+"""`fault_matrix`: plays a saga, or a system of them, with all that can go wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from typing import Any, Final
 
+from sagaline.errors import WrongCall
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga, refuse_no_saga
-from sagaline.saga.reminders import reminder_name
-from sagaline.saga.state import Role, State
 from sagaline.saga.step_timers import Timing
-from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
-from sagaline.testing.fault_matrix.invariants import (
-    Allowed,
-    allowed_by,
-    violations_at_the_end,
-    violations_while_parked,
-)
-from sagaline.testing.given.example_values import example_event
-from sagaline.testing.given.happened import Happened
-from sagaline.testing.simulation.engine_run import EngineRun
-from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, faults_of
-from sagaline.testing.simulation.script import (
-    ParticipantFactory,
-    ScriptedParticipants,
-    describe_script,
-)
-from sagaline.testing.simulation.scripted_attempt import FaultPoint
-from sagaline.testing.simulation.simulated_application import system_of
-from sagaline.testing.simulation.transcript import Transcript
+from sagaline.system.system import System
+from sagaline.testing.fault_matrix.dates import without_dates
+from sagaline.testing.fault_matrix.matrix import Matrix
+from sagaline.testing.fault_matrix.saga_matrix import SagaMatrix
+from sagaline.testing.fault_matrix.starts import example_start, starts_of, with_children
+from sagaline.testing.fault_matrix.system_matrix import SystemMatrix
+from sagaline.testing.simulation.script import ParticipantFactory
+from sagaline.testing.simulation.system_run import Part
 
-A_DAY: Final = timedelta(days=1)
+STORIES: Final = 300
+"""How many stories of a system are played, where a test does not say."""
 
-Case = dict[FaultPoint, Any]
-"""The faults of each command: of its first attempt, of its second, and so on."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """How many runs there were."""
-
-    cases: int
-    """With no fault, one and two; where everything is undone, with two faults of undos."""
-    crashes: int
-    """Runs on a store: without a crash, and with a crash before and after each commit."""
+Participants = Mapping[str, ParticipantFactory]
+"""What replaces simulated participants, by the name of the step."""
 
 
 def fault_matrix(
-    saga: type[Saga],
+    subject: type[Saga] | System,
     *,
     start: Any = None,
-    participants: Mapping[str, ParticipantFactory] | None = None,
+    participants: Participants | None = None,
     timings: Mapping[str, Timing] | None = None,
+    stories: int | None = None,
+    seed: int = 0,
 ) -> Matrix:
-    """Runs a saga with every fault, and every pair of faults, that its definition allows for.
+    """Runs a saga, or all sagas of a system together, with every fault and every pair of faults.
 
     Each case must end as allowed, with no effect duplicated or left over: completed or
-    compensated, or parked at a permanent fault; and after the repair and an operator's retry,
-    completed or compensated. Every command may be refused, fault or be pending; its answer may be
-    late, duplicated, or out of order; people decide by the same rules, and reminders fault. A date
-    (`until`) is played as a limit of a day. The saga and its participants may crash before and
-    after each commit, on a real store.
+    compensated, or parked at a permanent fault, and ended after the repair and an operator's retry.
+    Commands and people may refuse, fault or be late; everything may crash at each commit.
+
+    The sagas of a system, and a saga with those that are its steps, run together on a store; at
+    most `stories` are played, 300 if it is not given, and of the pairs a sample by `seed`.
 
     `start` is the event that the saga starts on, or a list of them where conditions depend on it;
-    the default is an example of each event that starts it. `participants` replace simulated ones by
-    the name of their step: subclasses of `SimulatedParticipant`. `timings` override the declared
-    times, as those of `System` do. Raises AssertionError with the shortest transcript of a case
-    that fails.
+    of a system, all events and commands that a story begins with. The default: an example of each.
+    `participants` replace simulated ones by the name of their step, in a system as ``Fulfil.pay``.
+    `timings` override the declared times. Raises AssertionError with the shortest transcript of a
+    case that fails; a story of a system is shrunk first to the least that still fails.
     """
-    refuse_no_saga(saga, "fault_matrix", "Write fault_matrix(Fulfil).")
-    starts = start if isinstance(start, list | tuple) else [start]
+    replaced, times, most = participants or {}, timings or {}, stories or STORIES
+    if isinstance(subject, System):
+        _check_system(subject, timings)
+        parts = _parts_of(subject, replaced)
+        unlocked = [each.saga for each in subject.processes if not each.takes_locks]
+        together = SystemMatrix(subject.name, parts, unlocked, most, seed)
+        return together.play(starts_of(subject.sagas, start))
+    refuse_no_saga(subject, "fault_matrix", "Write fault_matrix(Fulfil), or fault_matrix(system).")
+    sagas = with_children(subject)
+    if len(sagas) > 1 or stories is not None:
+        parts = [Part(subject, times, replaced), *(Part(each, {}, {}) for each in sagas[1:])]
+        together = SystemMatrix(subject.__name__, parts, (), most, seed)
+        return together.play(starts_of(sagas, start))
+    return SagaMatrix(
+        subject, _starts(subject, start), replaced, without_dates(subject, times)
+    ).run()
+
+
+def _starts(saga: type[Saga], start: Any) -> list[Any]:
+    """What starts the saga, in one set of cases each."""
     if start is None:
-        starts = [Happened(each, {}) for each in saga_declaration(saga).starts]
-    events = [example_event(each) for each in starts]
-    return _Cases(saga, events, participants or {}, _without_dates(saga, timings or {})).run()
+        start = saga_declaration(saga).starts
+    return [example_start(each) for each in (start if isinstance(start, list | tuple) else [start])]
 
 
-def _without_dates(saga: type[Saga], timings: Mapping[str, Timing]) -> Mapping[str, Timing]:
-    """The timings with a limit of a day for each date: a date says nothing on a simulated clock."""
-    found = dict(timings)
-    for name, step in saga_declaration(saga).steps.items():
-        given = timings.get(name, Timing())
-        if step.until is not None or given.until is not None:
-            within = given.within or step.within or A_DAY
-            found[name] = Timing(within, given.retry, until=_never)
-    return found
-
-
-def _never(_: Saga) -> datetime:
-    return datetime.max.replace(tzinfo=UTC)
-
-
-class _Cases:
-    """The cases of one saga, by the number of their faults."""
-
-    def __init__(
-        self,
-        saga: type[Saga],
-        starts: Sequence[Any],
-        participants: Mapping[str, ParticipantFactory],
-        timings: Mapping[str, Timing],
-    ) -> None:
-        system_of(saga, timings)  # refuses timings of unknown steps
-        self._saga = saga
-        self._timings = timings
-        self._starts = starts
-        self._participants = participants
-        self._faults = dict(faults_of(saga, timings))
-        self._seen: set[frozenset[Any]] = set()
-        self._count = 0
-
-    def run(self) -> Matrix:
-        """Runs all cases. Raises AssertionError where some fail."""
-        none = self._run([{}], "without any fault")
-        one = self._run(self._with_one_more(none), "with one fault")
-        two = self._run(self._with_one_more(one), "with two faults")
-        self._run(list(self._with_two_undos(two)), "with two faults of undos")
-        return Matrix(self._count, self._run_crashes())
-
-    def _run(self, cases: Iterable[Case], what: str) -> "list[_CaseRun]":
-        runs = [
-            _CaseRun(
-                self._saga,
-                ScriptedParticipants(self._saga, start, self._participants, case, self._timings),
-            )
-            for case in cases
-            for start in self._starts
-        ]
-        self._count += len(runs)
-        self._must_pass(runs, f"{len(runs)} cases {what}")
-        return runs
-
-    def _run_crashes(self) -> int:
-        """Runs on a store: without faults, with all steps undone, and with a time limit reached."""
-        scripts = [{}, self._last_refusal(), self._last_timeout()]
-        different = [each for i, each in enumerate(scripts) if each not in scripts[:i]]
-        runs = [
-            run
-            for start in self._starts
-            for run in run_with_crashes(
-                self._saga, start, self._participants, self._timings, different
-            )
-        ]
-        self._must_pass(runs, f"{len(runs)} cases with a crash")
-        return len(runs)
-
-    def _must_pass(self, runs: "Sequence[_CaseRun | CrashRun]", what: str) -> None:
-        failed = [each for each in runs if each.violations]
-        if not failed:
-            return
-        first = min(failed, key=lambda each: len(each.transcript))
-        head = f"{self._saga.__name__}: {len(failed)} of {what} failed. The shortest of them:"
-        parts = {
-            head: first.faults or ["no fault"],
-            "What happened:": first.transcript.lines(),
-            "What is wrong:": first.violations,
-        }
-        texts = ["\n  ".join([title, *lines]) for title, lines in parts.items()]
-        raise AssertionError("\n\n".join(texts))
-
-    def _with_one_more(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
-        """The same cases with one more fault, at each command that was issued in them."""
-        for run in runs:
-            for point, attempt in sorted(run.requested, key=str):
-                before = run.case.get(point, ())
-                if attempt != len(before) + 1 or (before and before[-1].permanent):
-                    continue
-                for fault in self._faults[FaultPoint(reminder_name(point.name), point.role)]:
-                    case = {**run.case, point: (*before, fault)}
-                    key = frozenset(case.items())
-                    if key not in self._seen:
-                        self._seen.add(key)
-                        yield case
-
-    def _with_two_undos(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
-        """Where all steps are undone: two faults of undos or closing commands."""
-        refusal = self._last_refusal()
-        for run in runs:
-            undone = [point for point in run.case if point.role is not Role.DO]
-            if len(undone) == 1 and refusal.items() <= run.case.items():
-                for case in self._with_one_more([run]):
-                    if all(point in refusal or point.role is not Role.DO for point in case):
-                        yield case
-
-    def _last_refusal(self) -> Case:
-        """The fault that makes the saga compensate as late as possible."""
-        declaration = saga_declaration(self._saga)
-        for name, step in reversed(list(declaration.steps.items())):
-            point = FaultPoint(name, Role.DO)
-            if step.fan_out is not None or step.optional or declaration.stands_in(step):
-                continue  # the saga may go on without it
-            if REFUSED in self._faults[point]:
-                return {point: (REFUSED,)}
-            if step.undoing is not None and not step.is_forward_only:
-                return {point: (DOWN,)}
-        return {}
-
-    def _last_timeout(self) -> Case:
-        """The answer after its time limit that is as late in the saga as possible."""
-        for name in reversed(list(saga_declaration(self._saga).steps)):
-            point = FaultPoint(name, Role.DO)
-            if LATE in self._faults[point]:
-                return {point: (LATE,)}
-        return {}
-
-
-class _CaseRun:
-    """One case, run to its end: the commands issued in it, and the violated invariants."""
-
-    def __init__(self, saga: type[Saga], participants: ScriptedParticipants) -> None:
-        self.case: Case = dict(participants.script)
-        allowed = allowed_by(saga, participants.timings, participants.script)
-        run = EngineRun(saga, participants)
-        run.run()
-        self.faults = describe_script(self.case)
-        self.requested = frozenset(participants.requested)
-        self.violations = list(_violations(saga, run, allowed))
-        # Thousands of cases pass: their transcripts are dropped.
-        self.transcript = run.transcript if self.violations else Transcript()
-
-
-def _violations(saga: type[Saga], run: EngineRun, allowed: Allowed) -> Iterator[str]:
-    if run.raised is None and run.journal.state is State.PARKED:
-        yield from violations_while_parked(run.participants, run.journal, allowed)
-        run.retry()
-        run.run()
-    if run.raised is not None:
-        yield f"the run ends with an error: {run.raised!r}"
+def _check_system(system: System, timings: object) -> None:
+    """Refuses a system without sagas, and times beside its own. Raises WrongCall."""
+    if not system.sagas:
+        problem, cure = f"the system {system.name} has no saga", "Write fault_matrix(Fulfil)."
+    elif timings is not None:
+        problem = f"the system {system.name} has times of its own"
+        cure = "Write System(..., timings=...), and leave them out here."
+    else:
         return
-    yield from violations_at_the_end(saga, run.participants, run.journal, allowed)
-    for due, timer in run.timers.values():
-        yield f"a timer is left over: {timer.id}, due at {due}"
+    raise WrongCall(where="fault_matrix", problem=problem, cure=cure)
+
+
+def _parts_of(system: System, participants: Participants) -> list[Part]:
+    """The sagas of a system, each with its times and the participants that are replaced."""
+    left = dict(participants)
+    parts: list[Part] = []
+    for process in system.processes:
+        declaration = saga_declaration(process.saga)
+        names = {f"{process.saga.__name__}.{each}": each for each in declaration.commands}
+        given = {name: left.pop(full) for full, name in names.items() if full in left}
+        parts.append(Part(process.saga, process.timings, given))
+    for name in left:
+        problem = f"no saga of the system {system.name} has a step {name}"
+        cure = 'Write participants={"Fulfil.pay": ...}: the saga, a dot and the step.'
+        raise WrongCall(where="fault_matrix", problem=problem, cure=cure)
+    return parts

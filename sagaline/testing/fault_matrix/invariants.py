@@ -1,6 +1,6 @@
 """What must hold at the end of a run, whatever went wrong in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -28,6 +28,8 @@ class Allowed(NamedTuple):
     """The steps and closing commands at which it may park."""
     fail: frozenset[str]
     """The steps and items that may have failed where it completes."""
+    by_others: frozenset[str] = frozenset()
+    """The steps that may be done by what another saga, or its participants, have done."""
 
 
 def allowed_by(saga: type[Saga], timings: Mapping[str, Timing], script: Script) -> Allowed:
@@ -74,8 +76,9 @@ def violations_at_the_end(
         yield "the saga compensated without a refusal or a timeout"
     if journal.state is State.COMPLETED:
         yield from _not_performed(saga, journal, allowed)
+        yield from _done_beside(saga, journal)
     if journal.state.ended:
-        yield from _effects(saga, participants, journal)
+        yield from _effects(saga, participants, journal, allowed.by_others)
         yield from _not_closed(saga, journal)
     yield from _out_of_order(journal)
     yield from _repeated(participants)
@@ -95,6 +98,16 @@ def _not_performed(saga: type[Saga], journal: Journal, allowed: Allowed) -> Iter
         performed = (StepStatus.DONE, StepStatus.SKIPPED)
         if progress is None or (progress.status not in performed and name not in allowed.fail):
             yield f"the saga completed, and {name} was never performed"
+
+
+def _done_beside(saga: type[Saga], journal: Journal) -> Iterator[str]:
+    """The alternatives that were done beside the step that they are to replace."""
+    for step in saga_declaration(saga).steps.values():
+        replaced = step.instead_of
+        both = (step, replaced) if replaced is not None else ()
+        found = [journal.steps[each.name].status for each in both if each.name in journal.steps]
+        if replaced is not None and found == [StepStatus.DONE] * 2:
+            yield f"{step.name} was done, and so was {replaced.name}, which it is to replace"
 
 
 def _not_closed(saga: type[Saga], journal: Journal) -> Iterator[str]:
@@ -119,7 +132,10 @@ def _out_of_order(journal: Journal) -> Iterator[str]:
 
 
 def _effects(
-    saga: type[Saga], participants: ScriptedParticipants, journal: Journal
+    saga: type[Saga],
+    participants: ScriptedParticipants,
+    journal: Journal,
+    by_others: Collection[str],
 ) -> Iterator[str]:
     declaration = saga_declaration(saga)
     for name in dict.fromkeys((*declaration.steps, *journal.steps)):
@@ -131,7 +147,7 @@ def _effects(
         wanted = int(done and journal.state is State.COMPLETED)
         if count > wanted:
             yield f"the effect of {name} is left over: {_counts(participants, name)}"
-        elif count < wanted:
+        elif count < wanted and name not in by_others:
             yield f"the effect of {name} is missing: {_counts(participants, name)}"
     for name in journal.closings:
         if not participants.effects.count(name):

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sagaline.saga.history import describe
+from sagaline.saga.instance import Journal
 from sagaline.testing.simulation.transcript import Transcript
 
 TRANSCRIPT_PAGE_SIZE = 1_000
@@ -20,6 +22,8 @@ class LogReader:
         """All events in the logs of the sagas, in the order of reading."""
         self._apps = apps
         self._positions = dict.fromkeys(sagas, 0)
+        self._instances: dict[UUID, tuple[str, str]] = {}
+        """The saga and the key of each instance, by the id of its journal."""
 
     def read(self, now: timedelta) -> None:
         """Reads the new events, and adds them to the transcript at the present time."""
@@ -29,5 +33,16 @@ class LogReader:
                 event = app.mapper.to_domain_event(row)
                 self.events.append(event)
                 self._positions[name] = row.id
+                if isinstance(event, Journal.Started | Journal.Awaited):
+                    self._instances[event.originator_id] = event.saga, event.key
                 for line in describe(event):
-                    self.transcript.add(now, line)
+                    self.transcript.add(now, self._whose(event) + line)
+
+    def saga_of(self, event: Any) -> str:
+        """The name of the saga in whose log an event is."""
+        return self._instances[event.originator_id][0]
+
+    def _whose(self, event: Any) -> str:
+        """What a line begins with: the instance, where there are several sagas."""
+        several = len(self._positions) > 1
+        return f"{' '.join(self._instances[event.originator_id])}: " if several else ""

@@ -1,6 +1,6 @@
-"""A system of one saga, whose participants are one simulated application."""
+"""A system of sagas, whose participants are one simulated application."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +13,8 @@ from sagaline.application.handlers import Handler
 from sagaline.application.message_handling import MessageHandling, handling_of
 from sagaline.messaging.commands import Command
 from sagaline.messaging.message import Message
-from sagaline.saga.declaration import saga_declaration
+from sagaline.saga.children import TakeBack
+from sagaline.saga.declaration import Declaration as SagaDeclaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.step_timers import Timing
@@ -28,21 +29,21 @@ class RecordEvent(Command, key="saga_key"):
 
 
 class SimulatedHandling(MessageHandling):
-    """Answers the commands of a saga by the application's function `answer`."""
+    """Answers the commands of sagas by the application's function `answer`."""
 
     @override
     def handle(self, message: Message, answers: Any) -> Sequence[Any]:
         request = message.event
         assert isinstance(request, Journal.Requested)
-        return cast("SimulatedApplication", self.application).answer(request)
+        return cast("SimulatedApplication", self.application).answer(message.application, request)
 
 
 class SimulatedApplication(Application):
-    """Handles all commands of a saga; `answer` returns the events that answer a command."""
+    """Handles all commands of sagas; `answer` returns the events that answer one of a saga's."""
 
     _sagaline_handling = SimulatedHandling
 
-    answer: Callable[[Journal.Requested], Sequence[Any]]
+    answer: Callable[[str, Journal.Requested], Sequence[Any]]
     event: Any
     """The event to record, while `RecordEvent` is handled."""
     request: UUID | None
@@ -72,28 +73,43 @@ def system_of(saga: type[Saga], timings: Mapping[str, Timing]) -> System:
 
 @cache
 def _system_of(saga: type[Saga], timings: frozenset[tuple[str, Timing]]) -> System:
-    return System(
-        f"{saga.__name__} simulated",
-        applications=[_application_of(saga)],  # type: ignore[arg-type]  # has a hash
-        sagas=[saga],
-        timings={saga: dict(timings)},
-    )
+    return simulated_system(f"{saga.__name__} simulated", [saga], {saga: dict(timings)})
+
+
+def simulated_system(
+    name: str,
+    sagas: Sequence[type[Saga]],
+    timings: Mapping[type[Saga], Mapping[str, Timing]],
+    unlocked: Collection[type[Saga]] = (),
+) -> System:
+    """Returns a system of these sagas, whose participants are one simulated application."""
+    application = _application_of(tuple(sagas))
+    return System(name, applications=[application], sagas=sagas, timings=timings, unlocked=unlocked)
 
 
 @cache
-def _application_of(saga: type[Saga]) -> type[SimulatedApplication]:
-    declared = declarations_of(saga)
-    heard = (event for each in declared for event in (*each.answers, *each.outside))
-    events = dict.fromkeys((*saga_declaration(saga).starts, *heard))
+def _application_of(sagas: tuple[type[Saga], ...]) -> type[SimulatedApplication]:
+    declarations = [one for each in sagas for one in declarations_of(each)]
+    heard = (event for each in declarations for event in (*each.answers, *each.outside))
+    events = dict.fromkeys((*(start for each in declarations for start in each.starts), *heard))
     records = type("Records", (), {f"event_{i}": each for i, each in enumerate(events)})
     handlers: dict[type, Handler[Any]] = {RecordEvent: Handler(RecordEvent, _record, None)}
-    for command in (command for each in declared for command in each.commands.values()):
+    for command in (command for each in declarations for command in _to_participants(each)):
         handlers[command] = Handler(command, _unused, None)
+    name = "And".join(each.__name__ for each in sagas)
     application: type[SimulatedApplication] = type(
-        f"ParticipantsOf{saga.__name__}",
+        f"ParticipantsOf{name}",
         (SimulatedApplication,),
-        {"__module__": saga.__module__, "__doc__": SimulatedApplication.__doc__},
+        {"__module__": sagas[0].__module__, "__doc__": SimulatedApplication.__doc__},
         aggregates=[records],
     )
     application._sagaline_declaration = Declaration((records,), handlers, answers_faults=True)
     return application
+
+
+def _to_participants(declaration: SagaDeclaration) -> Iterator[type[Command]]:
+    """The commands of a saga, except those to the sagas that are its steps."""
+    children = {each.name for each in declaration.steps.values() if each.child is not None}
+    for name, command in declaration.commands.items():
+        if name not in children and command is not TakeBack:
+            yield command
