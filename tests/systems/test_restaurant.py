@@ -155,3 +155,7 @@ def test_an_order_that_is_being_cooked_is_not_cancelled(restaurant: Restaurant) 
 @pytest.mark.parametrize("saga", [CreateOrder, ReviseOrder, CancelOrder])
 def test_each_saga_ends_right_whatever_fails(saga: type[Saga]) -> None:
     assert fault_matrix(saga).cases > 50
+
+
+def test_the_sagas_end_right_together_whatever_fails() -> None:
+    assert fault_matrix(system, stories=150).cases > 50

@@ -166,3 +166,7 @@ STARTS = {
 @pytest.mark.parametrize("saga", STARTS)
 def test_each_saga_ends_right_whatever_fails(saga: type[Saga]) -> None:
     assert fault_matrix(saga, start=STARTS[saga]).cases > 10
+
+
+def test_the_sagas_end_right_together_whatever_fails() -> None:
+    assert fault_matrix(system, stories=150).cases > 50
