@@ -13,11 +13,11 @@ from sagaline.errors import DefinitionError, WrongCall
 from sagaline.messaging.commands import Command
 from sagaline.messaging.declaring import (
     named,
+    refuse_built_in,
     refuse_given,
     refuse_late,
     refuse_misfit,
     refuse_no_command,
-    refuse_unbound,
 )
 from sagaline.messaging.lazy import is_coroutine, name_of, refuse_lazy, refuse_unrun
 from sagaline.messaging.namespace import ApplicationPart
@@ -155,16 +155,16 @@ class Handler(ApplicationPart, Generic[C]):
         Raises DefinitionError.
         """
         answer = () if self.port_call is None else ("answer",)
-        refuse_unbound(self.function, where)
+        refuse_built_in(self.function, where)
         refuse_misfit(self.function, where, "self", "command", *answer)
 
     def _declare_port(self, calls_once: bool, limits: dict[str, Any], function: Any) -> Any:
         where = name_of(function)
         refuse_late(self._is_placed, where, f"@{self.__name__}.asks")
-        refuse_unbound(function, where)
         self.is_async = is_coroutine(function)
         if not self.is_async:
             refuse_lazy(function, where, cure=_PLAIN_PORT)
+        refuse_built_in(function, where)
         refuse_misfit(function, where, "self", "commands" if calls_once else "command")
         if self.port_call is not None:
             problem = f"a second port of {self.__name__}"

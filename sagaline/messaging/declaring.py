@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from functools import partial
 from inspect import signature
-from types import BuiltinFunctionType, MethodDescriptorType, MethodType, WrapperDescriptorType
+from types import BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any, Final, NoReturn
 
 from eventsourcing.domain import BaseAggregate
@@ -15,10 +14,8 @@ from sagaline.messaging.lazy import name_of, refuse_lazy
 
 _NO_METHODS: Final = (type, staticmethod, classmethod, property)
 
-_UNBOUND: Final = (
-    BuiltinFunctionType, MethodDescriptorType, MethodType, WrapperDescriptorType, partial
-)  # fmt: skip
-"""Callables that are not bound to an application, a saga or a read model when they are called."""
+_BUILT_IN: Final = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
+"""Functions of Python's own, whose parameters cannot always be seen."""
 
 
 def named(given: object) -> str:
@@ -95,13 +92,13 @@ def refuse_no_method(function: Any, *parameters: str, may_yield: bool = False) -
     refuse_lazy(function, where, may_yield=may_yield)
     if not hasattr(function, "__name__"):
         _refuse_kind(function, where)
-    refuse_unbound(function, where)
+    refuse_built_in(function, where)
     refuse_misfit(function, where, *parameters)
 
 
-def refuse_unbound(function: Any, where: str) -> None:
-    """Refuses what is called without the object that it is declared in. Raises DefinitionError."""
-    if isinstance(function, _UNBOUND):
+def refuse_built_in(function: Any, where: str) -> None:
+    """Refuses a function of Python's own, such as `dict.update`. Raises DefinitionError."""
+    if isinstance(function, _BUILT_IN):
         _refuse_kind(function, where)
 
 

@@ -2,7 +2,6 @@
 """What the wrong pieces of code in this room are written against: a small system that works."""
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
