@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sagaline.errors import DefinitionError
 from sagaline.messaging.commands import Command
-from sagaline.messaging.declaring import refuse_misfit, refuse_no_events, refuse_no_method
+from sagaline.messaging.declaring import named, refuse_misfit, refuse_no_events, refuse_no_method
 from sagaline.messaging.namespace import SagaPart
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +41,11 @@ def hears(*events: type, key: Callable[[Any], Any] | None = None) -> Callable[[F
     refuse_no_events(events or (None,), "@hears", "Write @hears(Order.Paid).", or_signals=True)
 
     if key is not None:
+        given: object = key
+        if not callable(given):
+            cure = "Write key=lambda event: event.order_id, or name a plain function."
+            problem = f"{named(key)} is no function"
+            raise DefinitionError(where="@hears: key=", problem=problem, cure=cure)
         refuse_misfit(key, "@hears: key=", "event")
 
     def declare(apply: F) -> Fold:

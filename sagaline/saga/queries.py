@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar, overload
 
 from sagaline.codec import returned_value
+from sagaline.errors import DefinitionError
 from sagaline.messaging.declaring import refuse_no_method
 from sagaline.messaging.lazy import refuse_unrun
 from sagaline.messaging.namespace import SagaPart
@@ -47,21 +48,29 @@ class Result(Query[R]):
         return value
 
 
-def query(answer: Callable[[Any], R]) -> Query[R]:
+def query(answer: Callable[[Any], R] | None = None) -> Query[R]:
     """Declares a method that answers a question about an instance: ``runner.query(...)``.
 
     It takes no arguments, and reads what steps read: ``self[Event]``, ``self.key``, the steps. It
     must be pure. What it returns is annotated: a pydantic model, a dataclass, or a plain value.
     """
-    refuse_no_method(answer, "self")
-    return Query(answer.__name__, answer)
+    method = _method(answer, "@query")
+    return Query(method.__name__, method)
 
 
-def result(answer: Callable[[Any], R]) -> Result[R]:
+def result(answer: Callable[[Any], R] | None = None) -> Result[R]:
     """Declares what a completed saga hands to the sagas that it is a step of.
 
     It is a query beside that. It is called once, when the saga has completed, and recorded; the
     parent reads it as ``self.book_flight.result``, and of items in ``self.book.done``.
     """
+    method = _method(answer, "@result")
+    return Result(method.__name__, method)
+
+
+def _method(answer: Callable[[Any], R] | None, decorator: str) -> Callable[[Any], R]:
+    if answer is None:
+        cure = f"Write {decorator} alone above a def."
+        raise DefinitionError(where=decorator, problem="it is given no method", cure=cure)
     refuse_no_method(answer, "self")
-    return Result(answer.__name__, answer)
+    return answer

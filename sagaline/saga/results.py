@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sagaline.codec import unshared
+from sagaline.errors import WrongCall
 from sagaline.saga.items import item_index, step_name
 from sagaline.saga.state import StepProgress, StepStatus
 
@@ -27,9 +28,13 @@ class StepResult:
 
     @property
     def result(self) -> Any:
-        """What the saga that is this step has handed on; None while it is not completed."""
+        """What the saga that is this step has handed on; None while it is not completed.
+
+        Raises WrongCall where the step is no saga, or one that hands nothing on.
+        """
+        self._refuse_no_result()
         progress = self._progress.get(self._name)
-        if self._child is None or progress is None or progress.status is not StepStatus.DONE:
+        if progress is None or progress.status is not StepStatus.DONE:
             return None
         return self._handed_on(progress)
 
@@ -50,6 +55,16 @@ class StepResult:
         """The items that were refused, or not answered in time, each with the reason."""
         failed = (StepStatus.REFUSED, StepStatus.WAIVED, StepStatus.UNDONE, StepStatus.LEFT)
         return [(item, each.why) for item, each in self._each_item() if each.status in failed]
+
+    def _refuse_no_result(self) -> None:
+        if self._child is None:
+            problem, cure = "the step is no saga", f"Read self.{self._name}.event."
+        elif not self._child._sagaline_declaration.results:
+            problem = f"{self._child.__name__} hands nothing on"
+            cure = "Mark a method of it with @result."
+        else:
+            return
+        raise WrongCall(where=f"self.{self._name}.result", problem=problem, cure=cure)
 
     def _handed_on(self, progress: StepProgress) -> Any:
         text = getattr(progress.event, "result", "")

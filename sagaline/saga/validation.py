@@ -20,6 +20,7 @@ from sagaline.saga.deadline import refuse_no_deadline
 from sagaline.saga.declaration import Declaration, may_make_none
 from sagaline.saga.kinds import COMPENSATABLE, NO_EFFECT, PIVOT, RETRIABLE, Kind
 from sagaline.saga.reminders import Reminder
+from sagaline.saga.scheduled import ScheduledStart
 from sagaline.saga.steps import RETRY_CURE, Step, Undo
 
 
@@ -56,6 +57,9 @@ def _check_starts(declaration: Declaration) -> None:
     where = f"{declaration.saga}: starts_on="
     cure = "Write starts_on=Order.Placed, or starts_on=(Order.Placed, Order.Imported)."
     refuse_no_events([each for each in starts if not is_command_class(each)], where, cure)
+    if starts.count(ScheduledStart) > 1:
+        problem, cure = "it names two schedules", 'Write one, such as schedule("0 2,14 * * *").'
+        raise DefinitionError(where=where, problem=problem, cure=cure)
     if len(set(starts)) < max(len(starts), 1):
         problem = "it names one twice" if starts else "it names nothing"
         raise DefinitionError(where=where, problem=problem, cure=cure)

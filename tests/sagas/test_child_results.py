@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from sagaline import DefinitionError, Runner, Saga, State, result, step, timeline
+from sagaline import NO_EFFECT, PIVOT, DefinitionError, Runner, Saga, State, result, step, timeline
 from sagaline.admin.entry import Entry
+from sagaline.errors import WrongCall
 from sagaline.testing import given, happened
 from tests.sagas.removal import (
     Bill,
@@ -54,6 +55,24 @@ def test_a_step_that_is_no_saga_does_not_end_as_one() -> None:
         given(RoomClearing, ClearRoom(room="hall")).when_ended("pack", State.COMPLETED)
     with pytest.raises(AssertionError, match="a command for find_van"):
         given(Moving, ORDERED).when_ended("find_van", State.COMPLETED, result=HIRE)
+
+
+def test_a_step_that_hands_nothing_on_has_no_result() -> None:
+    packed = given(RoomClearing, ClearRoom(room="hall")).when(Room.Packed, room="hall", boxes=4)
+    with pytest.raises(WrongCall, match=r"the step is no saga\. Read self\.pack\.event\."):
+        RoomClearing(packed.journal).pack.result  # noqa: B018  # reading it is what is refused
+
+    class Emptying(Saga, starts_on=ClearRoom, key=room_of):
+        pack = step(PackRoom, done=Room.Packed, kind=NO_EFFECT)
+
+    class Selling(Saga, starts_on=Removal.Ordered, key=family_of):
+        @step(done=Emptying, kind=PIVOT)
+        def empty(self) -> ClearRoom:
+            return ClearRoom(room="attic")
+
+    ordered = given(Selling, ORDERED)
+    with pytest.raises(WrongCall, match=r"Emptying hands nothing on\. Mark a method"):
+        Selling(ordered.journal).empty.result  # noqa: B018  # reading it is what is refused
 
 
 def move(runner: Runner, *rooms: str) -> list[Entry]:

@@ -36,6 +36,7 @@ from sagaline import (
     reacts_to,
     rebuild,
     roll_back,
+    schedule,
     step,
     step_for_each,
     timeline,
