@@ -11,7 +11,7 @@ from sagaline.system.system import System
 from sagaline.testing.fault_matrix.dates import without_dates
 from sagaline.testing.fault_matrix.matrix import Matrix
 from sagaline.testing.fault_matrix.saga_matrix import SagaMatrix
-from sagaline.testing.fault_matrix.starts import example_start, starts_of, with_children
+from sagaline.testing.fault_matrix.starts import starts_of, with_children
 from sagaline.testing.fault_matrix.system_matrix import SystemMatrix
 from sagaline.testing.simulation.script import ParticipantFactory
 from sagaline.testing.simulation.system_run import Part
@@ -60,16 +60,8 @@ def fault_matrix(
         parts = [Part(subject, times, replaced), *(Part(each, {}, {}) for each in sagas[1:])]
         together = SystemMatrix(subject.__name__, parts, (), most, seed)
         return together.play(starts_of(sagas, start))
-    return SagaMatrix(
-        subject, _starts(subject, start), replaced, without_dates(subject, times)
-    ).run()
-
-
-def _starts(saga: type[Saga], start: Any) -> list[Any]:
-    """What starts the saga, in one set of cases each."""
-    if start is None:
-        start = saga_declaration(saga).starts
-    return [example_start(each) for each in (start if isinstance(start, list | tuple) else [start])]
+    starts = starts_of(sagas, start)
+    return SagaMatrix(subject, starts, replaced, without_dates(subject, times)).run()
 
 
 def _check_system(system: System, timings: object) -> None:

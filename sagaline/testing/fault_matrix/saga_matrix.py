@@ -5,7 +5,6 @@ from typing import Any
 
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
-from sagaline.saga.reminders import reminder_name
 from sagaline.saga.state import Role, State
 from sagaline.saga.step_timers import Timing
 from sagaline.testing.fault_matrix.crashes import CrashRun, run_with_crashes
@@ -16,8 +15,9 @@ from sagaline.testing.fault_matrix.invariants import (
     violations_while_parked,
 )
 from sagaline.testing.fault_matrix.matrix import Matrix, report
+from sagaline.testing.fault_matrix.one_more import Faults, declared_point, with_one_more
 from sagaline.testing.simulation.engine_run import EngineRun
-from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, faults_of
+from sagaline.testing.simulation.faults import DOWN, LATE, REFUSED, Fault, faults_of
 from sagaline.testing.simulation.script import (
     ParticipantFactory,
     ScriptedParticipants,
@@ -27,8 +27,7 @@ from sagaline.testing.simulation.scripted_attempt import FaultPoint
 from sagaline.testing.simulation.simulated_application import system_of
 from sagaline.testing.simulation.transcript import Transcript
 
-Case = dict[FaultPoint, Any]
-"""The faults of each command: of its first attempt, of its second, and so on."""
+Case = Faults[FaultPoint]
 
 
 class SagaMatrix:
@@ -96,16 +95,14 @@ class SagaMatrix:
     def _with_one_more(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
         """The same cases with one more fault, at each command that was issued in them."""
         for run in runs:
-            for point, attempt in sorted(run.requested, key=str):
-                before = run.case.get(point, ())
-                if attempt != len(before) + 1 or (before and before[-1].permanent):
-                    continue
-                for fault in self._faults[FaultPoint(reminder_name(point.name), point.role)]:
-                    case = {**run.case, point: (*before, fault)}
-                    key = frozenset(case.items())
-                    if key not in self._seen:
-                        self._seen.add(key)
-                        yield case
+            for case in with_one_more(run.case, run.requested, self._possible):
+                key = frozenset(case.items())
+                if key not in self._seen:
+                    self._seen.add(key)
+                    yield case
+
+    def _possible(self, point: FaultPoint) -> Iterable[Fault]:
+        return self._faults[declared_point(point)]
 
     def _with_two_undos(self, runs: "Iterable[_CaseRun]") -> Iterator[Case]:
         """Where all steps are undone: two faults of undos or closing commands."""
@@ -143,7 +140,7 @@ class _CaseRun:
     """One case, run to its end: the commands issued in it, and the violated invariants."""
 
     def __init__(self, saga: type[Saga], participants: ScriptedParticipants) -> None:
-        self.case: Case = dict(participants.script)
+        self.case: Case = {each: tuple(faults) for each, faults in participants.script.items()}
         allowed = allowed_by(saga, participants.timings, participants.script)
         run = EngineRun(saga, participants)
         run.run()

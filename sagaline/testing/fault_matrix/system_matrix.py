@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
-from sagaline.saga.reminders import reminder_name
 from sagaline.testing.fault_matrix.dates import without_dates
 from sagaline.testing.fault_matrix.matrix import Matrix, report
-from sagaline.testing.fault_matrix.story import Crash, Story, shrunk
+from sagaline.testing.fault_matrix.one_more import declared_point, with_one_more
+from sagaline.testing.fault_matrix.story import Crash, Place, Story, shrunk
 from sagaline.testing.fault_matrix.story_run import Ends, Played, StoryRun
-from sagaline.testing.simulation.faults import HANDLED_TWICE, faults_of
-from sagaline.testing.simulation.scripted_attempt import FaultPoint
+from sagaline.testing.simulation.faults import HANDLED_TWICE, Fault, faults_of
 from sagaline.testing.simulation.simulated_application import simulated_system
 from sagaline.testing.simulation.system_run import Part, SystemRun
 
@@ -94,17 +93,14 @@ class SystemMatrix:
     def _with_one_more(self, stories: Iterable[Played]) -> Iterator[_Plan]:
         """The same stories with one more fault, at each command that was issued in them."""
         for played in stories:
-            faults = played.story.faults
-            for place, attempt in sorted(played.requested, key=str):
-                before = faults.get(place, ())
-                if attempt != len(before) + 1 or (before and before[-1].permanent):
-                    continue
-                point = FaultPoint(reminder_name(place.point.name), place.point.role)
-                for fault in self._faults[place.saga, point]:
-                    more = {**faults, place: (*before, fault)}
-                    if frozenset(more.items()) not in self._seen:
-                        self._seen.add(frozenset(more.items()))
-                        yield _Plan(replace(played.story, faults=more))
+            issued = played.requested
+            for faults in with_one_more(played.story.faults, issued, self._possible):
+                if frozenset(faults.items()) not in self._seen:
+                    self._seen.add(frozenset(faults.items()))
+                    yield _Plan(replace(played.story, faults=faults))
+
+    def _possible(self, place: Place) -> Iterable[Fault]:
+        return self._faults[place.saga, declared_point(place.point)]
 
 
 def _with_a_crash(stories: Iterable[Played]) -> Iterator[_Plan]:
