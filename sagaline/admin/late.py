@@ -1,6 +1,6 @@
 """Sagas, and their steps, that take longer than they should."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -37,8 +37,7 @@ def late_sagas(
     process: type[SagaProcess], logs: Mapping[str, ReadableLog], views: Datastore, now: datetime
 ) -> Iterator[Late]:
     """Read the open instances of a saga that are late at `now`, the oldest of each state first."""
-    times = map(_least_expected, declarations_of(process.saga))
-    least = min((each for each in times if each is not None), default=None)
+    least = _least_expected(declarations_of(process.saga))
     if least is None:
         return
     for state in OPEN_STATES:
@@ -48,8 +47,9 @@ def late_sagas(
                     yield from _late(each, now)
 
 
-def _least_expected(declared: Declaration) -> timedelta | None:
-    times = [declared.head.expected, *(each.expected for each in declared.steps.values())]
+def _least_expected(definitions: Sequence[Declaration]) -> timedelta | None:
+    times = [each.head.expected for each in definitions]
+    times += [step.expected for each in definitions for step in each.steps.values()]
     return min((each for each in times if each is not None), default=None)
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sagaline.admin.entry import Entry, ReadableLog
 from sagaline.codec import loaded_class
 from sagaline.errors import UnknownTopic
-from sagaline.saga.declaration import Declaration, saga_declaration
+from sagaline.saga.declaration import Declaration
+from sagaline.saga.versions import definitions_of
 from sagaline.storage.tables.dead_letters import Letter
 
 
@@ -36,7 +37,7 @@ def _step_heard(letter: Letter, saga: Declaration) -> str:
         heard = loaded_class(letter.topic)
     except UnknownTopic:
         return ""
-    for each in (saga, *map(saga_declaration, saga.versions.values())):
+    for each in definitions_of(saga):
         meaning = each.meanings[heard]
         if meaning is not None and meaning in each.answers:
             return each.answers[meaning][0].step

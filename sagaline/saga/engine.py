@@ -19,6 +19,7 @@ from sagaline.saga.declaration import saga_declaration
 from sagaline.saga.definition import Saga
 from sagaline.saga.instance import Journal
 from sagaline.saga.matching import Match, answered
+from sagaline.saga.others import OF_ANOTHER
 from sagaline.saga.progression import Progression
 from sagaline.saga.state import Answer, Outcome, Role, State, StepProgress, StepStatus
 from sagaline.saga.step_timers import Timing
@@ -105,7 +106,7 @@ class SagaEngine:
 
     def ignore_reply(self, event: Any) -> None:
         """Records an event that would answer a step, and answers another saga's command."""
-        reason = "it answers another saga's command: a step hears it with done=from_others(...)"
+        reason = f"{OF_ANOTHER}: a step hears it with done=from_others(...)"
         self._journal.trigger_event(Journal.Ignored, event=event, reason=reason)
 
     def handle_answer(self, event: Any, request: UUID | None = None) -> None:

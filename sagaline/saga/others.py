@@ -1,8 +1,11 @@
 """What a saga hears of others: events that answer nothing that it has asked itself."""
 
-from typing import Any
+from typing import Any, Final
 
 from sagaline.messaging.declaring import refuse_no_events
+
+OF_ANOTHER: Final = "it answers another saga's command"
+"""Why a saga ignores an event that would answer a step, as its journal records it."""
 
 
 class FromOthers(tuple[type, ...]):

@@ -10,6 +10,7 @@ from sagaline.saga.commanded import heard_in
 from sagaline.saga.declaration import Declaration
 from sagaline.saga.instance import Journal
 from sagaline.saga.interventions import Interventions, Operator
+from sagaline.saga.others import OF_ANOTHER
 from sagaline.saga.reminders import unnumbered
 from sagaline.saga.runs import command_id
 from sagaline.saga.state import Action, Answer, Role
@@ -104,7 +105,7 @@ class RecordedInputs:
         """An event that had no effect; an answer to another saga's command cannot have one now."""
         if self._declaration.is_start(heard_in(event.event)):
             self._engine.ignore_start(event.event)
-        elif "another saga's command" in event.reason:
+        elif OF_ANOTHER in event.reason:
             return False
         else:
             self._engine.handle_answer(event.event)

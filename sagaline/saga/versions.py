@@ -58,7 +58,13 @@ def former_versions(saga: type[Saga]) -> list[type[Saga]]:
 
 def declarations_of(saga: type[Saga]) -> list[Declaration]:
     """What a saga declares, and then what its former definitions do."""
-    return [saga_declaration(each) for each in (saga, *former_versions(saga))]
+    return definitions_of(saga_declaration(saga))
+
+
+def definitions_of(present: Declaration) -> list[Declaration]:
+    """A declaration, and then those of the former definitions of its saga, each once."""
+    former = dict.fromkeys(present.versions.values())
+    return [present, *map(saga_declaration, former)]
 
 
 def recorded_shape(saga: type[Saga]) -> dict[str, str]:
