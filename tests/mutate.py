@@ -55,8 +55,8 @@ def changes(module: ModuleType) -> Iterator[Change]:
         if not _change(node):
             continue
         for name, code in _functions(compile(tree, str(module.__file__), "exec"), ""):
-            if code.co_firstlineno <= node.lineno <= _last_line(code):  # type: ignore[attr-defined]
-                line = f"{module.__name__}:{node.lineno}"  # type: ignore[attr-defined]
+            if code.co_firstlineno <= node.lineno <= _last_line(code):  # type: ignore[attr-defined]  # it is an expression or a statement
+                line = f"{module.__name__}:{node.lineno}"  # type: ignore[attr-defined]  # as above
                 yield Change(module, name, f"{line} {before}  ->  {ast.unparse(node)}", code)
 
 

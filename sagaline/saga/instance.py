@@ -218,7 +218,7 @@ class Journal(InstanceState, Aggregate):
             journal.state = self.state
 
     class Signalled(Aggregate.Event):
-        """The instance was told something by a caller, or from outside; later commands use it."""
+        """The instance has received a signal, or an event from outside; later commands use it."""
 
         event: LazyNestedEvent = LazyField()
 

@@ -60,7 +60,7 @@ class InstanceState:
             self.receive(each)
 
     def hear(self, event: Any) -> None:
-        """Applies that the instance was told something; it is kept until the instance starts."""
+        """Applies a signal or an event from outside; before the start it is kept for later."""
         if self.started:
             self.receive(event)
         else:

@@ -36,7 +36,7 @@ class Order(Aggregate):
 
 
 class Sale(Aggregate):
-    """Goods that were sold on a market place of somebody else."""
+    """Goods that another company's market place has sold."""
 
     class Reported(Aggregate.Created):
         number: str
@@ -85,7 +85,7 @@ class ReportSale(Command, key="number"):
 
 
 class SendByHand(Command, key="number"):
-    """Starts a delivery that nobody has ordered."""
+    """Starts a delivery without an order."""
 
     number: str
     to: str

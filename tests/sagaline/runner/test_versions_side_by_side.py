@@ -54,7 +54,7 @@ class Deployed:
         self.runner.settle(horizon=0)
 
     def journal(self, trip: UUID) -> Journal:
-        found = self.process._sagaline.journal_of(str(trip))  # type: ignore[attr-defined]
+        found = self.process._sagaline.journal_of(str(trip))  # type: ignore[attr-defined]  # of sagas
         assert isinstance(found, Journal)
         return found
 
@@ -123,7 +123,7 @@ def test_an_operator_compensates_each_by_its_own_definition(begun: Deploy) -> No
 def test_each_answers_queries_and_hears_signals_of_its_own_definition(begun: Deploy) -> None:
     with begun(BESIDE) as beside:
         beside.want(NEW)
-        wants = beside.saga.wants  # type: ignore[attr-defined]
+        wants = beside.saga.wants  # type: ignore[attr-defined]  # its own method
         assert beside.runner.query(beside.saga, OLD, wants) == "an agreement"
         assert beside.runner.query(beside.saga, NEW, wants) == "a confirmation"
         with pytest.raises(SignalTooLate, match="its definition, BookBefore, has no such signal"):

@@ -26,7 +26,7 @@ class Book(Saga, starts_on=Trip.Wanted, key=trip_of):
 
 
 AS_IT_WAS = saga_declaration(Book).fingerprint
-Book = version(of=Journey)(Book)  # type: ignore[misc]
+Book = version(of=Journey)(Book)  # type: ignore[misc]  # a name that is assigned again
 
 
 @version(of=Journey)

@@ -20,7 +20,7 @@ def test_a_mutant_is_noticed(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) ->
 
 
 STORIES = {each.killer for each in MUTANTS if "fault_matrix" not in each.killer.__code__.co_names}
-"""The stories that only mutants are told; matrices without a mutant are tests of their own."""
+"""The stories that run with a mutant alone; the matrices have tests without a mutant too."""
 
 
 @pytest.mark.parametrize("story", sorted(STORIES, key=repr))

@@ -85,7 +85,7 @@ class FreeCar(HoldCommand):
 
 
 class KeepOption(Command, key="option"):
-    """Keeps a flight for a guest who has not decided yet."""
+    """Holds a seat on a flight until the guest decides."""
 
     option: str
     until: datetime

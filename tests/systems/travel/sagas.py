@@ -93,7 +93,7 @@ def trip_of(wanted: Trip.Wanted) -> str:
 
 
 class BookTrip(Saga, starts_on=Trip.Wanted, key=trip_of):
-    """All lines, two at a time; then somebody approves, and the guest pays."""
+    """Books all lines, two at a time; after the approval it charges the guest."""
 
     @step_for_each(numbered_lines, done=LineBooking, at_once=2)
     def book(self, numbered: tuple[int, Line]) -> BookLine:
@@ -133,7 +133,7 @@ def night_of(start: Any) -> str:
 class ReleaseExpired(
     Saga, starts_on=(schedule("0 2 * * *", zone="Europe/Berlin"), ReleaseNow), key=night_of
 ):
-    """Every night, and when somebody wants it."""
+    """Releases expired options every night, and on a command."""
 
     @step(done=Options.Released, kind=NO_EFFECT)
     def release(self) -> ReleaseOptions:
